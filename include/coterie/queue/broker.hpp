@@ -1,0 +1,238 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coterie/queue/errors.hpp"
+#include "coterie/queue/job.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie::queue {
+
+/// What became of one entry of a batch.
+enum class Verdict : std::uint8_t {
+  accepted,          ///< this call did it
+  already_accepted,  ///< an earlier call with the same token did it; nothing changed
+  fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
+  unknown,           ///< no such job (any more)
+};
+[[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
+
+/// Which lease an acknowledgement speaks for. The broker accepts it only if `token` is the one in its own
+/// record and the calling incarnation is the lease's owner. `token` grows with each lease of a job, so a
+/// handler may hand it to other stores as a fence.
+struct LeaseRef {
+  JobId id;
+  std::uint64_t token = 0;
+  std::uint64_t hint = 0;  ///< the broker's own shortcut to its record; never trusted
+
+  LeaseRef() = default;
+  LeaseRef(JobId job, std::uint64_t fence, std::uint64_t where) : id(job), token(fence), hint(where) {}
+};
+
+/// The handler returned.
+struct Done {
+  LeaseRef lease;
+  std::string result;  ///< JSON text
+  Done() = default;
+  Done(LeaseRef ref, std::string json) : lease(ref), result(std::move(json)) {}
+};
+
+/// What shall become of a job whose attempt did not succeed.
+enum class FailKind : std::uint8_t {
+  retry,      ///< counts as an attempt: `scheduled` after its backoff, or `dead` when none is left
+  dead,       ///< a permanent error: no retry
+  cancelled,  ///< it was cancelled and has cleaned up
+  give_back,  ///< not its fault (drain, unknown handler): the attempt does not count; ready after `delay`
+};
+
+struct Failed {
+  LeaseRef lease;
+  FailKind kind = FailKind::retry;
+  JobError error;
+  Milliseconds delay{-1};  ///< before it may run again; negative: the job's own backoff (give_back: at once)
+  Failed() = default;
+  Failed(LeaseRef ref, FailKind what, JobError why) : lease(ref), kind(what), error(std::move(why)) {}
+};
+
+/// Still held: extends the lease.
+struct Alive {
+  LeaseRef lease;
+  bool started = true;    ///< its handler has begun: from now on a crash of the worker counts
+  double progress = -1;   ///< negative: unchanged
+  std::string note;       ///< replaces the note when progress is given
+  Alive() = default;
+  explicit Alive(LeaseRef ref) : lease(ref) {}
+};
+
+/// Who is asking. `process` lets a broker on the same machine see that the holder of a lease is gone; see
+/// `this_process()`. It may be empty, and then only the lease's deadline tells.
+struct WorkerRef {
+  std::string name;     ///< for people: host and pid by default
+  Uuid incarnation;     ///< new in every start of a worker
+  std::string process;
+  WorkerRef() = default;
+};
+
+struct CycleRequest {
+  WorkerRef worker;
+  std::uint64_t seq = 0;  ///< 1, 2, 3…: a call that got no reply is repeated with the same number and content
+  std::vector<std::string> queues;  ///< to take from, first served first
+  std::uint32_t want = 0;           ///< how many jobs at most
+  std::uint64_t max_bytes = std::uint64_t{16} << 20;  ///< of payload in the reply; the first job always fits
+  Milliseconds lease{30'000};       ///< for what is taken and what is alive
+  bool alone = false;               ///< nothing else runs in this worker: it may be given one suspect
+  std::vector<Done> done;
+  std::vector<Failed> failed;
+  std::vector<Alive> alive;
+  CycleRequest() = default;
+};
+
+/// A job taken, with all that running it needs.
+struct Lease {
+  LeaseRef ref;
+  std::string queue;
+  std::string name;
+  std::string payload;
+  int priority = 0;
+  std::uint32_t attempt = 1;  ///< which run this is
+  std::uint32_t max_attempts = 1;
+  Milliseconds timeout{0};
+  bool alone = false;         ///< a suspect: report it started before running it, and run nothing beside it
+  UnixMillis created_at = 0;
+  Lease() = default;
+};
+
+struct CycleReply {
+  std::vector<Verdict> done;    ///< one for each of the request's, in order
+  std::vector<Verdict> failed;
+  std::vector<Verdict> alive;
+  std::vector<JobId> cancel;    ///< of `alive`: somebody asked to cancel these
+  std::vector<Lease> leases;
+  UnixMillis now = 0;           ///< the broker's clock
+  UnixMillis next_due = 0;      ///< the earliest time at which a job becomes due or a lease expires; 0: none
+  std::uint64_t suspects = 0;   ///< jobs of these queues that wait for a worker to ask `alone`
+  std::uint64_t version = 0;    ///< for `changed()`
+  bool repeated = false;        ///< this is the stored reply to the same `seq`
+  CycleReply() = default;
+};
+
+enum class Enqueued : std::uint8_t {
+  created,
+  exists,  ///< the id is known already, also when that job ended within the last 24 h: nothing changed
+};
+
+struct JobFilter {
+  std::optional<JobState> state;
+  std::string queue;   ///< empty: any
+  std::string name;    ///< empty: any
+  std::uint64_t after = 0;   ///< the cursor of the last page; 0: from the start
+  std::uint32_t limit = 100;
+  bool bodies = false;       ///< payloads and results too
+  JobFilter() = default;
+};
+
+struct JobPage {
+  std::vector<JobInfo> jobs;  ///< in order of their creation
+  std::uint64_t next = 0;     ///< pass it as `after`; 0: this was the last page
+  JobPage() = default;
+};
+
+struct QueueInfo {
+  std::string name;
+  std::map<JobState, std::uint64_t> counts;  ///< exact
+  UnixMillis oldest_ready_at = 0;            ///< since when its longest waiting ready job could run; 0: none
+  QueueInfo() = default;
+};
+
+enum class CancelResult : std::uint8_t {
+  cancelled,  ///< it had not started and never will
+  requested,  ///< it runs: its worker is told, its coroutine cancelled
+  final,      ///< too late
+  unknown,
+};
+
+/// The store of a queue, in batches. One instance serves many workers and clients; every call may be made
+/// from any event loop of the process, and each `Task` runs on the loop that awaits it.
+///
+/// Guarantees, the same for every broker and tested by one suite (tests/brokers):
+///  * A call is atomic: it is applied as a whole or not at all, and what it replied is durable by the
+///    broker's setting when it returns.
+///  * A reply may be lost after the call was applied. Every call may be repeated: `enqueue` is idempotent by
+///    id, `cycle` by (incarnation, seq), the others by nature.
+///  * Requests are validated before the first write: `BadRequest` means that nothing changed.
+///  * Cancelling a call while it waits leaves open whether it was applied; repeating it tells.
+class Broker {
+ public:
+  Broker() = default;
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+  virtual ~Broker() = default;
+
+  /// The URL that it was opened with, without secrets.
+  [[nodiscard]] virtual std::string url() const = 0;
+  [[nodiscard]] virtual const Limits& limits() const noexcept = 0;
+
+  /// Adds jobs, all or none. Ids must be set. A job in `after` must exist, or stand earlier in the batch.
+  virtual Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) = 0;
+
+  /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
+  /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what has expired or whose process is gone;
+  /// reserve up to `want` jobs by priority, then in the order in which they became ready.
+  /// A `seq` lower than the last one is refused with `BadRequest`.
+  ///
+  /// Recovery counts a crash only for a lease that was reported `started`. A job with two recoveries is a
+  /// *suspect*: it is given out only to a request with `alone`, as the only lease of its reply; crashes while
+  /// alone count towards `max_crashes`, at which the job is `dead` with the error type "quarantine".
+  virtual Task<CycleReply> cycle(CycleRequest request) = 0;
+
+  /// Returns when jobs may have become ready, a job became final or a cancel was requested since `version` was
+  /// current, or after `at_most`. May return early; the caller looks again. Other processes' changes count.
+  virtual Task<std::uint64_t> changed(std::uint64_t version, Milliseconds at_most) = 0;
+  /// The version now, without waiting.
+  virtual Task<std::uint64_t> version() = 0;
+
+  /// In the order of `ids`; nothing where there is no such job.
+  virtual Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) = 0;
+  virtual Task<JobPage> list(JobFilter filter) = 0;
+  virtual Task<std::vector<QueueInfo>> queues() = 0;
+
+  virtual Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) = 0;
+  /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any other.
+  virtual Task<std::vector<bool>> retry(std::vector<JobId> ids) = 0;
+  /// Forgets up to `filter.limit` final jobs that match, their results too; returns how many. Their ids stay
+  /// known to `enqueue` for 24 h after they ended.
+  virtual Task<std::uint64_t> purge(JobFilter filter) = 0;
+
+  /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only if
+  /// the present value is `expected` (nothing: absent) and says whether it did. Key ≤ 255 bytes, value ≤ 64 KiB.
+  virtual Task<std::optional<std::string>> get_note(std::string key) = 0;
+  virtual Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) = 0;
+
+  /// fsyncs (or their like) so far, for benchmarks; 0 where there are none.
+  [[nodiscard]] virtual std::uint64_t sync_count() const noexcept { return 0; }
+};
+
+/// Settings of `open_broker`; each can also stand in the URL's query, `sqlite:///var/jobs.db?synchronous=normal`.
+struct BrokerOptions {
+  Limits limits;
+  BrokerOptions() = default;
+};
+
+/// `memory://[name]`: in this process, gone with it; the same name is the same store.
+/// `sqlite://path[?synchronous=full|normal|off&busy_timeout_ms=5000]`: a file; several processes may share it.
+/// Throws `BadBroker` or `BrokerUnavailable`.
+[[nodiscard]] std::shared_ptr<Broker> open_broker(std::string_view url, const BrokerOptions& options = {});
+
+/// Names this process so that others on the same machine can tell whether it still lives: boot, pid namespace,
+/// pid, start time.
+[[nodiscard]] std::string this_process();
+/// False only when the process that made `identity` is known to be gone; true when in doubt (another machine,
+/// another namespace).
+[[nodiscard]] bool may_be_alive(const std::string& identity);
+
+}  // namespace coterie::queue
