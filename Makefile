@@ -4,7 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-all bench fuzz lint format docs package clean
+.PHONY: help run build test test-all bench fuzz test-debug test-release test-tsan test-clang-asan \
+  test-clang-tsan lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
 DIR ?= $(CURDIR)
@@ -12,6 +13,8 @@ BROKER ?=
 ARGS ?=
 # Narrows make test: make test TESTS='sync|timeout'
 TESTS ?=
+# Seconds for make compile-cost
+COST_S ?= 600
 # Seconds a fuzzer runs in make fuzz
 FUZZ_S ?= 30
 
@@ -33,6 +36,7 @@ help:
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors'
 	@echo 'make format                      clang-format everything in place'
+	@echo 'make compile-cost                every translation unit within 10 s and 700 MB'
 	@echo 'make docs                        links resolve, code blocks compile'
 	@echo 'make package                     Debian packages in build/release/packages'
 	@echo 'make clean                       remove build/'
@@ -102,6 +106,11 @@ lint:
 format:
 	@scripts/bootstrap all
 	@git ls-files -co --exclude-standard '*.hpp' '*.cpp' | xargs -r clang-format-19 -i
+
+compile-cost:
+	@scripts/bootstrap test
+	$(call configure,release)
+	@scripts/check-compile-cost --budget $(COST_S)
 
 docs:
 	@scripts/bootstrap run

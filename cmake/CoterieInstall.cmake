@@ -8,10 +8,9 @@ install(TARGETS coterie_runtime coterie_queue coterie_testing EXPORT coterie-tar
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
-if(EXISTS "${PROJECT_SOURCE_DIR}/include")
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev
-    FILES_MATCHING PATTERN "*.hpp")
-endif()
+install(DIRECTORY DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/coterie" COMPONENT dev)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/coterie" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev OPTIONAL
+  FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT coterie-targets NAMESPACE coterie:: DESTINATION ${_coterie_config_dir} COMPONENT dev)
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/coterie-config.cmake.in"
   "${PROJECT_BINARY_DIR}/coterie-config.cmake" INSTALL_DESTINATION ${_coterie_config_dir})

@@ -124,7 +124,7 @@ struct Detached {
 };
 
 Detached destroyed_while_suspending(Tracked parameter) {
-  Tracked local = parameter;
+  Tracked local = std::move(parameter);
   co_await DestroyMe{};
   ADD_FAILURE() << "resumed after it was destroyed: " << local.value();
 }

@@ -10,9 +10,13 @@ static coterie::Task<int> async_main() {
   co_return 0;
 }
 
-static int start() { return coterie::run(async_main()); }
+static int start() {
+  return coterie::run(async_main());
+}
 #else
-static int start() { return 0; }
+static int start() {
+  return 0;
+}
 #endif
 
 int main() {
