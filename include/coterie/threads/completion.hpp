@@ -17,10 +17,10 @@ namespace coterie {
 /// task was cancelled, or its loop has closed, the result is dropped: the thread need not know. `T` may be void.
 template <class T>
 class Completion {
-  struct State;
+  struct Shared;
 
  public:
-  Completion() : state_(std::make_shared<State>()) {}
+  Completion() : state_(std::make_shared<Shared>()) {}
 
   template <class... Args>
   void set_value(Args&&... args) const {
@@ -37,7 +37,7 @@ class Completion {
 
   class Awaiter final : public Leaf {
    public:
-    explicit Awaiter(std::shared_ptr<State> state, WaitKind kind)
+    explicit Awaiter(std::shared_ptr<Shared> state, WaitKind kind)
         : Leaf(kind, state.get()), state_(std::move(state)) {}
     ~Awaiter() { detach(); }
     bool await_ready() const {
@@ -73,13 +73,13 @@ class Completion {
       state_->waiter = nullptr;
       if (state_->outcome.empty()) state_->abandoned = true;
     }
-    std::shared_ptr<State> state_;
+    std::shared_ptr<Shared> state_;
   };
   /// Awaits the result: once, by one task. A cancel stops the waiting at once; the thread is not disturbed.
   [[nodiscard]] Awaiter wait(WaitKind kind = WaitKind::thread) const { return Awaiter(state_, kind); }
 
  private:
-  struct State {
+  struct Shared {
     std::mutex mutex;
     Outcome<T> outcome;
     std::shared_ptr<Inbox> inbox;  // of the loop that waits
@@ -107,7 +107,7 @@ class Completion {
     }));
   }
 
-  std::shared_ptr<State> state_;
+  std::shared_ptr<Shared> state_;
 };
 
 }  // namespace coterie
