@@ -36,6 +36,7 @@ class TaskState final : public TaskRec {
   static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
 
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
+  [[nodiscard]] std::exception_ptr error() const noexcept override { return outcome_.error(); }
   void mark_moved() noexcept { moved_ = true; }
   [[nodiscard]] bool moved() const noexcept { return moved_; }
 
@@ -47,11 +48,8 @@ class TaskState final : public TaskRec {
     return outcome_.kind();
   }
   void set_cancelled(std::exception_ptr error) noexcept override { outcome_.set_exception(std::move(error), true); }
-  std::exception_ptr unretrieved_error() const noexcept override {
-    return outcome_.has_exception() && !retrieved_ ? outcome_.error() : nullptr;
-  }
   void destroy() noexcept override {
-    if (std::exception_ptr error = unretrieved_error()) report_never_retrieved(std::move(error));
+    if (outcome_.has_exception() && !retrieved()) report_never_retrieved();
     delete this;
   }
 
@@ -83,7 +81,10 @@ class JoinLeaf : public Leaf, private DoneHook {
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
   void deliver_join() {
     target_->mark_retrieved();
-    deliver();
+    if (woken() && target_->cancelled()) [[unlikely]]
+      absorb_cancel();
+    else
+      deliver();
   }
   [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
 

@@ -8,7 +8,7 @@ namespace coterie {
 std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   struct Reporter final : DoneHook {
     void task_done(TaskRec& task) noexcept override {
-      std::exception_ptr error = task.cancelled() ? nullptr : task.unretrieved_error();
+      const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
       task.mark_retrieved();
       if (error)
         task.loop().report(

@@ -161,8 +161,8 @@ void TaskRec::finish() noexcept {
 
 void TaskRec::drop() noexcept {}
 
-void TaskRec::report_never_retrieved(std::exception_ptr error) const noexcept {
-  const ErrorContext context("Task exception was never retrieved", std::move(error), name(), spawned_at_);
+void TaskRec::report_never_retrieved() const noexcept {
+  const ErrorContext context("Task exception was never retrieved", error(), name(), spawned_at_);
   // The loop may be gone; the one that runs here is not.
   EventLoop* running = EventLoop::current_or_null();
   if (running == loop_)

@@ -81,6 +81,12 @@ class Leaf {
     if (task_ != nullptr && (state_ == State::cancelled || task_->must_cancel())) [[unlikely]] deliver_cancel();
     state_ = State::idle;
   }
+  /// In await_resume, when what was waited for ended by a cancel itself: that one is delivered, a pending
+  /// request of the task's own is the same delivery.
+  void absorb_cancel() noexcept {
+    if (task_ != nullptr) task_->absorb_cancel();
+    state_ = State::idle;
+  }
   [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }
   /// The awaiter was woken but its task was cancelled before it ran: give back what it was given.
   virtual void undo() noexcept {}

@@ -1,0 +1,16 @@
+#pragma once
+// Everything of the runtime. The queue stands in coterie/queue/*.hpp.
+#include "coterie/await_outcome.hpp"
+#include "coterie/cancel.hpp"
+#include "coterie/exception_group.hpp"
+#include "coterie/future.hpp"
+#include "coterie/gather.hpp"
+#include "coterie/group.hpp"
+#include "coterie/loop.hpp"
+#include "coterie/outcome.hpp"
+#include "coterie/shield.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/spawn.hpp"
+#include "coterie/task.hpp"
+#include "coterie/threads/to_thread.hpp"
+#include "coterie/timeout.hpp"
