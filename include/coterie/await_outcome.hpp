@@ -70,8 +70,8 @@ class OutcomeOfRef {
 
 }  // namespace detail
 
-/// Awaits and gives the end as a value: the result, the exception, or the cancel that was delivered here. What a
-/// `catch` cannot do because it must not await:
+/// Awaits and gives the end as a value: the result, the exception, or the cancel that was delivered here.
+/// What a `catch` cannot do because it must not await:
 ///
 ///     Outcome<void> end = co_await outcome(talk(log));
 ///     co_await log.flush();   // runs on success, error and cancel; may be cancelled in its turn
@@ -98,8 +98,8 @@ template <class Awaiter>
 
 /// Awaits `body`, then `cleanup()` however the body ended, then goes on with the body's end: its value, its
 /// exception or its cancel. The cleanup's awaits work normally, for the cancel has been delivered; another
-/// cancel can interrupt it, as in a `finally` of asyncio. What the cleanup throws wins. If the task is cancelled
-/// before it starts, neither runs.
+/// cancel can interrupt it, as in a `finally` of asyncio. What the cleanup throws wins. If the task is
+/// cancelled before it starts, neither runs.
 template <class T, class Cleanup>
   requires detail::TaskFunction<Cleanup&>
 [[nodiscard]] Task<T> with_cleanup(Task<T> body, Cleanup cleanup) {

@@ -10,12 +10,12 @@
 
 namespace coterie {
 
-/// A result that some other task or callback of the same loop will set, once: asyncio.Future. A copyable handle; all
-/// copies mean the same future. Loop thread only: from another thread see Completion.
+/// A result that some other task or callback of the same loop will set, once: asyncio.Future. A copyable
+/// handle; all copies mean the same future. Loop thread only: from another thread see Completion.
 ///
-/// Awaiting gives `const T&` (valid while a handle is kept) to any number of tasks. Cancelling a task that awaits
-/// it cancels the future, and so every task that awaits it. An exception that nobody retrieved is reported when
-/// the last handle goes.
+/// Awaiting gives `const T&` (valid while a handle is kept) to any number of tasks. Cancelling a task that
+/// awaits it cancels the future, and so every task that awaits it. An exception that nobody retrieved is
+/// reported when the last handle goes.
 template <class T = void>
 class Future {
   struct Shared;
@@ -38,7 +38,8 @@ class Future {
   }
   /// At once: the future is cancelled when this returns. False when it was done.
   bool cancel(std::string message = {}) const {
-    return shared_->cancel(message.empty() ? nullptr : std::make_shared<const std::string>(std::move(message)));
+    return shared_->cancel(message.empty() ? nullptr
+                                           : std::make_shared<const std::string>(std::move(message)));
   }
   [[nodiscard]] bool done() const noexcept { return !shared_->outcome.empty(); }
   [[nodiscard]] bool cancelled() const noexcept { return shared_->outcome.cancelled(); }

@@ -25,7 +25,8 @@ using gathered_t = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 /// Waits for several tasks; the part that does not depend on their types.
 class GatherLeaf : public Leaf {
  public:
-  /// `fail_fast`: the first error counts. `joins`: it is thrown only after the others were cancelled and have ended.
+  /// `fail_fast`: the first error counts. `joins`: it is thrown only after the others were cancelled and have
+  /// ended.
   GatherLeaf(bool fail_fast, bool joins) noexcept
       : Leaf(WaitKind::gather, this), fail_fast_(fail_fast), joins_(joins) {}
   CancelReply cancel(const CancelMessage& message) override;
@@ -90,7 +91,8 @@ class GatherTuple final : public GatherLeaf {
   using Source = std::conditional_t<Owned, Task<T>, JoinHandle<T>>;
 
  public:
-  explicit GatherTuple(Source<Ts>... sources) : GatherLeaf(!Outcomes, Owned), sources_(std::move(sources)...) {}
+  explicit GatherTuple(Source<Ts>... sources)
+      : GatherLeaf(!Outcomes, Owned), sources_(std::move(sources)...) {}
   bool await_ready() const noexcept { return sizeof...(Ts) == 0; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
@@ -124,7 +126,8 @@ class GatherVector final : public GatherLeaf {
   using Result = std::conditional_t<Outcomes, Outcome<T>, gathered_t<T>>;
 
  public:
-  explicit GatherVector(std::vector<Source> sources) : GatherLeaf(!Outcomes, Owned), sources_(std::move(sources)) {}
+  explicit GatherVector(std::vector<Source> sources)
+      : GatherLeaf(!Outcomes, Owned), sources_(std::move(sources)) {}
   bool await_ready() const noexcept { return sources_.empty(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
@@ -151,19 +154,21 @@ class GatherVector final : public GatherLeaf {
 
 }  // namespace detail
 
-/// Runs several at once and gives their values in the order of the arguments: a tuple (std::monostate for void),
-/// or a vector for a vector.
+/// Runs several at once and gives their values in the order of the arguments: a tuple (std::monostate for
+/// void), or a vector for a vector.
 ///
-/// Bare Tasks are structured: they start when this is awaited; at the first error the others are cancelled, and the
-/// error is thrown when all have ended; so they may refer to the caller's locals. JoinHandles are as in asyncio.gather:
-/// the first error is thrown at once, the others run on, and what they throw later is not reported. A cancel of
-/// the awaiter cancels every child; when they have ended `Cancelled` is thrown, whatever they answered.
+/// Bare Tasks are structured: they start when this is awaited; at the first error the others are cancelled,
+/// and the error is thrown when all have ended; so they may refer to the caller's locals. JoinHandles are as
+/// in asyncio.gather: the first error is thrown at once, the others run on, and what they throw later is not
+/// reported. A cancel of the awaiter cancels every child; when they have ended `Cancelled` is thrown,
+/// whatever they answered.
 template <class... Ts>
 [[nodiscard]] detail::GatherTuple<false, true, Ts...> gather(Task<Ts>... tasks) {
   return detail::GatherTuple<false, true, Ts...>(std::move(tasks)...);
 }
 template <class T, class... Ts>
-[[nodiscard]] detail::GatherTuple<false, false, T, Ts...> gather(JoinHandle<T> first, JoinHandle<Ts>... rest) {
+[[nodiscard]] detail::GatherTuple<false, false, T, Ts...> gather(JoinHandle<T> first,
+                                                                 JoinHandle<Ts>... rest) {
   return detail::GatherTuple<false, false, T, Ts...>(std::move(first), std::move(rest)...);
 }
 template <class T>
@@ -183,7 +188,7 @@ template <class... Ts>
 }
 template <class T, class... Ts>
 [[nodiscard]] detail::GatherTuple<true, false, T, Ts...> gather_outcomes(JoinHandle<T> first,
-                                                                       JoinHandle<Ts>... rest) {
+                                                                         JoinHandle<Ts>... rest) {
   return detail::GatherTuple<true, false, T, Ts...>(std::move(first), std::move(rest)...);
 }
 template <class T>

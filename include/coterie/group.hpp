@@ -34,8 +34,8 @@ class TaskGroup {
     return spawn(SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
   }
 
-  /// Cancels the children and the body: the group then ends without a Cancelled, with the errors of its children
-  /// if there are any. Idempotent; after the end nothing. (TaskGroup.cancel, CPython 3.15)
+  /// Cancels the children and the body: the group then ends without a Cancelled, with the errors of its
+  /// children if there are any. Idempotent; after the end nothing. (TaskGroup.cancel, CPython 3.15)
   void cancel();
   /// Children that have not ended.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -87,13 +87,13 @@ class TaskGroup {
   Drained drained_;
 };
 
-/// Runs the block `body(TaskGroup&)` in this task and leaves when it and every child have ended. The first child
-/// that fails cancels the others and the body; all errors come as one ExceptionGroup. A cancel from outside goes to
-/// the body and the children, in order of creation, and comes out when all have ended, unless one of them failed:
-/// then the errors come out and the cancel follows at the next await. A child that was cancelled by itself or
-/// by hand is no error. Children may refer to what stands outside of the block: it outlives them.
-/// Gives what the body returns; where cancel() ended a body that returns a value, `Cancelled` is thrown, for there
-/// is none. (asyncio.TaskGroup, CPython 3.14, with the corrections of 3.15)
+/// Runs the block `body(TaskGroup&)` in this task and leaves when it and every child have ended. The first
+/// child that fails cancels the others and the body; all errors come as one ExceptionGroup. A cancel from
+/// outside goes to the body and the children, in order of creation, and comes out when all have ended, unless
+/// one of them failed: then the errors come out and the cancel follows at the next await. A child that was
+/// cancelled by itself or by hand is no error. Children may refer to what stands outside of the block: it
+/// outlives them. Gives what the body returns; where cancel() ended a body that returns a value, `Cancelled`
+/// is thrown, for there is none. (asyncio.TaskGroup, CPython 3.14, with the corrections of 3.15)
 template <class Body>
   requires detail::TaskFunction<Body&, TaskGroup&>
 [[nodiscard]] Task<detail::task_result_t<Body&, TaskGroup&>> task_group(Body body) {

@@ -12,7 +12,8 @@ namespace detail {
 template <class T, bool Move>
 class ShieldAwaiter final : public Leaf, private DoneCallback {
  public:
-  explicit ShieldAwaiter(JoinHandle<T> inner) : Leaf(WaitKind::shield, &inner.state()), inner_(std::move(inner)) {}
+  explicit ShieldAwaiter(JoinHandle<T> inner)
+      : Leaf(WaitKind::shield, &inner.state()), inner_(std::move(inner)) {}
   bool await_ready() const { return inner_.done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
@@ -44,10 +45,11 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
 
 }  // namespace detail
 
-/// Awaits a task that a cancel of the awaiter must not reach: the awaiter gets `Cancelled` at once, the task runs on.
-/// If the task itself is cancelled, the awaiter sees `Cancelled` too, with `cancelling()` unchanged. An error
-/// that the task ends with later is reported, unless somebody else retrieves it. (asyncio.shield, without gh-156321)
-/// Give a named handle to keep the task in reach; `shield(spawn(f))` leaves it to the loop.
+/// Awaits a task that a cancel of the awaiter must not reach: the awaiter gets `Cancelled` at once, the task
+/// runs on. If the task itself is cancelled, the awaiter sees `Cancelled` too, with `cancelling()` unchanged.
+/// An error that the task ends with later is reported, unless somebody else retrieves it. (asyncio.shield,
+/// without gh-156321) Give a named handle to keep the task in reach; `shield(spawn(f))` leaves it to the
+/// loop.
 template <class T>
 [[nodiscard]] detail::ShieldAwaiter<T, false> shield(const JoinHandle<T>& task) {
   return detail::ShieldAwaiter<T, false>(task);
@@ -57,8 +59,8 @@ template <class T>
   return detail::ShieldAwaiter<T, true>(std::move(task));
 }
 
-/// A section that is not interrupted: a cancel that arrives meanwhile waits until `body` has ended and is then
-/// thrown instead of its result. Structured: `body` may refer to the caller's locals.
+/// A section that is not interrupted: a cancel that arrives meanwhile waits until `body` has ended and is
+/// then thrown instead of its result. Structured: `body` may refer to the caller's locals.
 template <class T>
 [[nodiscard]] Task<T> shield(Task<T> body) {
   JoinHandle<T> child = detail::spawn_borrowing(std::move(body));

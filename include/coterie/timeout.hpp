@@ -29,7 +29,9 @@ class Timeout final : private Timer {
   }
   [[nodiscard]] std::optional<TimePoint> when() const noexcept { return when_; }
   /// The deadline has passed and the cancel was requested, even if the body swallowed it.
-  [[nodiscard]] bool expired() const noexcept { return state_ == State::expiring || state_ == State::expired; }
+  [[nodiscard]] bool expired() const noexcept {
+    return state_ == State::expiring || state_ == State::expired;
+  }
 
   /// For the runtime.
   Timeout(TaskRec& task, std::optional<TimePoint> when);
@@ -93,15 +95,16 @@ Task<T> wait_for_task(Duration limit, Task<T> body) {
     Outcome<T> end = co_await outcome(std::move(body));
     co_return end_timeout(scope, end);
   }
-  JoinHandle<T> child = spawn_borrowing(std::move(body));  // never runs: it is cancelled before its first step
+  JoinHandle<T> child =
+      spawn_borrowing(std::move(body));  // never runs: it is cancelled before its first step
   co_return co_await end_now(std::move(child));
 }
 }  // namespace detail
 
-/// Runs the block `body(Timeout&)` in this task; past the deadline it is cancelled, and when that cancel leaves the
-/// block it becomes `TimeoutError`. A cancel from outside always wins over the deadline; an error that the body
-/// throws while it is cancelled passes unchanged; if the body swallows the cancel, nothing is thrown and
-/// `expired()` tells. A deadline in the past still lets the body run to its first suspension.
+/// Runs the block `body(Timeout&)` in this task; past the deadline it is cancelled, and when that cancel
+/// leaves the block it becomes `TimeoutError`. A cancel from outside always wins over the deadline; an error
+/// that the body throws while it is cancelled passes unchanged; if the body swallows the cancel, nothing is
+/// thrown and `expired()` tells. A deadline in the past still lets the body run to its first suspension.
 /// (asyncio.timeout, CPython 3.14)
 template <class Rep, class Period, class Body>
   requires detail::TaskFunction<Body&, Timeout&>
@@ -118,15 +121,16 @@ template <class Body>
   return detail::timeout_block<detail::task_result_t<Body&, Timeout&>>(when, std::move(body));
 }
 
-/// Awaits `body` in this task, at most `limit`: then it is cancelled, waited for, and TimeoutError thrown; the
-/// call may therefore last longer than the limit when the body's cleanup does. If the body answers the cancel with
-/// a value or an error, that is the end. With a limit of zero or less the body never starts.
+/// Awaits `body` in this task, at most `limit`: then it is cancelled, waited for, and TimeoutError thrown;
+/// the call may therefore last longer than the limit when the body's cleanup does. If the body answers the
+/// cancel with a value or an error, that is the end. With a limit of zero or less the body never starts.
 /// (asyncio.wait_for, CPython 3.12 and newer)
 template <class Rep, class Period, class T>
 [[nodiscard]] Task<T> wait_for(std::chrono::duration<Rep, Period> limit, Task<T> body) {
   return detail::wait_for_task<T>(detail::to_duration(limit), std::move(body));
 }
-/// The same for a task: it is cancelled at the limit. With zero or less a task that has ended gives its value.
+/// The same for a task: it is cancelled at the limit. With zero or less a task that has ended gives its
+/// value.
 template <class Rep, class Period, class T>
 [[nodiscard]] Task<T> wait_for(std::chrono::duration<Rep, Period> limit, JoinHandle<T> handle) {
   const Duration time = detail::to_duration(limit);

@@ -33,7 +33,8 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   timer.cancel();
 
   std::vector<std::string> refused;
-  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) refused.push_back(task->name());
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
+    refused.push_back(task->name());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (!tasks[i]->done()) reporters[i]->stop_watching();
     tasks[i]->release();

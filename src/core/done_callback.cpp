@@ -22,8 +22,12 @@ void DoneCallback::detach() noexcept {
   std::exchange(task_, nullptr)->release();
 }
 
-void DoneCallback::task_done(TaskRec& task) noexcept { task.loop().push(*this); }
+void DoneCallback::task_done(TaskRec& task) noexcept {
+  task.loop().push(*this);
+}
 
-void DoneCallback::run() noexcept { after_done(*task_); }
+void DoneCallback::run() noexcept {
+  after_done(*task_);
+}
 
 }  // namespace coterie

@@ -21,7 +21,8 @@ std::string text_of(const std::exception_ptr& error) {
 
 ExceptionGroup::ExceptionGroup(std::string message, std::vector<std::exception_ptr> errors)
     : message_(std::move(message)), errors_(std::move(errors)) {
-  what_ = message_ + " (" + std::to_string(errors_.size()) + (errors_.size() == 1 ? " error" : " errors") + "): ";
+  what_ =
+      message_ + " (" + std::to_string(errors_.size()) + (errors_.size() == 1 ? " error" : " errors") + "): ";
   for (std::size_t i = 0; i < errors_.size(); ++i) what_ += (i == 0 ? "" : "; ") + text_of(errors_[i]);
 }
 

@@ -14,7 +14,8 @@ Leaf::CancelReply GatherLeaf::cancel(const CancelMessage& message) {
     TaskRec* task = children_[i].task();
     if (task != nullptr && task->cancel(message)) any = true;
   }
-  if (!any) return CancelReply::refused;  // all have ended; their values are lost to the cancel, as in asyncio
+  if (!any)
+    return CancelReply::refused;  // all have ended; their values are lost to the cancel, as in asyncio
   cancel_requested_ = true;
   message_ = message;
   return CancelReply::passed_on;

@@ -16,7 +16,7 @@ Timeout::~Timeout() {
 
 void Timeout::reschedule(std::optional<TimePoint> when) {
   if (state_ != State::active)
-    throw InvalidState(state_ == State::finished   ? "Cannot change state of finished Timeout"
+    throw InvalidState(state_ == State::finished  ? "Cannot change state of finished Timeout"
                        : state_ == State::expired ? "Cannot change state of expired Timeout"
                                                   : "Cannot change state of expiring Timeout");
   EventLoop& loop = task_->loop();
@@ -31,8 +31,8 @@ void Timeout::reschedule(std::optional<TimePoint> when) {
 
 void Timeout::run() noexcept {
   state_ = State::expiring;
-  // A cancel that was pending when the block was entered and is so still is somebody else's: it must come out as
-  // a cancel. (gh-134471: asyncio turns it into TimeoutError.)
+  // A cancel that was pending when the block was entered and is so still is somebody else's: it must come out
+  // as a cancel. (gh-134471: asyncio turns it into TimeoutError.)
   if (pending_at_entry_ && task_->deliveries() == deliveries_at_entry_) --requests_at_entry_;
   task_->cancel(nullptr);
 }

@@ -40,8 +40,8 @@ class DoneHook {
   DoneHook* prev_ = nullptr;
 };
 
-/// A task: one scheduled unit with an id, a name and a state, apart from the frame that runs in it. The frame's
-/// memory goes back when the body ends, however long handles keep the record.
+/// A task: one scheduled unit with an id, a name and a state, apart from the frame that runs in it. The
+/// frame's memory goes back when the body ends, however long handles keep the record.
 ///
 ///                       spawn
 ///                         │
