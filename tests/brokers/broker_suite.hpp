@@ -15,9 +15,11 @@
 
 /// THE conformance suite: what every broker must do, whatever it stores in. A broker joins by a fixture and
 ///
-///     INSTANTIATE_TEST_SUITE_P(Sqlite, BrokerSuite, testing::Values(BrokerKind("sqlite", make_fixture)), kind_name);
+///     INSTANTIATE_TEST_SUITE_P(Sqlite, BrokerSuite, testing::Values(BrokerKind("sqlite", make_fixture)),
+///     kind_name);
 ///
-/// in a file of its own in this folder; the tests are in suite_*.cpp. Nothing in them sleeps: time is `TestClock`.
+/// in a file of its own in this folder; the tests are in suite_*.cpp. Nothing in them sleeps: time is
+/// `TestClock`.
 namespace broker_suite {
 
 using namespace coterie::queue;  // NOLINT(google-build-using-namespace): all that is tested here
@@ -54,7 +56,8 @@ class BrokerFixture {
   BrokerFixture& operator=(const BrokerFixture&) = delete;
   virtual ~BrokerFixture() = default;
 
-  /// A broker on the store, on `clock`. Called again: one more on the same store, as another process would have.
+  /// A broker on the store, on `clock`. Called again: one more on the same store, as another process would
+  /// have.
   virtual std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) = 0;
 };
 
@@ -67,7 +70,9 @@ struct BrokerKind {
       : name(std::move(kind)), make(std::move(maker)), survives_restart(survives) {}
   friend void PrintTo(const BrokerKind& kind, std::ostream* out) { *out << kind.name; }
 };
-inline std::string kind_name(const testing::TestParamInfo<BrokerKind>& info) { return info.param.name; }
+inline std::string kind_name(const testing::TestParamInfo<BrokerKind>& info) {
+  return info.param.name;
+}
 
 /// A worker's side of the protocol: numbers its calls and keeps its incarnation.
 class TestWorker {
@@ -101,10 +106,14 @@ inline constexpr Fate every_fate[] = {Fate::lost_before, Fate::reply_lost, Fate:
                                       Fate::repeated_after_restart};
 [[nodiscard]] inline const char* name_of(Fate fate) {
   switch (fate) {
-    case Fate::lost_before: return "lost before it arrived";
-    case Fate::reply_lost: return "applied, the reply lost";
-    case Fate::repeated_late: return "repeated late";
-    case Fate::repeated_after_restart: return "repeated after a restart";
+    case Fate::lost_before:
+      return "lost before it arrived";
+    case Fate::reply_lost:
+      return "applied, the reply lost";
+    case Fate::repeated_late:
+      return "repeated late";
+    case Fate::repeated_after_restart:
+      return "repeated after a restart";
   }
   return "?";
 }
@@ -140,14 +149,18 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
     spec.backoff.jitter = 0;
     return spec;
   }
-  std::vector<Enqueued> enqueue(std::vector<JobSpec> jobs) { return await(broker().enqueue(std::move(jobs))); }
+  std::vector<Enqueued> enqueue(std::vector<JobSpec> jobs) {
+    return await(broker().enqueue(std::move(jobs)));
+  }
   JobId enqueue_one(JobSpec spec) {
     const JobId id = spec.id;
     EXPECT_EQ(enqueue({std::move(spec)}), std::vector{Enqueued::created});
     return id;
   }
   CycleReply cycle(CycleRequest request) { return await(broker().cycle(std::move(request))); }
-  std::vector<Lease> take(TestWorker& worker, std::uint32_t want = 1) { return cycle(worker.next(want)).leases; }
+  std::vector<Lease> take(TestWorker& worker, std::uint32_t want = 1) {
+    return cycle(worker.next(want)).leases;
+  }
   /// Exactly one lease.
   Lease take_one(TestWorker& worker) {
     std::vector<Lease> leases = take(worker, 1);
@@ -159,7 +172,8 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
     request.done.emplace_back(lease, std::move(result));
     return only(cycle(std::move(request)).done);
   }
-  Verdict fail(TestWorker& worker, const LeaseRef& lease, FailKind kind, Milliseconds delay = Milliseconds{-1}) {
+  Verdict fail(TestWorker& worker, const LeaseRef& lease, FailKind kind,
+               Milliseconds delay = Milliseconds{-1}) {
     CycleRequest request = worker.next();
     request.failed.emplace_back(lease, kind, JobError("exception", "it did not work"));
     request.failed.back().delay = delay;
@@ -211,7 +225,8 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
     return reply.leases[0].alone;
   }
 
-  /// Lets `call` arrive as often as `fate` says; returns the last reply, which is the one that the caller got.
+  /// Lets `call` arrive as often as `fate` says; returns the last reply, which is the one that the caller
+  /// got.
   template <class Call>
   auto deliver(Fate fate, Call call) {
     if (fate == Fate::lost_before) return call();

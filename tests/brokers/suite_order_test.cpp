@@ -68,7 +68,8 @@ TEST_P(BrokerSuite, QueuesAreServedInTheOrderOfTheRequest) {
     enqueue_one(spec);
   }
   TestWorker worker;
-  EXPECT_EQ(names_of(cycle(worker.next(10, {"high", "low", "nothing", "high"})).leases), (Names{"high", "low"}));
+  EXPECT_EQ(names_of(cycle(worker.next(10, {"high", "low", "nothing", "high"})).leases),
+            (Names{"high", "low"}));
   EXPECT_TRUE(cycle(worker.next(10, {})).leases.empty());
 }
 
