@@ -181,11 +181,9 @@ TEST_P(BrokerSuite, APurgeForgetsWhatHasEndedAndNothingElse) {
     take(worker);
     JobFilter filter;
     filter.name = "ended";
-    EXPECT_EQ(deliver(fate, [&] { return await(broker().purge(filter)); }),
-              fate == Fate::lost_before ? 1U : 0U);
+    EXPECT_EQ(deliver(fate, [&] { return purge(filter); }), fate == Fate::lost_before ? 1U : 0U);
     EXPECT_FALSE(info(ended));
-    EXPECT_EQ(await(broker().purge(JobFilter{})), fate == Fate::repeated_late ? 1U : 0U)
-        << "the interlude's job";
+    EXPECT_EQ(purge(JobFilter{}), fate == Fate::repeated_late ? 1U : 0U) << "the interlude's job";
     EXPECT_EQ(count(JobState::ready) + count(JobState::leased), 2U);
   });
 }
@@ -193,15 +191,15 @@ TEST_P(BrokerSuite, APurgeForgetsWhatHasEndedAndNothingElse) {
 TEST_P(BrokerSuite, ANoteIsWrittenOnce) {
   under_every_fate([this](Fate fate) {
     const auto put = [this](std::optional<std::string> expected, std::string value) {
-      return await(broker().put_note("tick", std::move(expected), std::move(value)));
+      return put_note("tick", std::move(expected), std::move(value));
     };
-    EXPECT_EQ(await(broker().get_note("tick")), std::nullopt);
+    EXPECT_EQ(get_note("tick"), std::nullopt);
     EXPECT_EQ(deliver(fate, [&] { return put(std::nullopt, "1"); }), fate == Fate::lost_before);
-    EXPECT_EQ(await(broker().get_note("tick")), "1");
+    EXPECT_EQ(get_note("tick"), "1");
     EXPECT_EQ(deliver(fate, [&] { return put("1", "2"); }), fate == Fate::lost_before);
     EXPECT_FALSE(put("1", "3"));
     EXPECT_FALSE(put(std::nullopt, "3"));
-    EXPECT_EQ(await(broker().get_note("tick")), "2");
+    EXPECT_EQ(get_note("tick"), "2");
   });
 }
 

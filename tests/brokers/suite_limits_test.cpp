@@ -26,8 +26,8 @@ TEST_P(BrokerSuite, AnEnqueueIsRefusedAsAWholeAndNothingIsWritten) {
   bad.priority = 1001;
   EXPECT_EQ(refusal([&] { enqueue({job(), bad, job()}); }),
             "jobs[1].priority: 1001 is outside -1000 to 1000");
-  EXPECT_TRUE(await(broker().queues()).empty());
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_TRUE(queues().empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
 }
 
 TEST_P(BrokerSuite, EveryFieldOfAJobHasItsLimit) {
@@ -59,7 +59,7 @@ TEST_P(BrokerSuite, EveryFieldOfAJobHasItsLimit) {
               HasSubstr("backoff.factor"));
   EXPECT_THAT(refused([](JobSpec& j) { j.backoff.jitter = 1.5; }), HasSubstr("backoff.jitter"));
   EXPECT_THAT(refused([](JobSpec& j) { j.after = {JobId{}}; }), HasSubstr("after: it is nil"));
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
 }
 
 TEST_P(BrokerSuite, WhatIsJustWithinTheLimitIsAccepted) {
@@ -96,7 +96,7 @@ TEST_P(BrokerSuite, AJobCannotWaitForOneThatIsNotKnown) {
   EXPECT_THAT(refusal([&] { enqueue({waits, later}); }), HasSubstr("jobs[0].after"));
   waits.after = {waits.id};
   EXPECT_THAT(refusal([&] { enqueue({waits}); }), HasSubstr("is not known")) << "itself";
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
   waits.after = {later.id};
   EXPECT_EQ(enqueue({later, waits}), (std::vector{Enqueued::created, Enqueued::created}));
 }
@@ -145,15 +145,15 @@ TEST_P(BrokerSuite, EveryFieldOfACycleHasItsLimit) {
 TEST_P(BrokerSuite, FiltersAndNotesHaveLimitsToo) {
   JobFilter filter;
   filter.limit = 0;
-  EXPECT_THAT(refusal([&] { await(broker().list(filter)); }), HasSubstr("limit: 0"));
-  EXPECT_THAT(refusal([&] { await(broker().purge(filter)); }), HasSubstr("limit: 0"));
+  EXPECT_THAT(refusal([&] { list(filter); }), HasSubstr("limit: 0"));
+  EXPECT_THAT(refusal([&] { purge(filter); }), HasSubstr("limit: 0"));
   const auto put = [this](std::string key, std::string value) {
-    return refusal([&] { await(broker().put_note(key, std::nullopt, value)); });
+    return refusal([&] { put_note(key, std::nullopt, value); });
   };
   EXPECT_THAT(put("", "x"), HasSubstr("key: it is empty"));
   EXPECT_THAT(put(std::string(256, 'k'), "x"), HasSubstr("key: 256 bytes"));
   EXPECT_EQ(put("key", std::string(65'537, 'v')), "value: 65537 bytes, the limit is 65536");
-  EXPECT_EQ(await(broker().get_note("key")), std::nullopt);
+  EXPECT_EQ(get_note("key"), std::nullopt);
   EXPECT_EQ(put(std::string(255, 'k'), std::string(65'536, 'v')), "(accepted)");
 }
 

@@ -40,7 +40,7 @@ class History {
  public:
   /// Takes one step and compares; what is wrong is a fatal failure of the test.
   void step() {
-    const std::uint64_t version = suite_.await(suite_.broker().version());
+    const std::uint64_t version = suite_.version();
     const std::size_t dice = below(100);
     bool called = true;
     if (dice < 25) {
@@ -64,8 +64,7 @@ class History {
     }
     if (testing::Test::HasFatalFailure()) return;
     if (called && model_.changed()) {
-      ASSERT_NE(suite_.await(suite_.broker().version()), version)
-          << "who waits for this change would sleep on";
+      ASSERT_NE(suite_.version(), version) << "who waits for this change would sleep on";
     }
     compare();
   }
@@ -75,7 +74,7 @@ class History {
     JobFilter filter;
     filter.limit = 7;
     do {
-      const JobPage page = suite_.await(suite_.broker().list(filter));
+      const JobPage page = suite_.list(filter);
       for (const JobInfo& found : page.jobs) listed.push_back(found.id);
       filter.after = page.next;
     } while (filter.after != 0);
@@ -170,9 +169,9 @@ class History {
     filter.queue = pick(queues_);
     filter.limit = 1 + static_cast<std::uint32_t>(below(5));
     const std::vector<JobId> may = model_.purgeable(filter);
-    const std::uint64_t purged = suite_.await(suite_.broker().purge(filter));
+    const std::uint64_t purged = suite_.purge(filter);
     ASSERT_EQ(purged, std::min<std::size_t>(may.size(), filter.limit));
-    const std::vector<std::optional<JobInfo>> left = suite_.await(suite_.broker().get(may, false));
+    const std::vector<std::optional<JobInfo>> left = suite_.get(may, false);
     for (std::size_t i = 0; i < may.size(); ++i) {
       if (!left[i]) model_.forget(may[i]);
     }
@@ -181,13 +180,13 @@ class History {
 
   /// Each id is in exactly one state, the model's; the counts say the same.
   void compare() {
-    const std::vector<std::optional<JobInfo>> infos = suite_.await(suite_.broker().get(known_, true));
+    const std::vector<std::optional<JobInfo>> infos = suite_.get(known_, true);
     for (std::size_t i = 0; i < known_.size(); ++i) {
       const std::optional<std::string> wrong = model_.compare(known_[i], infos[i], now());
       ASSERT_FALSE(wrong) << *wrong << ", job " << i;
     }
     std::map<std::string, std::map<JobState, std::uint64_t>> counts;
-    for (const QueueInfo& queue : suite_.await(suite_.broker().queues())) {
+    for (const QueueInfo& queue : suite_.queues()) {
       for (const auto& [state, number] : queue.counts) {
         if (number != 0) counts[queue.name][state] = number;
       }
