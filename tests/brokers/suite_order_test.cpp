@@ -82,7 +82,7 @@ TEST_P(BrokerSuite, WantZeroTakesNothing) {
 
 TEST_P(BrokerSuite, MaxBytesBoundsTheReplyButTheFirstJobAlwaysFits) {
   std::vector<JobSpec> jobs;
-  for (const std::size_t size : {1000, 400, 400, 400, 10}) {
+  for (const std::size_t size : {1000U, 400U, 400U, 400U, 10U}) {
     jobs.push_back(job(std::to_string(size)));
     jobs.back().payload = std::string(size, 'x');
   }
