@@ -64,15 +64,9 @@ struct Failed {
 /// Still held: extends the lease.
 struct Alive {
   LeaseRef lease;
-<<<<<<< HEAD
-  bool started = true;   ///< its handler has begun: from now on a crash of the worker counts
-  double progress = -1;  ///< negative: unchanged
-  std::string note;      ///< replaces the note when progress is given
-=======
   bool started = true;   ///< its handler has begun: from now on a crash of the worker counts
   double progress = -1;  ///< negative: unchanged
   std::string note;      ///< replaces the note when progress is given; beyond 1,024 bytes it is cut
->>>>>>> memory
   Alive() = default;
   explicit Alive(LeaseRef ref) : lease(ref) {}
 };
@@ -121,20 +115,12 @@ struct CycleReply {
   std::vector<Verdict> alive;
   std::vector<JobId> cancel;  ///< of `alive`: somebody asked to cancel these
   std::vector<Lease> leases;
-<<<<<<< HEAD
-  UnixMillis now = 0;          ///< the broker's clock
-  UnixMillis next_due = 0;     ///< the earliest time at which a job becomes due or a lease expires; 0: none
-  std::uint64_t suspects = 0;  ///< jobs of these queues that wait for a worker to ask `alone`
-  std::uint64_t version = 0;   ///< for `changed()`
-  bool repeated = false;       ///< this is the stored reply to the same `seq`
-=======
-  UnixMillis now = 0;    ///< the broker's clock
+  UnixMillis now = 0;  ///< the broker's clock
   UnixMillis next_due =
       0;  ///< the earliest time at which any job becomes due or expires, or a lease does; 0: none
   std::uint64_t suspects = 0;  ///< jobs of these queues that wait for a worker to ask `alone`
   std::uint64_t version = 0;   ///< for `changed()`
   bool repeated = false;       ///< the stored reply to the same `seq`, less the leases that were lost since
->>>>>>> memory
   CycleReply() = default;
 };
 
@@ -203,16 +189,9 @@ class Broker {
   virtual Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) = 0;
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
-<<<<<<< HEAD
-  /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what has expired or
-  /// whose process is gone; reserve up to `want` jobs by priority, then in the order in which they became
-  /// ready. A `seq` lower than the last one is refused with `BadRequest`.
-=======
   /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what
   /// has expired or whose process is gone; reserve up to `want` jobs by priority, then in the order in which
-  /// they became ready.
-  /// A `seq` lower than the last one is refused with `BadRequest`.
->>>>>>> memory
+  /// they became ready. A `seq` lower than the last one is refused with `BadRequest`.
   ///
   /// Recovery makes a job `ready` again, behind its equals, and takes back the attempt: what a worker's death
   /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes
@@ -237,14 +216,9 @@ class Broker {
   virtual Task<std::vector<QueueInfo>> queues() = 0;
 
   virtual Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) = 0;
-<<<<<<< HEAD
-  /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any
-  /// other.
-=======
   /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any
   /// other. Their `expires_at` and `after` count no more. A suspect stays one, but its crashes while alone
   /// count anew.
->>>>>>> memory
   virtual Task<std::vector<bool>> retry(std::vector<JobId> ids) = 0;
   /// Forgets up to `filter.limit` final jobs that match, their results too; returns how many. Their ids stay
   /// known to `enqueue` for 24 h after they ended.
