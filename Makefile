@@ -1,0 +1,128 @@
+# A façade over CMake's presets; `make help` lists the words. Everything lands in build/<preset>/.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-all bench fuzz test-debug test-release test-tsan test-clang-asan \
+  test-clang-tsan lint format compile-cost docs package clean
+
+JOBS ?= $(shell nproc)
+DIR ?= $(CURDIR)
+BROKER ?=
+ARGS ?=
+# Narrows make test: make test TESTS='sync|timeout'
+TESTS ?=
+# Seconds for make compile-cost
+COST_S ?= 600
+# Seconds a fuzzer runs in make fuzz
+FUZZ_S ?= 30
+
+say = @printf '\033[1m== %s\033[0m\n' "$(1)"
+
+# $(call configure,preset,options): quiet unless it fails.
+configure = @mkdir -p build; cmake --preset $(1) $(2) >build/configure-$(1).log 2>&1 || { cat build/configure-$(1).log >&2; exit 1; }
+# $(call build,preset,targets): on a terminal ninja keeps one line of progress; elsewhere only warnings and errors show.
+build = @cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2)) $(if $(MAKE_TERMOUT),,-- --quiet)
+ctest = @ctest --preset $(1) -j $(JOBS) $(if $(TESTS),-R '$(TESTS)')
+
+help:
+	@echo 'make run [DIR=folder] [BROKER=url] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
+	@echo 'make build                       the release build: build/release/{bin,bench,examples}'
+	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan'
+	@echo 'make test-<preset>               one of them'
+	@echo 'make bench                       the benchmarks of the runtime and the queue'
+	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
+	@echo 'make lint                        format, clang-tidy on what changed, headers, floors'
+	@echo 'make format                      clang-format everything in place'
+	@echo 'make compile-cost                every translation unit within 10 s and 700 MB'
+	@echo 'make docs                        links resolve, code blocks compile'
+	@echo 'make package                     Debian packages in build/release/packages'
+	@echo 'make clean                       remove build/'
+
+run:
+	@scripts/bootstrap run
+	$(call say,Building the example (release; the first time takes a minute or two))
+	$(call configure,release)
+	$(call build,release,example_file_index)
+	$(call say,Indexing $(DIR))
+	@build/release/examples/file_index '$(DIR)' $(if $(BROKER),--broker '$(BROKER)') $(ARGS)
+
+build:
+	@scripts/bootstrap run
+	$(call say,Building release)
+	$(call configure,release)
+	$(call build,release)
+
+test: test-debug
+
+test-all: test-debug test-release test-tsan test-clang-asan test-clang-tsan
+
+test-debug:
+	@scripts/bootstrap test
+	$(call say,Building debug (gcc, ASan + UBSan))
+	$(call configure,debug)
+	$(call build,debug)
+	$(call say,Testing debug)
+	$(call ctest,debug)
+
+test-release:
+	@scripts/bootstrap test
+	$(call say,Building release)
+	$(call configure,release,-DCOTERIE_TESTS=ON)
+	$(call build,release)
+	$(call say,Testing release)
+	$(call ctest,release)
+
+test-tsan test-clang-asan test-clang-tsan: test-%:
+	@scripts/bootstrap $(if $(findstring clang,$*),all,test)
+	$(call say,Building $*)
+	$(call configure,$*)
+	$(call build,$*)
+	$(call say,Testing $*)
+	$(call ctest,$*)
+
+bench:
+	@scripts/bootstrap all
+	$(call say,Building the benchmarks (release))
+	$(call configure,release,-DCOTERIE_BENCH=ON)
+	$(call build,release)
+	@for b in build/release/bench/*_bench; do [[ -x $$b ]] || continue; printf '\033[1m== %s\033[0m\n' "$$b"; "$$b" $(ARGS); done
+
+fuzz:
+	@scripts/bootstrap all
+	$(call say,Building the fuzzers)
+	$(call configure,fuzz)
+	$(call build,fuzz)
+	@for f in build/fuzz/fuzz/fuzz_*; do [[ -x $$f ]] || continue; printf '\033[1m== %s, %s s\033[0m\n' "$$f" $(FUZZ_S); \
+	  mkdir -p "build/fuzz/corpus/$${f##*/}"; \
+	  "$$f" -max_total_time=$(FUZZ_S) -print_final_stats=1 -artifact_prefix=build/fuzz/ "build/fuzz/corpus/$${f##*/}" $(ARGS); done
+
+lint:
+	@scripts/bootstrap all
+	@scripts/lint
+
+format:
+	@scripts/bootstrap all
+	@git ls-files -co --exclude-standard '*.hpp' '*.cpp' | xargs -r clang-format-19 -i
+
+compile-cost:
+	@scripts/bootstrap test
+	$(call configure,release)
+	@scripts/check-compile-cost --budget $(COST_S)
+
+docs:
+	@scripts/bootstrap run
+	@scripts/check-docs
+
+package:
+	@scripts/bootstrap run
+	$(call say,Building the packages (release))
+	$(call configure,release)
+	$(call build,release)
+	@cd build/release && cpack -G DEB >cpack.log 2>&1 || { cat cpack.log >&2; exit 1; }
+	@ls -1 build/release/packages/*.deb
+
+clean:
+	@rm -rf build

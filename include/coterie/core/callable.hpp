@@ -1,0 +1,74 @@
+#pragma once
+#include <concepts>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "coterie/task.hpp"
+
+namespace coterie::detail {
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+inline constexpr bool miscompiles_closures = true;
+#else
+inline constexpr bool miscompiles_closures = false;
+#endif
+
+/// gcc 12 destroys a temporary closure with non-trivial captures twice when it stands in an expression with
+/// `co_await` (PR 99576). True for what is safe: lvalues, and closures that need no destruction.
+template <class Fn>
+inline constexpr bool safe_in_await =
+    !miscompiles_closures || std::is_lvalue_reference_v<Fn> || std::is_trivially_destructible_v<std::decay_t<Fn>>;
+
+/// Every API that takes a callable and returns an awaitable says this first.
+#define COTERIE_GUARD_CALLABLE(Fn)                                                                              \
+  static_assert(::coterie::detail::safe_in_await<Fn>,                                                           \
+                "gcc 12 would destroy this temporary lambda twice (PR 99576): give it a name and pass that, or " \
+                "pass a captureless lambda and its arguments, or capture by reference")
+
+/// The T of a callable that returns Task<T>.
+template <class Fn, class... Args>
+  requires is_task<std::invoke_result_t<Fn, Args...>>
+using task_result_t = typename std::invoke_result_t<Fn, Args...>::value_type;
+
+template <class Fn, class... Args>
+concept TaskFunction = std::invocable<Fn, Args...> && is_task<std::invoke_result_t<Fn, Args...>>;
+
+// Whether a coroutine function keeps all of its arguments in its own frame: then nothing else must own them.
+template <class... Params>
+inline constexpr bool all_by_value = (... && !std::is_reference_v<Params>);
+template <class Signature>
+inline constexpr bool takes_values = false;
+template <class R, class... P>
+inline constexpr bool takes_values<R (*)(P...)> = all_by_value<P...>;
+template <class R, class... P>
+inline constexpr bool takes_values<R (*)(P...) noexcept> = all_by_value<P...>;
+template <class Member>
+inline constexpr bool call_takes_values = false;
+template <class R, class C, class... P>
+inline constexpr bool call_takes_values<R (C::*)(P...) const> = all_by_value<P...>;
+template <class R, class C, class... P>
+inline constexpr bool call_takes_values<R (C::*)(P...) const noexcept> = all_by_value<P...>;
+template <class Fn>
+concept PlainCallOperator = std::is_empty_v<Fn> && requires { &Fn::operator(); };
+template <PlainCallOperator Fn>
+inline constexpr bool takes_values<Fn> = call_takes_values<decltype(&Fn::operator())>;
+
+/// Keeps the callable and its arguments alive until the coroutine that uses them has ended.
+template <class T, class Fn, class... Args>
+Task<T> owning(Fn fn, Args... args) {
+  co_return co_await std::invoke(fn, std::move(args)...);
+}
+
+/// A Task that owns `fn` and decayed copies of `args`: it may outlive its caller.
+template <class Fn, class... Args>
+auto make_owning_task(Fn&& fn, Args&&... args) {
+  using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
+  if constexpr (takes_values<std::decay_t<Fn>>)
+    return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
+  else
+    return owning<T, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn), std::forward<Args>(args)...);
+}
+
+}  // namespace coterie::detail

@@ -1,0 +1,100 @@
+#pragma once
+#include <coroutine>
+#include <cstdint>
+#include <string_view>
+
+#include "coterie/core/task_rec.hpp"
+
+namespace coterie {
+
+/// What kind of thing a suspended task waits for. Read by dumps and debuggers: values are never reused.
+enum class WaitKind : std::uint8_t {
+  none = 0,
+  yield = 1,
+  sleep = 2,
+  task = 3,
+  future = 4,
+  gather = 5,
+  group = 6,
+  shield = 7,
+  event = 8,
+  lock = 9,
+  semaphore = 10,
+  queue_get = 11,
+  queue_put = 12,
+  queue_join = 13,
+  thread = 14,
+  io_readable = 15,
+  io_writable = 16,
+  process = 17,
+};
+[[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
+
+/// What a waiter waits for, as data: the kind, and the address of the lock, task, queue… it stands at.
+struct WaitInfo {
+  WaitKind kind = WaitKind::none;
+  const void* object = nullptr;
+};
+
+/// The innermost end of an await chain: the base of every awaiter that really suspends its task.
+///
+///                  suspend()               wake()                    await_resume → deliver()
+///     idle ─────────────────▶ waiting ───────────────▶ woken ────────────────────────────────▶ value
+///                               │                        │ cancel() meanwhile: must_cancel
+///                               │ cancel()               ▼
+///                               └──────────────▶ cancelled ──────────────────────────────────▶ throws Cancelled
+///
+/// A cancel that comes after `wake()` and before the task runs replaces the result at this same await, as in
+/// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it on.
+/// Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it out of
+/// whatever list it stands in: frames are destroyed while suspended when a loop closes by force.
+class Leaf {
+ public:
+  Leaf(const Leaf&) = delete;
+  Leaf& operator=(const Leaf&) = delete;
+
+  [[nodiscard]] WaitInfo wait_info() const noexcept { return info_; }
+  [[nodiscard]] TaskRec* task() const noexcept { return task_; }
+  [[nodiscard]] bool waiting() const noexcept { return state_ == State::waiting; }
+
+  /// The task is cancelled while it waits here. Detach and return true: the task is then woken with `Cancelled`.
+  /// Or pass it on and return `passed_on`: the leaf will be woken later by what it waits for. `refused` leaves
+  /// the cancel pending: it is delivered when the task wakes.
+  enum class CancelReply : std::uint8_t { detached, passed_on, refused };
+  virtual CancelReply cancel(const CancelMessage& message) = 0;
+  /// The task that a cancel goes to instead, so that a long chain of tasks is walked in a loop.
+  [[nodiscard]] virtual TaskRec* cancel_target() noexcept { return nullptr; }
+
+ protected:
+  explicit Leaf(WaitKind kind, const void* object = nullptr) noexcept : info_{kind, object} {}
+  ~Leaf() = default;
+
+  /// In await_suspend, after the awaiter has registered itself with what it waits for.
+  template <class Promise>
+  void suspend(std::coroutine_handle<Promise> caller) {
+    suspend_frame(caller.promise());
+  }
+  /// What was waited for has happened. The task runs one tick later.
+  void wake() noexcept;
+  /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken.
+  void deliver() {
+    if (task_ != nullptr && (state_ == State::cancelled || task_->must_cancel())) [[unlikely]] deliver_cancel();
+    state_ = State::idle;
+  }
+  [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }
+  /// The awaiter was woken but its task was cancelled before it ran: give back what it was given.
+  virtual void undo() noexcept {}
+  void set_wait_object(const void* object) noexcept { info_.object = object; }
+
+ private:
+  friend class TaskRec;
+  enum class State : std::uint8_t { idle, waiting, woken, cancelled };
+  void suspend_frame(Frame& frame);
+  [[noreturn]] void deliver_cancel();
+
+  State state_ = State::idle;
+  WaitInfo info_;
+  TaskRec* task_ = nullptr;
+};
+
+}  // namespace coterie

@@ -1,0 +1,85 @@
+#pragma once
+#include <cstdint>
+
+namespace coterie {
+
+/// A scheduling class: which share of the loop a task or callback belongs to. Policies of the ready queue read
+/// it; first-in-first-out ignores it. A task inherits the class of the task that spawned it.
+using SchedClass = std::uint16_t;
+
+/// What a ready queue holds: an intrusive node, so that queueing never allocates. It is in at most one queue,
+/// and whoever destroys it removes it first. Loop thread only.
+class Runnable {
+ public:
+  Runnable() = default;
+  Runnable(const Runnable&) = delete;
+  Runnable& operator=(const Runnable&) = delete;
+
+  /// One step. Called by the loop after it took the node out of the queue; the node may destroy itself.
+  virtual void run() noexcept = 0;
+  /// The loop is closing and will not run this any more: release what the node owns.
+  virtual void drop() noexcept {}
+
+  [[nodiscard]] bool queued() const noexcept { return next_ != nullptr; }
+  [[nodiscard]] SchedClass sched_class() const noexcept { return sched_class_; }
+
+ private:
+  friend class RunList;
+  Runnable* next_ = nullptr;
+  Runnable* prev_ = nullptr;
+
+ protected:
+  ~Runnable() = default;
+  SchedClass sched_class_ = 0;  // last, so that the flags of what derives fit behind it
+};
+
+/// An intrusive circular list around a sentinel: push, pop and remove in constant time, and a node can leave
+/// without knowing which list it is in. The building block of ready queues.
+class RunList {
+ public:
+  RunList() noexcept { reset(); }
+  RunList(const RunList&) = delete;
+  RunList& operator=(const RunList&) = delete;
+  ~RunList() = default;
+
+  [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
+
+  void push_back(Runnable& node) noexcept {
+    node.prev_ = head_.prev_;
+    node.next_ = &head_;
+    head_.prev_->next_ = &node;
+    head_.prev_ = &node;
+  }
+
+  [[nodiscard]] Runnable* pop_front() noexcept {
+    Runnable* node = head_.next_;
+    if (node == &head_) return nullptr;
+    remove(*node);
+    return node;
+  }
+
+  static void remove(Runnable& node) noexcept {
+    node.prev_->next_ = node.next_;
+    node.next_->prev_ = node.prev_;
+    node.next_ = node.prev_ = nullptr;
+  }
+
+  /// Moves all of `other` behind what is here.
+  void splice_back(RunList& other) noexcept {
+    if (other.empty()) return;
+    other.head_.next_->prev_ = head_.prev_;
+    head_.prev_->next_ = other.head_.next_;
+    other.head_.prev_->next_ = &head_;
+    head_.prev_ = other.head_.prev_;
+    other.reset();
+  }
+
+ private:
+  struct Sentinel final : Runnable {
+    void run() noexcept override {}
+  };
+  void reset() noexcept { head_.next_ = head_.prev_ = &head_; }
+  Sentinel head_;
+};
+
+}  // namespace coterie

@@ -1,0 +1,153 @@
+#pragma once
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+#include "coterie/cancel.hpp"
+#include "coterie/core/frame.hpp"
+#include "coterie/core/runnable.hpp"
+#include "coterie/outcome.hpp"
+
+namespace coterie {
+
+class EventLoop;
+class Leaf;
+class TaskRec;
+
+/// Something that happens when a task has ended. Intrusive: whoever waits embeds it, and removes it in its
+/// destructor. Hooks run in the order of their registration.
+class DoneHook {
+ public:
+  DoneHook() = default;
+  DoneHook(const DoneHook&) = delete;
+  DoneHook& operator=(const DoneHook&) = delete;
+
+  /// The task has ended and its outcome is set. Runs inside the step that ended it, so it only queues work.
+  virtual void task_done(TaskRec& task) noexcept = 0;
+
+ protected:
+  ~DoneHook() = default;
+  [[nodiscard]] bool hooked() const noexcept { return task_ != nullptr; }
+  void unhook() noexcept;
+
+ private:
+  friend class TaskRec;
+  TaskRec* task_ = nullptr;
+  DoneHook* next_ = nullptr;
+  DoneHook* prev_ = nullptr;
+};
+
+/// A task: one scheduled unit with an id, a name and a state, apart from the frame that runs in it. The frame's
+/// memory goes back when the body ends, however long handles keep the record.
+///
+///                       spawn
+///                         │
+///                         ▼        the leaf is ready, or was cancelled
+///        cancel()      runnable ◀──────────────────────┐
+///      before start       │ step                       │
+///            │            ▼           co_await         │
+///            │         running ───────────────────▶ waiting
+///            ▼            │ returned, threw             (waiting_on() is its innermost leaf)
+///          ended ◀────────┘
+///
+/// All members belong to the thread of the task's loop.
+class TaskRec : public Runnable {
+ public:
+  // --- what asyncio.Task offers -------------------------------------------------------------------------
+  /// Requests a cancel. False when the task has ended. See JoinHandle::cancel().
+  bool cancel(const CancelMessage& message);
+  [[nodiscard]] std::uint32_t cancelling() const noexcept { return cancel_requests_; }
+  std::uint32_t uncancel() noexcept;
+  [[nodiscard]] bool done() const noexcept { return ended_; }
+  [[nodiscard]] bool cancelled() const noexcept { return ended_ && ended_cancelled_; }
+
+  // --- for people -----------------------------------------------------------------------------------------
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] std::string name() const;
+  void set_name(std::string name);
+  [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
+  /// Where it was given its name; where its function stands when it was given none.
+  [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
+  /// The innermost coroutine while the task is suspended; walk `Frame::caller()` outwards from it.
+  [[nodiscard]] Frame* innermost() const noexcept { return ended_ ? nullptr : top_; }
+  /// What it waits for; null while it is runnable, running or ended.
+  [[nodiscard]] Leaf* waiting_on() const noexcept { return waiting_on_; }
+  [[nodiscard]] bool started() const noexcept { return started_; }
+  /// The root's final suspend: the body is over.
+  void body_ended(Frame& root) noexcept {
+    body_ended_ = true;
+    top_ = &root;
+  }
+  [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
+  [[nodiscard]] TaskRec* next_task() const noexcept { return registry_next_; }
+
+  // --- for the runtime's own awaitables --------------------------------------------------------------------
+  void add_hook(DoneHook& hook) noexcept;
+  /// Wakes the task: it runs one tick later. Precondition: suspended.
+  void make_runnable() noexcept;
+  [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
+  /// Throws the pending cancel; precondition: `must_cancel()`.
+  [[noreturn]] void throw_cancelled();
+  [[nodiscard]] std::uint32_t deliveries() const noexcept { return deliveries_; }
+  /// Its exception counts as seen: nothing is reported when the last handle goes.
+  void mark_retrieved() noexcept { retrieved_ = true; }
+  void add_ref() noexcept { ++refs_; }
+  void release() noexcept {
+    if (--refs_ == 0) destroy();
+  }
+  void run() noexcept override;
+  void drop() noexcept override;
+
+ protected:
+  TaskRec() = default;
+  ~TaskRec();
+  /// Queues the first step, inherits class and parent from the current task.
+  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where);
+  /// The body has ended: moves its outcome out of the promise into the record.
+  virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
+  virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
+  virtual std::exception_ptr unretrieved_error() const noexcept = 0;
+  virtual void destroy() noexcept = 0;
+  void report_never_retrieved(std::exception_ptr error) const noexcept;
+
+  bool ended_cancelled_ = false;
+  bool retrieved_ = false;
+
+ private:
+  friend class DoneHook;
+  friend class Leaf;
+  friend class EventLoop;
+  friend class YieldAwaiter;  // top_: a yield is no leaf
+
+  void end_body() noexcept;
+  void finish() noexcept;
+  void destroy_frame() noexcept;
+  std::exception_ptr make_cancelled();
+  void request(const CancelMessage& message);
+
+  bool started_ = false;
+  bool ended_ = false;
+  bool must_cancel_ = false;
+  bool body_ended_ = false;
+  std::uint32_t refs_ = 1;  // the loop's, until the task has ended
+  std::uint32_t cancel_requests_ = 0;
+  std::uint32_t deliveries_ = 0;
+  EventLoop* loop_ = nullptr;
+  Frame* top_ = nullptr;
+  Leaf* waiting_on_ = nullptr;
+  DoneHook* first_hook_ = nullptr;
+  DoneHook* last_hook_ = nullptr;
+  TaskRec* registry_next_ = nullptr;
+  TaskRec* registry_prev_ = nullptr;
+  std::uint64_t id_ = 0;
+  std::uint64_t parent_id_ = 0;
+  std::unique_ptr<std::string> name_;
+  std::unique_ptr<CancelMessage> message_;  // of the cancel that is to be delivered; null: it has none
+  std::source_location spawned_at_;
+};
+static_assert(sizeof(TaskRec) <= 144, "a task's record is part of what a sleeping task costs");
+
+}  // namespace coterie

@@ -1,0 +1,121 @@
+#pragma once
+#include <exception>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "coterie/cancel.hpp"
+
+namespace coterie {
+
+enum class OutcomeKind : unsigned char { empty, value, exception, cancelled };
+
+/// How something that was awaited ended: a value, an exception or a cancel, as a value. 16 bytes for small `T`.
+/// `T` may be void. Copying copies the value; an exception is shared.
+template <class T>
+class [[nodiscard]] Outcome {
+  using Stored = std::conditional_t<std::is_void_v<T>, char, T>;
+
+ public:
+  using Kind = OutcomeKind;
+
+  Outcome() noexcept : kind_(Kind::empty) {}
+  Outcome(const Outcome& other) { copy(other); }
+  Outcome(Outcome&& other) noexcept(std::is_nothrow_move_constructible_v<Stored>) { move(other); }
+  Outcome& operator=(const Outcome& other) {
+    if (this != &other) {
+      reset();
+      copy(other);
+    }
+    return *this;
+  }
+  Outcome& operator=(Outcome&& other) noexcept(std::is_nothrow_move_constructible_v<Stored>) {
+    if (this != &other) {
+      reset();
+      move(other);
+    }
+    return *this;
+  }
+  ~Outcome() { reset(); }
+
+  /// Replaces what is here by a value (for void: no arguments).
+  template <class... Args>
+  void set_value(Args&&... args) {
+    reset();
+    ::new (static_cast<void*>(&value_)) Stored(std::forward<Args>(args)...);
+    kind_ = Kind::value;
+  }
+  void set_exception(std::exception_ptr error, bool is_cancel = false) noexcept {
+    reset();
+    ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
+    kind_ = is_cancel ? Kind::cancelled : Kind::exception;
+  }
+  /// To be called inside a `catch`: takes the exception in flight.
+  void set_current_exception() noexcept {
+    bool is_cancel = false;
+    try {
+      throw;
+    } catch (const Cancelled&) {
+      is_cancel = true;
+    } catch (...) {
+    }
+    set_exception(std::current_exception(), is_cancel);
+  }
+
+  [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  [[nodiscard]] bool empty() const noexcept { return kind_ == Kind::empty; }
+  [[nodiscard]] bool has_value() const noexcept { return kind_ == Kind::value; }
+  [[nodiscard]] bool has_exception() const noexcept { return kind_ == Kind::exception; }
+  [[nodiscard]] bool cancelled() const noexcept { return kind_ == Kind::cancelled; }
+  [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+
+  /// The exception, `Cancelled` too; null for a value.
+  [[nodiscard]] std::exception_ptr error() const noexcept {
+    return kind_ == Kind::exception || kind_ == Kind::cancelled ? error_ : nullptr;
+  }
+
+  /// The value; throws the exception or `Cancelled` if that is what it holds.
+  std::add_lvalue_reference_t<const T> get() const& {
+    if (kind_ != Kind::value) std::rethrow_exception(error_);
+    if constexpr (!std::is_void_v<T>) return value_;
+  }
+  std::add_lvalue_reference_t<T> get() & {
+    if (kind_ != Kind::value) std::rethrow_exception(error_);
+    if constexpr (!std::is_void_v<T>) return value_;
+  }
+  T get() && {
+    if (kind_ != Kind::value) std::rethrow_exception(std::move(error_));
+    if constexpr (!std::is_void_v<T>) return std::move(value_);
+  }
+
+ private:
+  void reset() noexcept {
+    if (kind_ == Kind::value)
+      value_.~Stored();
+    else if (kind_ != Kind::empty)
+      error_.~exception_ptr();
+    kind_ = Kind::empty;
+  }
+  void copy(const Outcome& other) {
+    if (other.kind_ == Kind::value)
+      ::new (static_cast<void*>(&value_)) Stored(other.value_);
+    else if (other.kind_ != Kind::empty)
+      ::new (static_cast<void*>(&error_)) std::exception_ptr(other.error_);
+    kind_ = other.kind_;
+  }
+  void move(Outcome& other) {
+    if (other.kind_ == Kind::value)
+      ::new (static_cast<void*>(&value_)) Stored(std::move(other.value_));
+    else if (other.kind_ != Kind::empty)
+      ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(other.error_));
+    kind_ = other.kind_;
+  }
+
+  union {
+    Stored value_;
+    std::exception_ptr error_;
+  };
+  Kind kind_ = Kind::empty;
+};
+
+}  // namespace coterie

@@ -1,0 +1,94 @@
+#pragma once
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "coterie/core/leaf.hpp"
+#include "coterie/core/timer_heap.hpp"
+#include "coterie/loop.hpp"
+
+namespace coterie {
+
+/// Lets everything else that is ready run once. A cancel is delivered when the task runs again.
+class YieldAwaiter {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    suspend(caller.promise());
+  }
+  void await_resume() {
+    if (task_->must_cancel()) [[unlikely]] task_->throw_cancelled();
+  }
+
+ private:
+  void suspend(Frame& frame) {
+    task_ = &EventLoop::require_task();
+    task_->top_ = &frame;
+    task_->make_runnable();
+  }
+  TaskRec* task_ = nullptr;
+};
+/// One tick (asyncio.sleep(0)).
+[[nodiscard]] inline YieldAwaiter yield() noexcept { return YieldAwaiter(); }
+
+namespace detail {
+class SleepAwaiter final : public Leaf, private Timer {
+ public:
+  explicit SleepAwaiter(Duration delay) noexcept : Leaf(WaitKind::sleep), delay_(delay) {}
+  ~SleepAwaiter() { disarm(); }
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    if (delay_ <= Duration::zero()) {
+      yield_.await_suspend(caller);
+      return;
+    }
+    EventLoop& loop = EventLoop::current();
+    deadline_ = loop.now() + delay_;
+    loop.arm(*this, deadline_);
+    suspend(caller);
+  }
+  void await_resume() {
+    if (delay_ <= Duration::zero())
+      yield_.await_resume();
+    else
+      deliver();
+  }
+  CancelReply cancel(const CancelMessage&) override {
+    disarm();
+    return CancelReply::detached;
+  }
+
+ private:
+  void run() noexcept override { wake(); }
+  void disarm() noexcept {
+    if (armed() || queued()) task()->loop().disarm(*this);
+  }
+  Duration delay_;
+  TimePoint deadline_{};
+  YieldAwaiter yield_;
+};
+
+/// Any chrono duration as the loop's: nanoseconds, rounded up, held within what a deadline can express.
+template <class Rep, class Period>
+[[nodiscard]] Duration to_duration(std::chrono::duration<Rep, Period> value) {
+  using Seconds = std::chrono::duration<long double>;
+  constexpr Seconds limit(100.0L * 365 * 24 * 3600);  // a century; beyond it the loop's clock could overflow
+  if constexpr (std::is_floating_point_v<Rep>)
+    if (std::isnan(value.count())) throw std::invalid_argument("a delay is not a number (NaN)");
+  if (Seconds(value) >= limit) return std::chrono::duration_cast<Duration>(limit);
+  if (Seconds(value) <= -limit) return -std::chrono::duration_cast<Duration>(limit);
+  return std::chrono::ceil<Duration>(value);
+}
+}  // namespace detail
+
+/// Suspends the task for at least `delay`; zero or less is one yield(). Throws `Cancelled` when the task is
+/// cancelled meanwhile, and then leaves no timer behind. NaN is std::invalid_argument. (asyncio.sleep)
+template <class Rep, class Period>
+[[nodiscard]] detail::SleepAwaiter sleep(std::chrono::duration<Rep, Period> delay) {
+  return detail::SleepAwaiter(detail::to_duration(delay));
+}
+
+}  // namespace coterie

@@ -1,0 +1,319 @@
+#pragma once
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "coterie/core/callable.hpp"
+#include "coterie/core/leaf.hpp"
+#include "coterie/loop.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie {
+
+/// Using a task or a primitive against its rules: awaiting oneself, reading a result that is not there yet.
+class InvalidState : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+namespace detail {
+
+/// A task's record with room for its outcome.
+template <class T>
+class TaskState final : public TaskRec {
+ public:
+  /// Returns a record that the loop owns; whoever keeps it adds a reference.
+  static TaskState* spawn_on(EventLoop& loop, Task<T> body, std::string name = {}, SchedClass sched_class = 0,
+                             std::source_location where = {}) {
+    auto* state = new TaskState;
+    state->sched_class_ = sched_class;
+    state->start(loop, body.release().promise(), std::move(name), where);
+    return state;
+  }
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
+
+  [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
+  void mark_moved() noexcept { moved_ = true; }
+  [[nodiscard]] bool moved() const noexcept { return moved_; }
+
+ private:
+  TaskState() = default;
+  ~TaskState() = default;
+  OutcomeKind take_outcome(Frame& root) noexcept override {
+    outcome_ = std::move(static_cast<Promise<T>&>(root).outcome());
+    return outcome_.kind();
+  }
+  void set_cancelled(std::exception_ptr error) noexcept override { outcome_.set_exception(std::move(error), true); }
+  std::exception_ptr unretrieved_error() const noexcept override {
+    return outcome_.has_exception() && !retrieved_ ? outcome_.error() : nullptr;
+  }
+  void destroy() noexcept override {
+    if (std::exception_ptr error = unretrieved_error()) report_never_retrieved(std::move(error));
+    delete this;
+  }
+
+  Outcome<T> outcome_;
+  bool moved_ = false;
+};
+
+/// Waits for a task. A cancel of the waiter goes on to the task, and the waiter stays until that has ended.
+class JoinLeaf : public Leaf, private DoneHook {
+ public:
+  explicit JoinLeaf(TaskRec& target) noexcept : Leaf(WaitKind::task, &target), target_(&target) {
+    target.add_ref();
+  }
+  ~JoinLeaf() {
+    unhook();
+    target_->release();
+  }
+  bool await_ready() const noexcept { return target_->done(); }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    check_target();
+    target_->add_hook(*this);
+    suspend(caller);
+  }
+  CancelReply cancel(const CancelMessage&) override { return CancelReply::refused; }
+  [[nodiscard]] TaskRec* cancel_target() noexcept override { return target_; }
+
+ protected:
+  /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
+  void deliver_join() {
+    target_->mark_retrieved();
+    deliver();
+  }
+  [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
+
+ private:
+  void task_done(TaskRec&) noexcept override { wake(); }
+  void check_target() const;
+  TaskRec* target_;
+};
+
+template <class T>
+class JoinAwaiter final : public JoinLeaf {
+ public:
+  explicit JoinAwaiter(TaskState<T>& state) noexcept : JoinLeaf(state) {}
+  std::add_lvalue_reference_t<const T> await_resume() {
+    deliver_join();
+    return state().outcome().get();
+  }
+  Outcome<T> take_outcome() {
+    deliver_join();
+    return state().outcome();
+  }
+
+ private:
+  TaskState<T>& state() const noexcept { return static_cast<TaskState<T>&>(target()); }
+};
+
+template <class T>
+class MoveAwaiter final : public JoinLeaf {
+ public:
+  explicit MoveAwaiter(TaskState<T>& state) noexcept : JoinLeaf(state) {}
+  T await_resume() { return take_outcome().get(); }
+  Outcome<T> take_outcome() {
+    deliver_join();
+    auto& state = static_cast<TaskState<T>&>(target());
+    if (state.moved()) throw InvalidState("the result of task '" + state.name() + "' was moved out before");
+    if (!state.outcome().has_value()) return state.outcome();
+    state.mark_moved();
+    return std::move(state.outcome());
+  }
+};
+
+/// Waits for a task's end without a claim to it: a cancel of the waiter leaves the task alone.
+class WaitAwaiter final : public Leaf, private DoneHook {
+ public:
+  explicit WaitAwaiter(TaskRec& target) noexcept : Leaf(WaitKind::task, &target), target_(&target) {
+    target.add_ref();
+  }
+  ~WaitAwaiter() {
+    unhook();
+    target_->release();
+  }
+  bool await_ready() const noexcept { return target_->done(); }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    target_->add_hook(*this);
+    suspend(caller);
+  }
+  void await_resume() { deliver(); }
+  CancelReply cancel(const CancelMessage&) override {
+    unhook();
+    return CancelReply::detached;
+  }
+
+ private:
+  void task_done(TaskRec&) noexcept override { wake(); }
+  TaskRec* target_;
+};
+
+}  // namespace detail
+
+/// Refers to a task. Copyable; belongs to the task's loop and thread. Dropping the last one detaches the task:
+/// the loop keeps it until it has ended, and an error that nobody retrieved is then reported.
+template <class T = void>
+class JoinHandle {
+ public:
+  using value_type = T;
+
+  JoinHandle() noexcept = default;
+  /// For the runtime: adds a reference.
+  explicit JoinHandle(detail::TaskState<T>& state) noexcept : state_(&state) { state.add_ref(); }
+  JoinHandle(const JoinHandle& other) noexcept : state_(other.state_) {
+    if (state_ != nullptr) state_->add_ref();
+  }
+  JoinHandle(JoinHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  JoinHandle& operator=(JoinHandle other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~JoinHandle() {
+    if (state_ != nullptr) state_->release();
+  }
+
+  /// Awaiting a handle gives `const T&`, valid while any handle is kept; awaiting a moved or temporary handle
+  /// moves the value out, once. Throws what the task threw, or `Cancelled` when it was cancelled. Cancelling
+  /// the awaiter cancels the task and waits for its end, as in asyncio; see shield() and wait() for other ways.
+  detail::JoinAwaiter<T> operator co_await() const& { return detail::JoinAwaiter<T>(state()); }
+  detail::MoveAwaiter<T> operator co_await() && { return detail::MoveAwaiter<T>(state()); }
+  /// Awaits the end, whatever it is: no value, no exception; a cancel of the awaiter leaves the task alone.
+  [[nodiscard]] detail::WaitAwaiter wait() const { return detail::WaitAwaiter(state()); }
+
+  /// Requests a cancel: `Cancelled` is thrown at the innermost await of the task, one tick from now, and goes
+  /// up through its frames; tasks that it awaits are cancelled first. A task that has not started never runs.
+  /// It is over only when the task has ended: await it. Two requests before the task ran are one delivery.
+  /// False when the task has ended already. (asyncio.Task.cancel, CPython 3.14)
+  bool cancel(std::string message = {}) const {
+    return state().cancel(message.empty() ? nullptr
+                                          : std::make_shared<const std::string>(std::move(message)));
+  }
+  /// How many requests have not been taken back.
+  [[nodiscard]] std::uint32_t cancelling() const { return state().cancelling(); }
+  /// Takes one request back, by whoever made it; at zero a cancel that was not delivered yet is withdrawn.
+  std::uint32_t uncancel() const { return state().uncancel(); }
+
+  [[nodiscard]] bool done() const { return state().done(); }
+  [[nodiscard]] bool cancelled() const { return state().cancelled(); }
+  /// The value; throws what the task threw, `Cancelled`, or InvalidState while it has not ended.
+  std::add_lvalue_reference_t<const T> result() const {
+    require_done();
+    state().mark_retrieved();
+    return state().outcome().get();
+  }
+  /// Null when it returned a value; throws `Cancelled` if it was cancelled, InvalidState while it has not ended.
+  [[nodiscard]] std::exception_ptr exception() const {
+    require_done();
+    state().mark_retrieved();
+    if (cancelled()) (void)state().outcome().get();
+    return state().outcome().error();
+  }
+  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters.
+  template <class Fn>
+  void add_done_callback(Fn fn) const {
+    struct Callback final : DoneHook {
+      explicit Callback(Fn callable) : call(std::move(callable)) {}
+      void task_done(TaskRec& task) noexcept override {
+        JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
+        task.loop().call_soon([handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
+        delete this;
+      }
+      Fn call;
+    };
+    if (done()) {
+      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); });
+      return;
+    }
+    state().add_hook(*new Callback(std::move(fn)));
+  }
+
+  /// "Task-N" unless it was named.
+  [[nodiscard]] std::string name() const { return state().name(); }
+  void set_name(std::string name) const { state().set_name(std::move(name)); }
+  /// Counts up from 1 in this process.
+  [[nodiscard]] std::uint64_t id() const { return state().id(); }
+  [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+  friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
+
+  /// For the runtime.
+  [[nodiscard]] detail::TaskState<T>& state() const {
+    if (state_ == nullptr) throw InvalidState("this JoinHandle refers to no task: it was moved from or never set");
+    return *state_;
+  }
+
+ private:
+  void require_done() const {
+    if (!done()) throw InvalidState("task '" + name() + "' has not ended: await it");
+  }
+  detail::TaskState<T>* state_ = nullptr;
+};
+
+/// What spawn() may be told about a task: `spawn(named("page").sched_class(2), fetch, url)`.
+class SpawnOptions {
+ public:
+  SpawnOptions() = default;
+  explicit SpawnOptions(std::string name, std::source_location where = std::source_location::current())
+      : name_(std::move(name)), where_(where) {}
+  /// For people: dumps, errors, the dashboard.
+  SpawnOptions& name(std::string name) & {
+    name_ = std::move(name);
+    return *this;
+  }
+  /// Which share of the loop it runs in; by default that of the task that spawns it.
+  SpawnOptions& sched_class(SchedClass value) & {
+    sched_class_ = value;
+    return *this;
+  }
+  SpawnOptions&& sched_class(SchedClass value) && {
+    sched_class_ = value;
+    return std::move(*this);
+  }
+
+  /// For the runtime.
+  [[nodiscard]] std::string& name_ref() noexcept { return name_; }
+  [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
+  [[nodiscard]] std::source_location where() const noexcept { return where_; }
+
+ private:
+  std::string name_;
+  std::source_location where_;
+  SchedClass sched_class_ = 0;
+};
+[[nodiscard]] inline SpawnOptions named(std::string name,
+                                        std::source_location where = std::source_location::current()) {
+  return SpawnOptions(std::move(name), where);
+}
+
+namespace detail {
+/// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
+/// coroutine refers to must outlive it.
+template <class T>
+JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions()) {
+  return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
+                                               std::move(options.name_ref()), options.sched_class_value(),
+                                               options.where()));
+}
+}  // namespace detail
+
+/// Starts `fn(args...)`, which must return Task<T>, as a task of its own: it runs one tick later, concurrently
+/// with its creator, whose class it inherits (asyncio.create_task, CPython 3.14).
+///
+/// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref for
+/// what is sure to live longer). Lambdas with captures are moved into the task too. Needs a running loop.
+template <class Fn, class... Args>
+  requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
+auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
+  return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...),
+                                 std::move(options));
+}
+template <class Fn, class... Args>
+  requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
+auto spawn(Fn&& fn, Args&&... args) {
+  return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+}
+
+}  // namespace coterie

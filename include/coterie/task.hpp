@@ -1,0 +1,202 @@
+#pragma once
+#include <coroutine>
+#include <cxxabi.h>
+#include <exception>
+#include <source_location>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include "coterie/core/frame.hpp"
+#include "coterie/core/task_rec.hpp"
+#include "coterie/outcome.hpp"
+
+namespace coterie {
+
+template <class T>
+class Task;
+
+namespace detail {
+
+/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned there.
+void ascend(Frame& finished) noexcept;
+
+/// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform returns
+/// by reference.
+template <class Awaiter>
+class AwaiterRef {
+ public:
+  explicit AwaiterRef(Awaiter& awaiter) noexcept : awaiter_(&awaiter) {}
+  decltype(auto) await_ready() const { return awaiter_->await_ready(); }
+  template <class P>
+  decltype(auto) await_suspend(std::coroutine_handle<P> caller) const {
+    return awaiter_->await_suspend(caller);
+  }
+  decltype(auto) await_resume() const { return awaiter_->await_resume(); }
+
+ private:
+  Awaiter* awaiter_;
+};
+
+/// What every promise of a Task shares.
+class PromiseBase : public Frame {
+ public:
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
+
+  std::suspend_always initial_suspend() noexcept { return {}; }
+
+  /// If the awaiter is still inside its `await_suspend`, returning is enough: it sees that we are done. Else
+  /// the loop resumes it from its trampoline, so that a chain of any length ends on a flat native stack. Never
+  /// resumed from here: it may destroy this frame.
+  struct FinalAwaiter {
+    bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) noexcept {
+      if (!promise.nested_) ascend(promise);
+    }
+    void await_resume() noexcept {}
+    PromiseBase& promise;
+  };
+  FinalAwaiter final_suspend() noexcept { return {*this}; }
+
+  /// Notes the line of every await.
+  template <class Awaitable>
+  auto await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) {
+    set_awaiting(where);
+    if constexpr (requires { static_cast<Awaitable&&>(awaitable).operator co_await(); })
+      return static_cast<Awaitable&&>(awaitable).operator co_await();
+    else
+      return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
+  }
+
+  void set_nested(bool nested) noexcept { nested_ = nested; }
+
+ protected:
+  explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
+  ~PromiseBase() = default;
+  static bool cancel_in_flight() noexcept {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    return type != nullptr && *type == typeid(Cancelled);
+  }
+
+ private:
+  bool nested_ = false;
+};
+
+template <class T>
+class Promise final : public PromiseBase {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  Task<T> get_return_object() noexcept;
+  template <class U = T>
+  void return_value(U&& value) {
+    outcome_.set_value(std::forward<U>(value));
+  }
+  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
+
+ private:
+  Outcome<T> outcome_;
+};
+
+template <>
+class Promise<void> final : public PromiseBase {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  Task<void> get_return_object() noexcept;
+  void return_void() noexcept { outcome_.set_value(); }
+  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
+
+ private:
+  Outcome<void> outcome_;
+};
+
+/// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame.
+template <class T>
+class TaskAwaiter {
+ public:
+  using Handle = std::coroutine_handle<Promise<T>>;
+  explicit TaskAwaiter(Handle child) noexcept : child_(child) {}
+  TaskAwaiter(TaskAwaiter&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
+  TaskAwaiter& operator=(TaskAwaiter&&) = delete;
+  ~TaskAwaiter() {
+    if (child_) child_.destroy();
+  }
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> caller) {
+    Promise<T>& promise = child_.promise();
+    promise.set_caller(caller.promise());
+    promise.set_nested(true);
+    child_.resume();
+    promise.set_nested(false);
+    return !child_.done();
+  }
+  T await_resume() { return std::move(child_.promise().outcome()).get(); }
+  /// For outcome(): the same without throwing.
+  Outcome<T> take_outcome() { return std::move(child_.promise().outcome()); }
+
+ private:
+  Handle child_;
+};
+
+}  // namespace detail
+
+/// A coroutine: lazy, awaited at most once, running inside its awaiter's task. Move-only; destroying one that
+/// was never awaited destroys its arguments without running it.
+///
+/// Awaiting costs no tick when the body does not suspend. A cancel of the awaiting task is delivered at the
+/// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
+template <class T = void>
+class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
+  static_assert(!std::is_reference_v<T>, "a Task returns a value: return a pointer or std::reference_wrapper");
+  static_assert(alignof(detail::Promise<T>) <= 16,
+                "gcc 12 misaligns over-aligned values in coroutine frames: return a std::unique_ptr to it");
+
+ public:
+  using promise_type = detail::Promise<T>;
+  using value_type = T;
+
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    Task moved(std::move(other));
+    std::swap(handle_, moved.handle_);
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+
+  detail::TaskAwaiter<T> operator co_await() && noexcept {
+    return detail::TaskAwaiter<T>(std::exchange(handle_, nullptr));
+  }
+  /// False after it was moved from or awaited.
+  [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
+
+  /// For the runtime: gives up the frame, which the caller now owns.
+  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept { return std::exchange(handle_, nullptr); }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
+  std::coroutine_handle<promise_type> handle_;
+};
+
+namespace detail {
+template <class T>
+Task<T> Promise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+inline Task<void> Promise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
+}  // namespace detail
+}  // namespace coterie

@@ -1,0 +1,71 @@
+// How a loop ends: ask every task to stop, wait, name what refuses, then destroy what is left.
+#include <stdexcept>
+
+#include "coterie/loop.hpp"
+
+namespace coterie {
+
+std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
+  struct Reporter final : DoneHook {
+    void task_done(TaskRec& task) noexcept override {
+      std::exception_ptr error = task.cancelled() ? nullptr : task.unretrieved_error();
+      task.mark_retrieved();
+      if (error)
+        task.loop().report(
+            ErrorContext("unhandled exception during shutdown", error, task.name(), task.spawned_at()));
+    }
+    void stop_watching() noexcept { unhook(); }
+  };
+  std::vector<TaskRec*> tasks;
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
+  std::vector<std::unique_ptr<Reporter>> reporters;
+  for (TaskRec* task : tasks) {
+    reporters.push_back(std::make_unique<Reporter>());
+    task->add_ref();
+    task->cancel(nullptr);
+    if (!task->done()) task->add_hook(*reporters.back());
+  }
+  bool expired = false;
+  CallbackHandle timer;
+  const bool limited = limit < Duration::max();
+  if (limited && task_count_ > 0) timer = call_later(limit, [&expired] { expired = true; });
+  if (task_count_ > 0) run_until([&] { return task_count_ == 0 || expired; });
+  timer.cancel();
+
+  std::vector<std::string> refused;
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) refused.push_back(task->name());
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (!tasks[i]->done()) reporters[i]->stop_watching();
+    tasks[i]->release();
+  }
+  return refused;
+}
+
+void EventLoop::close() noexcept {
+  if (closing_ || running_) return;
+  closing_ = true;
+  inbox_->close();
+  // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
+  while (TaskRec* task = last_task_) {
+    if (task->queued()) remove(*task);
+    task->destroy_frame();
+    task->finish();
+  }
+  while (Timer* timer = timers_.pop_any()) timer->drop();
+  for (;;) {
+    Runnable* next = nullptr;
+    if (policy_ == nullptr) {
+      fifo_.begin_tick();
+      next = fifo_.pop();
+    } else {
+      policy_->begin_tick();
+      next = policy_->pop();
+    }
+    if (next == nullptr) break;
+    next->drop();
+  }
+  for (Posted* item = inbox_->take(); item != nullptr;) delete std::exchange(item, Inbox::next(*item));
+  closed_ = true;
+}
+
+}  // namespace coterie

@@ -1,0 +1,154 @@
+#include "coterie/loop.hpp"
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "coterie/core/leaf.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie {
+namespace {
+
+thread_local constinit EventLoop* current_loop = nullptr;
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (const Cancelled& c) {
+    return "cancelled" + (c.message().empty() ? std::string() : ": " + c.message());
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+}  // namespace
+
+std::string ErrorContext::str() const {
+  std::string text = message;
+  if (!task.empty()) {
+    text += ": task '" + task + "'";
+    if (where.line() != 0) text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
+  }
+  if (error) text += ": " + describe(error);
+  return text;
+}
+
+EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
+    : policy_(std::move(ready)),
+      inbox_(std::make_shared<Inbox>(*poller)),
+      poller_(std::move(poller)),
+      options_(options) {}
+
+EventLoop::~EventLoop() { close(); }
+
+EventLoop* EventLoop::current_or_null() noexcept { return current_loop; }
+
+EventLoop& EventLoop::current() {
+  if (current_loop == nullptr)
+    throw std::logic_error("no event loop runs on this thread: call this from inside a task, under coterie::run()");
+  return *current_loop;
+}
+
+TaskRec& EventLoop::require_task() {
+  TaskRec* task = current().current_;
+  if (task == nullptr) throw std::logic_error("this needs a task, and a plain callback of the loop is running");
+  return *task;
+}
+
+EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
+  if (loop.closed_) throw std::logic_error("Event loop is closed");
+  if (current_loop != nullptr)
+    throw std::logic_error("cannot run an event loop while another one runs on this thread: co_await instead");
+  loop.running_ = true;
+  current_loop = &loop;
+}
+
+EventLoop::Running::~Running() {
+  loop_.running_ = false;
+  current_loop = nullptr;
+}
+
+void EventLoop::run_forever() {
+  Running guard(*this);
+  do tick();
+  while (!stopping_);
+  stopping_ = false;
+}
+
+void EventLoop::tick() {
+  if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
+      steps_since_poll_ >= options_.steps_per_poll)
+    look_around();
+  if (policy_ == nullptr) {
+    fifo_.begin_tick();
+    while (Runnable* next = fifo_.pop()) {
+      ++steps_since_poll_;
+      next->run();
+    }
+  } else {
+    policy_->begin_tick();
+    while (Runnable* next = policy_->pop()) {
+      ++steps_since_poll_;
+      next->run();
+    }
+  }
+}
+
+void EventLoop::look_around() {
+  ticks_since_poll_ = steps_since_poll_ = 0;
+  std::optional<TimePoint> deadline;
+  if (!nothing_ready() || stopping_ || !inbox_->empty())
+    deadline = TimePoint::min();
+  else if (!timers_.empty())
+    deadline = timers_.earliest();
+  poller_->poll(deadline);
+  for (Posted* item = inbox_->take(); item != nullptr;) {
+    std::unique_ptr<Posted> call(std::exchange(item, Inbox::next(*item)));
+    call_soon([call = std::move(call)] { call->run(); });
+  }
+  if (timers_.empty()) return;
+  const TimePoint now = poller_->now();
+  while (Timer* due = timers_.pop_due(now)) push(*due);
+}
+
+void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
+  current_ = &task;
+  do {
+    ascend_ = nullptr;
+    frame->handle().resume();
+    frame = ascend_;
+  } while (frame != nullptr);
+  current_ = nullptr;
+  if (task.body_ended_) task.end_body();
+}
+
+void EventLoop::enlist(TaskRec& task) noexcept {
+  task.registry_prev_ = last_task_;
+  (last_task_ != nullptr ? last_task_->registry_next_ : first_task_) = &task;
+  last_task_ = &task;
+  ++task_count_;
+}
+
+void EventLoop::delist(TaskRec& task) noexcept {
+  (task.registry_prev_ != nullptr ? task.registry_prev_->registry_next_ : first_task_) = task.registry_next_;
+  (task.registry_next_ != nullptr ? task.registry_next_->registry_prev_ : last_task_) = task.registry_prev_;
+  task.registry_prev_ = task.registry_next_ = nullptr;
+  --task_count_;
+}
+
+void EventLoop::report(const ErrorContext& context) noexcept {
+  try {
+    if (handler_) {
+      handler_(context);
+      return;
+    }
+  } catch (...) {
+    std::fprintf(stderr, "coterie: Unhandled error in exception handler: %s\n",
+                 describe(std::current_exception()).c_str());
+  }
+  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+}
+
+}  // namespace coterie

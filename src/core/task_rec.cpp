@@ -1,0 +1,183 @@
+#include "coterie/core/task_rec.hpp"
+
+#include <atomic>
+#include <cstdio>
+
+#include "coterie/core/leaf.hpp"
+#include "coterie/loop.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie {
+namespace {
+std::atomic<std::uint64_t> last_task_id{0};
+}
+
+void detail::ascend(Frame& finished) noexcept {
+  if (Frame* caller = finished.caller())
+    EventLoop::current().ascend_to(*caller);
+  else
+    finished.root_of()->body_ended(finished);
+}
+
+void DoneHook::unhook() noexcept {
+  if (task_ == nullptr) return;
+  (prev_ != nullptr ? prev_->next_ : task_->first_hook_) = next_;
+  (next_ != nullptr ? next_->prev_ : task_->last_hook_) = prev_;
+  task_ = nullptr;
+  next_ = prev_ = nullptr;
+}
+
+TaskRec::~TaskRec() = default;
+
+void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where) {
+  loop_ = &loop;
+  top_ = &root;
+  root.set_root_of(*this);
+  id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (!name.empty()) name_ = std::make_unique<std::string>(std::move(name));
+  spawned_at_ = where.line() != 0 ? where : root.awaiting();
+  if (TaskRec* parent = loop.current_task()) {
+    parent_id_ = parent->id_;
+    if (sched_class_ == 0) sched_class_ = parent->sched_class_;
+  }
+  loop.enlist(*this);
+  loop.push(*this);
+}
+
+std::string TaskRec::name() const { return name_ ? *name_ : "Task-" + std::to_string(id_); }
+
+void TaskRec::set_name(std::string name) { name_ = std::make_unique<std::string>(std::move(name)); }
+
+void TaskRec::request(const CancelMessage& message) {
+  must_cancel_ = true;
+  message_ = message ? std::make_unique<CancelMessage>(message) : nullptr;
+}
+
+bool TaskRec::cancel(const CancelMessage& message) {
+  retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
+  if (ended_) return false;
+  // A chain of tasks that await each other is walked in a loop, not by recursion. `turtle` stops a cycle.
+  TaskRec* turtle = nullptr;
+  std::uint64_t steps = 0;
+  for (TaskRec* task = this;;) {
+    ++task->cancel_requests_;
+    Leaf* leaf = task->waiting_on_;
+    if (leaf != nullptr && leaf->state_ == Leaf::State::cancelled) return true;  // one delivery per resume
+    if (leaf == nullptr || leaf->state_ != Leaf::State::waiting || task == turtle) {
+      task->request(message);
+      return true;
+    }
+    ++steps;
+    if ((steps & (steps - 1)) == 0) turtle = task;
+    if (TaskRec* next = leaf->cancel_target()) {
+      next->retrieved_ = true;
+      task = next;
+      continue;
+    }
+    switch (leaf->cancel(message)) {
+      case Leaf::CancelReply::detached:
+        task->message_ = message ? std::make_unique<CancelMessage>(message) : nullptr;
+        leaf->state_ = Leaf::State::cancelled;
+        task->make_runnable();
+        break;
+      case Leaf::CancelReply::passed_on: break;
+      case Leaf::CancelReply::refused: task->request(message); break;
+    }
+    return true;
+  }
+}
+
+std::uint32_t TaskRec::uncancel() noexcept {
+  if (cancel_requests_ > 0 && --cancel_requests_ == 0) must_cancel_ = false;
+  return cancel_requests_;
+}
+
+void TaskRec::throw_cancelled() {
+  must_cancel_ = false;
+  ++deliveries_;
+  CancelMessage message = message_ ? std::move(*message_) : nullptr;
+  message_.reset();
+  throw Cancelled(std::move(message));
+}
+
+void TaskRec::add_hook(DoneHook& hook) noexcept {
+  hook.task_ = this;
+  hook.prev_ = last_hook_;
+  hook.next_ = nullptr;
+  (last_hook_ != nullptr ? last_hook_->next_ : first_hook_) = &hook;
+  last_hook_ = &hook;
+}
+
+void TaskRec::make_runnable() noexcept { loop_->push(*this); }
+
+void TaskRec::run() noexcept {
+  Frame* frame = top_;
+  if (!started_) {
+    started_ = true;
+    if (must_cancel_) {  // cancelled before its first step: the body never runs, its arguments are released
+      frame->handle().destroy();
+      set_cancelled(make_cancelled());
+      ended_cancelled_ = true;
+      finish();
+      return;
+    }
+  }
+  waiting_on_ = nullptr;
+  loop_->run_step(*this, frame);
+}
+
+void TaskRec::end_body() noexcept {
+  Frame& root = *top_;
+  const auto kind = take_outcome(root);
+  root.handle().destroy();
+  ended_cancelled_ = kind == OutcomeKind::cancelled;
+  if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned without another await
+    set_cancelled(make_cancelled());
+    ended_cancelled_ = true;
+  }
+  finish();
+}
+
+std::exception_ptr TaskRec::make_cancelled() {
+  CancelMessage message = message_ ? std::move(*message_) : nullptr;
+  message_.reset();
+  must_cancel_ = false;
+  return std::make_exception_ptr(Cancelled(std::move(message)));
+}
+
+void TaskRec::finish() noexcept {
+  ended_ = true;
+  top_ = nullptr;
+  waiting_on_ = nullptr;
+  must_cancel_ = false;
+  message_.reset();
+  loop_->delist(*this);
+  while (DoneHook* hook = first_hook_) {
+    hook->unhook();
+    hook->task_done(*this);
+  }
+  release();
+}
+
+void TaskRec::drop() noexcept {}
+
+void TaskRec::report_never_retrieved(std::exception_ptr error) const noexcept {
+  const ErrorContext context("Task exception was never retrieved", std::move(error), name(), spawned_at_);
+  // The loop may be gone; the one that runs here is not.
+  EventLoop* running = EventLoop::current_or_null();
+  if (running == loop_)
+    running->report(context);
+  else
+    std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+}
+
+void TaskRec::destroy_frame() noexcept {
+  // Only for a task that will never run again: unwinds without running any of its code but destructors.
+  Frame* root = top_;
+  while (Frame* caller = root->caller()) root = caller;
+  root->handle().destroy();
+  set_cancelled(std::make_exception_ptr(Cancelled("the loop was closed")));
+  ended_cancelled_ = true;
+}
+
+}  // namespace coterie
