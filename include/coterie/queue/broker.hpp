@@ -151,9 +151,9 @@ struct QueueInfo {
 };
 
 enum class CancelResult : std::uint8_t {
-  cancelled,  ///< it had not started and never will
+  cancelled,  ///< it will never run, or never again: it is in state `cancelled` now, or was before this call
   requested,  ///< it runs: its worker is told, its coroutine cancelled
-  final,      ///< too late
+  final,      ///< too late: it ended otherwise
   unknown,
 };
 
