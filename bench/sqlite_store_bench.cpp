@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "src/brokers/sqlite/checkpointer.hpp"
 #include "src/brokers/sqlite/engine.hpp"
 
 using namespace coterie::brokers::sqlite;
@@ -32,22 +33,12 @@ struct Store {
   SyncCounter vfs;
   Engine engine;
   explicit Store(const Settings& settings) : engine(open_for_writing(settings, vfs), Limits{}, read_system_clock) {}
+  Checkpointer checkpointer{engine.connection()};
 
-  void checkpoint_if_long() {
-    static const long limit = [] {
-      const char* text = std::getenv("WAL_PAGES");
-      return text != nullptr ? std::atol(text) : 8192;
-    }();
-    int frames = 0;
-    int done = 0;
-    if (++since_ < 16) return;
-    since_ = 0;
-    struct Size { static long of(const std::string& p) { std::FILE* f = std::fopen(p.c_str(), "rb"); if (!f) return 0; std::fseek(f, 0, SEEK_END); long n = std::ftell(f); std::fclose(f); return n; } };
-    (void)sizeof(Size);
-    if (engine.connection().integer("PRAGMA page_count") < 0) return;
-    sqlite3_wal_checkpoint_v2(engine.connection(), nullptr, limit > 0 ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
+  void commit() {
+    engine.commit();
+    if (checkpointer.is_long()) checkpointer.run();
   }
-  int since_ = 0;
 };
 
 void enqueue(Store& store, std::uint64_t& next, std::size_t jobs, std::size_t batch) {
@@ -60,7 +51,7 @@ void enqueue(Store& store, std::uint64_t& next, std::size_t jobs, std::size_t ba
     }
     store.engine.begin();
     store.engine.enqueue(specs);
-    store.engine.commit();
+    store.commit();
   }
 }
 
@@ -72,12 +63,11 @@ std::size_t drain(Store& store, CycleRequest& request) {
     ++request.seq;
     store.engine.begin();
     CycleReply reply = store.engine.cycle(request);
-    store.engine.commit();
+    store.commit();
     finished += request.done.size();
     if (reply.leases.empty() && request.done.empty()) return finished;
     request.done.clear();
     for (const Lease& lease : reply.leases) request.done.emplace_back(lease.ref, result);
-    store.checkpoint_if_long();
   }
 }
 

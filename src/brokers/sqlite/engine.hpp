@@ -16,6 +16,13 @@
 
 namespace coterie::brokers::sqlite {
 
+/// How a job ended, and the last settlement by a worker's token that it had.
+struct Ending {
+  JobState state = JobState::done;
+  Decision decision = Decision::none;
+  std::int64_t attempt = 0, started_at = 0, token = 0, owner = 0;
+};
+
 /// The rows of one job that its slow paths read, change and write back.
 struct JobRow {
   std::int64_t job = 0;
@@ -26,6 +33,11 @@ struct JobRow {
   std::int64_t token = 0, owner = 0;
   Decision decision = Decision::none;
   Backoff backoff;
+
+  [[nodiscard]] bool begun() const noexcept { return attempt > 0 || crashes > 0; }
+  [[nodiscard]] Ending last_settlement() const noexcept {
+    return {JobState::done, decision, attempt, started_at, token, owner};
+  }
 };
 
 struct LeaseRow {
@@ -98,11 +110,6 @@ class Engine {
   // states.cpp: the transitions
   void to_waiting(JobRow& row);
   void leave_waiting(const JobRow& row);
-  struct Ending {
-    JobState state = JobState::done;
-    Decision decision = Decision::none;
-    std::int64_t attempt = 0, started_at = 0, token = 0, owner = 0;
-  };
   void finish(std::int64_t job, std::int64_t queue, std::int64_t result_ttl, const Ending& ending,
               const std::string* result);
   void fail(std::int64_t job, const JobError& error);
@@ -129,7 +136,7 @@ class Engine {
                  WorkerRow& worker, std::uint64_t& bytes, CycleReply& reply);
   std::string body(std::int64_t job);
   [[nodiscard]] std::string pack(const CycleReply& reply) const;
-  CycleReply unpack(std::string_view packed, const CycleRequest& request);
+  CycleReply unpack(std::string_view packed, const WorkerRow& worker);
 
   // retention.cpp
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }

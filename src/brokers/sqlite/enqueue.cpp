@@ -97,7 +97,7 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
       finish(job, queue, spec.result_ttl.count(), ending, nullptr);
       continue;
     }
-    if (spec.expires_at != 0) sql_.add_expiring.with(db_, spec.expires_at, job).run();
+    if (spec.expires_at != 0 && waits == 0) sql_.add_expiring.with(db_, spec.expires_at, job).run();
     count(queue, state, 1);
     if (state == JobState::ready) {
       sql_.add_ready.with(db_, lane_of(queue, false), key, job).run();

@@ -32,13 +32,8 @@ std::vector<CancelResult> Engine::cancel(const std::vector<JobId>& ids) {
       continue;
     }
     leave_waiting(row);
-    Ending ending;
+    Ending ending = row.last_settlement();
     ending.state = JobState::cancelled;
-    ending.attempt = row.attempt;
-    ending.started_at = row.started_at;
-    ending.token = row.token;
-    ending.owner = row.owner;
-    ending.decision = row.decision;  // of its last attempt, so that a repeated report of it is known
     finish(job, row.queue, row.result_ttl, ending, nullptr);
     results.push_back(CancelResult::cancelled);
     release_children();  // at once: a later id may be a child that this one set free
@@ -68,7 +63,6 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
     sql_.drop_final.with(db_, job).run();
     count(row.queue, state, -1);
     row.attempt = 0;
-    row.crashes = 0;
     row.alone_crashes = 0;
     row.waits = 0;
     row.expires_at = 0;  // it was too late once; whoever asks for it now wants it

@@ -18,7 +18,7 @@ void Engine::promote_due() {
   }
 }
 
-/// Jobs that nobody started in time. Those that run, or wait for others, are looked at when they wait again.
+/// Jobs that nobody began in time. Only jobs that are ready or scheduled stand in the list.
 bool Engine::expire_due(std::int64_t budget) {
   std::vector<std::pair<std::int64_t, std::int64_t>> late;
   Statement& rows = sql_.expired.with(db_, now_, budget);
@@ -26,12 +26,7 @@ bool Engine::expire_due(std::int64_t budget) {
   for (const auto& [expires_at, job] : late) {
     sql_.drop_expiring.with(db_, expires_at, job).run();
     JobRow row;
-    if (!load_job(job, row) || row.expires_at != expires_at || row.attempt != 0 || row.waits > 0) continue;
-    Statement& final = sql_.find_final.with(db_, job);
-    const bool over = final.step();
-    final.reset();
-    LeaseRow lease;
-    if (over || load_lease(job, lease)) continue;
+    if (!load_job(job, row)) throw SqliteError(SQLITE_CORRUPT, "a job that may expire without its row");
     leave_waiting(row);
     to_waiting(row);
   }
@@ -89,20 +84,14 @@ void Engine::recover(const LeaseRow& lease) {
   if (!load_job(lease.job, row)) throw SqliteError(SQLITE_CORRUPT, "a lease without its job");
   drop_lease(lease);
   count(lease.queue, JobState::leased, -1);
-  row.token = 0;  // nobody decided this attempt: its late acknowledgement is fenced
-  row.decision = Decision::none;
-  row.owner = lease.owner;
-  Ending ending;
-  ending.attempt = row.attempt;
-  ending.owner = lease.owner;
+  // Nobody settled this attempt, so row.token stays that of the last one and a late report is fenced. The
+  // attempt is taken back: row.attempt has the number before it.
   if ((lease.flags & lease_started) != 0) {
     row.started_at = lease.started_at;
     ++row.crashes;
     if ((lease.flags & lease_alone) != 0) ++row.alone_crashes;
-    row.attempt = lease.attempt;
-    ending.attempt = row.attempt;
   }
-  ending.started_at = row.started_at;
+  Ending ending = row.last_settlement();
   if ((lease.flags & lease_cancel) != 0) {
     ending.state = JobState::cancelled;
   } else if (row.max_crashes > 0 && row.alone_crashes >= row.max_crashes) {

@@ -25,7 +25,7 @@ struct Settings {
 [[nodiscard]] Connection open_for_reading(const Settings& settings, const SyncCounter& vfs);
 
 /// The columns of `lease.flags`.
-enum LeaseFlag : std::int64_t { lease_started = 1, lease_alone = 2, lease_cancel = 4 };
+enum LeaseFlag : std::int64_t { no_flags = 0, lease_started = 1, lease_alone = 2, lease_cancel = 4 };
 
 /// How an attempt was decided, kept beside its token so that a repeated acknowledgement is recognised.
 enum class Decision : std::int64_t { none = 0, done = 1, retry = 2, dead = 3, cancelled = 4, give_back = 5 };

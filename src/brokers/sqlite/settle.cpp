@@ -89,7 +89,8 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   }
   row.attempt = lease.attempt;
   if (failed.kind != FailKind::cancelled && failed.kind != FailKind::give_back) fail(row.job, failed.error);
-  if (failed.kind == FailKind::retry && !stop && row.attempt < row.max_attempts) {
+  const bool attempts_left = row.attempt < row.max_attempts;
+  if (failed.kind == FailKind::retry && !stop && attempts_left) {
     const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
     const Milliseconds delay = failed.delay.count() >= 0
                                    ? failed.delay
@@ -98,10 +99,9 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
     to_waiting(row);
     return Verdict::accepted;
   }
-  // Somebody wants it stopped: an attempt that ended in another way is not followed by one more.
-  ending.state = failed.kind == FailKind::dead                   ? JobState::dead
-                 : failed.kind == FailKind::retry && !stop       ? JobState::dead
-                                                                 : JobState::cancelled;
+  // Where somebody wants it stopped, no attempt follows.
+  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !attempts_left);
+  ending.state = dead ? JobState::dead : JobState::cancelled;
   store_job(row);
   finish(row.job, row.queue, row.result_ttl, ending, nullptr);
   return Verdict::accepted;
@@ -111,7 +111,7 @@ Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds
   LeaseRow lease;
   const Verdict verdict = settle(alive.lease, worker, false, lease);
   if (verdict != Verdict::accepted) return Verdict::unknown == verdict ? verdict : Verdict::fenced;
-  const std::int64_t flags = lease.flags | (alive.started ? lease_started : 0);
+  const std::int64_t flags = lease.flags | (alive.started ? lease_started : no_flags);
   sql_.extend.with(db_, lease.job, now_ + lease_time.count(), flags).run();
   if (lease.until <= min_until_) min_until_known_ = false;
   if (min_until_known_ && (min_until_ == 0 || now_ + lease_time.count() < min_until_))

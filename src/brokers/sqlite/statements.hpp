@@ -42,7 +42,7 @@ struct Statements {
   Statement count_lane{"SELECT count(*) FROM ready WHERE lane = ?"};
   Statement take{
       "SELECT r.key, r.job, j.id, j.name, j.priority, j.attempt, j.max_attempts, j.timeout, j.result_ttl,"
-      " j.created_at, j.expires_at, j.payload"
+      " j.created_at, j.expires_at, j.payload, j.crashes"
       " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? ORDER BY r.key LIMIT ?"};
   Statement reread{
       "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload FROM job WHERE job = ?"};
@@ -51,7 +51,8 @@ struct Statements {
   Statement drop_scheduled{"DELETE FROM scheduled WHERE run_at = ? AND job = ?"};
   Statement due{"SELECT run_at, job FROM scheduled WHERE run_at <= ? ORDER BY run_at, job LIMIT ?"};
   Statement next_due{"SELECT min(run_at) FROM scheduled"};
-  Statement add_expiring{"INSERT INTO expiring VALUES(?, ?)"};
+  Statement next_expiry{"SELECT min(expires_at) FROM expiring"};
+  Statement add_expiring{"INSERT OR IGNORE INTO expiring VALUES(?, ?)"};
   Statement drop_expiring{"DELETE FROM expiring WHERE expires_at = ? AND job = ?"};
   Statement expired{"SELECT expires_at, job FROM expiring WHERE expires_at <= ? ORDER BY expires_at, job LIMIT ?"};
 

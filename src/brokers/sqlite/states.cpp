@@ -17,20 +17,21 @@ void Engine::to_waiting(JobRow& row) {
     count(row.queue, JobState::blocked, 1);
     return;
   }
-  if (row.expires_at != 0 && row.expires_at <= now_ && row.attempt == 0) {
+  const bool may_expire = row.expires_at != 0 && !row.begun();
+  if (may_expire && row.expires_at <= now_) {
     store_job(row);
-    Ending ending;
+    Ending ending = row.last_settlement();
     ending.state = JobState::expired;
-    ending.started_at = row.started_at;
-    ending.owner = row.owner;
     finish(row.job, row.queue, row.result_ttl, ending, nullptr);
     return;
   }
+  if (may_expire) sql_.add_expiring.with(db_, row.expires_at, row.job).run();
   if (row.run_at > now_) {
     row.state = number(JobState::scheduled);
     store_job(row);
     sql_.add_scheduled.with(db_, row.run_at, row.job).run();
     count(row.queue, JobState::scheduled, 1);
+    touch();  // whoever sleeps until the next due time must look again
     return;
   }
   row.state = number(JobState::ready);
@@ -44,6 +45,7 @@ void Engine::to_waiting(JobRow& row) {
 /// The reverse: takes a waiting job out of where it waits.
 void Engine::leave_waiting(const JobRow& row) {
   const auto state = static_cast<JobState>(row.state);
+  if (row.expires_at != 0 && !row.begun()) sql_.drop_expiring.with(db_, row.expires_at, row.job).run();
   if (state == JobState::scheduled) sql_.drop_scheduled.with(db_, row.run_at, row.job).run();
   if (state == JobState::ready)
     sql_.drop_ready.with(db_, lane_of(row.queue, row.crashes >= suspect_crashes), row.key).run();

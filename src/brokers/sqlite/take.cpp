@@ -20,7 +20,7 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   } else if (worker.id != 0 && worker.seq == request.seq) {
     Statement& row = sql_.find_reply.with(db_, worker.id);
     ResetOnExit guard(row);
-    if (row.step() && !row.is_null(0)) return unpack(std::string(row.text(0)), request);
+    if (row.step() && !row.is_null(0)) return unpack(std::string(row.text(0)), worker);
   }
   if (request.seq < worker.seq) refuse_old_seq(request.seq, worker.seq);
 
@@ -39,13 +39,13 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   release_children();
   take(request, worker, reply);
 
-  std::int64_t next = min_until();
-  {
-    Statement& due = sql_.next_due.with(db_);
-    ResetOnExit guard(due);
-    if (due.step() && !due.is_null(0)) next = next == 0 ? due.integer(0) : std::min(next, due.integer(0));
+  reply.next_due = min_until();
+  for (Statement* first : {&sql_.next_due, &sql_.next_expiry}) {
+    ResetOnExit guard(first->with(db_));
+    if (!first->step() || first->is_null(0)) continue;
+    const std::int64_t at = first->integer(0);
+    if (reply.next_due == 0 || at < reply.next_due) reply.next_due = at;
   }
-  reply.next_due = next;
   for (const std::string& queue : request.queues) {
     const std::int64_t id = name_id(queue, false);
     if (id == 0) continue;
@@ -121,9 +121,10 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
     while (reply.leases.size() < most && row.step()) {
       const std::int64_t job = row.integer(1);
       const std::int64_t attempt = row.integer(5);
-      if (const std::int64_t expires_at = row.integer(10); expires_at != 0 && expires_at <= now_ && attempt == 0) {
+      const std::int64_t expires_at = row.integer(10);
+      const bool may_expire = expires_at != 0 && attempt == 0 && row.integer(12) == 0;
+      if (may_expire && expires_at <= now_) {
         late.push_back(job);
-        last_key = row.integer(0);
         continue;
       }
       std::string payload = row.is_null(11) ? body(job) : std::string(row.text(11));
@@ -145,9 +146,10 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.alone = suspects;
       lease.created_at = row.integer(9);
       sql_.add_lease
-          .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : 0, queue_id,
+          .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : no_flags, queue_id,
                 attempt + 1, now_, row.integer(8))
           .run();
+      if (may_expire) sql_.drop_expiring.with(db_, expires_at, job).run();
       last_key = row.integer(0);
       ++taken;
     }
@@ -157,9 +159,9 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
     count(queue_id, JobState::leased, taken);
     if (min_until_known_ && (min_until_ == 0 || until < min_until_)) min_until_ = until;
   }
-  for (const std::int64_t job : late) {
+  for (const std::int64_t job : late) {  // more than expire_due does in one step
     JobRow row;
-    if (!load_job(job, row)) continue;
+    if (!load_job(job, row)) throw SqliteError(SQLITE_CORRUPT, "a ready job without its row");
     leave_waiting(row);
     to_waiting(row);
   }
@@ -203,7 +205,7 @@ std::string Engine::pack(const CycleReply& reply) const {
 }
 
 /// What a job is never changes, so a lease is told again from its number, token and attempt.
-CycleReply Engine::unpack(std::string_view packed, const CycleRequest& /*request*/) {
+CycleReply Engine::unpack(std::string_view packed, const WorkerRow& worker) {
   Unpacker in(packed);
   CycleReply reply;
   reply.repeated = true;
@@ -227,9 +229,11 @@ CycleReply Engine::unpack(std::string_view packed, const CycleRequest& /*request
     job += in.signed_number();
     token += in.signed_number();
     const std::uint64_t attempt = in.number();
+    LeaseRow held;
+    if (!load_lease(job, held) || held.token != token || held.owner != worker.id) continue;  // lost since
     Statement& row = sql_.reread.with(db_, job);
     ResetOnExit guard(row);
-    if (!row.step()) continue;  // its record has ended since: the lease has too
+    if (!row.step()) throw SqliteError(SQLITE_CORRUPT, "a lease without its job");
     Lease& lease = reply.leases.emplace_back();
     lease.ref = LeaseRef(row.uuid(0), static_cast<std::uint64_t>(token), static_cast<std::uint64_t>(job));
     lease.queue = name_text(row.integer(1));
