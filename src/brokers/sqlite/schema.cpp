@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <thread>
+
 namespace coterie::brokers::sqlite {
 namespace {
 
@@ -136,6 +139,20 @@ void check_size(Connection& db, const Settings& settings) {
     throw SqliteError(SQLITE_CORRUPT, std::to_string(info.st_size) + " of " + std::to_string(expected) + " bytes");
 }
 
+/// Turning a new file into a WAL one takes all its locks, and SQLite does not wait for them: another process may
+/// be doing just the same.
+void into_wal(Connection& db, const Settings& settings) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(settings.busy_timeout_ms);
+  for (;;) {
+    try {
+      return db.exec("PRAGMA journal_mode = WAL");
+    } catch (const SqliteError& error) {
+      if (error.primary() != SQLITE_BUSY || std::chrono::steady_clock::now() >= until) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
 }  // namespace
 
 Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
@@ -149,7 +166,7 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
   const bool present = check_owner(db, settings);
   if (present) check_size(db, settings);
   if (!present) db.exec("PRAGMA page_size = 8192");
-  db.exec("PRAGMA journal_mode = WAL");
+  into_wal(db, settings);
   db.exec("PRAGMA synchronous = " + settings.synchronous);
   db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
           "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");

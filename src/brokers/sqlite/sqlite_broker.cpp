@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "coterie/threads/completion.hpp"
+#include "src/brokers/builtin.hpp"
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/error.hpp"
 #include "src/brokers/sqlite/query.hpp"
@@ -212,12 +213,15 @@ Settings settings_of(const BrokerUrl& url) {
 std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options, ClockSource clock,
                                            std::shared_ptr<SyncCounter> vfs) {
   const Settings settings = settings_of(url);
-  if (!vfs) vfs = std::make_shared<SyncCounter>();
   try {
     return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock), std::move(vfs));
   } catch (const SqliteError& error) {
     throw_bad_broker(error, settings.path);
   }
+}
+
+std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options) {
+  return open_sqlite_broker(url, options, read_system_clock, std::make_shared<SyncCounter>());
 }
 
 }  // namespace coterie::brokers
