@@ -95,6 +95,20 @@ class TestWorker {
   std::uint64_t seq_ = 0;
 };
 
+/// What happens to a call on its way. Whoever got no reply repeats the call.
+enum class Fate { lost_before, reply_lost, repeated_late, repeated_after_restart };
+inline constexpr Fate every_fate[] = {Fate::lost_before, Fate::reply_lost, Fate::repeated_late,
+                                      Fate::repeated_after_restart};
+[[nodiscard]] inline const char* name_of(Fate fate) {
+  switch (fate) {
+    case Fate::lost_before: return "lost before it arrived";
+    case Fate::reply_lost: return "applied, the reply lost";
+    case Fate::repeated_late: return "repeated late";
+    case Fate::repeated_after_restart: return "repeated after a restart";
+  }
+  return "?";
+}
+
 class BrokerSuite : public testing::TestWithParam<BrokerKind> {
  protected:
   void SetUp() override { reopen(Limits{}); }
@@ -195,6 +209,35 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
     EXPECT_EQ(this->alive(worker, reply.leases[0].ref), Verdict::accepted);
     pass(worker.lease + Milliseconds{1});
     return reply.leases[0].alone;
+  }
+
+  /// Lets `call` arrive as often as `fate` says; returns the last reply, which is the one that the caller got.
+  template <class Call>
+  auto deliver(Fate fate, Call call) {
+    if (fate == Fate::lost_before) return call();
+    call();
+    if (fate == Fate::repeated_late) others_go_on();
+    if (fate == Fate::repeated_after_restart) restart();
+    return call();
+  }
+  /// Each fate on a store of its own, so that a test's numbers hold for all of them.
+  template <class Test>
+  void under_every_fate(Test test) {
+    for (const Fate fate : every_fate) {
+      SCOPED_TRACE(name_of(fate));
+      reopen(Limits{});
+      test(fate);
+    }
+  }
+  /// Calls of others, with a queue of their own.
+  void others_go_on() {
+    JobSpec spec = job("other");
+    spec.queue = "others";
+    enqueue_one(spec);
+    clock_.advance(Milliseconds{100});
+    TestWorker other("other");
+    for (const Lease& lease : cycle(other.next(1, {"others"})).leases) done(other, lease.ref);
+    await(broker().put_note("others", std::nullopt, "were here"));
   }
 
   TestClock clock_;
