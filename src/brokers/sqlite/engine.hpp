@@ -168,7 +168,7 @@ class Engine {
   std::unordered_map<std::string, std::int64_t> name_ids_;
   std::unordered_map<std::int64_t, std::string> names_;
   std::unordered_map<std::int64_t, std::array<std::int64_t, job_state_count>> counts_;
-  std::unordered_map<std::int64_t, std::int64_t> released_;  ///< child → parents that ended in this call
+  std::map<std::int64_t, std::int64_t> released_;  ///< child → parents that ended in this call
   std::map<std::int64_t, std::vector<std::int64_t>> retiring_;
   std::map<std::int64_t, std::vector<Uuid>> buried_;
   /// Replies that changed nothing are not stored but remembered here.
