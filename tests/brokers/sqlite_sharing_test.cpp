@@ -28,6 +28,8 @@ std::string gone_process() {
   return identity;
 }
 
+Task<std::uint64_t> change_of(Broker* broker, std::uint64_t known) { return broker->changed(known, hours(1)); }
+
 class SqliteSharing : public SqliteTest {};
 
 TEST_F(SqliteSharing, OneEnqueuesAnotherRunsAThirdLooks) {
@@ -68,7 +70,7 @@ TEST_F(SqliteSharing, AWaiterHearsOfAnotherProcessesCommit) {
   for (int round = 0; round < 20; ++round) {
     const auto both = [](Broker& waiter, Broker& producer, std::vector<JobSpec> specs) -> Task<bool> {
       const std::uint64_t before = co_await waiter.version();
-      auto change = coterie::spawn(waiter.changed(before, hours(1)));
+      auto change = coterie::spawn(change_of, &waiter, before);
       std::vector<Enqueued> created = co_await producer.enqueue(std::move(specs));
       const std::uint64_t after = co_await change;
       co_return after > before && created.size() == 1;

@@ -61,6 +61,12 @@ void Engine::commit() {
   stored_ = meta_;
 }
 
+void Engine::remember_clock() {
+  begin();
+  if (now_ > meta_.clock) sql_.write_meta.with(db_, meta_.version, now_, meta_.token, meta_.next).run();
+  commit();
+}
+
 void Engine::rollback() noexcept {
   try {
     if (in_transaction()) sql_.rollback.with(db_).run();

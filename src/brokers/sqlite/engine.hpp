@@ -70,6 +70,8 @@ class Engine {
 
   /// Recovers the leases of processes that are gone, at once instead of at the next second.
   void recover_gone();
+  /// At the end of a broker's life: that time went on while nothing was written is worth knowing.
+  void remember_clock();
   /// Ends jobs that expired, records and ids whose time is over: at most about `budget` of them. True when
   /// there is more to do now.
   bool maintain(std::int64_t budget);
@@ -90,6 +92,8 @@ class Engine {
     std::uint64_t seq = 0;
   };
   static constexpr std::int64_t step_limit = 1000;  ///< due jobs, expired leases and the like in one call
+
+  static constexpr std::int64_t retire_limit = 256;  ///< records to forget in one call, beside its own work
 
   // engine.cpp: caches and rows
   void load_meta();
@@ -142,6 +146,7 @@ class Engine {
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }
   void flush_retiring();
   void forget(const JobRow& row, JobState state, UnixMillis finished_at);
+  bool retire(std::int64_t budget);
   bool retire_due(std::int64_t& budget);
   bool bury_due(std::int64_t& budget);
 

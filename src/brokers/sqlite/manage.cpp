@@ -17,10 +17,11 @@ std::vector<CancelResult> Engine::cancel(const std::vector<JobId>& ids) {
       continue;
     }
     Statement& final = sql_.find_final.with(db_, job);
-    const bool over = final.step();
-    final.reset();
-    if (over) {
-      results.push_back(CancelResult::final);
+    if (final.step()) {
+      // Asked for once more, it is as cancelled as before.
+      const bool stopped = static_cast<JobState>(final.integer(0)) == JobState::cancelled;
+      final.reset();
+      results.push_back(stopped ? CancelResult::cancelled : CancelResult::final);
       continue;
     }
     if (LeaseRow lease; load_lease(job, lease)) {

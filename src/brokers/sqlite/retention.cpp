@@ -127,11 +127,17 @@ bool Engine::maintain(std::int64_t budget) {
   bool more = expire_due(budget);
   release_children();
   if (changed_) bump();
-  if (retention_at_ != 0 && now_ < retention_at_) return more;
+  more = retire(budget) || more;
+  return more;
+}
+
+/// Forgets what is due, about `budget` jobs and as many ids; true when there is more.
+bool Engine::retire(std::int64_t budget) {
+  if (retention_at_ != 0 && now_ < retention_at_) return false;
   retention_at_ = std::numeric_limits<std::int64_t>::max();
-  more = retire_due(budget) || more;
-  more = bury_due(budget) || more;
-  // What this transaction is about to list ends later than now, but maybe earlier than what is listed.
+  std::int64_t ids = budget;
+  bool more = retire_due(budget);
+  more = bury_due(ids) || more;
   if (more) retention_at_ = 0;
   sql_.old_workers.with(db_, now_ - worker_kept_ms, 100).run();
   return more;

@@ -163,7 +163,9 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
   Connection db(settings.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.name());
   if (sqlite3_db_readonly(db, "main") == 1) throw SqliteError(SQLITE_READONLY, "attempt to write a readonly database");
   sqlite3_busy_timeout(db, settings.busy_timeout_ms);
+  db.exec("BEGIN");  // one look: another process may be making the tables
   const bool present = check_owner(db, settings);
+  db.exec("ROLLBACK");
   if (present) check_size(db, settings);
   if (!present) db.exec("PRAGMA page_size = 8192");
   into_wal(db, settings);

@@ -37,6 +37,7 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   expire_due(step_limit);
   recover_expired();
   release_children();
+  retire(retire_limit);
   take(request, worker, reply);
 
   reply.next_due = min_until();

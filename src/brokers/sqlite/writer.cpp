@@ -49,6 +49,11 @@ void Writer::work() {
     const auto now = std::chrono::steady_clock::now();
     if (now - maintained_ >= maintain_every || more_to_maintain_) idle();
   }
+  try {
+    engine_->remember_clock();
+  } catch (const std::exception&) {
+    engine_->rollback();  // everything that was promised is written
+  }
   checkpointer_.finish();
 }
 
