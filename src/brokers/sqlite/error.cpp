@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "src/brokers/sqlite/failure.hpp"
+
 namespace coterie::brokers::sqlite {
 namespace {
 
@@ -87,6 +89,22 @@ void throw_bad_broker(const SqliteError& error, const std::string& path) {
     }
     default:
       throw_unavailable(error, path);
+  }
+}
+
+Failure current_failure(const std::string& path) {
+  try {
+    try {
+      throw;
+    } catch (const SqliteError& error) {
+      throw_unavailable(error, path);
+    }
+  } catch (const BadRequest& error) {
+    return {Failure::Kind::bad_request, error.what()};
+  } catch (const QueueError& error) {
+    return {Failure::Kind::unavailable, error.what()};
+  } catch (const std::exception& error) {
+    return {Failure::Kind::unavailable, named(path) + error.what()};
   }
 }
 
