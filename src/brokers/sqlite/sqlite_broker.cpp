@@ -79,7 +79,8 @@ class SqliteBroker final : public Broker {
   Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
     validate_enqueue(jobs, limits_);
     const auto done = write<std::vector<Enqueued>>(
-        [](Engine& engine, const std::vector<JobSpec>& specs) { return engine.enqueue(specs); }, std::move(jobs));
+        [](Engine& engine, const std::vector<JobSpec>& specs) { return engine.enqueue(specs); },
+        std::move(jobs));
     Answer<std::vector<Enqueued>> answer = co_await done.wait();
     co_return answer.take();
   }
@@ -115,7 +116,9 @@ class SqliteBroker final : public Broker {
     validate_note(key, expected, value);
     NoteRequest request(std::move(key), std::move(expected), std::move(value));
     const auto done = write<bool>(
-        [](Engine& engine, const NoteRequest& note) { return engine.put_note(note.key, note.expected, note.value); },
+        [](Engine& engine, const NoteRequest& note) {
+          return engine.put_note(note.key, note.expected, note.value);
+        },
         std::move(request));
     Answer<bool> answer = co_await done.wait();
     co_return answer.take();
@@ -160,7 +163,8 @@ class SqliteBroker final : public Broker {
 
  private:
   template <class Result, class Request>
-  Completion<Answer<Result>> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function, Request request) {
+  Completion<Answer<Result>> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function,
+                                   Request request) {
     auto call = std::make_unique<Call<Result, Request>>(function, std::move(request));
     Completion<Answer<Result>> done = call->done;
     writer_->post(std::move(call));
@@ -192,7 +196,8 @@ Settings settings_of(const BrokerUrl& url) {
   url.require_known({"synchronous", "busy_timeout_ms"});
   Settings settings;
   if (url.path.empty())
-    throw BadBroker("broker URL '" + url.text + "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+    throw BadBroker("broker URL '" + url.text +
+                    "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
   settings.path = std::filesystem::absolute(url.path).lexically_normal().string();
   if (const auto level = url.option("synchronous")) {
     if (*level != "full" && *level != "normal" && *level != "off")
@@ -206,11 +211,12 @@ Settings settings_of(const BrokerUrl& url) {
 
 }  // namespace
 
-std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options, ClockSource clock,
-                                           std::shared_ptr<SyncCounter> vfs) {
+std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options,
+                                           ClockSource clock, std::shared_ptr<SyncCounter> vfs) {
   const Settings settings = settings_of(url);
   try {
-    return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock), std::move(vfs));
+    return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock),
+                                          std::move(vfs));
   } catch (const SqliteError& error) {
     throw_bad_broker(error, settings.path);
   }

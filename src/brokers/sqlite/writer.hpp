@@ -28,8 +28,8 @@ class Operation {
   virtual void fail(const Failure& failure) noexcept = 0;
 };
 
-/// The thread that owns the connection that writes. What waits when it is free goes into one transaction (group
-/// commit): under load the price of a sync is shared, at rest nobody waits for company.
+/// The thread that owns the connection that writes. What waits when it is free goes into one transaction
+/// (group commit): under load the price of a sync is shared, at rest nobody waits for company.
 class Writer {
  public:
   /// `committed` is called on the writer's thread after each transaction that wrote, with the version.
