@@ -1,10 +1,8 @@
 #pragma once
 #include <coroutine>
-#include <cxxabi.h>
 #include <exception>
 #include <source_location>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 #include "coterie/core/frame.hpp"
@@ -18,11 +16,15 @@ class Task;
 
 namespace detail {
 
-/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned there.
+/// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
+[[nodiscard]] bool cancel_in_flight() noexcept;
+
+/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned
+/// there.
 void ascend(Frame& finished) noexcept;
 
-/// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform returns
-/// by reference.
+/// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
+/// returns by reference.
 template <class Awaiter>
 class AwaiterRef {
  public:
@@ -47,8 +49,8 @@ class PromiseBase : public Frame {
   std::suspend_always initial_suspend() noexcept { return {}; }
 
   /// If the awaiter is still inside its `await_suspend`, returning is enough: it sees that we are done. Else
-  /// the loop resumes it from its trampoline, so that a chain of any length ends on a flat native stack. Never
-  /// resumed from here: it may destroy this frame.
+  /// the loop resumes it from its trampoline, so that a chain of any length ends on a flat native stack.
+  /// Never resumed from here: it may destroy this frame.
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) noexcept {
@@ -74,10 +76,6 @@ class PromiseBase : public Frame {
  protected:
   explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
   ~PromiseBase() = default;
-  static bool cancel_in_flight() noexcept {
-    const std::type_info* type = abi::__cxa_current_exception_type();
-    return type != nullptr && *type == typeid(Cancelled);
-  }
 
  private:
   bool nested_ = false;
@@ -86,13 +84,16 @@ class PromiseBase : public Frame {
 template <class T>
 class Promise final : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : PromiseBase(where) {}
   Task<T> get_return_object() noexcept;
   template <class U = T>
   void return_value(U&& value) {
     outcome_.set_value(std::forward<U>(value));
   }
-  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  void unhandled_exception() noexcept {
+    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+  }
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
 
  private:
@@ -102,10 +103,13 @@ class Promise final : public PromiseBase {
 template <>
 class Promise<void> final : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : PromiseBase(where) {}
   Task<void> get_return_object() noexcept;
   void return_void() noexcept { outcome_.set_value(); }
-  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  void unhandled_exception() noexcept {
+    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+  }
   [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
 
  private:
@@ -151,7 +155,8 @@ class TaskAwaiter {
 /// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
 template <class T = void>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
-  static_assert(!std::is_reference_v<T>, "a Task returns a value: return a pointer or std::reference_wrapper");
+  static_assert(!std::is_reference_v<T>,
+                "a Task returns a value: return a pointer or std::reference_wrapper");
   static_assert(alignof(detail::Promise<T>) <= 16,
                 "gcc 12 misaligns over-aligned values in coroutine frames: return a std::unique_ptr to it");
 
@@ -176,7 +181,9 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept { return std::exchange(handle_, nullptr); }
+  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept {
+    return std::exchange(handle_, nullptr);
+  }
 
  private:
   friend promise_type;

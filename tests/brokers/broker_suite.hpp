@@ -110,7 +110,7 @@ inline constexpr Fate every_fate[] = {Fate::lost_before, Fate::reply_lost, Fate:
 }
 
 class BrokerSuite : public testing::TestWithParam<BrokerKind> {
- protected:
+ public:
   void SetUp() override { reopen(Limits{}); }
 
   /// A fresh store and a broker on it.

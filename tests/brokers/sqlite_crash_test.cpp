@@ -80,7 +80,7 @@ TEST_F(SqliteCrash, AKillInTheMiddleLosesNothingConfirmedAndLeavesNothingHalfWri
     ::close(ends[1]);
     // The kill comes as the child goes on after a report, at whatever it then does.
     std::uint64_t said[2] = {0, 0};
-    const unsigned reports = 3 + random() % 20;
+    const unsigned reports = 3 + static_cast<unsigned>(random() % 20);
     for (unsigned i = 0; i < reports; ++i)
       ASSERT_EQ(::read(ends[0], said, sizeof said), static_cast<ssize_t>(sizeof said));
     ::kill(child, SIGKILL);
