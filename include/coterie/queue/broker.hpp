@@ -13,10 +13,11 @@
 
 namespace coterie::queue {
 
-/// What became of one entry of a batch.
+/// What became of one entry of a batch. The lease's token decides, not its deadline: as long as nobody has
+/// recovered the job, a late acknowledgement is as good as any.
 enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
-  already_accepted,  ///< an earlier call with the same token did it; nothing changed
+  already_accepted,  ///< the job's last settlement was of this kind (done, failed) and by this token; nothing changed
   fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
   unknown,           ///< no such job (any more)
 };
@@ -44,7 +45,7 @@ struct Done {
 
 /// What shall become of a job whose attempt did not succeed.
 enum class FailKind : std::uint8_t {
-  retry,      ///< counts as an attempt: `scheduled` after its backoff, or `dead` when none is left
+  retry,      ///< counts as an attempt: runs again after its backoff, or `dead` when none is left
   dead,       ///< a permanent error: no retry
   cancelled,  ///< it was cancelled and has cleaned up
   give_back,  ///< not its fault (drain, unknown handler): the attempt does not count; ready after `delay`
@@ -64,7 +65,7 @@ struct Alive {
   LeaseRef lease;
   bool started = true;    ///< its handler has begun: from now on a crash of the worker counts
   double progress = -1;   ///< negative: unchanged
-  std::string note;       ///< replaces the note when progress is given
+  std::string note;       ///< replaces the note when progress is given; beyond 1,024 bytes it is cut
   Alive() = default;
   explicit Alive(LeaseRef ref) : lease(ref) {}
 };
@@ -114,10 +115,10 @@ struct CycleReply {
   std::vector<JobId> cancel;    ///< of `alive`: somebody asked to cancel these
   std::vector<Lease> leases;
   UnixMillis now = 0;           ///< the broker's clock
-  UnixMillis next_due = 0;      ///< the earliest time at which a job becomes due or a lease expires; 0: none
+  UnixMillis next_due = 0;      ///< the earliest time at which any job becomes due or expires, or a lease does; 0: none
   std::uint64_t suspects = 0;   ///< jobs of these queues that wait for a worker to ask `alone`
   std::uint64_t version = 0;    ///< for `changed()`
-  bool repeated = false;        ///< this is the stored reply to the same `seq`
+  bool repeated = false;        ///< the stored reply to the same `seq`, less the leases that were lost since
   CycleReply() = default;
 };
 
@@ -150,9 +151,9 @@ struct QueueInfo {
 };
 
 enum class CancelResult : std::uint8_t {
-  cancelled,  ///< it had not started and never will
+  cancelled,  ///< it will never run, or never again: it is in state `cancelled` now, or was before this call
   requested,  ///< it runs: its worker is told, its coroutine cancelled
-  final,      ///< too late
+  final,      ///< too late: it ended otherwise
   unknown,
 };
 
@@ -166,6 +167,9 @@ enum class CancelResult : std::uint8_t {
 ///    id, `cycle` by (incarnation, seq), the others by nature.
 ///  * Requests are validated before the first write: `BadRequest` means that nothing changed.
 ///  * Cancelling a call while it waits leaves open whether it was applied; repeating it tells.
+///  * Names of queues, handlers and workers are UTF-8 without control characters. Errors and progress notes are
+///    stored as valid UTF-8, with U+FFFD for what was not.
+///  * Time never goes backwards; where the wall clock is set forwards, leases move with it.
 class Broker {
  public:
   Broker() = default;
@@ -177,17 +181,23 @@ class Broker {
   [[nodiscard]] virtual std::string url() const = 0;
   [[nodiscard]] virtual const Limits& limits() const noexcept = 0;
 
-  /// Adds jobs, all or none. Ids must be set. A job in `after` must exist, or stand earlier in the batch.
+  /// Adds jobs, all or none. Ids must be set. A job in `after` must be known (an ended one for as long as its
+  /// id is), or stand earlier in the batch; that of a job which `exists` is not looked at.
   virtual Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) = 0;
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
-  /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what has expired or whose process is gone;
-  /// reserve up to `want` jobs by priority, then in the order in which they became ready.
+  /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what
+  /// has expired or whose process is gone; reserve up to `want` jobs by priority, then in the order in which they became ready.
   /// A `seq` lower than the last one is refused with `BadRequest`.
   ///
-  /// Recovery counts a crash only for a lease that was reported `started`. A job with two recoveries is a
-  /// *suspect*: it is given out only to a request with `alone`, as the only lease of its reply; crashes while
-  /// alone count towards `max_crashes`, at which the job is `dead` with the error type "quarantine".
+  /// Recovery makes a job `ready` again, behind its equals, and takes back the attempt: what a worker's death
+  /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes is
+  /// a *suspect*: it is given out only to a request with `alone`, before any other job and as the only lease of
+  /// the reply; crashes while alone count towards `max_crashes`, at which the job is `dead` with the error type
+  /// "quarantine".
+  ///
+  /// A job whose cancel was requested does not run again: where its lease expires, or its attempt is given back
+  /// or would be retried, it is `cancelled`. Its `done` still counts.
   virtual Task<CycleReply> cycle(CycleRequest request) = 0;
 
   /// Returns when jobs may have become ready, a job became final or a cancel was requested since `version` was
@@ -203,6 +213,7 @@ class Broker {
 
   virtual Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) = 0;
   /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any other.
+  /// Their `expires_at` and `after` count no more. A suspect stays one, but its crashes while alone count anew.
   virtual Task<std::vector<bool>> retry(std::vector<JobId> ids) = 0;
   /// Forgets up to `filter.limit` final jobs that match, their results too; returns how many. Their ids stay
   /// known to `enqueue` for 24 h after they ended.

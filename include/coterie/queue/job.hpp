@@ -85,11 +85,12 @@ struct JobSpec {
   int priority = 0;               ///< -1000…1000; higher runs first, equals in order of their becoming ready
   Milliseconds delay{0};          ///< not before now + delay; never negative
   UnixMillis run_at = 0;          ///< not before this time; 0: now. With `delay`, the later of both counts
-  UnixMillis expires_at = 0;      ///< not started by then: `expired`; 0: never
+  UnixMillis expires_at = 0;      ///< not begun by then: `expired`; 0: never. A retry or a crash has begun
   std::uint32_t max_attempts = 4; ///< the first run and its retries; at least 1
   Backoff backoff;
   Milliseconds timeout{0};        ///< of one attempt: its coroutine is cancelled then; 0: none
-  Milliseconds result_ttl{std::chrono::hours(24)};  ///< how long result and record are kept after the end
+  /// How long result and record are kept after the end. `enqueue` knows the id for at least 24 h.
+  Milliseconds result_ttl{std::chrono::hours(24)};
   /// Crashes of the whole worker while this job ran alone in it, after which the job is `dead`; 0: never.
   std::uint32_t max_crashes = 3;
   std::vector<JobId> after;       ///< `blocked` until all of these are final, however they ended
@@ -114,7 +115,7 @@ struct JobInfo {
   std::string name;
   JobState state = JobState::ready;
   int priority = 0;
-  std::uint32_t attempt = 0;  ///< runs begun and not given back
+  std::uint32_t attempt = 0;  ///< runs begun, less those given back and those lost with their worker
   std::uint32_t max_attempts = 1;
   std::uint32_t crashes = 0;  ///< workers that died while they ran it
   UnixMillis created_at = 0;

@@ -1,0 +1,53 @@
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+
+/// The one place that says what a request may hold. Every broker calls the function of its call before it
+/// touches its store, so the same bad input gets the same words everywhere. All of these throw BadRequest
+/// with the field, its size and the limit, and change nothing. What only the store can know (does a job in
+/// `after` exist, is a `seq` too low) has its message here too, so that brokers agree on it.
+namespace coterie::queue {
+
+inline constexpr int priority_min = -1000;
+inline constexpr int priority_max = 1000;
+inline constexpr std::size_t note_key_bytes = 255;
+inline constexpr std::size_t note_value_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t progress_note_bytes = 1024;  ///< longer ones are cut
+inline constexpr std::size_t queues_per_cycle = 1024;
+/// The longest delay, backoff, timeout or TTL, and the longest lease.
+inline constexpr Milliseconds duration_max{std::chrono::hours(24 * 366 * 100)};
+inline constexpr Milliseconds lease_max{std::chrono::hours(24)};
+/// For how long after a job has ended `enqueue` knows its id, whatever became of the record.
+inline constexpr Milliseconds id_known_for{std::chrono::hours(24)};
+/// Crashes after which a job is a suspect and runs alone.
+inline constexpr std::uint32_t suspect_crashes = 2;
+
+/// What `enqueue` accepts. The same id twice in a batch is fine: the second one `exists`.
+void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits);
+void validate_cycle(const CycleRequest& request, const Limits& limits);
+void validate_filter(const JobFilter& filter, const Limits& limits);
+/// For get, cancel and retry.
+void validate_ids(const std::vector<JobId>& ids, const Limits& limits);
+void validate_note_key(std::string_view key);
+void validate_note(std::string_view key, const std::optional<std::string>& expected, std::string_view value);
+
+/// A job in `after` that the broker does not know and that does not stand earlier in the batch.
+[[noreturn]] void refuse_unknown_dependency(std::size_t index, const JobSpec& job, const JobId& missing);
+/// A `seq` lower than the last one of that incarnation.
+[[noreturn]] void refuse_old_seq(std::uint64_t seq, std::uint64_t last);
+
+/// Well-formed UTF-8 (no surrogates, no overlong forms) without control characters (below U+0020, U+007F…U+009F).
+[[nodiscard]] bool is_printable_utf8(std::string_view text) noexcept;
+
+/// Text from a program's output or an exception as a broker may keep it: what is not UTF-8 and NUL becomes
+/// U+FFFD, and what is beyond `limit` bytes is cut at a character's end.
+[[nodiscard]] std::string clean_text(std::string_view text, std::size_t limit);
+/// Type and message of an error, cleaned and cut to `limits`.
+[[nodiscard]] JobError clean_error(const JobError& error, const Limits& limits);
+
+}  // namespace coterie::queue
