@@ -18,9 +18,9 @@ namespace coterie {
 
 /// What the loop's exception handler is told: nobody else will hear of this error.
 struct ErrorContext {
-  std::string message;       ///< "Task exception was never retrieved", "Exception in callback"…
-  std::exception_ptr error;  ///< may be null
-  std::string task;          ///< the task's name; empty when it concerns none
+  std::string message;         ///< "Task exception was never retrieved", "Exception in callback"…
+  std::exception_ptr error;    ///< may be null
+  std::string task;            ///< the task's name; empty when it concerns none
   std::source_location where;  ///< where the task was spawned
 
   ErrorContext(std::string text, std::exception_ptr what, std::string task_name = {},
@@ -41,9 +41,9 @@ struct LoopOptions {
 
 /// A loop of one thread that runs tasks and callbacks: asyncio's event loop.
 ///
-/// One *tick* is one pass over exactly what was ready at its start. It makes no system call and reads no clock;
-/// I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued before,
-/// then I/O, then timers that are due, by deadline and then by the order of their arming.
+/// One *tick* is one pass over exactly what was ready at its start. It makes no system call and reads no
+/// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
+/// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
 ///
 /// All members belong to the loop's thread but `call_soon_threadsafe()` and `stop_threadsafe()`.
 class EventLoop {
@@ -62,8 +62,8 @@ class EventLoop {
   [[nodiscard]] TimePoint now() noexcept { return poller_->now(); }
   [[nodiscard]] Poller& poller() noexcept { return *poller_; }
 
-  /// Runs `fn()` one tick later, first in, first out. What it throws goes to the exception handler. The handle
-  /// can cancel it; dropping the handle does not.
+  /// Runs `fn()` one tick later, first in, first out. What it throws goes to the exception handler. The
+  /// handle can cancel it; dropping the handle does not.
   template <class Fn>
   CallbackHandle call_soon(Fn&& fn) {
     auto handle = CallbackHandle::make(*this, std::forward<Fn>(fn));
@@ -81,8 +81,8 @@ class EventLoop {
   CallbackHandle call_later(Duration delay, Fn&& fn) {
     return call_at(now() + delay, std::forward<Fn>(fn));
   }
-  /// As call_soon(), from any thread; false when the loop has closed, and `fn` is then destroyed by the caller's
-  /// thread. To call a loop that may be gone, keep its inbox().
+  /// As call_soon(), from any thread; false when the loop has closed, and `fn` is then destroyed by the
+  /// caller's thread. To call a loop that may be gone, keep its inbox().
   template <class Fn>
   bool call_soon_threadsafe(Fn&& fn) {
     return inbox_->post(make_posted(std::forward<Fn>(fn)));
@@ -103,8 +103,8 @@ class EventLoop {
   /// Cancels every task once and runs until they have ended, at most `limit`; what ignores the cancel is then
   /// returned by name, its frames still alive. Exceptions of the tasks go to the exception handler.
   std::vector<std::string> cancel_all_and_run(Duration limit);
-  /// Destroys what is left: frames of tasks, newest first, callbacks and timers, without running them. Later calls from other
-  /// threads are refused. Idempotent; an error while running.
+  /// Destroys what is left: frames of tasks, newest first, callbacks and timers, without running them. Later
+  /// calls from other threads are refused. Idempotent; an error while running.
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] bool running() const noexcept { return running_; }
@@ -122,7 +122,8 @@ class EventLoop {
   void set_exception_handler(ExceptionHandler handler) { handler_ = std::move(handler); }
   void report(const ErrorContext& context) noexcept;
 
-  // --- for the runtime's own awaitables ----------------------------------------------------------------------
+  // --- for the runtime's own awaitables
+  // ----------------------------------------------------------------------
   void push(Runnable& node) noexcept {
     if (policy_ == nullptr) [[likely]]
       fifo_.push(node);

@@ -10,8 +10,8 @@ namespace coterie {
 
 enum class OutcomeKind : unsigned char { empty, value, exception, cancelled };
 
-/// How something that was awaited ended: a value, an exception or a cancel, as a value. 16 bytes for small `T`.
-/// `T` may be void. Copying copies the value; an exception is shared.
+/// How something that was awaited ended: a value, an exception or a cancel, as a value. 16 bytes for small
+/// `T`. `T` may be void. Copying copies the value; an exception is shared.
 template <class T>
 class [[nodiscard]] Outcome {
   using Stored = std::conditional_t<std::is_void_v<T>, char, T>;

@@ -19,9 +19,9 @@ class Poller {
 
   [[nodiscard]] virtual TimePoint now() noexcept = 0;
 
-  /// Waits for I/O, for `wake()` or until `deadline` (nothing: as long as it takes; a time that has passed: only
-  /// looks), and queues what became ready on the loop. Never returns early because of a deadline that is still
-  /// ahead. Loop thread.
+  /// Waits for I/O, for `wake()` or until `deadline` (nothing: as long as it takes; a time that has passed:
+  /// only looks), and queues what became ready on the loop. Never returns early because of a deadline that is
+  /// still ahead. Loop thread.
   virtual void poll(std::optional<TimePoint> deadline) = 0;
 
   /// Ends a `poll()` that waits, or makes the next one return at once. Any thread.

@@ -5,9 +5,9 @@ namespace coterie {
 
 /// The seam between the loop and a scheduling policy: the order in which what is ready runs.
 ///
-/// A *tick* is one pass over exactly what was ready when it began. The loop calls `begin_tick()`, then `pop()`
-/// until it returns null; what is pushed meanwhile belongs to the next tick. All calls come from the loop's
-/// thread, must not throw and must not read a clock.
+/// A *tick* is one pass over exactly what was ready when it began. The loop calls `begin_tick()`, then
+/// `pop()` until it returns null; what is pushed meanwhile belongs to the next tick. All calls come from the
+/// loop's thread, must not throw and must not read a clock.
 class ReadyQueue {
  public:
   ReadyQueue() = default;

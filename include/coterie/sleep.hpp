@@ -19,7 +19,8 @@ class YieldAwaiter {
     suspend(caller.promise());
   }
   void await_resume() {
-    if (task_->must_cancel()) [[unlikely]] task_->throw_cancelled();
+    if (task_->must_cancel()) [[unlikely]]
+      task_->throw_cancelled();
   }
 
  private:
@@ -31,7 +32,9 @@ class YieldAwaiter {
   TaskRec* task_ = nullptr;
 };
 /// One tick (asyncio.sleep(0)).
-[[nodiscard]] inline YieldAwaiter yield() noexcept { return YieldAwaiter(); }
+[[nodiscard]] inline YieldAwaiter yield() noexcept {
+  return YieldAwaiter();
+}
 
 namespace detail {
 class SleepAwaiter final : public Leaf, private Timer {

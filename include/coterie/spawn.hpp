@@ -36,6 +36,7 @@ class TaskState final : public TaskRec {
   static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
 
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
+  [[nodiscard]] std::exception_ptr error() const noexcept override { return outcome_.error(); }
   void mark_moved() noexcept { moved_ = true; }
   [[nodiscard]] bool moved() const noexcept { return moved_; }
 
@@ -46,12 +47,11 @@ class TaskState final : public TaskRec {
     outcome_ = std::move(static_cast<Promise<T>&>(root).outcome());
     return outcome_.kind();
   }
-  void set_cancelled(std::exception_ptr error) noexcept override { outcome_.set_exception(std::move(error), true); }
-  std::exception_ptr unretrieved_error() const noexcept override {
-    return outcome_.has_exception() && !retrieved_ ? outcome_.error() : nullptr;
+  void set_cancelled(std::exception_ptr error) noexcept override {
+    outcome_.set_exception(std::move(error), true);
   }
   void destroy() noexcept override {
-    if (std::exception_ptr error = unretrieved_error()) report_never_retrieved(std::move(error));
+    if (outcome_.has_exception() && !retrieved()) report_never_retrieved();
     delete this;
   }
 
@@ -83,7 +83,10 @@ class JoinLeaf : public Leaf, private DoneHook {
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
   void deliver_join() {
     target_->mark_retrieved();
-    deliver();
+    if (woken() && target_->cancelled()) [[unlikely]]
+      absorb_cancel();
+    else
+      deliver();
   }
   [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
 
@@ -154,8 +157,8 @@ class WaitAwaiter final : public Leaf, private DoneHook {
 
 }  // namespace detail
 
-/// Refers to a task. Copyable; belongs to the task's loop and thread. Dropping the last one detaches the task:
-/// the loop keeps it until it has ended, and an error that nobody retrieved is then reported.
+/// Refers to a task. Copyable; belongs to the task's loop and thread. Dropping the last one detaches the
+/// task: the loop keeps it until it has ended, and an error that nobody retrieved is then reported.
 template <class T = void>
 class JoinHandle {
  public:
@@ -178,7 +181,8 @@ class JoinHandle {
 
   /// Awaiting a handle gives `const T&`, valid while any handle is kept; awaiting a moved or temporary handle
   /// moves the value out, once. Throws what the task threw, or `Cancelled` when it was cancelled. Cancelling
-  /// the awaiter cancels the task and waits for its end, as in asyncio; see shield() and wait() for other ways.
+  /// the awaiter cancels the task and waits for its end, as in asyncio; see shield() and wait() for other
+  /// ways.
   detail::JoinAwaiter<T> operator co_await() const& { return detail::JoinAwaiter<T>(state()); }
   detail::MoveAwaiter<T> operator co_await() && { return detail::MoveAwaiter<T>(state()); }
   /// Awaits the end, whatever it is: no value, no exception; a cancel of the awaiter leaves the task alone.
@@ -205,7 +209,8 @@ class JoinHandle {
     state().mark_retrieved();
     return state().outcome().get();
   }
-  /// Null when it returned a value; throws `Cancelled` if it was cancelled, InvalidState while it has not ended.
+  /// Null when it returned a value; throws `Cancelled` if it was cancelled, InvalidState while it has not
+  /// ended.
   [[nodiscard]] std::exception_ptr exception() const {
     require_done();
     state().mark_retrieved();
@@ -219,7 +224,8 @@ class JoinHandle {
       explicit Callback(Fn callable) : call(std::move(callable)) {}
       void task_done(TaskRec& task) noexcept override {
         JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
-        task.loop().call_soon([handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
+        task.loop().call_soon(
+            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
         delete this;
       }
       Fn call;
@@ -241,7 +247,8 @@ class JoinHandle {
 
   /// For the runtime.
   [[nodiscard]] detail::TaskState<T>& state() const {
-    if (state_ == nullptr) throw InvalidState("this JoinHandle refers to no task: it was moved from or never set");
+    if (state_ == nullptr)
+      throw InvalidState("this JoinHandle refers to no task: it was moved from or never set");
     return *state_;
   }
 
@@ -299,11 +306,11 @@ JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions(
 }
 }  // namespace detail
 
-/// Starts `fn(args...)`, which must return Task<T>, as a task of its own: it runs one tick later, concurrently
-/// with its creator, whose class it inherits (asyncio.create_task, CPython 3.14).
+/// Starts `fn(args...)`, which must return Task<T>, as a task of its own: it runs one tick later,
+/// concurrently with its creator, whose class it inherits (asyncio.create_task, CPython 3.14).
 ///
-/// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref for
-/// what is sure to live longer). Lambdas with captures are moved into the task too. Needs a running loop.
+/// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref
+/// for what is sure to live longer). Lambdas with captures are moved into the task too. Needs a running loop.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {

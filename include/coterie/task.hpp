@@ -1,6 +1,6 @@
 #pragma once
-#include <coroutine>
 #include <cxxabi.h>
+#include <coroutine>
 #include <exception>
 #include <source_location>
 #include <type_traits>
@@ -18,11 +18,12 @@ class Task;
 
 namespace detail {
 
-/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned there.
+/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned
+/// there.
 void ascend(Frame& finished) noexcept;
 
-/// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform returns
-/// by reference.
+/// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
+/// returns by reference.
 template <class Awaiter>
 class AwaiterRef {
  public:
@@ -47,8 +48,8 @@ class PromiseBase : public Frame {
   std::suspend_always initial_suspend() noexcept { return {}; }
 
   /// If the awaiter is still inside its `await_suspend`, returning is enough: it sees that we are done. Else
-  /// the loop resumes it from its trampoline, so that a chain of any length ends on a flat native stack. Never
-  /// resumed from here: it may destroy this frame.
+  /// the loop resumes it from its trampoline, so that a chain of any length ends on a flat native stack.
+  /// Never resumed from here: it may destroy this frame.
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) noexcept {
@@ -86,13 +87,16 @@ class PromiseBase : public Frame {
 template <class T>
 class Promise final : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : PromiseBase(where) {}
   Task<T> get_return_object() noexcept;
   template <class U = T>
   void return_value(U&& value) {
     outcome_.set_value(std::forward<U>(value));
   }
-  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  void unhandled_exception() noexcept {
+    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+  }
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
 
  private:
@@ -102,10 +106,13 @@ class Promise final : public PromiseBase {
 template <>
 class Promise<void> final : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept : PromiseBase(where) {}
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : PromiseBase(where) {}
   Task<void> get_return_object() noexcept;
   void return_void() noexcept { outcome_.set_value(); }
-  void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception(), cancel_in_flight()); }
+  void unhandled_exception() noexcept {
+    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+  }
   [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
 
  private:
@@ -151,7 +158,8 @@ class TaskAwaiter {
 /// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
 template <class T = void>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
-  static_assert(!std::is_reference_v<T>, "a Task returns a value: return a pointer or std::reference_wrapper");
+  static_assert(!std::is_reference_v<T>,
+                "a Task returns a value: return a pointer or std::reference_wrapper");
   static_assert(alignof(detail::Promise<T>) <= 16,
                 "gcc 12 misaligns over-aligned values in coroutine frames: return a std::unique_ptr to it");
 
@@ -176,7 +184,9 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept { return std::exchange(handle_, nullptr); }
+  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept {
+    return std::exchange(handle_, nullptr);
+  }
 
  private:
   friend promise_type;

@@ -8,7 +8,7 @@ namespace coterie {
 std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   struct Reporter final : DoneHook {
     void task_done(TaskRec& task) noexcept override {
-      std::exception_ptr error = task.cancelled() ? nullptr : task.unretrieved_error();
+      const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
       task.mark_retrieved();
       if (error)
         task.loop().report(
@@ -33,7 +33,8 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   timer.cancel();
 
   std::vector<std::string> refused;
-  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) refused.push_back(task->name());
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
+    refused.push_back(task->name());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (!tasks[i]->done()) reporters[i]->stop_watching();
     tasks[i]->release();

@@ -6,24 +6,42 @@ namespace coterie {
 
 std::string_view to_string(WaitKind kind) noexcept {
   switch (kind) {
-    case WaitKind::none: return "nothing";
-    case WaitKind::yield: return "its turn";
-    case WaitKind::sleep: return "a timer";
-    case WaitKind::task: return "a task";
-    case WaitKind::future: return "a future";
-    case WaitKind::gather: return "a gather";
-    case WaitKind::group: return "a task group's children";
-    case WaitKind::shield: return "a shielded task";
-    case WaitKind::event: return "an event";
-    case WaitKind::lock: return "a lock";
-    case WaitKind::semaphore: return "a semaphore";
-    case WaitKind::queue_get: return "an item of a queue";
-    case WaitKind::queue_put: return "room in a queue";
-    case WaitKind::queue_join: return "a queue's items to be done";
-    case WaitKind::thread: return "a thread";
-    case WaitKind::io_readable: return "a descriptor to become readable";
-    case WaitKind::io_writable: return "a descriptor to become writable";
-    case WaitKind::process: return "a process to exit";
+    case WaitKind::none:
+      return "nothing";
+    case WaitKind::yield:
+      return "its turn";
+    case WaitKind::sleep:
+      return "a timer";
+    case WaitKind::task:
+      return "a task";
+    case WaitKind::future:
+      return "a future";
+    case WaitKind::gather:
+      return "a gather";
+    case WaitKind::group:
+      return "a task group's children";
+    case WaitKind::shield:
+      return "a shielded task";
+    case WaitKind::event:
+      return "an event";
+    case WaitKind::lock:
+      return "a lock";
+    case WaitKind::semaphore:
+      return "a semaphore";
+    case WaitKind::queue_get:
+      return "an item of a queue";
+    case WaitKind::queue_put:
+      return "room in a queue";
+    case WaitKind::queue_join:
+      return "a queue's items to be done";
+    case WaitKind::thread:
+      return "a thread";
+    case WaitKind::io_readable:
+      return "a descriptor to become readable";
+    case WaitKind::io_writable:
+      return "a descriptor to become writable";
+    case WaitKind::process:
+      return "a process to exit";
   }
   return "something unknown";
 }
@@ -34,7 +52,8 @@ void Leaf::suspend_frame(Frame& frame) {
   task.top_ = &frame;
   task.waiting_on_ = this;
   state_ = State::waiting;
-  if (!task.must_cancel_) [[likely]] return;
+  if (!task.must_cancel_) [[likely]]
+    return;
   // Cancelled before it began to wait: the wait is registered, so that what it waits for is cancelled too.
   const CancelMessage message = task.message_ ? *task.message_ : nullptr;
   if (TaskRec* target = cancel_target()) {
@@ -47,8 +66,11 @@ void Leaf::suspend_frame(Frame& frame) {
       state_ = State::cancelled;
       task.make_runnable();
       break;
-    case CancelReply::passed_on: task.must_cancel_ = false; break;
-    case CancelReply::refused: break;
+    case CancelReply::passed_on:
+      task.must_cancel_ = false;
+      break;
+    case CancelReply::refused:
+      break;
   }
 }
 

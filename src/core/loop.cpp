@@ -29,7 +29,8 @@ std::string ErrorContext::str() const {
   std::string text = message;
   if (!task.empty()) {
     text += ": task '" + task + "'";
-    if (where.line() != 0) text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
+    if (where.line() != 0)
+      text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
   }
   if (error) text += ": " + describe(error);
   return text;
@@ -41,26 +42,33 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
       poller_(std::move(poller)),
       options_(options) {}
 
-EventLoop::~EventLoop() { close(); }
+EventLoop::~EventLoop() {
+  close();
+}
 
-EventLoop* EventLoop::current_or_null() noexcept { return current_loop; }
+EventLoop* EventLoop::current_or_null() noexcept {
+  return current_loop;
+}
 
 EventLoop& EventLoop::current() {
   if (current_loop == nullptr)
-    throw std::logic_error("no event loop runs on this thread: call this from inside a task, under coterie::run()");
+    throw std::logic_error(
+        "no event loop runs on this thread: call this from inside a task, under coterie::run()");
   return *current_loop;
 }
 
 TaskRec& EventLoop::require_task() {
   TaskRec* task = current().current_;
-  if (task == nullptr) throw std::logic_error("this needs a task, and a plain callback of the loop is running");
+  if (task == nullptr)
+    throw std::logic_error("this needs a task, and a plain callback of the loop is running");
   return *task;
 }
 
 EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
   if (loop.closed_) throw std::logic_error("Event loop is closed");
   if (current_loop != nullptr)
-    throw std::logic_error("cannot run an event loop while another one runs on this thread: co_await instead");
+    throw std::logic_error(
+        "cannot run an event loop while another one runs on this thread: co_await instead");
   loop.running_ = true;
   current_loop = &loop;
 }

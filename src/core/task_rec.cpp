@@ -44,9 +44,13 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   loop.push(*this);
 }
 
-std::string TaskRec::name() const { return name_ ? *name_ : "Task-" + std::to_string(id_); }
+std::string TaskRec::name() const {
+  return name_ ? *name_ : "Task-" + std::to_string(id_);
+}
 
-void TaskRec::set_name(std::string name) { name_ = std::make_unique<std::string>(std::move(name)); }
+void TaskRec::set_name(std::string name) {
+  name_ = std::make_unique<std::string>(std::move(name));
+}
 
 void TaskRec::request(const CancelMessage& message) {
   must_cancel_ = true;
@@ -80,8 +84,11 @@ bool TaskRec::cancel(const CancelMessage& message) {
         leaf->state_ = Leaf::State::cancelled;
         task->make_runnable();
         break;
-      case Leaf::CancelReply::passed_on: break;
-      case Leaf::CancelReply::refused: task->request(message); break;
+      case Leaf::CancelReply::passed_on:
+        break;
+      case Leaf::CancelReply::refused:
+        task->request(message);
+        break;
     }
     return true;
   }
@@ -108,7 +115,9 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   last_hook_ = &hook;
 }
 
-void TaskRec::make_runnable() noexcept { loop_->push(*this); }
+void TaskRec::make_runnable() noexcept {
+  loop_->push(*this);
+}
 
 void TaskRec::run() noexcept {
   Frame* frame = top_;
@@ -131,7 +140,8 @@ void TaskRec::end_body() noexcept {
   const auto kind = take_outcome(root);
   root.handle().destroy();
   ended_cancelled_ = kind == OutcomeKind::cancelled;
-  if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned without another await
+  if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned
+                                                     // without another await
     set_cancelled(make_cancelled());
     ended_cancelled_ = true;
   }
@@ -161,8 +171,8 @@ void TaskRec::finish() noexcept {
 
 void TaskRec::drop() noexcept {}
 
-void TaskRec::report_never_retrieved(std::exception_ptr error) const noexcept {
-  const ErrorContext context("Task exception was never retrieved", std::move(error), name(), spawned_at_);
+void TaskRec::report_never_retrieved() const noexcept {
+  const ErrorContext context("Task exception was never retrieved", error(), name(), spawned_at_);
   // The loop may be gone; the one that runs here is not.
   EventLoop* running = EventLoop::current_or_null();
   if (running == loop_)

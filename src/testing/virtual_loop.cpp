@@ -62,6 +62,8 @@ double VirtualLoop::seconds() const noexcept {
   return std::chrono::duration<double>(loop_->now().time_since_epoch()).count();
 }
 
-void VirtualLoop::block_for(Duration time) noexcept { poller_->advance(time); }
+void VirtualLoop::block_for(Duration time) noexcept {
+  poller_->advance(time);
+}
 
 }  // namespace coterie::testing

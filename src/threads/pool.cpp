@@ -11,7 +11,9 @@ namespace coterie {
 ThreadPool::ThreadPool(std::size_t threads)
     : limit_(threads != 0 ? threads : std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4)) {}
 
-ThreadPool::~ThreadPool() { shutdown(); }
+ThreadPool::~ThreadPool() {
+  shutdown();
+}
 
 ThreadPool& ThreadPool::shared() {
   static ThreadPool pool;
@@ -22,8 +24,7 @@ void ThreadPool::submit(std::unique_ptr<Work> work) {
   const std::lock_guard lock(mutex_);
   if (stopping_) throw std::logic_error("the thread pool has been shut down");
   queue_.push_back(std::move(work));
-  if (idle_ < queue_.size() && threads_.size() < limit_)
-    threads_.emplace_back([this] { serve(); });
+  if (idle_ < queue_.size() && threads_.size() < limit_) threads_.emplace_back([this] { serve(); });
   work_ready_.notify_one();
 }
 

@@ -18,14 +18,21 @@ inline constexpr bool miscompiles_closures = false;
 /// gcc 12 destroys a temporary closure with non-trivial captures twice when it stands in an expression with
 /// `co_await` (PR 99576). True for what is safe: lvalues, and closures that need no destruction.
 template <class Fn>
-inline constexpr bool safe_in_await =
-    !miscompiles_closures || std::is_lvalue_reference_v<Fn> || std::is_trivially_destructible_v<std::decay_t<Fn>>;
+inline constexpr bool safe_in_await = !miscompiles_closures || std::is_lvalue_reference_v<Fn> ||
+                                      std::is_trivially_destructible_v<std::decay_t<Fn>>;
 
 /// Every API that takes a callable and returns an awaitable says this first.
-#define COTERIE_GUARD_CALLABLE(Fn)                                                                              \
-  static_assert(::coterie::detail::safe_in_await<Fn>,                                                           \
-                "gcc 12 would destroy this temporary lambda twice (PR 99576): give it a name and pass that, or " \
-                "pass a captureless lambda and its arguments, or capture by reference")
+#define COTERIE_GUARD_CALLABLE(Fn)                                                                     \
+  static_assert(                                                                                       \
+      ::coterie::detail::safe_in_await<Fn>,                                                            \
+      "gcc 12 would destroy this temporary lambda twice (PR 99576): give it a name and pass that, or " \
+      "pass a captureless lambda and its arguments, or capture by reference")
+
+/// The same for a coroutine that takes its callable by value, where lvalues and temporaries look alike.
+#define COTERIE_GUARD_CLOSURE(Fn)                                                                            \
+  static_assert(!::coterie::detail::miscompiles_closures || std::is_trivially_destructible_v<Fn>,            \
+                "gcc 12 would destroy a temporary lambda twice (PR 99576): capture by reference, or pass a " \
+                "captureless lambda")
 
 /// The T of a callable that returns Task<T>.
 template <class Fn, class... Args>
@@ -68,7 +75,8 @@ auto make_owning_task(Fn&& fn, Args&&... args) {
   if constexpr (takes_values<std::decay_t<Fn>>)
     return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
   else
-    return owning<T, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    return owning<T, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
+                                                              std::forward<Args>(args)...);
 }
 
 }  // namespace coterie::detail

@@ -11,8 +11,8 @@ namespace coterie {
 class EventLoop;
 class Poller;
 
-/// A callback of a loop, queued or timed: asyncio's Handle. Copyable; all copies mean the same callback, which
-/// the loop keeps as long as it is due. Loop thread only.
+/// A callback of a loop, queued or timed: asyncio's Handle. Copyable; all copies mean the same callback,
+/// which the loop keeps as long as it is due. Loop thread only.
 class CallbackHandle {
  public:
   CallbackHandle() noexcept = default;

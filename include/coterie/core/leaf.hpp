@@ -42,12 +42,13 @@ struct WaitInfo {
 ///     idle ─────────────────▶ waiting ───────────────▶ woken ────────────────────────────────▶ value
 ///                               │                        │ cancel() meanwhile: must_cancel
 ///                               │ cancel()               ▼
-///                               └──────────────▶ cancelled ──────────────────────────────────▶ throws Cancelled
+///                               └──────────────▶ cancelled ──────────────────────────────────▶ throws
+///                               Cancelled
 ///
 /// A cancel that comes after `wake()` and before the task runs replaces the result at this same await, as in
-/// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it on.
-/// Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it out of
-/// whatever list it stands in: frames are destroyed while suspended when a loop closes by force.
+/// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it
+/// on. Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it
+/// out of whatever list it stands in: frames are destroyed while suspended when a loop closes by force.
 class Leaf {
  public:
   Leaf(const Leaf&) = delete;
@@ -57,9 +58,9 @@ class Leaf {
   [[nodiscard]] TaskRec* task() const noexcept { return task_; }
   [[nodiscard]] bool waiting() const noexcept { return state_ == State::waiting; }
 
-  /// The task is cancelled while it waits here. Detach and return true: the task is then woken with `Cancelled`.
-  /// Or pass it on and return `passed_on`: the leaf will be woken later by what it waits for. `refused` leaves
-  /// the cancel pending: it is delivered when the task wakes.
+  /// The task is cancelled while it waits here. Detach and return true: the task is then woken with
+  /// `Cancelled`. Or pass it on and return `passed_on`: the leaf will be woken later by what it waits for.
+  /// `refused` leaves the cancel pending: it is delivered when the task wakes.
   enum class CancelReply : std::uint8_t { detached, passed_on, refused };
   virtual CancelReply cancel(const CancelMessage& message) = 0;
   /// The task that a cancel goes to instead, so that a long chain of tasks is walked in a loop.
@@ -78,7 +79,14 @@ class Leaf {
   void wake() noexcept;
   /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken.
   void deliver() {
-    if (task_ != nullptr && (state_ == State::cancelled || task_->must_cancel())) [[unlikely]] deliver_cancel();
+    if (task_ != nullptr && (state_ == State::cancelled || task_->must_cancel())) [[unlikely]]
+      deliver_cancel();
+    state_ = State::idle;
+  }
+  /// In await_resume, when what was waited for ended by a cancel itself: that one is delivered, a pending
+  /// request of the task's own is the same delivery.
+  void absorb_cancel() noexcept {
+    if (task_ != nullptr) task_->absorb_cancel();
     state_ = State::idle;
   }
   [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }

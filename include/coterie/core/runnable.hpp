@@ -3,8 +3,8 @@
 
 namespace coterie {
 
-/// A scheduling class: which share of the loop a task or callback belongs to. Policies of the ready queue read
-/// it; first-in-first-out ignores it. A task inherits the class of the task that spawned it.
+/// A scheduling class: which share of the loop a task or callback belongs to. Policies of the ready queue
+/// read it; first-in-first-out ignores it. A task inherits the class of the task that spawned it.
 using SchedClass = std::uint16_t;
 
 /// What a ready queue holds: an intrusive node, so that queueing never allocates. It is in at most one queue,

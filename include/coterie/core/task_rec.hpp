@@ -40,8 +40,8 @@ class DoneHook {
   DoneHook* prev_ = nullptr;
 };
 
-/// A task: one scheduled unit with an id, a name and a state, apart from the frame that runs in it. The frame's
-/// memory goes back when the body ends, however long handles keep the record.
+/// A task: one scheduled unit with an id, a name and a state, apart from the frame that runs in it. The
+/// frame's memory goes back when the body ends, however long handles keep the record.
 ///
 ///                       spawn
 ///                         │
@@ -84,6 +84,9 @@ class TaskRec : public Runnable {
   [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
   [[nodiscard]] TaskRec* next_task() const noexcept { return registry_next_; }
 
+  /// What it threw, `Cancelled` too; null for a value or while it has not ended.
+  [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
+
   // --- for the runtime's own awaitables --------------------------------------------------------------------
   void add_hook(DoneHook& hook) noexcept;
   /// Wakes the task: it runs one tick later. Precondition: suspended.
@@ -91,9 +94,16 @@ class TaskRec : public Runnable {
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
   /// Throws the pending cancel; precondition: `must_cancel()`.
   [[noreturn]] void throw_cancelled();
+  /// A pending cancel is delivered as another one that arrives at the same await.
+  void absorb_cancel() noexcept {
+    if (must_cancel_) ++deliveries_;
+    must_cancel_ = false;
+  }
+  /// How many pending cancels have been thrown into it.
   [[nodiscard]] std::uint32_t deliveries() const noexcept { return deliveries_; }
   /// Its exception counts as seen: nothing is reported when the last handle goes.
   void mark_retrieved() noexcept { retrieved_ = true; }
+  [[nodiscard]] bool retrieved() const noexcept { return retrieved_; }
   void add_ref() noexcept { ++refs_; }
   void release() noexcept {
     if (--refs_ == 0) destroy();
@@ -109,12 +119,10 @@ class TaskRec : public Runnable {
   /// The body has ended: moves its outcome out of the promise into the record.
   virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
   virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
-  virtual std::exception_ptr unretrieved_error() const noexcept = 0;
   virtual void destroy() noexcept = 0;
-  void report_never_retrieved(std::exception_ptr error) const noexcept;
+  void report_never_retrieved() const noexcept;
 
   bool ended_cancelled_ = false;
-  bool retrieved_ = false;
 
  private:
   friend class DoneHook;
@@ -128,6 +136,7 @@ class TaskRec : public Runnable {
   std::exception_ptr make_cancelled();
   void request(const CancelMessage& message);
 
+  bool retrieved_ = false;
   bool started_ = false;
   bool ended_ = false;
   bool must_cancel_ = false;

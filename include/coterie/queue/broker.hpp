@@ -17,7 +17,8 @@ namespace coterie::queue {
 /// recovered the job, a late acknowledgement is as good as any.
 enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
-  already_accepted,  ///< the job's last settlement was of this kind (done, failed) and by this token; nothing changed
+  already_accepted,  ///< the job's last settlement was of this kind (done, failed) and by this token; nothing
+                     ///< changed
   fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
   unknown,           ///< no such job (any more)
 };
@@ -63,9 +64,9 @@ struct Failed {
 /// Still held: extends the lease.
 struct Alive {
   LeaseRef lease;
-  bool started = true;    ///< its handler has begun: from now on a crash of the worker counts
-  double progress = -1;   ///< negative: unchanged
-  std::string note;       ///< replaces the note when progress is given; beyond 1,024 bytes it is cut
+  bool started = true;   ///< its handler has begun: from now on a crash of the worker counts
+  double progress = -1;  ///< negative: unchanged
+  std::string note;      ///< replaces the note when progress is given; beyond 1,024 bytes it is cut
   Alive() = default;
   explicit Alive(LeaseRef ref) : lease(ref) {}
 };
@@ -73,8 +74,8 @@ struct Alive {
 /// Who is asking. `process` lets a broker on the same machine see that the holder of a lease is gone; see
 /// `this_process()`. It may be empty, and then only the lease's deadline tells.
 struct WorkerRef {
-  std::string name;     ///< for people: host and pid by default
-  Uuid incarnation;     ///< new in every start of a worker
+  std::string name;  ///< for people: host and pid by default
+  Uuid incarnation;  ///< new in every start of a worker
   std::string process;
   WorkerRef() = default;
 };
@@ -82,11 +83,11 @@ struct WorkerRef {
 struct CycleRequest {
   WorkerRef worker;
   std::uint64_t seq = 0;  ///< 1, 2, 3…: a call that got no reply is repeated with the same number and content
-  std::vector<std::string> queues;  ///< to take from, first served first
-  std::uint32_t want = 0;           ///< how many jobs at most
+  std::vector<std::string> queues;                    ///< to take from, first served first
+  std::uint32_t want = 0;                             ///< how many jobs at most
   std::uint64_t max_bytes = std::uint64_t{16} << 20;  ///< of payload in the reply; the first job always fits
-  Milliseconds lease{30'000};       ///< for what is taken and what is alive
-  bool alone = false;               ///< nothing else runs in this worker: it may be given one suspect
+  Milliseconds lease{30'000};                         ///< for what is taken and what is alive
+  bool alone = false;  ///< nothing else runs in this worker: it may be given one suspect
   std::vector<Done> done;
   std::vector<Failed> failed;
   std::vector<Alive> alive;
@@ -103,22 +104,23 @@ struct Lease {
   std::uint32_t attempt = 1;  ///< which run this is
   std::uint32_t max_attempts = 1;
   Milliseconds timeout{0};
-  bool alone = false;         ///< a suspect: report it started before running it, and run nothing beside it
+  bool alone = false;  ///< a suspect: report it started before running it, and run nothing beside it
   UnixMillis created_at = 0;
   Lease() = default;
 };
 
 struct CycleReply {
-  std::vector<Verdict> done;    ///< one for each of the request's, in order
+  std::vector<Verdict> done;  ///< one for each of the request's, in order
   std::vector<Verdict> failed;
   std::vector<Verdict> alive;
-  std::vector<JobId> cancel;    ///< of `alive`: somebody asked to cancel these
+  std::vector<JobId> cancel;  ///< of `alive`: somebody asked to cancel these
   std::vector<Lease> leases;
-  UnixMillis now = 0;           ///< the broker's clock
-  UnixMillis next_due = 0;      ///< the earliest time at which any job becomes due or expires, or a lease does; 0: none
-  std::uint64_t suspects = 0;   ///< jobs of these queues that wait for a worker to ask `alone`
-  std::uint64_t version = 0;    ///< for `changed()`
-  bool repeated = false;        ///< the stored reply to the same `seq`, less the leases that were lost since
+  UnixMillis now = 0;  ///< the broker's clock
+  UnixMillis next_due =
+      0;  ///< the earliest time at which any job becomes due or expires, or a lease does; 0: none
+  std::uint64_t suspects = 0;  ///< jobs of these queues that wait for a worker to ask `alone`
+  std::uint64_t version = 0;   ///< for `changed()`
+  bool repeated = false;       ///< the stored reply to the same `seq`, less the leases that were lost since
   CycleReply() = default;
 };
 
@@ -129,11 +131,11 @@ enum class Enqueued : std::uint8_t {
 
 struct JobFilter {
   std::optional<JobState> state;
-  std::string queue;   ///< empty: any
-  std::string name;    ///< empty: any
-  std::uint64_t after = 0;   ///< the cursor of the last page; 0: from the start
+  std::string queue;        ///< empty: any
+  std::string name;         ///< empty: any
+  std::uint64_t after = 0;  ///< the cursor of the last page; 0: from the start
   std::uint32_t limit = 100;
-  bool bodies = false;       ///< payloads and results too
+  bool bodies = false;  ///< payloads and results too
   JobFilter() = default;
 };
 
@@ -167,7 +169,8 @@ enum class CancelResult : std::uint8_t {
 ///    id, `cycle` by (incarnation, seq), the others by nature.
 ///  * Requests are validated before the first write: `BadRequest` means that nothing changed.
 ///  * Cancelling a call while it waits leaves open whether it was applied; repeating it tells.
-///  * Names of queues, handlers and workers are UTF-8 without control characters. Errors and progress notes are
+///  * Names of queues, handlers and workers are UTF-8 without control characters. Errors and progress notes
+///  are
 ///    stored as valid UTF-8, with U+FFFD for what was not.
 ///  * Time never goes backwards; where the wall clock is set forwards, leases move with it.
 class Broker {
@@ -187,21 +190,22 @@ class Broker {
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
   /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what
-  /// has expired or whose process is gone; reserve up to `want` jobs by priority, then in the order in which they became ready.
-  /// A `seq` lower than the last one is refused with `BadRequest`.
+  /// has expired or whose process is gone; reserve up to `want` jobs by priority, then in the order in which
+  /// they became ready. A `seq` lower than the last one is refused with `BadRequest`.
   ///
   /// Recovery makes a job `ready` again, behind its equals, and takes back the attempt: what a worker's death
-  /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes is
-  /// a *suspect*: it is given out only to a request with `alone`, before any other job and as the only lease of
-  /// the reply; crashes while alone count towards `max_crashes`, at which the job is `dead` with the error type
-  /// "quarantine".
+  /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes
+  /// is a *suspect*: it is given out only to a request with `alone`, before any other job and as the only
+  /// lease of the reply; crashes while alone count towards `max_crashes`, at which the job is `dead` with the
+  /// error type "quarantine".
   ///
-  /// A job whose cancel was requested does not run again: where its lease expires, or its attempt is given back
-  /// or would be retried, it is `cancelled`. Its `done` still counts.
+  /// A job whose cancel was requested does not run again: where its lease expires, or its attempt is given
+  /// back or would be retried, it is `cancelled`. Its `done` still counts.
   virtual Task<CycleReply> cycle(CycleRequest request) = 0;
 
-  /// Returns when jobs may have become ready, a job became final or a cancel was requested since `version` was
-  /// current, or after `at_most`. May return early; the caller looks again. Other processes' changes count.
+  /// Returns when jobs may have become ready, a job became final or a cancel was requested since `version`
+  /// was current, or after `at_most`. May return early; the caller looks again. Other processes' changes
+  /// count.
   virtual Task<std::uint64_t> changed(std::uint64_t version, Milliseconds at_most) = 0;
   /// The version now, without waiting.
   virtual Task<std::uint64_t> version() = 0;
@@ -212,15 +216,17 @@ class Broker {
   virtual Task<std::vector<QueueInfo>> queues() = 0;
 
   virtual Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) = 0;
-  /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any other.
-  /// Their `expires_at` and `after` count no more. A suspect stays one, but its crashes while alone count anew.
+  /// `dead`, `cancelled` and `expired` jobs become `ready` with all their attempts again; false for any
+  /// other. Their `expires_at` and `after` count no more. A suspect stays one, but its crashes while alone
+  /// count anew.
   virtual Task<std::vector<bool>> retry(std::vector<JobId> ids) = 0;
   /// Forgets up to `filter.limit` final jobs that match, their results too; returns how many. Their ids stay
   /// known to `enqueue` for 24 h after they ended.
   virtual Task<std::uint64_t> purge(JobFilter filter) = 0;
 
-  /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only if
-  /// the present value is `expected` (nothing: absent) and says whether it did. Key ≤ 255 bytes, value ≤ 64 KiB.
+  /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only
+  /// if the present value is `expected` (nothing: absent) and says whether it did. Key ≤ 255 bytes, value ≤
+  /// 64 KiB.
   virtual Task<std::optional<std::string>> get_note(std::string key) = 0;
   virtual Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) = 0;
 
@@ -228,19 +234,20 @@ class Broker {
   [[nodiscard]] virtual std::uint64_t sync_count() const noexcept { return 0; }
 };
 
-/// Settings of `open_broker`; each can also stand in the URL's query, `sqlite:///var/jobs.db?synchronous=normal`.
+/// Settings of `open_broker`; each can also stand in the URL's query,
+/// `sqlite:///var/jobs.db?synchronous=normal`.
 struct BrokerOptions {
   Limits limits;
   BrokerOptions() = default;
 };
 
 /// `memory://[name]`: in this process, gone with it; the same name is the same store.
-/// `sqlite://path[?synchronous=full|normal|off&busy_timeout_ms=5000]`: a file; several processes may share it.
-/// Throws `BadBroker` or `BrokerUnavailable`.
+/// `sqlite://path[?synchronous=full|normal|off&busy_timeout_ms=5000]`: a file; several processes may share
+/// it. Throws `BadBroker` or `BrokerUnavailable`.
 [[nodiscard]] std::shared_ptr<Broker> open_broker(std::string_view url, const BrokerOptions& options = {});
 
-/// Names this process so that others on the same machine can tell whether it still lives: boot, pid namespace,
-/// pid, start time.
+/// Names this process so that others on the same machine can tell whether it still lives: boot, pid
+/// namespace, pid, start time.
 [[nodiscard]] std::string this_process();
 /// False only when the process that made `identity` is known to be gone; true when in doubt (another machine,
 /// another namespace).

@@ -45,7 +45,9 @@ enum class JobState : std::uint8_t {
 };
 inline constexpr int job_state_count = 9;
 
-[[nodiscard]] constexpr bool is_final(JobState state) noexcept { return state >= JobState::done; }
+[[nodiscard]] constexpr bool is_final(JobState state) noexcept {
+  return state >= JobState::done;
+}
 [[nodiscard]] std::string_view to_string(JobState state) noexcept;
 [[nodiscard]] std::optional<JobState> parse_job_state(std::string_view text) noexcept;
 
@@ -78,22 +80,22 @@ struct Limits {
 
 /// What a producer says about a job. Everything but `name` has a default.
 struct JobSpec {
-  JobId id;                       ///< nil: the client gives it a new version 7 id
-  std::string queue = "default";  ///< 1 to 255 bytes of printable UTF-8
-  std::string name;               ///< of the handler
-  std::string payload = "null";   ///< JSON text; the core never looks inside
-  int priority = 0;               ///< -1000…1000; higher runs first, equals in order of their becoming ready
-  Milliseconds delay{0};          ///< not before now + delay; never negative
-  UnixMillis run_at = 0;          ///< not before this time; 0: now. With `delay`, the later of both counts
-  UnixMillis expires_at = 0;      ///< not begun by then: `expired`; 0: never. A retry or a crash has begun
-  std::uint32_t max_attempts = 4; ///< the first run and its retries; at least 1
+  JobId id;                        ///< nil: the client gives it a new version 7 id
+  std::string queue = "default";   ///< 1 to 255 bytes of printable UTF-8
+  std::string name;                ///< of the handler
+  std::string payload = "null";    ///< JSON text; the core never looks inside
+  int priority = 0;                ///< -1000…1000; higher runs first, equals in order of their becoming ready
+  Milliseconds delay{0};           ///< not before now + delay; never negative
+  UnixMillis run_at = 0;           ///< not before this time; 0: now. With `delay`, the later of both counts
+  UnixMillis expires_at = 0;       ///< not begun by then: `expired`; 0: never. A retry or a crash has begun
+  std::uint32_t max_attempts = 4;  ///< the first run and its retries; at least 1
   Backoff backoff;
-  Milliseconds timeout{0};        ///< of one attempt: its coroutine is cancelled then; 0: none
+  Milliseconds timeout{0};  ///< of one attempt: its coroutine is cancelled then; 0: none
   /// How long result and record are kept after the end. `enqueue` knows the id for at least 24 h.
   Milliseconds result_ttl{std::chrono::hours(24)};
   /// Crashes of the whole worker while this job ran alone in it, after which the job is `dead`; 0: never.
   std::uint32_t max_crashes = 3;
-  std::vector<JobId> after;       ///< `blocked` until all of these are final, however they ended
+  std::vector<JobId> after;  ///< `blocked` until all of these are final, however they ended
 
   JobSpec() = default;
   explicit JobSpec(std::string job_name, std::string json = "null")
@@ -102,10 +104,12 @@ struct JobSpec {
 
 /// Why an attempt ended badly, as it is kept.
 struct JobError {
-  std::string type;     ///< a short word to group by: "exception", "timeout", "exit", "crash", "unknown handler"…
+  std::string
+      type;  ///< a short word to group by: "exception", "timeout", "exit", "crash", "unknown handler"…
   std::string message;  ///< for people
   JobError() = default;
-  JobError(std::string error_type, std::string text) : type(std::move(error_type)), message(std::move(text)) {}
+  JobError(std::string error_type, std::string text)
+      : type(std::move(error_type)), message(std::move(text)) {}
 };
 
 /// One job as the broker knows it, for people and tools.
@@ -119,17 +123,17 @@ struct JobInfo {
   std::uint32_t max_attempts = 1;
   std::uint32_t crashes = 0;  ///< workers that died while they ran it
   UnixMillis created_at = 0;
-  UnixMillis run_at = 0;       ///< when it may run (next)
-  UnixMillis started_at = 0;   ///< of the newest attempt; 0: never
-  UnixMillis finished_at = 0;  ///< 0: not final
-  UnixMillis lease_until = 0;  ///< 0: not leased
-  std::string worker;          ///< who has it, or had it last
-  std::uint32_t waits_for = 0; ///< jobs in `after` that are not final yet
+  UnixMillis run_at = 0;        ///< when it may run (next)
+  UnixMillis started_at = 0;    ///< of the newest attempt; 0: never
+  UnixMillis finished_at = 0;   ///< 0: not final
+  UnixMillis lease_until = 0;   ///< 0: not leased
+  std::string worker;           ///< who has it, or had it last
+  std::uint32_t waits_for = 0;  ///< jobs in `after` that are not final yet
   bool cancel_requested = false;
-  double progress = 0;         ///< 0…1
+  double progress = 0;  ///< 0…1
   std::string progress_note;
-  std::string payload;         ///< only where `bodies` was asked for
-  std::string result;          ///< only where `bodies` was asked for, and until its TTL has run out
+  std::string payload;            ///< only where `bodies` was asked for
+  std::string result;             ///< only where `bodies` was asked for, and until its TTL has run out
   std::optional<JobError> error;  ///< of the newest failed attempt
 
   JobInfo() = default;

@@ -13,8 +13,9 @@ namespace coterie {
 /// A result that another thread will set, once, for one task of a loop to await. A copyable handle to shared
 /// state: hand a copy to the thread, keep one to wait on.
 ///
-/// set_value() and set_exception() may be called from any thread; only the first call counts. When the waiting
-/// task was cancelled, or its loop has closed, the result is dropped: the thread need not know. `T` may be void.
+/// set_value() and set_exception() may be called from any thread; only the first call counts. When the
+/// waiting task was cancelled, or its loop has closed, the result is dropped: the thread need not know. `T`
+/// may be void.
 template <class T>
 class Completion {
   struct Shared;

@@ -9,8 +9,8 @@
 
 namespace coterie {
 
-/// A bounded set of threads for work that blocks. Threads start when they are needed, up to the limit, and are
-/// named "coterie-pool". Any thread may submit.
+/// A bounded set of threads for work that blocks. Threads start when they are needed, up to the limit, and
+/// are named "coterie-pool". Any thread may submit.
 class ThreadPool {
  public:
   class Work {

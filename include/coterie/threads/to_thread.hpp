@@ -43,16 +43,18 @@ class ThreadCall final : public ThreadPool::Work {
 
 /// Runs `fn(args...)` on `pool` and gives its value or throws what it threw.
 ///
-/// The call owns `fn` and decayed copies of `args`, for it may outlive its caller: a cancel of the awaiting task
-/// is delivered at once, work that has not started never does, and work that runs goes on to its end with its
-/// result dropped (asyncio.to_thread: a thread cannot be stopped from outside). Pass no references to locals.
-/// The work is submitted by this call, not by the await.
+/// The call owns `fn` and decayed copies of `args`, for it may outlive its caller: a cancel of the awaiting
+/// task is delivered at once, work that has not started never does, and work that runs goes on to its end
+/// with its result dropped (asyncio.to_thread: a thread cannot be stopped from outside). Pass no references
+/// to locals. The work is submitted by this call, not by the await.
 template <class Fn, class... Args>
-[[nodiscard("await it: the result and any exception are lost otherwise")]] auto to_thread_on(ThreadPool& pool, Fn&& fn,
-                                                                                          Args&&... args) {
+[[nodiscard("await it: the result and any exception are lost otherwise")]] auto to_thread_on(ThreadPool& pool,
+                                                                                             Fn&& fn,
+                                                                                             Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   using T = std::invoke_result_t<std::decay_t<Fn>, std::decay_t<Args>...>;
-  static_assert(!detail::is_task<T>, "to_thread() runs plain functions: a coroutine belongs on the loop, co_await it");
+  static_assert(!detail::is_task<T>,
+                "to_thread() runs plain functions: a coroutine belongs on the loop, co_await it");
   Completion<T> completion;
   pool.submit(std::make_unique<detail::ThreadCall<T, std::decay_t<Fn>, std::decay_t<Args>...>>(
       completion, std::forward<Fn>(fn), std::forward<Args>(args)...));
@@ -60,7 +62,8 @@ template <class Fn, class... Args>
 }
 /// On the process's shared pool.
 template <class Fn, class... Args>
-[[nodiscard("await it: the result and any exception are lost otherwise")]] auto to_thread(Fn&& fn, Args&&... args) {
+[[nodiscard("await it: the result and any exception are lost otherwise")]] auto to_thread(Fn&& fn,
+                                                                                          Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   return to_thread_on(ThreadPool::shared(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }

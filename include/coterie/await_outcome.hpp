@@ -1,0 +1,112 @@
+#pragma once
+#include <concepts>
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include "coterie/core/callable.hpp"
+#include "coterie/outcome.hpp"
+#include "coterie/spawn.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie {
+namespace detail {
+
+/// An awaiter whose end is a value, whatever it is.
+template <class Awaiter>
+class OutcomeAwaiter {
+ public:
+  template <class... Args>
+  explicit OutcomeAwaiter(Args&&... args) : awaiter_(std::forward<Args>(args)...) {}
+  bool await_ready() { return awaiter_.await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> caller) {
+    return awaiter_.await_suspend(caller);
+  }
+  auto await_resume() {
+    using Result = decltype(awaiter_.take_outcome());
+    try {
+      return awaiter_.take_outcome();
+    } catch (...) {  // the awaiting task itself was cancelled
+      Result outcome;
+      outcome.set_current_exception();
+      return outcome;
+    }
+  }
+
+ private:
+  Awaiter awaiter_;
+};
+
+/// The same for an awaiter that stands in the awaiting expression.
+template <class Awaiter>
+class OutcomeOfRef {
+ public:
+  explicit OutcomeOfRef(Awaiter& awaiter) noexcept : awaiter_(&awaiter) {}
+  bool await_ready() { return awaiter_->await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> caller) {
+    return awaiter_->await_suspend(caller);
+  }
+  auto await_resume() {
+    using T = std::decay_t<decltype(awaiter_->await_resume())>;
+    Outcome<T> outcome;
+    try {
+      if constexpr (std::is_void_v<T>) {
+        awaiter_->await_resume();
+        outcome.set_value();
+      } else {
+        outcome.set_value(awaiter_->await_resume());
+      }
+    } catch (...) {
+      outcome.set_current_exception();
+    }
+    return outcome;
+  }
+
+ private:
+  Awaiter* awaiter_;
+};
+
+}  // namespace detail
+
+/// Awaits and gives the end as a value: the result, the exception, or the cancel that was delivered here.
+/// What a `catch` cannot do because it must not await:
+///
+///     Outcome<void> end = co_await outcome(talk(log));
+///     co_await log.flush();   // runs on success, error and cancel; may be cancelled in its turn
+///     end.get();              // goes on as if nothing had been caught
+template <class T>
+[[nodiscard]] detail::OutcomeAwaiter<detail::TaskAwaiter<T>> outcome(Task<T> task) {
+  return detail::OutcomeAwaiter<detail::TaskAwaiter<T>>(std::move(task).operator co_await());
+}
+/// Awaits a task by its handle; a cancel of the awaiter cancels the task.
+template <class T>
+[[nodiscard]] detail::OutcomeAwaiter<detail::JoinAwaiter<T>> outcome(const JoinHandle<T>& handle) {
+  return detail::OutcomeAwaiter<detail::JoinAwaiter<T>>(handle.state());
+}
+template <class T>
+[[nodiscard]] detail::OutcomeAwaiter<detail::MoveAwaiter<T>> outcome(JoinHandle<T>&& handle) {
+  return detail::OutcomeAwaiter<detail::MoveAwaiter<T>>(handle.state());
+}
+/// Any other awaitable of this library, in one expression: `co_await outcome(sleep(1s))`.
+template <class Awaiter>
+  requires requires(Awaiter& a) { a.await_resume(); }
+[[nodiscard]] detail::OutcomeOfRef<std::remove_reference_t<Awaiter>> outcome(Awaiter&& awaiter) {
+  return detail::OutcomeOfRef<std::remove_reference_t<Awaiter>>(awaiter);
+}
+
+/// Awaits `body`, then `cleanup()` however the body ended, then goes on with the body's end: its value, its
+/// exception or its cancel. The cleanup's awaits work normally, for the cancel has been delivered; another
+/// cancel can interrupt it, as in a `finally` of asyncio. What the cleanup throws wins. If the task is
+/// cancelled before it starts, neither runs.
+template <class T, class Cleanup>
+  requires detail::TaskFunction<Cleanup&>
+[[nodiscard]] Task<T> with_cleanup(Task<T> body, Cleanup cleanup) {
+  COTERIE_GUARD_CLOSURE(Cleanup);
+  Outcome<T> end = co_await outcome(std::move(body));
+  co_await cleanup();
+  co_return std::move(end).get();
+}
+
+}  // namespace coterie

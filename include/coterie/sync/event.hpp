@@ -1,0 +1,46 @@
+#pragma once
+#include "coterie/sync/wait_list.hpp"
+
+namespace coterie {
+
+/// A flag that tasks wait for (asyncio.Event). Of one loop; not thread-safe.
+class Event {
+ public:
+  class Awaiter final : public ListedWaiter {
+   public:
+    explicit Awaiter(Event& event) noexcept
+        : ListedWaiter(WaitKind::event, event.waiters_, &event), event_(&event) {}
+    bool await_ready() const noexcept { return event_->set_; }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> caller) {
+      enter();
+      suspend(caller);
+    }
+    void await_resume() {
+      leave();
+      deliver();
+    }
+
+   private:
+    Event* event_;
+  };
+
+  /// Returns at once when the flag is set; else waits for the next set(), even if clear() follows
+  /// immediately.
+  [[nodiscard]] Awaiter wait() noexcept { return Awaiter(*this); }
+  /// Sets the flag and wakes every task that waits now, in the order of their coming.
+  void set() noexcept {
+    if (set_) return;
+    set_ = true;
+    waiters_.wake_all();
+  }
+  void clear() noexcept { set_ = false; }
+  [[nodiscard]] bool is_set() const noexcept { return set_; }
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
+
+ private:
+  WaitList waiters_;
+  bool set_ = false;
+};
+
+}  // namespace coterie

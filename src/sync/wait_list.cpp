@@ -1,0 +1,41 @@
+#include "coterie/sync/wait_list.hpp"
+
+namespace coterie {
+
+void ListedWaiter::enter() noexcept {
+  prev_ = list_->last_;
+  next_ = nullptr;
+  (list_->last_ != nullptr ? list_->last_->next_ : list_->first_) = this;
+  list_->last_ = this;
+  listed_ = true;
+}
+
+void ListedWaiter::leave() noexcept {
+  if (!listed_) return;
+  (prev_ != nullptr ? prev_->next_ : list_->first_) = next_;
+  (next_ != nullptr ? next_->prev_ : list_->last_) = prev_;
+  listed_ = false;
+}
+
+std::size_t WaitList::size() const noexcept {
+  std::size_t count = 0;
+  for (const ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) ++count;
+  return count;
+}
+
+ListedWaiter* WaitList::first_unless_woken() const noexcept {
+  return first_ != nullptr && first_->waiting() ? first_ : nullptr;
+}
+
+ListedWaiter* WaitList::first_waiting() const noexcept {
+  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_)
+    if (waiter->waiting()) return waiter;
+  return nullptr;
+}
+
+void WaitList::wake_all() noexcept {
+  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_)
+    if (waiter->waiting()) waiter->wake();
+}
+
+}  // namespace coterie
