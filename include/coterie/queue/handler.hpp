@@ -182,7 +182,6 @@ class TypedTaskHandler final : public Handler {
     if constexpr (Shape::args) {
       auto args = read_payload<typename Shape::Args>(job);
       Body body = call_handler<Shape>(fn_, job, args);
-      // Through an Outcome, for gcc 12 destroys an aggregate twice that is initialised from a co_await.
       Outcome<Result> end = co_await outcome(std::move(body));
       co_return text_of(end);
     } else {
