@@ -15,7 +15,9 @@ std::string seconds_text(Milliseconds time) {
 
 }  // namespace
 
-JobRun::~JobRun() { release(); }
+JobRun::~JobRun() {
+  release();
+}
 
 void JobRun::release() noexcept {
   unhook();
@@ -95,8 +97,9 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
       return true;
     }
     failure.kind = FailKind::dead;
-    failure.error = JobError("result too large", std::to_string(outcome.get().size()) + " bytes of result, the limit is " +
-                                                     std::to_string(result_limit) + ": store it elsewhere and return where");
+    failure.error = JobError("result too large",
+                             std::to_string(outcome.get().size()) + " bytes of result, the limit is " +
+                                 std::to_string(result_limit) + ": store it elsewhere and return where");
     return false;
   }
   try {
@@ -108,7 +111,8 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
         failure.error = JobError("cancelled", "cancelled while it ran");
         break;
       case Stop::timeout:
-        failure.error = JobError("timeout", "it ran longer than its timeout of " + seconds_text(lease_.timeout));
+        failure.error =
+            JobError("timeout", "it ran longer than its timeout of " + seconds_text(lease_.timeout));
         break;
       case Stop::drain:
         failure.kind = FailKind::give_back;

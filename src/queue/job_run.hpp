@@ -14,13 +14,15 @@ class Session;
 /// Why a running job was cancelled; the newest reason counts.
 enum class Stop : std::uint8_t { none, requested, timeout, drain, lease_lost };
 
-/// One lease that a worker holds, from the reply that brought it to the reply that took its acknowledgement. A
-/// record is used for many jobs, one after the other.
+/// One lease that a worker holds, from the reply that brought it to the reply that took its acknowledgement.
+/// A record is used for many jobs, one after the other.
 ///
 ///     reply ─▶ (to report: started first) ─▶ running ─▶ finished ─▶ in a request ─▶ reply: free
 class JobRun final : public JobContext, private DoneHook, private Timer {
  public:
-  JobRun(Session& session, std::weak_ptr<detail::JobHost> host) : session_(&session) { host_ = std::move(host); }
+  JobRun(Session& session, std::weak_ptr<detail::JobHost> host) : session_(&session) {
+    host_ = std::move(host);
+  }
   ~JobRun();
 
   /// For the next job.
@@ -43,11 +45,11 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   /// It will not be run: what to say instead.
   void refuse(FailKind kind, JobError error, Milliseconds delay);
 
-  std::size_t slot = 0;           ///< in the session's records
-  std::size_t place = 0;          ///< among the running ones
-  TimePoint lease_until;          ///< by our clock, counted from before the call that gave it
-  bool fenced = false;            ///< the broker gave it to another: nothing more to say
-  bool cancel_heard = false;      ///< the request to cancel it was acted upon
+  std::size_t slot = 0;       ///< in the session's records
+  std::size_t place = 0;      ///< among the running ones
+  TimePoint lease_until;      ///< by our clock, counted from before the call that gave it
+  bool fenced = false;        ///< the broker gave it to another: nothing more to say
+  bool cancel_heard = false;  ///< the request to cancel it was acted upon
 
  private:
   void task_done(TaskRec& task) noexcept override;

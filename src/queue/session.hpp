@@ -65,6 +65,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   [[nodiscard]] EventLoop& loop() const noexcept { return loop_; }
   [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr; }
   [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
+  [[nodiscard]] Milliseconds grace() const noexcept { return options_.grace(); }
   /// A job's task is over.
   void ended(JobRun& run) noexcept;
   void progress_noted() noexcept;
@@ -82,7 +83,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void report(const JobRun& run, const JobEnd& end);
   void warn(const std::string& line);
 
-  // --- session_cycle.cpp: one call ---------------------------------------------------------------------------
+  // --- session_cycle.cpp: one call
+  // ---------------------------------------------------------------------------
   void prepare(TimePoint now);
   void add_ended();
   void add_alive(TimePoint now);
@@ -93,7 +95,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void take_verdicts();
   void plan_next(TimePoint now);
 
-  // --- session_serve.cpp: when to call -----------------------------------------------------------------------
+  // --- session_serve.cpp: when to call
+  // -----------------------------------------------------------------------
   Task<void> work();
   Task<void> wind_up();
   Task<void> watch(std::uint64_t version);
@@ -116,8 +119,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   const Duration beat_every_;  // a third of the lease
   std::minstd_rand random_;
 
-  // Every record, by slot; those that are free; those whose task runs; those that ended and wait for a request;
-  // those that must be reported started before they run.
+  // Every record, by slot; those that are free; those whose task runs; those that ended and wait for a
+  // request; those that must be reported started before they run.
   std::vector<std::shared_ptr<JobRun>> records_;
   std::vector<JobRun*> free_;
   std::vector<JobRun*> running_;
@@ -135,11 +138,11 @@ class Session final : public std::enable_shared_from_this<Session> {
   bool beat_sent_ = false;
 
   // When to call next.
-  TimePoint poll_at_;                // for work, when a slot is free
-  TimePoint quiet_until_;            // changes at the broker that bring us nothing are not followed faster
+  TimePoint poll_at_;      // for work, when a slot is free
+  TimePoint quiet_until_;  // changes at the broker that bring us nothing are not followed faster
   std::uint32_t fruitless_ = 0;
   TimePoint last_beat_;
-  bool beat_soon_ = false;           // something changed: a cancel may be among it
+  bool beat_soon_ = false;  // something changed: a cancel may be among it
   TimePoint progress_at_ = TimePoint::max();
   TimePoint last_progress_;
   std::uint64_t version_ = 0;
@@ -150,7 +153,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // Suspects run alone.
   std::uint64_t suspects_ = 0;
-  bool holding_ = false;             // takes nothing until it is idle
+  bool holding_ = false;  // takes nothing until it is idle
   TimePoint hold_at_ = TimePoint::max();
   TimePoint hold_since_;
   TimePoint alone_at_;

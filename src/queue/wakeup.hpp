@@ -5,8 +5,8 @@
 
 namespace coterie::queue {
 
-/// What one task sleeps on until a time comes or somebody calls notify(). A notify() while nobody waits is kept.
-/// Allocates nothing. Loop thread only.
+/// What one task sleeps on until a time comes or somebody calls notify(). A notify() while nobody waits is
+/// kept. Allocates nothing. Loop thread only.
 class Wakeup {
  public:
   class Awaiter;
@@ -70,6 +70,8 @@ inline void Wakeup::notify() noexcept {
   pending_ = true;
   if (waiter_ != nullptr) waiter_->notify();
 }
-inline Wakeup::Awaiter Wakeup::until(TimePoint deadline) noexcept { return Awaiter(*this, deadline); }
+inline Wakeup::Awaiter Wakeup::until(TimePoint deadline) noexcept {
+  return Awaiter(*this, deadline);
+}
 
 }  // namespace coterie::queue

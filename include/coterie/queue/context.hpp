@@ -13,7 +13,7 @@ namespace coterie::queue {
 
 namespace detail {
 /// The worker, as a running job sees it. Any thread.
-class JobHost {
+class JobHost : public std::enable_shared_from_this<JobHost> {
  public:
   JobHost() = default;
   JobHost(const JobHost&) = delete;
