@@ -1,10 +1,8 @@
 #pragma once
-#include <cxxabi.h>
 #include <coroutine>
 #include <exception>
 #include <source_location>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 #include "coterie/core/frame.hpp"
@@ -17,6 +15,9 @@ template <class T>
 class Task;
 
 namespace detail {
+
+/// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
+[[nodiscard]] bool cancel_in_flight() noexcept;
 
 /// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned
 /// there.
@@ -75,10 +76,6 @@ class PromiseBase : public Frame {
  protected:
   explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
   ~PromiseBase() = default;
-  static bool cancel_in_flight() noexcept {
-    const std::type_info* type = abi::__cxa_current_exception_type();
-    return type != nullptr && *type == typeid(Cancelled);
-  }
 
  private:
   bool nested_ = false;

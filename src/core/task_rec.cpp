@@ -1,7 +1,10 @@
 #include "coterie/core/task_rec.hpp"
 
+#include <cxxabi.h>
+
 #include <atomic>
 #include <cstdio>
+#include <typeinfo>
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
@@ -10,6 +13,11 @@
 namespace coterie {
 namespace {
 std::atomic<std::uint64_t> last_task_id{0};
+}
+
+bool detail::cancel_in_flight() noexcept {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  return type != nullptr && *type == typeid(Cancelled);
 }
 
 void detail::ascend(Frame& finished) noexcept {
@@ -95,7 +103,8 @@ bool TaskRec::cancel(const CancelMessage& message) {
 }
 
 std::uint32_t TaskRec::uncancel() noexcept {
-  if (cancel_requests_ > 0 && --cancel_requests_ == 0) must_cancel_ = false;
+  if (cancel_requests_ > 0) --cancel_requests_;
+  if (cancel_requests_ == 0) must_cancel_ = false;  // withdrawn before it was delivered
   return cancel_requests_;
 }
 

@@ -95,7 +95,9 @@ struct JobSpec {
   Milliseconds result_ttl{std::chrono::hours(24)};
   /// Crashes of the whole worker while this job ran alone in it, after which the job is `dead`; 0: never.
   std::uint32_t max_crashes = 3;
-  std::vector<JobId> after;  ///< `blocked` until all of these are final, however they ended
+  /// `blocked` until all of these are final, however they ended; one that is retried later holds nobody up
+  /// again.
+  std::vector<JobId> after;
 
   JobSpec() = default;
   explicit JobSpec(std::string job_name, std::string json = "null")

@@ -38,6 +38,7 @@ queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limi
   promote();
   recover_expired();
   recover_vanished();
+  promote();  // what these two freed may be too late already
   trim(trims_per_cycle + 2 * (request.done.size() + request.failed.size()));
   if (request.want > 0) reserve(worker, request, reply);
 

@@ -139,6 +139,8 @@ void Store::recover(Slot slot) {
     finish(slot, JobState::cancelled);
   } else if (quarantine) {
     finish(slot, JobState::dead);
+  } else if (record.may_expire() && record.expires_at <= now_) {
+    finish(slot, JobState::expired);
   } else {
     leave(slot);
     make_runnable(slot, now_);

@@ -1,0 +1,243 @@
+#include "src/brokers/sqlite/query.hpp"
+
+#include <pthread.h>
+
+#include "src/brokers/sqlite/engine.hpp"
+
+namespace coterie::brokers::sqlite {
+
+#define COTERIE_JOB_COLUMNS                                                                                       \
+  "SELECT j.job, j.id, q.text, h.text, j.state, j.priority, j.attempt, j.max_attempts, j.crashes, j.created_at,"  \
+  " j.run_at, j.started_at, j.waits, j.payload, l.until, l.flags, l.attempt, l.started_at, f.state, f.attempt,"   \
+  " f.started_at, f.finished_at, w.name, p.value, p.note, e.type, e.message"
+#define COTERIE_JOB_TABLES                                                                                        \
+  " CROSS JOIN job j ON j.job = d.job LEFT JOIN lease l ON l.job = j.job LEFT JOIN final f ON f.job = j.job"      \
+  " LEFT JOIN progress p ON p.job = j.job LEFT JOIN failure e ON e.job = j.job"                                   \
+  " LEFT JOIN name q ON q.id = j.queue LEFT JOIN name h ON h.id = j.name"                                         \
+  " LEFT JOIN worker w ON w.id = coalesce(l.owner, f.owner, j.owner)"
+
+namespace {
+constexpr const char* get_sql = COTERIE_JOB_COLUMNS " FROM (SELECT ?1 AS job) d" COTERIE_JOB_TABLES;
+}
+
+/// A read transaction: everything inside sees the same state.
+class Query::Snapshot {
+ public:
+  explicit Snapshot(Query& query) : query_(query) { query.begin_.with(query.db_).run(); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot() {
+    try {
+      query_.end_.with(query_.db_).run();
+    } catch (const SqliteError&) {
+      // It is over already; the next BEGIN would tell otherwise.
+    }
+  }
+
+ private:
+  Query& query_;
+};
+
+Query::Query(Connection db) : db_(std::move(db)), get_(get_sql) {}
+
+JobInfo Query::info(Statement& row, bool bodies) {
+  JobInfo info;
+  const std::int64_t job = row.integer(0);
+  info.id = row.uuid(1);
+  info.queue = row.text(2);
+  info.name = row.text(3);
+  info.state = static_cast<JobState>(row.integer(4));
+  info.priority = static_cast<int>(row.integer(5));
+  std::int64_t attempt = row.integer(6);
+  info.max_attempts = static_cast<std::uint32_t>(row.integer(7));
+  info.crashes = static_cast<std::uint32_t>(row.integer(8));
+  info.created_at = row.integer(9);
+  info.run_at = row.integer(10);
+  info.started_at = row.integer(11);
+  const bool leased = !row.is_null(14);
+  const bool over = !row.is_null(18);
+  if (over) {
+    info.state = static_cast<JobState>(row.integer(18));
+    attempt = row.integer(19);
+    info.started_at = row.integer(20);
+    info.finished_at = row.integer(21);
+  } else if (leased) {
+    info.state = JobState::leased;
+    info.lease_until = row.integer(14);
+    info.cancel_requested = (row.integer(15) & lease_cancel) != 0;
+    attempt = row.integer(16);
+    info.started_at = row.integer(17);
+  } else if (info.state == JobState::blocked) {
+    info.waits_for = static_cast<std::uint32_t>(row.integer(12));
+  }
+  info.attempt = static_cast<std::uint32_t>(attempt);
+  info.worker = row.text(22);
+  info.progress = row.real(23);
+  info.progress_note = row.text(24);
+  if (!row.is_null(25)) info.error.emplace(std::string(row.text(25)), std::string(row.text(26)));
+  if (!bodies) return info;
+  if (!row.is_null(13)) {
+    info.payload = row.text(13);
+  } else if (ResetOnExit guard(body_.with(db_, job)); body_.step()) {
+    info.payload = body_.text(0);
+  }
+  if (over) {
+    ResetOnExit guard(result_.with(db_, job));
+    if (result_.step()) info.result = result_.text(0);
+  }
+  return info;
+}
+
+std::vector<std::optional<JobInfo>> Query::get(const std::vector<JobId>& ids, bool bodies) {
+  Snapshot snapshot(*this);
+  std::vector<std::optional<JobInfo>> infos(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::int64_t job = 0;
+    {
+      ResetOnExit guard(find_id_.with(db_, ids[i]));
+      if (!find_id_.step()) continue;
+      job = find_id_.integer(0);
+    }
+    ResetOnExit guard(get_.with(db_, job));
+    if (get_.step()) infos[i] = info(get_, bodies);  // no row: a tombstone
+  }
+  return infos;
+}
+
+std::int64_t Query::name_id(const std::string& text) {
+  ResetOnExit guard(find_name_.with(db_, text));
+  return find_name_.step() ? find_name_.integer(0) : 0;
+}
+
+/// In order of creation, which is the order of the numbers. Each state has its own place to start from, so that
+/// ten dead jobs among a million done ones are found at once.
+JobPage Query::list(const JobFilter& filter) {
+  Snapshot snapshot(*this);
+  JobPage page;
+  const std::int64_t queue = filter.queue.empty() ? 0 : name_id(filter.queue);
+  const std::int64_t name = filter.name.empty() ? 0 : name_id(filter.name);
+  if ((queue == 0 && !filter.queue.empty()) || (name == 0 && !filter.name.empty())) return page;
+
+  std::string from = "SELECT job FROM job WHERE job > ?1";
+  if (filter.state) {
+    switch (*filter.state) {
+      case JobState::blocked:
+        from = "SELECT DISTINCT child AS job FROM dependency WHERE child > ?1"
+               " AND NOT EXISTS (SELECT 1 FROM final WHERE final.job = child)";
+        break;
+      case JobState::scheduled: from = "SELECT job FROM scheduled WHERE job > ?1"; break;
+      case JobState::ready: from = "SELECT job FROM ready WHERE job > ?1"; break;
+      case JobState::throttled: return page;
+      case JobState::leased: from = "SELECT job FROM lease WHERE job > ?1"; break;
+      case JobState::done: from = "SELECT job FROM final WHERE job > ?1 AND state = 5"; break;
+      case JobState::dead: from = "SELECT job FROM final WHERE state > 5 AND state = 6 AND job > ?1"; break;
+      case JobState::cancelled: from = "SELECT job FROM final WHERE state > 5 AND state = 7 AND job > ?1"; break;
+      case JobState::expired: from = "SELECT job FROM final WHERE state > 5 AND state = 8 AND job > ?1"; break;
+    }
+  }
+  if (queue != 0 || name != 0)
+    from = "SELECT s.job AS job FROM (" + from +
+           ") s CROSS JOIN job x ON x.job = s.job WHERE (?2 = 0 OR x.queue = ?2) AND (?3 = 0 OR x.name = ?3)"
+           " ORDER BY s.job LIMIT ?4";
+  else
+    from += " ORDER BY job LIMIT ?4";
+  const std::string sql =
+      std::string(COTERIE_JOB_COLUMNS " FROM (") + from + ") d" COTERIE_JOB_TABLES " ORDER BY d.job";
+  Statement rows(sql.c_str());
+  rows.with(db_, filter.after, queue, name, static_cast<std::int64_t>(filter.limit) + 1);
+  std::uint64_t last = 0;
+  while (rows.step()) {
+    if (page.jobs.size() == filter.limit) {  // one more than was asked for: there is a next page
+      page.next = last;
+      break;
+    }
+    last = static_cast<std::uint64_t>(rows.integer(0));
+    page.jobs.push_back(info(rows, filter.bodies));
+  }
+  return page;
+}
+
+std::vector<QueueInfo> Query::queues() {
+  Snapshot snapshot(*this);
+  std::vector<QueueInfo> infos;
+  std::vector<std::int64_t> ids;
+  {
+    ResetOnExit guard(counts_.with(db_));
+    while (counts_.step()) {
+      if (ids.empty() || ids.back() != counts_.integer(0)) {
+        ids.push_back(counts_.integer(0));
+        infos.emplace_back().name = counts_.text(1);
+      }
+      infos.back().counts[static_cast<JobState>(counts_.integer(2))] = static_cast<std::uint64_t>(counts_.integer(3));
+    }
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (const bool suspects : {false, true}) {
+      const UnixMillis since = oldest_ready_at(lane_of(ids[i], suspects));
+      UnixMillis& oldest = infos[i].oldest_ready_at;
+      if (since != 0 && (oldest == 0 || since < oldest)) oldest = since;
+    }
+  }
+  return infos;
+}
+
+/// Within a priority the first is the oldest; so one look for each priority in use.
+UnixMillis Query::oldest_ready_at(std::int64_t lane) {
+  UnixMillis oldest = 0;
+  std::int64_t key = 0;
+  for (;;) {
+    ResetOnExit guard(ready_from_.with(db_, lane, key));
+    if (!ready_from_.step()) return oldest;
+    const UnixMillis since = ready_from_.integer(1);
+    if (oldest == 0 || since < oldest) oldest = since;
+    key = ((ready_from_.integer(0) >> 52) + 1) << 52;
+  }
+}
+
+std::optional<std::string> Query::note(const std::string& key) {
+  ResetOnExit guard(note_.with(db_, key));
+  if (!note_.step()) return std::nullopt;
+  return std::string(note_.text(0));
+}
+
+std::uint64_t Query::version() {
+  ResetOnExit guard(version_.with(db_));
+  return version_.step() ? static_cast<std::uint64_t>(version_.integer(0)) : 0;
+}
+
+Reader::Reader(Connection db) : query_(std::move(db)) {
+  thread_ = std::thread([this] { work(); });
+}
+
+Reader::~Reader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  posted_.notify_one();
+  thread_.join();
+}
+
+void Reader::post(std::function<void(Query&)> question) {
+  {
+    const std::lock_guard lock(mutex_);
+    questions_.push_back(std::move(question));
+  }
+  posted_.notify_one();
+}
+
+void Reader::work() {
+  pthread_setname_np(pthread_self(), "coterie-reader");
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    posted_.wait(lock, [this] { return stop_ || !questions_.empty(); });
+    if (questions_.empty()) return;
+    const auto question = std::move(questions_.front());
+    questions_.pop_front();
+    lock.unlock();
+    question(query_);
+    lock.lock();
+  }
+}
+
+}  // namespace coterie::brokers::sqlite

@@ -1,0 +1,75 @@
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+#include "src/brokers/sqlite/schema.hpp"
+
+namespace coterie::brokers::sqlite {
+
+/// Reads the tables for people and clients. One thread; each call sees one state of the database, and neither
+/// waits for the writer nor makes it wait.
+class Query {
+ public:
+  explicit Query(Connection db);
+
+  std::vector<std::optional<JobInfo>> get(const std::vector<JobId>& ids, bool bodies);
+  JobPage list(const JobFilter& filter);
+  std::vector<QueueInfo> queues();
+  std::optional<std::string> note(const std::string& key);
+  std::uint64_t version();
+
+ private:
+  class Snapshot;
+  JobInfo info(Statement& row, bool bodies);
+  std::int64_t name_id(const std::string& text);
+  UnixMillis oldest_ready_at(std::int64_t lane);
+
+  Connection db_;
+  Statement begin_{"BEGIN"};
+  Statement end_{"ROLLBACK"};
+  Statement find_id_{"SELECT job FROM id WHERE id = ?"};
+  Statement find_name_{"SELECT id FROM name WHERE text = ?"};
+  Statement note_{"SELECT value FROM note WHERE key = ?"};
+  Statement version_{"SELECT version FROM meta"};
+  Statement body_{"SELECT payload FROM body WHERE job = ?"};
+  Statement result_{"SELECT result FROM final WHERE job = ?"};
+  Statement counts_{
+      "SELECT n.id, n.text, c.state, c.jobs FROM counts c JOIN name n ON n.id = c.queue WHERE c.jobs <> 0"
+      " ORDER BY n.text, c.state"};
+  Statement ready_from_{
+      "SELECT r.key, j.run_at FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.key >= ?"
+      " ORDER BY r.key LIMIT 1"};
+  Statement get_;
+};
+
+/// The thread that runs queries, in the order in which they were asked.
+class Reader {
+ public:
+  explicit Reader(Connection db);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  /// Answers what was asked.
+  ~Reader();
+
+  /// Any thread. `question` must not throw.
+  void post(std::function<void(Query&)> question);
+
+ private:
+  void work();
+
+  Query query_;
+  std::mutex mutex_;
+  std::condition_variable posted_;
+  std::deque<std::function<void(Query&)>> questions_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace coterie::brokers::sqlite

@@ -1,0 +1,195 @@
+#include "src/brokers/sqlite/schema.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <thread>
+
+namespace coterie::brokers::sqlite {
+namespace {
+
+// A job's state is where its rows are: a row in `final` has the final state; else a row in `lease` means leased;
+// else `job.state` is blocked, scheduled or ready. A normal life inserts into id, job and ready, then deletes from
+// ready and inserts into lease, then deletes from lease and inserts into final: the wide `job` row is written
+// once. `ready` and `lease` are narrow, so a batch touches few pages of them.
+//
+// Row numbers come from meta.next and are never used twice, so a reference to a deleted job points nowhere.
+constexpr const char* tables = R"sql(
+CREATE TABLE meta(
+  one INTEGER PRIMARY KEY CHECK(one = 1),
+  version INTEGER NOT NULL,    -- grows when a job became ready or final, or a cancel was requested
+  clock INTEGER NOT NULL,      -- the broker's time when it last wrote
+  token INTEGER NOT NULL,      -- the last fencing token given
+  next INTEGER NOT NULL        -- the next row number, and place in the ready order
+);
+CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);  -- of queues and handlers
+CREATE TABLE id(                -- every id that enqueue must know; without a row in job it is a tombstone
+  id BLOB PRIMARY KEY,
+  job INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE job(
+  job INTEGER PRIMARY KEY,
+  id BLOB NOT NULL,
+  queue INTEGER NOT NULL,
+  name INTEGER NOT NULL,
+  state INTEGER NOT NULL,      -- where it waits while it is neither leased nor final
+  priority INTEGER NOT NULL,
+  key INTEGER NOT NULL,        -- of its row in ready
+  attempt INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  crashes INTEGER NOT NULL,
+  alone_crashes INTEGER NOT NULL,
+  max_crashes INTEGER NOT NULL,
+  timeout INTEGER NOT NULL,
+  result_ttl INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  run_at INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  waits INTEGER NOT NULL,      -- jobs it waits for that are not final
+  token INTEGER NOT NULL,      -- of the last attempt that its holder decided, who that was, and how
+  owner INTEGER NOT NULL,
+  decision INTEGER NOT NULL,
+  backoff BLOB,                -- NULL: the default
+  payload TEXT                 -- NULL: in body, because it is long and this row may be written again
+);
+CREATE TABLE body(job INTEGER PRIMARY KEY, payload TEXT NOT NULL);
+CREATE TABLE ready(
+  lane INTEGER NOT NULL,       -- 2 × queue, + 1 for suspects, which run alone
+  key INTEGER NOT NULL,        -- (1000 - priority) << 52 | place
+  job INTEGER NOT NULL,
+  PRIMARY KEY(lane, key)
+) WITHOUT ROWID;
+CREATE TABLE scheduled(run_at INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY(run_at, job)) WITHOUT ROWID;
+CREATE TABLE expiring(expires_at INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY(expires_at, job)) WITHOUT ROWID;
+CREATE TABLE lease(
+  job INTEGER PRIMARY KEY,
+  id BLOB NOT NULL,
+  token INTEGER NOT NULL,
+  owner INTEGER NOT NULL,      -- worker.id
+  until INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  queue INTEGER NOT NULL,      -- these four so that done needs no look at job
+  attempt INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  result_ttl INTEGER NOT NULL
+);
+CREATE TABLE final(
+  job INTEGER PRIMARY KEY,
+  state INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  result_ttl INTEGER NOT NULL,
+  token INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  decision INTEGER NOT NULL,
+  result TEXT
+);
+CREATE INDEX final_not_done ON final(state) WHERE state > 5;
+CREATE TABLE failure(job INTEGER PRIMARY KEY, type TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE progress(job INTEGER PRIMARY KEY, value REAL NOT NULL, note TEXT NOT NULL);
+CREATE TABLE dependency(parent INTEGER NOT NULL, child INTEGER NOT NULL, PRIMARY KEY(parent, child)) WITHOUT ROWID;
+CREATE TABLE counts(queue INTEGER NOT NULL, state INTEGER NOT NULL, jobs INTEGER NOT NULL,
+  PRIMARY KEY(queue, state)) WITHOUT ROWID;
+CREATE TABLE worker(
+  id INTEGER PRIMARY KEY,
+  incarnation BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  process TEXT NOT NULL,
+  seq INTEGER NOT NULL,        -- of its last call that changed something
+  seen_at INTEGER NOT NULL,
+  reply BLOB                   -- to that call
+);
+CREATE TABLE retire(at INTEGER NOT NULL, seq INTEGER NOT NULL, jobs BLOB NOT NULL,  -- whose records end then
+  PRIMARY KEY(at, seq)) WITHOUT ROWID;
+CREATE TABLE tomb(at INTEGER NOT NULL, seq INTEGER NOT NULL, ids BLOB NOT NULL,     -- which are forgotten then
+  PRIMARY KEY(at, seq)) WITHOUT ROWID;
+CREATE TABLE note(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES(1, 1, 0, 0, 1);
+)sql";
+
+[[noreturn]] void refuse(const Settings& settings, const std::string& why) {
+  throw BadBroker("SQLite broker " + settings.path + ": " + why);
+}
+
+/// Reads who made the file. True when its tables are there, false when it is empty.
+bool check_owner(Connection& db, const Settings& settings) {
+  const std::int64_t owner = db.integer("PRAGMA application_id");
+  const std::int64_t version = db.integer("PRAGMA user_version");
+  if (owner == 0 && version == 0 && db.integer("SELECT count(*) FROM sqlite_schema") == 0) return false;
+  if (owner != application_id)
+    refuse(settings, "it is the database of another application: name another file for the queue");
+  if (version > schema_version)
+    refuse(settings, "it was made by a newer coterie (schema " + std::to_string(version) + ", this one knows " +
+                         std::to_string(schema_version) + "): update coterie");
+  if (version < schema_version)
+    refuse(settings, "it has the unknown schema " + std::to_string(version) + ": restore it from a backup");
+  return true;
+}
+
+/// SQLite takes a file shorter than its header says for a short but whole database until a page is missing.
+void check_size(Connection& db, const Settings& settings) {
+  struct stat info {};
+  if (::stat(settings.path.c_str(), &info) != 0 || info.st_size == 0) return;
+  struct stat wal {};
+  if (::stat((settings.path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0) return;  // pages may be there
+  const std::int64_t expected = db.integer("PRAGMA page_count") * db.integer("PRAGMA page_size");
+  if (info.st_size < expected)
+    throw SqliteError(SQLITE_CORRUPT, std::to_string(info.st_size) + " of " + std::to_string(expected) + " bytes");
+}
+
+/// Turning a new file into a WAL one takes all its locks, and SQLite does not wait for them: another process may
+/// be doing just the same.
+void into_wal(Connection& db, const Settings& settings) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(settings.busy_timeout_ms);
+  for (;;) {
+    try {
+      return db.exec("PRAGMA journal_mode = WAL");
+    } catch (const SqliteError& error) {
+      if (error.primary() != SQLITE_BUSY || std::chrono::steady_clock::now() >= until) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+}  // namespace
+
+Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
+  struct stat info {};
+  if (settings.path.empty()) refuse(settings, "the URL names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+  if (::stat(settings.path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    throw SqliteError(SQLITE_CANTOPEN, "not a regular file");
+  Connection db(settings.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.name());
+  if (sqlite3_db_readonly(db, "main") == 1) throw SqliteError(SQLITE_READONLY, "attempt to write a readonly database");
+  sqlite3_busy_timeout(db, settings.busy_timeout_ms);
+  db.exec("BEGIN");  // one look: another process may be making the tables
+  const bool present = check_owner(db, settings);
+  db.exec("ROLLBACK");
+  if (present) check_size(db, settings);
+  if (!present) db.exec("PRAGMA page_size = 8192");
+  into_wal(db, settings);
+  db.exec("PRAGMA synchronous = " + settings.synchronous);
+  db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
+          "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+  if (!present) {
+    db.exec("BEGIN IMMEDIATE");
+    // Another process may have made the tables in the meantime.
+    if (!check_owner(db, settings)) {
+      db.exec(tables);
+      db.exec("PRAGMA application_id = " + std::to_string(application_id) +
+              "; PRAGMA user_version = " + std::to_string(schema_version));
+    }
+    db.exec("COMMIT");
+  }
+  return db;
+}
+
+Connection open_for_reading(const Settings& settings, const SyncCounter& vfs) {
+  Connection db(settings.path, SQLITE_OPEN_READWRITE, vfs.name());
+  sqlite3_busy_timeout(db, settings.busy_timeout_ms);
+  db.exec("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY");
+  return db;
+}
+
+}  // namespace coterie::brokers::sqlite

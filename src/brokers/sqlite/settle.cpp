@@ -1,0 +1,127 @@
+// The first half of a cycle: what its worker reports about the leases that it holds.
+#include "src/brokers/sqlite/engine.hpp"
+#include "src/queue/validate.hpp"
+
+namespace coterie::brokers::sqlite {
+
+/// Finds the lease that `ref` speaks for. Anything but `accepted` is the verdict, and `lease` says nothing.
+Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool success, LeaseRow& lease) {
+  const auto token = static_cast<std::int64_t>(ref.token);
+  auto job = static_cast<std::int64_t>(ref.hint);
+  bool leased = job > 0 && load_lease(job, lease) && lease.id == ref.id;
+  if (!leased) {
+    job = find_job_number(ref.id);
+    if (job == 0) return Verdict::unknown;
+    leased = load_lease(job, lease);
+  }
+  if (leased && lease.token == token && lease.owner == worker.id && worker.id != 0) return Verdict::accepted;
+
+  // Not held so any more. Was it this very token that ended it, and in this way?
+  std::int64_t last_token = 0;
+  std::int64_t last_owner = 0;
+  Decision decision = Decision::none;
+  if (Statement& final = sql_.find_final.with(db_, job); final.step()) {
+    last_token = final.integer(1);
+    last_owner = final.integer(2);
+    decision = static_cast<Decision>(final.integer(3));
+    final.reset();
+  } else {
+    JobRow row;
+    if (!load_job(job, row)) return Verdict::unknown;
+    last_token = row.token;
+    last_owner = row.owner;
+    decision = row.decision;
+  }
+  const bool same = decision != Decision::none && last_token == token && last_owner == worker.id &&
+                    success == (decision == Decision::done);
+  return same ? Verdict::already_accepted : Verdict::fenced;
+}
+
+Verdict Engine::settle_done(const Done& done, const WorkerRow& worker) {
+  LeaseRow lease;
+  const Verdict verdict = settle(done.lease, worker, true, lease);
+  if (verdict != Verdict::accepted) return verdict;
+  drop_lease(lease);
+  count(lease.queue, JobState::leased, -1);
+  Ending ending;
+  ending.state = JobState::done;
+  ending.decision = Decision::done;
+  ending.attempt = lease.attempt;
+  ending.started_at = lease.started_at;
+  ending.token = lease.token;
+  ending.owner = lease.owner;
+  finish(lease.job, lease.queue, lease.result_ttl, ending, &done.result);
+  return Verdict::accepted;
+}
+
+Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
+  LeaseRow lease;
+  const Verdict verdict = settle(failed.lease, worker, false, lease);
+  if (verdict != Verdict::accepted) return verdict;
+  JobRow row;
+  if (!load_job(lease.job, row)) throw SqliteError(SQLITE_CORRUPT, "a lease without its job");
+  drop_lease(lease);
+  count(lease.queue, JobState::leased, -1);
+
+  row.token = lease.token;
+  row.owner = lease.owner;
+  row.started_at = lease.started_at;
+  const bool stop = (lease.flags & lease_cancel) != 0;
+  Ending ending;
+  ending.attempt = lease.attempt;
+  ending.started_at = lease.started_at;
+  ending.token = lease.token;
+  ending.owner = lease.owner;
+  switch (failed.kind) {
+    case FailKind::retry: row.decision = Decision::retry; break;
+    case FailKind::dead: row.decision = Decision::dead; break;
+    case FailKind::cancelled: row.decision = Decision::cancelled; break;
+    case FailKind::give_back: row.decision = Decision::give_back; break;
+  }
+  ending.decision = row.decision;
+
+  if (failed.kind == FailKind::give_back && !stop) {
+    // The attempt does not count: job.attempt still has the number before it.
+    row.run_at = failed.delay.count() > 0 ? now_ + failed.delay.count() : now_;
+    if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
+    to_waiting(row);
+    return Verdict::accepted;
+  }
+  row.attempt = lease.attempt;
+  if (failed.kind != FailKind::cancelled && failed.kind != FailKind::give_back) fail(row.job, failed.error);
+  const bool attempts_left = row.attempt < row.max_attempts;
+  if (failed.kind == FailKind::retry && !stop && attempts_left) {
+    const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+    const Milliseconds delay = failed.delay.count() >= 0
+                                   ? failed.delay
+                                   : row.backoff.delay_after(static_cast<std::uint32_t>(row.attempt), random);
+    row.run_at = now_ + delay.count();
+    to_waiting(row);
+    return Verdict::accepted;
+  }
+  // Where somebody wants it stopped, no attempt follows.
+  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !attempts_left);
+  ending.state = dead ? JobState::dead : JobState::cancelled;
+  store_job(row);
+  finish(row.job, row.queue, row.result_ttl, ending, nullptr);
+  return Verdict::accepted;
+}
+
+Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time, std::vector<JobId>& cancel) {
+  LeaseRow lease;
+  const Verdict verdict = settle(alive.lease, worker, false, lease);
+  if (verdict != Verdict::accepted) return Verdict::unknown == verdict ? verdict : Verdict::fenced;
+  const std::int64_t flags = lease.flags | (alive.started ? lease_started : no_flags);
+  sql_.extend.with(db_, lease.job, now_ + lease_time.count(), flags).run();
+  if (lease.until <= min_until_) min_until_known_ = false;
+  if (min_until_known_ && (min_until_ == 0 || now_ + lease_time.count() < min_until_))
+    min_until_ = now_ + lease_time.count();
+  if (alive.progress >= 0)
+    sql_.put_progress.with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
+                           clean_text(alive.note, progress_note_bytes))
+        .run();
+  if ((flags & lease_cancel) != 0) cancel.push_back(lease.id);
+  return Verdict::accepted;
+}
+
+}  // namespace coterie::brokers::sqlite

@@ -1,0 +1,227 @@
+#include "src/brokers/sqlite/sqlite_broker.hpp"
+
+#include <filesystem>
+#include <type_traits>
+
+#include "coterie/threads/completion.hpp"
+#include "src/brokers/builtin.hpp"
+#include "src/brokers/sqlite/engine.hpp"
+#include "src/brokers/sqlite/error.hpp"
+#include "src/brokers/sqlite/query.hpp"
+#include "src/brokers/sqlite/watch.hpp"
+#include "src/brokers/sqlite/writer.hpp"
+#include "src/queue/validate.hpp"
+
+namespace coterie::brokers {
+namespace {
+
+using namespace coterie::queue;  // NOLINT: the words of the contract
+using namespace sqlite;          // NOLINT
+
+/// A call of the engine with its request, whose result somebody awaits.
+template <class Result, class Request>
+class Call final : public Operation {
+ public:
+  using Function = Result (*)(Engine&, const Request&);
+  Call(Function function, Request request) : function_(function), request_(std::move(request)) {}
+
+  void apply(Engine& engine) override { result_.emplace(function_(engine, request_)); }
+  void succeed() noexcept override { done.set_value(std::move(*result_)); }
+  void fail(std::exception_ptr error) noexcept override { done.set_exception(std::move(error)); }
+
+  Completion<Result> done;
+
+ private:
+  Function function_;
+  Request request_;
+  std::optional<Result> result_;
+};
+
+/// At opening: what died with its process need not wait for its deadline.
+class RecoverGone final : public Operation {
+ public:
+  void apply(Engine& engine) override { engine.recover_gone(); }
+  void succeed() noexcept override {}
+  void fail(std::exception_ptr /*error*/) noexcept override {}  // the next call's problem too, or no problem
+};
+
+struct NoteRequest {
+  std::string key;
+  std::optional<std::string> expected;
+  std::string value;
+  NoteRequest(std::string k, std::optional<std::string> e, std::string v)
+      : key(std::move(k)), expected(std::move(e)), value(std::move(v)) {}
+};
+
+class SqliteBroker final : public Broker {
+ public:
+  SqliteBroker(std::string url, const Settings& settings, const Limits& limits, ClockSource clock,
+               std::shared_ptr<SyncCounter> vfs)
+      : url_(std::move(url)), path_(settings.path), limits_(limits), vfs_(std::move(vfs)) {
+    auto engine = std::make_unique<Engine>(open_for_writing(settings, *vfs_), limits, std::move(clock));
+    watch_ = std::make_unique<Watch>(open_for_reading(settings, *vfs_), settings.path, 0);
+    reader_ = std::make_unique<Reader>(open_for_reading(settings, *vfs_));
+    writer_ = std::make_unique<Writer>(std::move(engine), settings.path,
+                                       [this](std::uint64_t version) { watch_->committed(version); });
+    writer_->post(std::make_unique<RecoverGone>());
+  }
+  ~SqliteBroker() override {
+    // The readers first, so that the writer's connection is the last one and leaves an empty log.
+    reader_.reset();
+    writer_.reset();
+    watch_.reset();
+  }
+
+  std::string url() const override { return url_; }
+  const Limits& limits() const noexcept override { return limits_; }
+  std::uint64_t sync_count() const noexcept override { return vfs_->syncs(); }
+
+  Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
+    validate_enqueue(jobs, limits_);
+    const auto done = write<std::vector<Enqueued>>(
+        [](Engine& engine, const std::vector<JobSpec>& specs) { return engine.enqueue(specs); }, std::move(jobs));
+    std::vector<Enqueued> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<CycleReply> cycle(CycleRequest request) override {
+    validate_cycle(request, limits_);
+    const auto done = write<CycleReply>(
+        [](Engine& engine, const CycleRequest& asked) { return engine.cycle(asked); }, std::move(request));
+    CycleReply reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    const auto done = write<std::vector<CancelResult>>(
+        [](Engine& engine, const std::vector<JobId>& named) { return engine.cancel(named); }, std::move(ids));
+    std::vector<CancelResult> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::vector<bool>> retry(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    const auto done = write<std::vector<bool>>(
+        [](Engine& engine, const std::vector<JobId>& named) { return engine.retry(named); }, std::move(ids));
+    std::vector<bool> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::uint64_t> purge(JobFilter filter) override {
+    validate_filter(filter, limits_);
+    const auto done = write<std::uint64_t>(
+        [](Engine& engine, const JobFilter& matching) { return engine.purge(matching); }, std::move(filter));
+    const std::uint64_t reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
+    validate_note(key, expected, value);
+    NoteRequest request(std::move(key), std::move(expected), std::move(value));
+    const auto done = write<bool>(
+        [](Engine& engine, const NoteRequest& note) { return engine.put_note(note.key, note.expected, note.value); },
+        std::move(request));
+    const bool reply = co_await done.wait();
+    co_return reply;
+  }
+
+  Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
+    validate_ids(ids, limits_);
+    auto question = [ids = std::move(ids), bodies](Query& query) { return query.get(ids, bodies); };
+    const auto done = read<std::vector<std::optional<JobInfo>>>(std::move(question));
+    std::vector<std::optional<JobInfo>> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<JobPage> list(JobFilter filter) override {
+    validate_filter(filter, limits_);
+    auto question = [filter = std::move(filter)](Query& query) { return query.list(filter); };
+    const auto done = read<JobPage>(std::move(question));
+    JobPage reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::vector<QueueInfo>> queues() override {
+    const auto done = read<std::vector<QueueInfo>>([](Query& query) { return query.queues(); });
+    std::vector<QueueInfo> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    validate_note_key(key);
+    auto question = [key = std::move(key)](Query& query) { return query.note(key); };
+    const auto done = read<std::optional<std::string>>(std::move(question));
+    std::optional<std::string> reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::uint64_t> version() override {
+    const auto done = read<std::uint64_t>([](Query& query) { return query.version(); });
+    const std::uint64_t reply = co_await done.wait();
+    co_return reply;
+  }
+  Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
+    const Completion<std::uint64_t> done = watch_->wait(known, at_most);
+    const std::uint64_t reply = co_await done.wait();
+    co_return reply;
+  }
+
+ private:
+  template <class Result, class Request>
+  Completion<Result> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function, Request request) {
+    auto call = std::make_unique<Call<Result, Request>>(function, std::move(request));
+    Completion<Result> done = call->done;
+    writer_->post(std::move(call));
+    return done;
+  }
+  template <class Result, class Question>
+  Completion<Result> read(Question question) {
+    Completion<Result> done;
+    reader_->post([done, question = std::move(question), path = path_](Query& query) {
+      try {
+        try {
+          done.set_value(question(query));
+        } catch (const SqliteError& error) {
+          throw_unavailable(error, path);
+        }
+      } catch (...) {
+        done.set_exception(std::current_exception());
+      }
+    });
+    return done;
+  }
+
+  std::string url_;
+  std::string path_;
+  Limits limits_;
+  std::shared_ptr<SyncCounter> vfs_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<Writer> writer_;
+};
+
+Settings settings_of(const BrokerUrl& url) {
+  url.require_known({"synchronous", "busy_timeout_ms"});
+  Settings settings;
+  if (url.path.empty())
+    throw BadBroker("broker URL '" + url.text + "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+  settings.path = std::filesystem::absolute(url.path).lexically_normal().string();
+  if (const auto level = url.option("synchronous")) {
+    if (*level != "full" && *level != "normal" && *level != "off")
+      throw BadBroker("broker URL '" + url.text + "': synchronous=" + *level + " is not full, normal or off");
+    settings.synchronous = *level;
+  }
+  if (const auto timeout = url.number("busy_timeout_ms", 0, 3'600'000))
+    settings.busy_timeout_ms = static_cast<int>(*timeout);
+  return settings;
+}
+
+}  // namespace
+
+std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options, ClockSource clock,
+                                           std::shared_ptr<SyncCounter> vfs) {
+  const Settings settings = settings_of(url);
+  try {
+    return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock), std::move(vfs));
+  } catch (const SqliteError& error) {
+    throw_bad_broker(error, settings.path);
+  }
+}
+
+std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options) {
+  return open_sqlite_broker(url, options, read_system_clock, std::make_shared<SyncCounter>());
+}
+
+}  // namespace coterie::brokers
