@@ -29,8 +29,8 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
     last_token = row.token;
     decision = row.decision;
   }
-  const bool same = decision != Decision::none && last_token == token &&
-                    success == (decision == Decision::done);
+  const bool same =
+      decision != Decision::none && last_token == token && success == (decision == Decision::done);
   return same ? Verdict::already_accepted : Verdict::fenced;
 }
 
