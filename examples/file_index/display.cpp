@@ -102,12 +102,13 @@ void Progress::clear() {
 void Progress::update(std::uint64_t done, std::uint64_t total) {
   const Clock::time_point now = Clock::now();
   if (started_ == Clock::time_point{}) {
-    started_ = last_line_ = now;
+    started_ = now;
     done_at_start_ = done;
   }
   done_ = done;
   total_ = total;
-  if (total == 0 || (!terminal_ && now < last_line_ + std::chrono::seconds(2))) return;
+  constexpr auto line_every = std::chrono::seconds(2);
+  if (total == 0 || (!terminal_ && now < last_line_ + line_every)) return;
   last_line_ = now;
   const double part = static_cast<double>(done) / static_cast<double>(total);
   const double rate = seconds() > 0 ? static_cast<double>(done - done_at_start_) / seconds() : 0;
