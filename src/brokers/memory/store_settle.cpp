@@ -128,7 +128,8 @@ void Store::recover(Slot slot) {
     ++record.crashes;
     if (record.alone) ++record.alone_crashes;
     quarantine = record.alone && record.max_crashes != 0 && record.alone_crashes >= record.max_crashes;
-    const std::string who = record.worker->ref.name.empty() ? "its worker" : "worker " + record.worker->ref.name;
+    const std::string who =
+        record.worker->ref.name.empty() ? "its worker" : "worker " + record.worker->ref.name;
     Rare& rare = record.need_rare();
     rare.has_error = true;
     rare.error = quarantine ? JobError("quarantine", who + " died while it ran nothing but this job, " +

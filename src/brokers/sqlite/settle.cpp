@@ -73,10 +73,18 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   ending.token = lease.token;
   ending.owner = lease.owner;
   switch (failed.kind) {
-    case FailKind::retry: row.decision = Decision::retry; break;
-    case FailKind::dead: row.decision = Decision::dead; break;
-    case FailKind::cancelled: row.decision = Decision::cancelled; break;
-    case FailKind::give_back: row.decision = Decision::give_back; break;
+    case FailKind::retry:
+      row.decision = Decision::retry;
+      break;
+    case FailKind::dead:
+      row.decision = Decision::dead;
+      break;
+    case FailKind::cancelled:
+      row.decision = Decision::cancelled;
+      break;
+    case FailKind::give_back:
+      row.decision = Decision::give_back;
+      break;
   }
   ending.decision = row.decision;
 
@@ -107,7 +115,8 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   return Verdict::accepted;
 }
 
-Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time, std::vector<JobId>& cancel) {
+Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time,
+                       std::vector<JobId>& cancel) {
   LeaseRow lease;
   const Verdict verdict = settle(alive.lease, worker, false, lease);
   if (verdict != Verdict::accepted) return Verdict::unknown == verdict ? verdict : Verdict::fenced;
@@ -117,8 +126,9 @@ Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds
   if (min_until_known_ && (min_until_ == 0 || now_ + lease_time.count() < min_until_))
     min_until_ = now_ + lease_time.count();
   if (alive.progress >= 0)
-    sql_.put_progress.with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
-                           clean_text(alive.note, progress_note_bytes))
+    sql_.put_progress
+        .with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
+              clean_text(alive.note, progress_note_bytes))
         .run();
   if ((flags & lease_cancel) != 0) cancel.push_back(lease.id);
   return Verdict::accepted;
