@@ -125,10 +125,13 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
 }
 
 void Progress::say_stopped(const std::string& broker) const {
-  std::fprintf(stderr,
-               "file_index: stopped after %s of %s jobs. Nothing is lost: they are in %s,\n"
-               "            and the same command goes on with them.\n",
-               count(done_).c_str(), count(total_).c_str(), broker.c_str());
+  std::fprintf(stderr, "file_index: stopped after %s of %s jobs. ", count(done_).c_str(),
+               count(total_).c_str());
+  if (broker.starts_with("memory:"))
+    std::fprintf(stderr, "They were in memory, and are gone with this process.\n");
+  else
+    std::fprintf(stderr, "Nothing is lost: they are in\n%s, and the same command goes on with them.\n",
+                 broker.c_str());
 }
 
 double Progress::seconds() const {

@@ -4,12 +4,11 @@
 //     file_index [DIR] [--broker URL] [-j N] [--json] [--once]
 //
 // The jobs stand in a file (or whatever --broker names), so nothing is lost when this program is stopped or
-// killed: started again it goes on with the same run. Started twice at once, both work on it.
+// killed: started again it goes on with the same files. Started twice at once, both work on them. When all
+// are done, the next start reads everything anew.
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
+#include <stop_token>
 
 #include "coterie/coterie.hpp"
 #include "coterie/queue/client.hpp"
@@ -18,6 +17,7 @@
 #include "coterie/run.hpp"
 #include "display.hpp"
 #include "index_file.hpp"
+#include "options.hpp"
 #include "walk.hpp"
 
 namespace file_index {
@@ -25,14 +25,6 @@ namespace {
 
 using namespace coterie;
 using namespace std::chrono_literals;
-
-struct Options {
-  std::string folder = ".";
-  std::string broker;
-  std::uint32_t jobs = 64;
-  bool json = false;
-  Options() = default;
-};
 
 /// Results are kept for so long, and a run that was stopped can be continued for as long.
 constexpr auto keep = std::chrono::days(7);
@@ -186,64 +178,12 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
   co_return 0;
 }
 
-[[noreturn]] void usage(const std::string& problem) {
-  std::fprintf(stderr,
-               "file_index: %s\n"
-               "usage: file_index [DIR] [--broker URL] [-j N] [--json] [--once]\n"
-               "  DIR           the folder to index; default: this one\n"
-               "  --broker URL  sqlite://PATH or memory://; default: file_index.db beside the program\n"
-               "  -j N          jobs in hand at a time; default 64\n"
-               "  --json        the summary as one line of JSON instead of the table\n"
-               "  --once        index once and exit, which is the default\n",
-               problem.c_str());
-  std::exit(2);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  bool have_folder = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    const auto value = [&]() -> std::string_view {
-      return ++i < argc ? argv[i] : (usage(std::string(word) + " needs a value"), "");
-    };
-    if (word == "--broker") {
-      options.broker = value();
-    } else if (word == "-j") {
-      const std::string_view text = value();
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
-      if (error != std::errc() || end != text.data() + text.size() || options.jobs < 1 ||
-          options.jobs > 10000)
-        usage("-j " + std::string(text) + ": a number from 1 to 10000");
-    } else if (word == "--json") {
-      options.json = true;
-    } else if (word == "-h" || word == "--help") {
-      usage("indexes a folder through a durable queue");
-    } else if (word.starts_with("-") && word != "--once") {
-      usage("unknown option " + std::string(word));
-    } else if (word != "--once") {
-      if (std::exchange(have_folder, true)) usage("one folder at a time");
-      options.folder = word;
-    }
-  }
-  std::error_code error;
-  const std::filesystem::path folder = std::filesystem::canonical(options.folder, error);
-  if (error || !std::filesystem::is_directory(folder, error))
-    usage("no folder " + encode_path(options.folder));
-  options.folder = folder.native();
-  if (options.broker.empty())
-    options.broker =
-        "sqlite://" +
-        std::filesystem::read_symlink("/proc/self/exe").replace_filename("file_index.db").native();
-  return options;
-}
-
 }  // namespace
 }  // namespace file_index
 
 int main(int argc, char** argv) {
   using namespace coterie;
-  const file_index::Options options = file_index::parse(argc, argv);
+  const file_index::Options options = file_index::parse_options(argc, argv);
   int code = 1;
   try {
     return run(file_index::index_folder(options, queue::open_broker(options.broker)));
