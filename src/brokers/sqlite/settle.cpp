@@ -18,22 +18,19 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
 
   // Not held so any more. Was it this very token that ended it, and in this way?
   std::int64_t last_token = 0;
-  std::int64_t last_owner = 0;
   Decision decision = Decision::none;
   if (Statement& final = sql_.find_final.with(db_, job); final.step()) {
     last_token = final.integer(1);
-    last_owner = final.integer(2);
     decision = static_cast<Decision>(final.integer(3));
     final.reset();
   } else {
     JobRow row;
     if (!load_job(job, row)) return Verdict::unknown;
     last_token = row.token;
-    last_owner = row.owner;
     decision = row.decision;
   }
-  const bool same = decision != Decision::none && last_token == token && last_owner == worker.id &&
-                    success == (decision == Decision::done);
+  const bool same =
+      decision != Decision::none && last_token == token && success == (decision == Decision::done);
   return same ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -87,18 +84,16 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
       break;
   }
   ending.decision = row.decision;
+  if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
 
   if (failed.kind == FailKind::give_back && !stop) {
     // The attempt does not count: job.attempt still has the number before it.
     row.run_at = failed.delay.count() > 0 ? now_ + failed.delay.count() : now_;
-    if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
     to_waiting(row);
     return Verdict::accepted;
   }
   row.attempt = lease.attempt;
-  if (failed.kind != FailKind::cancelled && failed.kind != FailKind::give_back) fail(row.job, failed.error);
-  const bool attempts_left = row.attempt < row.max_attempts;
-  if (failed.kind == FailKind::retry && !stop && attempts_left) {
+  if (failed.kind == FailKind::retry && !stop && row.attempt < row.max_attempts) {
     const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
     const Milliseconds delay = failed.delay.count() >= 0
                                    ? failed.delay
@@ -108,7 +103,7 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
     return Verdict::accepted;
   }
   // Where somebody wants it stopped, no attempt follows.
-  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !attempts_left);
+  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !stop);
   ending.state = dead ? JobState::dead : JobState::cancelled;
   store_job(row);
   finish(row.job, row.queue, row.result_ttl, ending, nullptr);
