@@ -19,7 +19,7 @@ using queue::Milliseconds;
 namespace {
 
 constexpr std::size_t ids_per_call = 5000;
-constexpr std::size_t jobs_per_enqueue = 2000;
+constexpr std::size_t jobs_per_enqueue = 500;
 constexpr std::size_t enqueue_bytes = std::size_t{4} << 20;
 constexpr std::uint32_t jobs_per_page = 500;
 /// Beyond its own timeout and grace, the command is cancelled from outside: only if the handler hangs.

@@ -79,10 +79,11 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
         "makes it another run");
   }
   if (known->state == "finished") {
-    throw UsageError(
-        which + "has finished: " + plural(known->lines, "command") + ", " + std::to_string(known->failed) +
-        " failed: --resume runs the failed ones again, --fresh runs all of them anew, --run NAME makes it "
-        "another run");
+    const std::string again =
+        known->failed > 0 ? "--resume runs the failed ones again" : "--resume shows it again";
+    throw UsageError(which + "has finished: " + plural(known->lines, "command") + ", " +
+                     std::to_string(known->failed) + " failed: " + again +
+                     ", --fresh runs all of them anew, --run NAME makes it another run");
   }
   if (input.source == "-") {
     throw UsageError(which +

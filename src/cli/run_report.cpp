@@ -6,6 +6,7 @@ namespace coterie::cli {
 namespace {
 
 constexpr std::size_t output_lines = 5;
+constexpr std::size_t why_width = 24;
 
 /// The last lines of an output, indented; nothing for an empty one.
 void print_output(Output& out, const ExecEnd& end) {
@@ -34,14 +35,14 @@ std::string counted(std::uint64_t count, const char* what) {
 
 void print_report(Output& out, const RunReport& report) {
   if (!report.failures.empty()) {
-    out.line("  LINE  TRIES  WHY                   COMMAND");
+    out.line("  LINE  TRIES  WHY                       COMMAND");
     for (const RunReport::Failure& failure : report.failures) {
       char head[64];
       std::snprintf(head, sizeof head, "%6llu  %5u  ", static_cast<unsigned long long>(failure.line),
                     failure.attempts);
       std::string why =
-          clip(printable(failure.end.message.empty() ? failure.state : failure.end.message), 20);
-      why.append(20 - std::min<std::size_t>(20, display_width(why)), ' ');
+          clip(printable(failure.end.message.empty() ? failure.state : failure.end.message), why_width);
+      why.append(why_width - std::min(why_width, display_width(why)), ' ');
       out.line(head + why + "  " + clip(printable(failure.command), 100));
       print_output(out, failure.end);
     }
