@@ -36,7 +36,7 @@ TEST(Progress, SaysLessTheLessRoomThereIs) {
 TEST(Progress, EndsFull) {
   Progress all;
   all.total = all.ended = 5;
-  EXPECT_EQ(render_progress(all, 30), "[################]  5/5  100%");
+  EXPECT_EQ(render_progress(all, 30), "[#################]  5/5  100%");
   EXPECT_EQ(render_progress(Progress(), 12), "0/0  100%");
 }
 

@@ -264,7 +264,7 @@ INSTANTIATE_TEST_SUITE_P(
                 touch + "echo " + std::string(3000, 'x') + "\n",
                 2,
                 "line 2"}),
-    [](const testing::TestParamInfo<BadCall>& info) { return std::string(info.param.name); });
+    [](const testing::TestParamInfo<BadCall>& bad) { return std::string(bad.param.name); });
 
 TEST(Run, NoCommandsIsNoFailure) {
   const Folder folder;
