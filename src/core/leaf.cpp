@@ -42,6 +42,8 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a descriptor to become writable";
     case WaitKind::process:
       return "a process to exit";
+    case WaitKind::signal:
+      return "a signal";
   }
   return "something unknown";
 }

@@ -27,6 +27,7 @@ enum class WaitKind : std::uint8_t {
   io_readable = 15,
   io_writable = 16,
   process = 17,
+  signal = 18,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 

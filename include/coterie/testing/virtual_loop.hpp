@@ -2,8 +2,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "coterie/core/main_task.hpp"
 #include "coterie/loop.hpp"
-#include "coterie/spawn.hpp"
 
 namespace coterie::testing {
 
@@ -34,18 +34,13 @@ class VirtualLoop {
   /// used again. Tasks that are left stay, see EventLoop::cancel_all_and_run().
   template <class T>
   T run(Task<T> body) {
-    JoinHandle<T> main = start(std::move(body));
+    const JoinHandle<T> main = detail::start_main(*loop_, std::move(body));
     loop_->run_until([&] { return main.done(); });
-    main.state().mark_retrieved();
-    return std::move(main.state().outcome()).get();
+    return detail::take_main(main);
   }
 
  private:
   class VirtualPoller;
-  template <class T>
-  JoinHandle<T> start(Task<T> body) {
-    return JoinHandle<T>(*detail::TaskState<T>::spawn_on(*loop_, std::move(body), "main"));
-  }
   VirtualPoller* poller_;
   std::unique_ptr<EventLoop> loop_;
 };

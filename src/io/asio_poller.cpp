@@ -1,0 +1,89 @@
+#include "src/io/asio_poller.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace coterie {
+
+AsioPoller::AsioPoller() : work_(context_.get_executor()), timer_(context_) {}
+
+AsioPoller::~AsioPoller() {
+  while (dependents_ != nullptr) {
+    Dependent& last = *dependents_;
+    last.unlink();
+    last.poller_ = nullptr;
+    last.abandon();
+  }
+}
+
+void AsioPoller::poll(std::optional<TimePoint> deadline) {
+  if (context_.stopped()) context_.restart();  // a handler that threw, or stop() from foreign code
+  if (deadline && (*deadline == TimePoint::min() || *deadline <= now())) {
+    context_.poll();
+    return;
+  }
+  for (;;) {
+    own_handlers_ = 0;
+    std::size_t ran = 0;
+    if (!deadline)
+      ran = context_.run_one();
+    else if (*deadline - now() > near)
+      ran = context_.run_one_until(*deadline);
+    else
+      ran = wait_near(*deadline);
+    ran += context_.poll();  // run_one() leaves the others that are ready behind
+    if (ran > own_handlers_ || context_.stopped() || (deadline && *deadline <= now())) return;
+  }
+}
+
+std::size_t AsioPoller::wait_near(TimePoint deadline) {
+  if (timer_at_ != deadline) {
+    timer_.expires_at(deadline);
+    timer_at_ = deadline;
+    timer_.async_wait([this, deadline](const boost::system::error_code& error) {
+      ++own_handlers_;
+      if (!error && timer_at_ == deadline) timer_at_.reset();
+    });
+  }
+  return context_.run_one();
+}
+
+void AsioPoller::wake() noexcept {
+  if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+  try {
+    boost::asio::post(context_, [this] { woken_.store(false, std::memory_order_release); });
+  } catch (...) {
+    std::abort();  // out of memory: a wake-up that is lost would hang the loop for ever
+  }
+}
+
+AsioPoller::Dependent::Dependent(AsioPoller& poller) noexcept : poller_(&poller), next_(poller.dependents_) {
+  if (next_ != nullptr) next_->prev_ = this;
+  poller.dependents_ = this;
+}
+
+AsioPoller::Dependent::~Dependent() {
+  if (poller_ != nullptr) unlink();
+}
+
+void AsioPoller::Dependent::unlink() noexcept {
+  (prev_ != nullptr ? prev_->next_ : poller_->dependents_) = next_;
+  if (next_ != nullptr) next_->prev_ = prev_;
+  next_ = prev_ = nullptr;
+}
+
+AsioPoller& asio_poller(EventLoop& loop) {
+  if (auto* poller = dynamic_cast<AsioPoller*>(&loop.poller())) return *poller;
+  throw std::logic_error(
+      "this loop does no I/O (a virtual-time loop waits for nothing real): descriptors, signals and "
+      "processes need "
+      "the default loop of coterie::run()");
+}
+
+AsioPoller& current_asio_poller() {
+  return asio_poller(EventLoop::current());
+}
+
+}  // namespace coterie

@@ -1,0 +1,75 @@
+#pragma once
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <optional>
+
+#include "coterie/loop.hpp"
+#include "coterie/poller.hpp"
+
+namespace coterie {
+
+/// The default poller: waits in a boost::asio::io_context that only this loop's thread runs. Asio polls and
+/// no more; what its handlers find ready goes into the loop's own queue.
+///
+/// A deadline further than `near` ahead is waited for by epoll's timeout, which is rounded up to a
+/// millisecond; a nearer one by a timer descriptor, which costs a system call more and is exact to some 0.1
+/// ms. Neither is early.
+class AsioPoller final : public Poller {
+ public:
+  using Context = boost::asio::io_context;
+  static constexpr Duration near = std::chrono::milliseconds(2);
+
+  AsioPoller();
+  /// Abandons what still stands on it: see Dependent.
+  ~AsioPoller() override;
+
+  [[nodiscard]] TimePoint now() noexcept override { return Clock::now(); }
+  void poll(std::optional<TimePoint> deadline) override;
+  void wake() noexcept override;
+
+  /// Handlers run inside poll(), in no task: they queue work on the loop and must not throw.
+  [[nodiscard]] Context& context() noexcept { return context_; }
+
+  /// Something that holds an object of Asio's and may outlive the loop: it is told when the context goes.
+  class Dependent {
+   public:
+    Dependent(const Dependent&) = delete;
+    Dependent& operator=(const Dependent&) = delete;
+
+   protected:
+    explicit Dependent(AsioPoller& poller) noexcept;
+    virtual ~Dependent();
+    /// Destroy what belongs to the context, which goes next.
+    virtual void abandon() noexcept = 0;
+    /// Null after abandon().
+    [[nodiscard]] AsioPoller* poller() const noexcept { return poller_; }
+
+   private:
+    friend class AsioPoller;
+    void unlink() noexcept;
+    AsioPoller* poller_;
+    Dependent* next_ = nullptr;
+    Dependent* prev_ = nullptr;
+  };
+
+ private:
+  std::size_t wait_near(TimePoint deadline);
+
+  Context context_{1};  // the hint: one thread runs it; others may still post
+  boost::asio::executor_work_guard<Context::executor_type> work_;
+  boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
+  std::optional<TimePoint> timer_at_;  // what timer_ is armed for
+  std::size_t own_handlers_ = 0;    // of those that ran in this poll(): ours, which are no news for the loop
+  std::atomic<bool> woken_{false};  // a wake-up is posted and has not run
+  Dependent* dependents_ = nullptr;
+};
+
+/// The poller of a loop that has real I/O; std::logic_error on a loop of another kind, such as a virtual one.
+[[nodiscard]] AsioPoller& asio_poller(EventLoop& loop);
+/// Of the loop that runs on this thread.
+[[nodiscard]] AsioPoller& current_asio_poller();
+
+}  // namespace coterie
