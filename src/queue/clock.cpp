@@ -13,6 +13,8 @@ Milliseconds read(clockid_t clock) {
 
 }  // namespace
 
-ClockReading read_system_clock() { return {read(CLOCK_REALTIME).count(), read(CLOCK_BOOTTIME)}; }
+ClockReading read_system_clock() {
+  return {read(CLOCK_REALTIME).count(), read(CLOCK_BOOTTIME)};
+}
 
 }  // namespace coterie::queue

@@ -16,7 +16,9 @@ namespace {
 
 constexpr char digits[] = "0123456789abcdef";
 
-constexpr bool dash_before(std::size_t byte) noexcept { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
+constexpr bool dash_before(std::size_t byte) noexcept {
+  return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
 
 int hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -61,8 +63,8 @@ class RandomBytes {
 };
 
 /// All ids of a process come from here. The counter has 26 bits: `rand_a` and the first 14 bits of `rand_b`
-/// (RFC 9562 §6.2, method 1). It starts each millisecond at a random number with its highest bit clear; where it
-/// overflows nevertheless, and where the clock goes back, the ids' time runs ahead of the clock.
+/// (RFC 9562 §6.2, method 1). It starts each millisecond at a random number with its highest bit clear; where
+/// it overflows nevertheless, and where the clock goes back, the ids' time runs ahead of the clock.
 class Generator {
  public:
   Uuid next() {
@@ -78,14 +80,16 @@ class Generator {
       milliseconds_ = now;
       std::array<std::uint8_t, 4> seed{};
       random_.fill(seed.data(), seed.size());
-      counter_ = (std::uint32_t{seed[0]} << 24 | std::uint32_t{seed[1]} << 16 | std::uint32_t{seed[2]} << 8 | seed[3]) &
+      counter_ = (std::uint32_t{seed[0]} << 24 | std::uint32_t{seed[1]} << 16 | std::uint32_t{seed[2]} << 8 |
+                  seed[3]) &
                  (counter_end / 2 - 1);
     } else if (++counter_ == counter_end) {
       ++milliseconds_;
       counter_ = 0;
     }
     Uuid id;
-    for (std::size_t i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(milliseconds_ >> (40 - 8 * i));
+    for (std::size_t i = 0; i < 6; ++i)
+      id.bytes[i] = static_cast<std::uint8_t>(milliseconds_ >> (40 - 8 * i));
     id.bytes[6] = static_cast<std::uint8_t>(counter_ >> 22);
     id.bytes[7] = static_cast<std::uint8_t>(counter_ >> 14);
     id.bytes[8] = static_cast<std::uint8_t>((counter_ >> 8) & 0x3F);
@@ -124,13 +128,16 @@ std::string Uuid::str() const {
   return out;
 }
 
-Uuid new_uuid() { return Generator::shared().next(); }
+Uuid new_uuid() {
+  return Generator::shared().next();
+}
 
 Uuid derived_uuid(std::string_view seed) {
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   if (EVP_Digest(seed.data(), seed.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 || size < 16) {
-    throw std::runtime_error("SHA-256 for a derived id: OpenSSL refused it; is its default provider configured?");
+    throw std::runtime_error(
+        "SHA-256 for a derived id: OpenSSL refused it; is its default provider configured?");
   }
   Uuid id;
   for (std::size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = digest[i];

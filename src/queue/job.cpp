@@ -27,10 +27,14 @@ std::optional<JobState> parse_job_state(std::string_view text) noexcept {
 
 std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
-    case Verdict::accepted: return "accepted";
-    case Verdict::already_accepted: return "already accepted";
-    case Verdict::fenced: return "fenced";
-    case Verdict::unknown: return "unknown";
+    case Verdict::accepted:
+      return "accepted";
+    case Verdict::already_accepted:
+      return "already accepted";
+    case Verdict::fenced:
+      return "fenced";
+    case Verdict::unknown:
+      return "unknown";
   }
   return "unknown";
 }

@@ -80,7 +80,9 @@ std::string identity_now() {
 }  // namespace
 
 // Read anew each time: a fork would inherit its parent's, and nobody asks often.
-std::string this_process() { return identity_now(); }
+std::string this_process() {
+  return identity_now();
+}
 
 bool may_be_alive(const std::string& identity) {
   const std::string around = neighbourhood();
@@ -93,7 +95,8 @@ bool may_be_alive(const std::string& identity) {
   if (error != std::errc{} || stopped != rest.data() + slash || pid <= 0) return true;
   bool missing = false;
   const std::optional<std::string> text = read_small_file("/proc/" + std::to_string(pid) + "/stat", &missing);
-  // With hidepid another user's process looks like none at all; ourselves we always see, so ask the kernel too.
+  // With hidepid another user's process looks like none at all; ourselves we always see, so ask the kernel
+  // too.
   if (!text) return !missing || kill(pid, 0) == 0 || errno != ESRCH;
   const std::optional<Stat> stat = parse_stat(*text);
   if (!stat) return true;

@@ -35,7 +35,8 @@ void check_count(std::string_view field, std::size_t size, std::size_t limit) {
 }
 
 void check_name(const Where& where, std::string_view field, std::string_view name, const Limits& limits) {
-  if (name.empty()) refuse(where, field, "it is empty, give 1 to " + std::to_string(limits.name_bytes) + " bytes");
+  if (name.empty())
+    refuse(where, field, "it is empty, give 1 to " + std::to_string(limits.name_bytes) + " bytes");
   check_bytes(where, field, name.size(), limits.name_bytes);
   if (!is_printable_utf8(name)) refuse(where, field, "it must be UTF-8 without control characters");
 }
@@ -54,7 +55,8 @@ constexpr UnixMillis last_time = 253'402'300'799'999;  // the end of the year 99
 
 void check_time(const Where& where, std::string_view field, UnixMillis value) {
   if (value < 0 || value > last_time) {
-    refuse(where, field, std::to_string(value) + " is no time in milliseconds since 1970, up to the year 9999");
+    refuse(where, field,
+           std::to_string(value) + " is no time in milliseconds since 1970, up to the year 9999");
   }
 }
 
@@ -116,7 +118,8 @@ void validate_cycle(const CycleRequest& request, const Limits& limits) {
     refuse(top, "worker.name", "it must be UTF-8 without control characters");
   }
   check_bytes(top, "worker.process", request.worker.process.size(), limits.name_bytes);
-  if (request.worker.incarnation.is_nil()) refuse(top, "worker.incarnation", "it is nil, give each start its own");
+  if (request.worker.incarnation.is_nil())
+    refuse(top, "worker.incarnation", "it is nil, give each start its own");
   if (request.seq == 0) refuse(top, "seq", "0, the first call of an incarnation is number 1");
   check_count("queues", request.queues.size(), queues_per_cycle);
   for (const std::string& queue : request.queues) check_name(top, "queues", queue, limits);
@@ -152,7 +155,8 @@ void validate_filter(const JobFilter& filter, const Limits& limits) {
   if (!filter.name.empty()) check_name(top, "name", filter.name, limits);
   if (filter.limit == 0) refuse(top, "limit", "0, give at least 1");
   if (filter.limit > limits.batch_jobs) {
-    refuse(top, "limit", std::to_string(filter.limit) + ", the limit is " + std::to_string(limits.batch_jobs));
+    refuse(top, "limit",
+           std::to_string(filter.limit) + ", the limit is " + std::to_string(limits.batch_jobs));
   }
 }
 
@@ -174,13 +178,14 @@ void validate_note(std::string_view key, const std::optional<std::string>& expec
 }
 
 void refuse_unknown_dependency(std::size_t index, const JobSpec& job, const JobId& missing) {
-  throw BadRequest("jobs[" + std::to_string(index) + "].after: job " + job.id.str() + " waits for " + missing.str() +
+  throw BadRequest("jobs[" + std::to_string(index) + "].after: job " + job.id.str() + " waits for " +
+                   missing.str() +
                    ", which is not known here; enqueue it before, or earlier in the same batch");
 }
 
 void refuse_old_seq(std::uint64_t seq, std::uint64_t last) {
-  throw BadRequest("seq: " + std::to_string(seq) + ", but this incarnation is already at " + std::to_string(last) +
-                   "; only the newest call may be repeated");
+  throw BadRequest("seq: " + std::to_string(seq) + ", but this incarnation is already at " +
+                   std::to_string(last) + "; only the newest call may be repeated");
 }
 
 }  // namespace coterie::queue

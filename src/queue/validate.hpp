@@ -41,7 +41,8 @@ void validate_note(std::string_view key, const std::optional<std::string>& expec
 /// A `seq` lower than the last one of that incarnation.
 [[noreturn]] void refuse_old_seq(std::uint64_t seq, std::uint64_t last);
 
-/// Well-formed UTF-8 (no surrogates, no overlong forms) without control characters (below U+0020, U+007F…U+009F).
+/// Well-formed UTF-8 (no surrogates, no overlong forms) without control characters (below U+0020,
+/// U+007F…U+009F).
 [[nodiscard]] bool is_printable_utf8(std::string_view text) noexcept;
 
 /// Text from a program's output or an exception as a broker may keep it: what is not UTF-8 and NUL becomes

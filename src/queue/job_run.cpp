@@ -1,0 +1,144 @@
+#include "src/queue/job_run.hpp"
+
+#include <cstdio>
+
+#include "src/queue/session.hpp"
+
+namespace coterie::queue {
+namespace {
+
+std::string seconds_text(Milliseconds time) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g s", static_cast<double>(time.count()) / 1000.0);
+  return text;
+}
+
+}  // namespace
+
+JobRun::~JobRun() {
+  release();
+}
+
+void JobRun::release() noexcept {
+  unhook();
+  if (task_ == nullptr) return;
+  if (armed() || queued()) task_->loop().disarm(*this);
+  task_->release();
+  task_ = nullptr;
+}
+
+void JobRun::begin(Lease&& lease) {
+  lease_ = std::move(lease);
+  deadline_ = TimePoint::max();
+  cancelled_.store(false, std::memory_order_relaxed);
+  lease_lost_.store(false, std::memory_order_relaxed);
+  progress_dirty_ = false;
+  fenced = cancel_heard = false;
+  refusal_.reset();
+  started_at_ = ended_at_ = TimePoint{};
+  stop_ = Stop::none;
+}
+
+void JobRun::launch(Handler& handler, TimePoint now) {
+  EventLoop& loop = session_->loop();
+  started_at_ = now;
+  if (lease_.timeout > Milliseconds{0}) deadline_ = now + lease_.timeout;
+  std::string label;
+  label.reserve(lease_.name.size() + 37);
+  label.append(lease_.name).append(1, ' ').append(lease_.ref.id.str());
+  task_ = coterie::detail::TaskState<std::string>::spawn_on(loop, handler.run(*this), std::move(label));
+  task_->add_ref();
+  task_->add_hook(*this);
+  if (deadline_ != TimePoint::max()) loop.arm(*this, deadline_);
+}
+
+void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
+  refusal_.emplace(lease_.ref, kind, std::move(error));
+  refusal_->delay = delay;
+}
+
+void JobRun::stop(Stop why, const char* message) {
+  stop_ = why;
+  if (why == Stop::lease_lost) lease_lost_.store(true, std::memory_order_release);
+  cancelled_.store(true, std::memory_order_release);
+  if (task_ != nullptr) task_->cancel(std::make_shared<const std::string>(message));
+}
+
+void JobRun::task_done(TaskRec& task) noexcept {
+  task.mark_retrieved();
+  if (armed() || queued()) task.loop().disarm(*this);
+  ended_at_ = session_->observed() ? task.loop().now() : started_at_;
+  session_->ended(*this);
+}
+
+void JobRun::run() noexcept {
+  if (task_ != nullptr && !task_->done()) stop(Stop::timeout, "timeout");
+}
+
+bool JobRun::take_progress(Alive& alive) {
+  const std::lock_guard lock(progress_mutex_);
+  if (!progress_dirty_) return false;
+  progress_dirty_ = false;
+  alive.progress = progress_;
+  alive.note = note_;
+  return true;
+}
+
+bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failure) {
+  if (refusal_) {
+    failure = std::move(*refusal_);
+    return false;
+  }
+  failure.lease = lease_.ref;
+  Outcome<std::string>& outcome = task_->outcome();
+  if (outcome.has_value()) {
+    if (outcome.get().size() <= result_limit) {
+      result = std::move(outcome.get());
+      return true;
+    }
+    failure.kind = FailKind::dead;
+    failure.error = JobError("result too large",
+                             std::to_string(outcome.get().size()) + " bytes of result, the limit is " +
+                                 std::to_string(result_limit) + ": store it elsewhere and return where");
+    return false;
+  }
+  try {
+    std::rethrow_exception(outcome.error());
+  } catch (const Cancelled& cancel) {
+    switch (stop_) {
+      case Stop::requested:
+        failure.kind = FailKind::cancelled;
+        failure.error = JobError("cancelled", "cancelled while it ran");
+        break;
+      case Stop::timeout:
+        failure.error =
+            JobError("timeout", "it ran longer than its timeout of " + seconds_text(lease_.timeout));
+        break;
+      case Stop::drain:
+        failure.kind = FailKind::give_back;
+        failure.error = JobError("drain", "its worker was told to stop");
+        break;
+      case Stop::lease_lost:
+        failure.kind = FailKind::give_back;
+        failure.error = JobError("lease lost", "its worker could not reach the broker in time");
+        break;
+      case Stop::none: {
+        const std::string message = cancel.message();
+        failure.error = JobError("cancelled", "its task was cancelled, and not by the queue" +
+                                                  (message.empty() ? message : ": " + message));
+        break;
+      }
+    }
+  } catch (const AttemptError& error) {
+    failure.kind = error.kind();
+    failure.delay = error.delay();
+    failure.error = JobError(error.type(), error.what());
+  } catch (const std::exception& error) {
+    failure.error = JobError("exception", error.what());
+  } catch (...) {
+    failure.error = JobError("exception", "it threw something that is no std::exception");
+  }
+  return false;
+}
+
+}  // namespace coterie::queue

@@ -1,0 +1,66 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "coterie/queue/context.hpp"
+#include "coterie/queue/handler.hpp"
+#include "coterie/spawn.hpp"
+
+namespace coterie::queue {
+
+class Session;
+
+/// Why a running job was cancelled; the newest reason counts.
+enum class Stop : std::uint8_t { none, requested, timeout, drain, lease_lost };
+
+/// One lease that a worker holds, from the reply that brought it to the reply that took its acknowledgement.
+/// A record is used for many jobs, one after the other.
+///
+///     reply ─▶ (to report: started first) ─▶ running ─▶ finished ─▶ in a request ─▶ reply: free
+class JobRun final : public JobContext, private DoneHook, private Timer {
+ public:
+  JobRun(Session& session, std::weak_ptr<detail::JobHost> host) : session_(&session) {
+    host_ = std::move(host);
+  }
+  ~JobRun();
+
+  /// For the next job.
+  void begin(Lease&& lease);
+  /// Starts the handler as a task. Whatever happens, session.ended() follows.
+  void launch(Handler& handler, TimePoint now);
+  void stop(Stop why, const char* message);
+  /// It is over: what to tell the broker. Fills `result` or `failure`, true for a result.
+  bool settle(std::size_t result_limit, std::string& result, Failed& failure);
+  /// The timer and the task's record, given back.
+  void release() noexcept;
+
+  [[nodiscard]] const LeaseRef& ref() const noexcept { return lease_.ref; }
+  [[nodiscard]] Milliseconds timeout() const noexcept { return lease_.timeout; }
+  [[nodiscard]] Stop why_stopped() const noexcept { return stop_; }
+  [[nodiscard]] bool was_started() const noexcept { return started_at_ != TimePoint{} || task_ != nullptr; }
+  [[nodiscard]] Duration ran() const noexcept { return ended_at_ - started_at_; }
+  /// Moves the newest progress into `alive`; false when there is none.
+  bool take_progress(Alive& alive);
+  /// It will not be run: what to say instead.
+  void refuse(FailKind kind, JobError error, Milliseconds delay);
+
+  std::size_t slot = 0;       ///< in the session's records
+  std::size_t place = 0;      ///< among the running ones
+  TimePoint lease_until;      ///< by our clock, counted from before the call that gave it
+  bool fenced = false;        ///< the broker gave it to another: nothing more to say
+  bool cancel_heard = false;  ///< the request to cancel it was acted upon
+
+ private:
+  void task_done(TaskRec& task) noexcept override;
+  void run() noexcept override;
+
+  Session* session_;
+  coterie::detail::TaskState<std::string>* task_ = nullptr;
+  std::optional<Failed> refusal_;
+  TimePoint started_at_;
+  TimePoint ended_at_;
+  Stop stop_ = Stop::none;
+};
+
+}  // namespace coterie::queue

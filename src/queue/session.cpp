@@ -1,0 +1,223 @@
+// The jobs that a session holds: from lease to task, and what ends them early.
+#include "src/queue/session.hpp"
+
+#include <algorithm>
+
+#include "coterie/core/callback.hpp"
+
+namespace coterie::queue {
+
+void WorkerObserver::warn(std::string_view line) {
+  std::fprintf(stderr, "coterie: %.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+template <class Fn>
+void SessionGate::on_loop(Fn fn) noexcept {
+  try {
+    if (EventLoop::current_or_null() == loop_) {
+      if (const auto alive = session.lock()) fn(*alive);
+      return;
+    }
+    inbox_->post(make_posted([self = std::static_pointer_cast<SessionGate>(shared_from_this()), fn] {
+      if (const auto alive = self->session.lock()) fn(*alive);
+    }));
+  } catch (const std::bad_alloc&) {  // the next call of its kind does it
+  }
+}
+
+void SessionGate::progress_noted() noexcept {
+  if (progress_pending_.exchange(true)) return;
+  on_loop([this](Session& alive) {
+    progress_pending_ = false;
+    alive.progress_noted();
+  });
+}
+
+void SessionGate::drain() noexcept {
+  on_loop([](Session& alive) { alive.drain(alive.grace()); });
+}
+
+Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
+                 std::shared_ptr<const HandlerMap> handlers, EventLoop& loop)
+    : broker_(std::move(broker)),
+      options_(std::move(options)),
+      handlers_(std::move(handlers)),
+      loop_(loop),
+      observer_(options_.observer()),
+      beat_every_(Duration(options_.lease()) / 3) {
+  request_.worker.name = options_.name();
+  request_.worker.incarnation = new_uuid();
+  request_.worker.process = this_process();
+  request_.queues = options_.queues();
+  request_.max_bytes = options_.max_bytes();
+  request_.lease = options_.lease();
+  random_.seed(static_cast<std::uint32_t>(std::hash<Uuid>()(request_.worker.incarnation)) | 1U);
+}
+
+Session::~Session() {
+  drain_timer_.cancel();
+  lease_timer_.cancel();
+  for (const auto& run : records_) run->release();
+}
+
+const std::shared_ptr<SessionGate>& Session::open_gate() {
+  gate_ = std::make_shared<SessionGate>(loop_);
+  gate_->session = weak_from_this();
+  return gate_;
+}
+
+JobRun& Session::new_run(Lease&& lease) {
+  if (free_.empty()) {
+    records_.push_back(std::make_shared<JobRun>(*this, gate_));
+    records_.back()->slot = records_.size() - 1;
+    free_.push_back(records_.back().get());
+  }
+  JobRun& run = *free_.back();
+  free_.pop_back();
+  run.begin(std::move(lease));
+  return run;
+}
+
+void Session::free_run(JobRun& run) {
+  run.release();
+  if (alone_run_ == &run) alone_run_ = nullptr;
+  std::shared_ptr<JobRun>& record = records_[run.slot];
+  if (record.use_count() == 1) {
+    free_.push_back(&run);
+    return;
+  }
+  // A thread still has it: that job's record stays with the thread.
+  const std::size_t slot = run.slot;
+  record = std::make_shared<JobRun>(*this, gate_);
+  record->slot = slot;
+  free_.push_back(record.get());
+}
+
+void Session::accept(Lease&& lease, TimePoint now) {
+  const bool before_running = lease.alone;
+  JobRun& run = new_run(std::move(lease));
+  run.lease_until = granted_at_ + options_.lease();
+  if (!handlers_->contains(run.name())) {
+    if (unknown_names_.insert(run.name()).second)
+      warn("no handler for jobs named '" + run.name() + "' in queue '" + run.queue() +
+           "': they are given back, for another worker");
+    give_back(run, JobError("unknown handler", "this worker has no handler '" + run.name() + "'"),
+              options_.unknown_handler_delay());
+  } else if (draining_) {
+    give_back(run, JobError("drain", "its worker was told to stop"), Milliseconds{0});
+  } else if (run.lease_until <= now) {
+    give_back(run, JobError("lease lost", "the reply that brought it came too late"), Milliseconds{0});
+  } else if (before_running) {
+    alone_run_ = &run;
+    to_report_.push_back(&run);
+  } else {
+    launch(run, now);
+  }
+}
+
+void Session::give_back(JobRun& run, JobError error, Milliseconds delay) {
+  run.refuse(FailKind::give_back, std::move(error), delay);
+  finished_.push_back(&run);
+}
+
+void Session::launch(JobRun& run, TimePoint now) {
+  const auto handler = handlers_->find(run.name());
+  if (running_.empty()) last_beat_ = now;
+  if (observer_) {
+    try {
+      observer_->job_started(run);
+    } catch (...) {
+      loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
+    }
+  }
+  try {
+    run.launch(*handler->second, now);
+  } catch (const std::exception& error) {
+    run.refuse(FailKind::retry, JobError("exception", error.what()), Milliseconds{-1});
+    finished_.push_back(&run);
+    return;
+  }
+  run.place = running_.size();
+  running_.push_back(&run);
+  if (!lease_timer_armed_) {
+    lease_timer_armed_ = true;
+    lease_timer_ = loop_.call_at(run.lease_until, [this] { check_leases(); });
+  }
+}
+
+void Session::ended(JobRun& run) noexcept {
+  JobRun* const last = running_.back();
+  running_[run.place] = last;
+  last->place = run.place;
+  running_.pop_back();
+  finished_.push_back(&run);
+  wakeup_.notify();
+}
+
+void Session::stop_running(Stop why, const char* message) {
+  for (JobRun* run : running_) run->stop(why, message);
+}
+
+void Session::lose(JobRun& run) {
+  if (run.lease_lost()) return;
+  warn("lease of job " + run.id().str() + " ('" + run.name() + "') was lost: it is cancelled here");
+  run.stop(Stop::lease_lost, "lease lost");
+}
+
+/// Cancels the jobs whose leases have run out by our clock. Leases only ever move later, so the timer is set
+/// once for the earliest and looks again then.
+void Session::check_leases() {
+  const TimePoint now = loop_.now();
+  TimePoint earliest = TimePoint::max();
+  for (JobRun* run : running_) {
+    if (run->lease_lost()) continue;
+    if (run->lease_until <= now)
+      lose(*run);
+    else
+      earliest = std::min(earliest, run->lease_until);
+  }
+  lease_timer_armed_ = earliest != TimePoint::max();
+  if (lease_timer_armed_) lease_timer_ = loop_.call_at(earliest, [this] { check_leases(); });
+}
+
+void Session::drain(Milliseconds grace) {
+  const TimePoint by = loop_.now() + Duration(grace);
+  if (draining_ && by >= drained_by_) return;
+  draining_ = true;
+  drained_by_ = by;
+  for (JobRun* run : to_report_)
+    give_back(*run, JobError("drain", "its worker was told to stop"), Milliseconds{0});
+  to_report_.clear();
+  drain_timer_.cancel();
+  if (grace <= Milliseconds{0})
+    stop_running(Stop::drain, "drain");
+  else
+    drain_timer_ = loop_.call_at(by, [this] { stop_running(Stop::drain, "drain"); });
+  wakeup_.notify();
+}
+
+void Session::progress_noted() noexcept {
+  if (progress_at_ != TimePoint::max()) return;
+  progress_at_ = std::max(loop_.now(), last_progress_ + Duration(options_.progress_interval()));
+  wakeup_.notify();
+}
+
+void Session::report(const JobRun& run, const JobEnd& end) {
+  if (!observer_ || !run.was_started()) return;
+  try {
+    observer_->job_finished(run, end);
+  } catch (...) {
+    loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
+  }
+}
+
+void Session::warn(const std::string& line) {
+  static WorkerObserver to_stderr;
+  try {
+    (observer_ ? *observer_ : to_stderr).warn(line);
+  } catch (...) {
+    loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
+  }
+}
+
+}  // namespace coterie::queue

@@ -1,0 +1,230 @@
+// One call of the broker: gather, ask until there is an answer, act on it.
+#include <algorithm>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/sleep.hpp"
+#include "src/queue/session.hpp"
+
+namespace coterie::queue {
+namespace {
+
+constexpr Duration first_repeat = std::chrono::milliseconds(100);
+constexpr Duration last_repeat = std::chrono::seconds(5);
+/// How long a drained worker still tries to tell a broker that does not answer.
+constexpr Duration farewell = std::chrono::seconds(5);
+/// After calls that changes had prompted and that brought nothing, so long a pause: none for the first two,
+/// then doubling. At most: what a job may have to wait because of it.
+constexpr Duration quiet_limit = std::chrono::milliseconds(20);
+
+Duration quiet_after(std::uint32_t fruitless) {
+  if (fruitless <= 2) return Duration::zero();
+  return std::min<Duration>(std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)), quiet_limit);
+}
+
+std::string error_text(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an unknown error";
+  }
+}
+
+}  // namespace
+
+std::uint32_t Session::wanted() const noexcept {
+  if (!may_ask()) return 0;
+  if (holding_) return asks_alone() ? 1 : 0;
+  return options_.concurrency() - static_cast<std::uint32_t>(running_.size() + to_report_.size());
+}
+
+void Session::prepare(TimePoint now) {
+  ++request_.seq;
+  request_.done.clear();
+  request_.failed.clear();
+  request_.alive.clear();
+  settling_done_.clear();
+  settling_failed_.clear();
+  settling_alive_.clear();
+  add_ended();
+  add_alive(now);
+  request_.alone = holding_ && asks_alone();
+  request_.want = wanted();
+}
+
+void Session::add_ended() {
+  const std::size_t limit = broker_->limits().result_bytes;
+  for (JobRun* run : finished_) {
+    if (alone_run_ == run) alone_run_ = nullptr;
+    if (run->fenced) {
+      free_run(*run);
+      continue;
+    }
+    std::string result;
+    Failed failure;
+    if (run->settle(limit, result, failure)) {
+      request_.done.emplace_back(run->ref(), std::move(result));
+      settling_done_.push_back(run);
+    } else {
+      request_.failed.push_back(std::move(failure));
+      settling_failed_.push_back(run);
+    }
+  }
+  finished_.clear();
+}
+
+void Session::add_alive(TimePoint now) {
+  const bool beat = now >= beat_at();
+  const bool progress = now >= progress_at_;
+  beat_sent_ = beat;
+  for (JobRun* run : to_report_) {
+    request_.alive.emplace_back(run->ref());
+    settling_alive_.push_back(run);
+  }
+  if (!beat && !progress) return;
+  for (JobRun* run : running_) {
+    if (run->fenced) continue;
+    Alive alive(run->ref());
+    const bool moved = run->take_progress(alive);
+    if (!beat && !moved) continue;
+    request_.alive.push_back(std::move(alive));
+    settling_alive_.push_back(run);
+  }
+  progress_at_ = TimePoint::max();
+  last_progress_ = now;
+  if (!beat) return;
+  last_beat_ = now;
+  beat_soon_ = false;
+}
+
+Task<CycleReply> Session::ask() {
+  CycleRequest copy(request_);  // the request stays here, to be repeated
+  Task<CycleReply> answer = broker_->cycle(std::move(copy));
+  co_return co_await std::move(answer);
+}
+
+Task<void> Session::call() {
+  const TimePoint first = loop_.now();
+  Duration delay = first_repeat;
+  bool warned = false;
+  for (;;) {
+    const TimePoint sent = loop_.now();
+    Outcome<CycleReply> answer = co_await outcome(ask());
+    if (answer.has_value()) {
+      reply_ = std::move(answer.get());
+      granted_at_ = reply_.repeated ? first : sent;
+      if (warned) warn("the broker answers again: " + broker_->url());
+      co_return;
+    }
+    if (answer.cancelled()) {
+      // Whether it was applied is open; the repetition will tell. Only our own cancel comes here.
+      note_cancel(answer.error());
+      continue;
+    }
+    try {
+      std::rethrow_exception(answer.error());
+    } catch (const BrokerUnavailable&) {
+      if (draining_ && loop_.now() >= drained_by_ + farewell) throw;
+    }
+    if (!std::exchange(warned, true))
+      warn("the broker does not answer, trying again: " + broker_->url() + ": " + error_text(answer.error()));
+    const double part =
+        0.5 + 0.5 * static_cast<double>(random_()) / static_cast<double>(std::minstd_rand::max());
+    const Duration wait(static_cast<Duration::rep>(static_cast<double>(delay.count()) * part));
+    Outcome<void> slept = co_await outcome(sleep(wait));
+    if (slept.cancelled()) note_cancel(slept.error());
+    delay = std::min(delay * 2, last_repeat);
+  }
+}
+
+void Session::take() {
+  const TimePoint now = loop_.now();
+  take_verdicts();
+  version_ = reply_.version;
+  suspects_ = reply_.suspects;
+  plan_next(now);
+  for (Lease& lease : reply_.leases) accept(std::move(lease), now);
+  if (!reply_.leases.empty()) beat_soon_ = true;
+}
+
+void Session::take_verdicts() {
+  const auto at = [](const std::vector<Verdict>& verdicts, std::size_t i) {
+    return i < verdicts.size() ? verdicts[i] : Verdict::unknown;
+  };
+  for (std::size_t i = 0; i < settling_done_.size(); ++i) {
+    JobRun& run = *settling_done_[i];
+    if (observer_) {
+      JobEnd end;
+      end.succeeded = true;
+      end.result = request_.done[i].result;
+      end.verdict = at(reply_.done, i);
+      end.ran = run.ran();
+      report(run, end);
+    }
+    free_run(run);
+  }
+  for (std::size_t i = 0; i < settling_failed_.size(); ++i) {
+    JobRun& run = *settling_failed_[i];
+    if (observer_) {
+      JobEnd end;
+      end.kind = request_.failed[i].kind;
+      end.error = request_.failed[i].error;
+      end.verdict = at(reply_.failed, i);
+      end.ran = run.ran();
+      report(run, end);
+    }
+    free_run(run);
+  }
+  std::vector<JobRun*> reported;
+  reported.swap(to_report_);
+  for (std::size_t i = 0; i < settling_alive_.size(); ++i) {
+    JobRun& run = *settling_alive_[i];
+    const Verdict verdict = at(reply_.alive, i);
+    const bool held = verdict == Verdict::accepted || verdict == Verdict::already_accepted;
+    const bool to_start = std::find(reported.begin(), reported.end(), &run) != reported.end();
+    if (held) {
+      run.lease_until = granted_at_ + options_.lease();
+      if (to_start) launch(run, loop_.now());
+    } else {
+      run.fenced = true;
+      if (to_start)
+        free_run(run);
+      else
+        lose(run);
+    }
+  }
+  for (const JobId& id : reply_.cancel) {
+    for (JobRun* run : settling_alive_) {
+      if (run->id() != id || run->fenced || run->cancel_heard) continue;
+      run->cancel_heard = true;
+      run->stop(Stop::requested, "cancelled on request");
+    }
+  }
+}
+
+/// When to ask for work again, by what this call brought.
+void Session::plan_next(TimePoint now) {
+  if (request_.want == 0) return;
+  if (request_.alone && reply_.leases.empty()) alone_at_ = now + std::chrono::seconds(1);
+  if (reply_.leases.size() >= request_.want) {
+    fruitless_ = 0;
+    poll_at_ = now;  // there may be more; a slot must become free first
+    return;
+  }
+  std::uint64_t bytes = broker_->limits().payload_bytes;
+  for (const Lease& lease : reply_.leases) bytes += lease.payload.size();
+  if (!reply_.leases.empty() && bytes > request_.max_bytes) {
+    poll_at_ = now;  // it was the bytes that ended the reply
+    return;
+  }
+  fruitless_ = reply_.leases.empty() ? std::min(fruitless_ + 1, 100U) : 0;
+  quiet_until_ = now + quiet_after(fruitless_);
+  poll_at_ = now + beat_every_;
+  if (reply_.next_due == 0) return;
+  const Milliseconds left(std::max<std::int64_t>(reply_.next_due - reply_.now, 0));
+  if (Duration(beat_every_) > left)
+    poll_at_ = now + std::max<Duration>(left, std::chrono::milliseconds(fruitless_ > 1 ? 1 : 0));
+}
+
+}  // namespace coterie::queue

@@ -1,0 +1,176 @@
+// When a session calls its broker, when it sleeps, and how it ends.
+#include <algorithm>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/sleep.hpp"
+#include "src/queue/session.hpp"
+
+namespace coterie::queue {
+namespace {
+
+/// With every slot taken, changes at the broker matter only for cancels: a job that runs so long is worth it.
+constexpr Duration watch_busy_after = std::chrono::milliseconds(200);
+constexpr Milliseconds watch_at_most{60'000};
+constexpr Duration watch_again_after = std::chrono::seconds(1);
+/// While there is other work, suspects wait so long before this worker runs empty for them…
+constexpr Duration suspects_wait = std::chrono::seconds(1);
+/// …which it tries for so long, and after that not again for so long.
+constexpr Duration hold_at_most = std::chrono::seconds(30);
+constexpr Duration hold_again_after = std::chrono::seconds(60);
+
+}  // namespace
+
+Task<void> Session::serve() {
+  const std::shared_ptr<Session> self = shared_from_this();
+  Outcome<void> end = co_await outcome(work());
+  co_await wind_up();
+  end.get();
+  if (cancelled_) std::rethrow_exception(cancelled_);
+}
+
+Task<void> Session::work() {
+  poll_at_ = loop_.now();
+  for (;;) {
+    const TimePoint now = loop_.now();
+    if (draining_ && running_.empty() && finished_.empty() && to_report_.empty()) co_return;
+    consider_suspects(now);
+    if (must_call(now)) {
+      prepare(now);
+      co_await call();
+      take();
+      if (options_.stop_when_idle() && request_.want > 0 && reply_.leases.empty() && suspects_ == 0 &&
+          running_.empty() && finished_.empty()) {
+        const bool left = co_await anything_left();
+        if (!left) co_return;
+      }
+      // One tick, in which everything that was just started has its first step: what it ends goes together.
+      Outcome<void> yielded = co_await outcome(yield());
+      if (yielded.cancelled()) note_cancel(yielded.error());
+      continue;
+    }
+    watch_if_useful(now);
+    Outcome<void> woke = co_await outcome(wakeup_.until(next_time(now)));
+    if (woke.cancelled()) note_cancel(woke.error());
+  }
+}
+
+/// Whatever ended the work: nothing of it runs on.
+Task<void> Session::wind_up() {
+  draining_ = true;
+  stop_running(Stop::drain, "the worker has stopped");
+  while (!running_.empty()) {
+    Outcome<void> woke = co_await outcome(wakeup_.until(TimePoint::max()));
+    if (woke.cancelled()) note_cancel(woke.error());
+  }
+  drain_timer_.cancel();
+  lease_timer_.cancel();
+  if (watching_) watch_.cancel();
+  while (watch_ && !watch_.done()) {
+    Outcome<void> woke = co_await outcome(watch_.wait());
+    if (woke.cancelled()) note_cancel(woke.error());
+  }
+}
+
+void Session::note_cancel(const std::exception_ptr& error) {
+  if (!cancelled_) cancelled_ = error;
+  drain(Milliseconds{0});
+}
+
+bool Session::may_ask() const noexcept {
+  return !draining_ && alone_run_ == nullptr;
+}
+
+bool Session::asks_alone() const noexcept {
+  return holding_ && running_.empty() && to_report_.empty();
+}
+
+bool Session::must_call(TimePoint now) const noexcept {
+  if (!finished_.empty() || !to_report_.empty()) return true;
+  if (now >= beat_at() || now >= progress_at_) return true;
+  if (!may_ask()) return false;
+  if (holding_) return asks_alone() && now >= alone_at_;
+  return running_.size() < options_.concurrency() && now >= poll_at_;
+}
+
+TimePoint Session::beat_at() const noexcept {
+  if (running_.empty()) return TimePoint::max();
+  return last_beat_ + (beat_soon_ ? std::min(beat_every_, Duration(options_.cancel_latency())) : beat_every_);
+}
+
+TimePoint Session::next_time(TimePoint now) const noexcept {
+  TimePoint next = std::min(beat_at(), progress_at_);
+  const bool free = running_.size() < options_.concurrency();
+  if (may_ask()) {
+    if (holding_)
+      next = std::min(next, running_.empty() ? alone_at_ : hold_since_ + hold_at_most);
+    else if (free)
+      next = std::min(next, poll_at_);
+    if (!holding_ && suspects_ > 0) next = std::min(next, hold_at_);
+  }
+  if (!watching_) next = std::min(next, std::max(watch_at_, now + watch_busy_after));
+  return next;
+}
+
+void Session::consider_suspects(TimePoint now) {
+  if (suspects_ == 0 || draining_) {
+    holding_ = false;
+    hold_at_ = TimePoint::max();
+    return;
+  }
+  if (holding_) {
+    if (running_.empty() || alone_run_ != nullptr || now < hold_since_ + hold_at_most) return;
+    holding_ = false;
+    hold_at_ = now + hold_again_after;
+    poll_at_ = now;
+    return;
+  }
+  // At once when there is nothing else to do.
+  if (hold_at_ == TimePoint::max())
+    hold_at_ = reply_.leases.empty() && request_.want > 0 ? now : now + suspects_wait;
+  if (now < hold_at_) return;
+  holding_ = true;
+  hold_since_ = now;
+  alone_at_ = now;
+}
+
+void Session::watch_if_useful(TimePoint now) {
+  if (watching_ || now < watch_at_) return;
+  const bool busy = running_.size() >= options_.concurrency() || !may_ask();
+  if (busy && (running_.empty() || now < last_beat_ + watch_busy_after)) return;
+  watching_ = true;
+  watch_ = coterie::detail::spawn_borrowing(watch(version_), named("changes at the broker"));
+}
+
+/// Waits for a change on behalf of the session, which goes on meanwhile.
+Task<void> Session::watch(std::uint64_t version) {
+  Task<std::uint64_t> changed = broker_->changed(version, watch_at_most);
+  Outcome<std::uint64_t> seen = co_await outcome(std::move(changed));
+  watching_ = false;
+  if (!seen.has_value()) {
+    watch_at_ = loop_.now() + watch_again_after;  // a call will tell what is wrong, or has
+  } else if (seen.get() != version_) {
+    version_ = seen.get();
+    beat_soon_ = true;
+    poll_at_ = std::min(poll_at_, std::max(loop_.now(), quiet_until_));
+  }
+  wakeup_.notify();
+}
+
+Task<bool> Session::anything_left() {
+  Task<std::vector<QueueInfo>> asked = broker_->queues();
+  Outcome<std::vector<QueueInfo>> answer = co_await outcome(std::move(asked));
+  if (answer.cancelled()) note_cancel(answer.error());
+  if (!answer.has_value()) {
+    poll_at_ = std::min(poll_at_, loop_.now() + watch_again_after);
+    co_return true;
+  }
+  for (const QueueInfo& queue : answer.get()) {
+    if (std::find(request_.queues.begin(), request_.queues.end(), queue.name) == request_.queues.end())
+      continue;
+    for (const auto& [state, count] : queue.counts)
+      if (!is_final(state) && count > 0) co_return true;
+  }
+  co_return false;
+}
+
+}  // namespace coterie::queue
