@@ -79,8 +79,7 @@ class Client {
   Task<T> result(JobId id, Milliseconds at_most = forever) {
     static_assert(detail::Encodable<T>,
                   "include coterie/queue/json.hpp, and describe the type with BOOST_DESCRIBE_STRUCT");
-    const std::string json = co_await result_text(id, at_most);
-    co_return JsonCodec<T>::read(json);
+    return decode<T>(result_text(id, at_most));
   }
   /// The same as JSON text.
   Task<std::string> result_text(JobId id, Milliseconds at_most = forever);
@@ -97,6 +96,11 @@ class Client {
 
  private:
   class Waiters;
+  template <class T>
+  static Task<T> decode(Task<std::string> text) {
+    const std::string json = co_await std::move(text);
+    co_return JsonCodec<T>::read(json);
+  }
   std::shared_ptr<Broker> broker_;
   std::shared_ptr<Waiters> waiters_;
 };

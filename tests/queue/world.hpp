@@ -1,0 +1,184 @@
+#pragma once
+// A loop whose time is virtual, a memory broker that lives by it and can be made to misbehave, and a worker
+// on it.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coterie/coterie.hpp"
+#include "coterie/queue/client.hpp"
+#include "coterie/queue/worker.hpp"
+#include "coterie/testing/virtual_loop.hpp"
+#include "src/brokers/memory/memory_broker.hpp"
+
+namespace queue_tests {
+
+using namespace coterie;
+using namespace coterie::queue;
+using namespace std::chrono_literals;
+
+/// What a test looks at of a cycle that was applied, or tried.
+struct Seen {
+  std::uint64_t seq = 0;
+  std::uint32_t want = 0;
+  bool alone = false;
+  std::size_t done = 0;
+  std::size_t failed = 0;
+  std::size_t alive = 0;
+  std::size_t leases = 0;
+  double at = 0;
+  Seen() = default;
+};
+
+class TestBroker final : public Broker {
+ public:
+  TestBroker(coterie::testing::VirtualLoop& time, std::shared_ptr<Broker> real)
+      : time_(time), real_(std::move(real)) {}
+
+  int refuse = 0;         ///< so many cycles fail before they are applied
+  int lose = 0;           ///< so many are applied and their replies lost
+  Milliseconds takes{0};  ///< each cycle's time, spent before it is applied
+  std::vector<Seen> cycles;
+  int in_flight = 0;
+  int most_in_flight = 0;
+  int gets = 0;
+  std::size_t most_leased = 0;
+
+  [[nodiscard]] std::string url() const override { return "memory://test"; }
+  [[nodiscard]] const Limits& limits() const noexcept override { return real_->limits(); }
+  Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
+    return real_->enqueue(std::move(jobs));
+  }
+  Task<CycleReply> cycle(CycleRequest request) override {
+    const Counted counted(*this);
+    if (takes > 0ms) co_await sleep(takes);
+    Seen seen;
+    seen.seq = request.seq;
+    seen.want = request.want;
+    seen.alone = request.alone;
+    seen.done = request.done.size();
+    seen.failed = request.failed.size();
+    seen.alive = request.alive.size();
+    seen.at = time_.seconds();
+    if (refuse > 0) {
+      --refuse;
+      cycles.push_back(seen);
+      throw BrokerUnavailable("the test broker is away: wait");
+    }
+    Task<CycleReply> call = real_->cycle(std::move(request));
+    CycleReply reply = co_await std::move(call);
+    seen.leases = reply.leases.size();
+    cycles.push_back(seen);
+    const std::size_t leased = co_await count_leased();
+    most_leased = std::max(most_leased, leased);
+    if (lose > 0) {
+      --lose;
+      throw BrokerUnavailable("the reply was lost: repeat");
+    }
+    co_return reply;
+  }
+  Task<std::uint64_t> changed(std::uint64_t version, Milliseconds at_most) override {
+    return real_->changed(version, at_most);
+  }
+  Task<std::uint64_t> version() override { return real_->version(); }
+  Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
+    ++gets;
+    return real_->get(std::move(ids), bodies);
+  }
+  Task<JobPage> list(JobFilter filter) override { return real_->list(std::move(filter)); }
+  Task<std::vector<QueueInfo>> queues() override { return real_->queues(); }
+  Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
+    return real_->cancel(std::move(ids));
+  }
+  Task<std::vector<bool>> retry(std::vector<JobId> ids) override { return real_->retry(std::move(ids)); }
+  Task<std::uint64_t> purge(JobFilter filter) override { return real_->purge(std::move(filter)); }
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    return real_->get_note(std::move(key));
+  }
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
+    return real_->put_note(std::move(key), std::move(expected), std::move(value));
+  }
+
+ private:
+  class Counted {
+   public:
+    explicit Counted(TestBroker& broker) : broker_(broker) {
+      broker_.most_in_flight = std::max(broker_.most_in_flight, ++broker_.in_flight);
+    }
+    ~Counted() { --broker_.in_flight; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+   private:
+    TestBroker& broker_;
+  };
+  Task<std::size_t> count_leased() {
+    std::size_t leased = 0;
+    Task<std::vector<QueueInfo>> call = real_->queues();
+    std::vector<QueueInfo> all = co_await std::move(call);
+    for (QueueInfo& queue : all) leased += queue.counts[JobState::leased];
+    co_return leased;
+  }
+
+  coterie::testing::VirtualLoop& time_;
+  std::shared_ptr<Broker> real_;
+};
+
+/// Notes what a worker says.
+class Notes final : public WorkerObserver {
+ public:
+  std::vector<std::string> started;
+  std::vector<std::string> ended;
+  std::vector<std::string> warnings;
+  void job_started(const JobContext& job) override { started.push_back(job.name()); }
+  void job_finished(const JobContext& job, const JobEnd& end) override {
+    ended.push_back(job.name() + (end.succeeded ? " ok" : " " + end.error.type) + " " +
+                    std::string(to_string(end.verdict)));
+  }
+  void warn(std::string_view line) override { warnings.emplace_back(line); }
+  [[nodiscard]] bool warned_of(std::string_view words) const {
+    for (const std::string& line : warnings)
+      if (line.find(words) != std::string::npos) return true;
+    return false;
+  }
+};
+
+class WorkerTest : public ::testing::Test {
+ protected:
+  WorkerTest() : WorkerTest(Limits()) {}
+  explicit WorkerTest(const Limits& limits) {
+    const auto clock = [this] {
+      const Milliseconds passed = std::chrono::floor<Milliseconds>(loop.loop().now().time_since_epoch());
+      return ClockReading{1'700'000'000'000 + passed.count(), passed};
+    };
+    broker = std::make_shared<TestBroker>(
+        loop, std::make_shared<brokers::MemoryBroker>(std::make_shared<brokers::memory::Store>(clock),
+                                                      "memory://test", limits));
+    notes = std::make_shared<Notes>();
+  }
+
+  [[nodiscard]] WorkerOptions options() const { return WorkerOptions().observer(notes); }
+
+ public:
+  [[nodiscard]] Client client() const { return Client(broker); }
+
+ protected:
+  void run(Task<void> body) { loop.run(std::move(body)); }
+  /// Serves beside `body`, then drains. What serve() throws comes out of here.
+  static Task<void> beside(Worker& worker, Task<void> body) {
+    JoinHandle<void> serving = spawn(serve, &worker);
+    co_await std::move(body);
+    worker.drain();
+    co_await serving;
+  }
+  static Task<void> serve(Worker* worker) { co_await worker->serve(); }
+
+  coterie::testing::VirtualLoop loop;
+  std::shared_ptr<TestBroker> broker;
+  std::shared_ptr<Notes> notes;
+};
+
+}  // namespace queue_tests
