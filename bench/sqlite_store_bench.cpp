@@ -1,4 +1,5 @@
-// The SQLite store alone, without loops and workers: how many jobs a second one thread can acknowledge and take.
+// The SQLite store alone, without loops and workers: how many jobs a second one thread can acknowledge and
+// take.
 //   sqlite_store_bench [--jobs N] [--batch N] [--finished N] [--synchronous full|normal|off] [--path FILE]
 // Prints one JSON line; fsync_per_s tells what the disk did meanwhile.
 #include <unistd.h>
@@ -24,15 +25,18 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 Uuid numbered(std::uint64_t n) {
   Uuid id;
   const std::uint64_t ms = 1'700'000'000'000U + n / 100;
-  for (int i = 0; i < 6; ++i) id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-  for (int i = 0; i < 8; ++i) id.bytes[static_cast<std::size_t>(8 + i)] = static_cast<std::uint8_t>(n >> (56 - 8 * i));
+  for (int i = 0; i < 6; ++i)
+    id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+  for (int i = 0; i < 8; ++i)
+    id.bytes[static_cast<std::size_t>(8 + i)] = static_cast<std::uint8_t>(n >> (56 - 8 * i));
   return id;
 }
 
 struct Store {
   SyncCounter vfs;
   Engine engine;
-  explicit Store(const Settings& settings) : engine(open_for_writing(settings, vfs), Limits{}, read_system_clock) {}
+  explicit Store(const Settings& settings)
+      : engine(open_for_writing(settings, vfs), Limits{}, read_system_clock) {}
   Checkpointer checkpointer{engine.connection()};
 
   void commit() {
@@ -107,9 +111,10 @@ int main(int argc, char** argv) {
   start = std::chrono::steady_clock::now();
   const std::size_t done = drain(store, request);
   const double process_s = seconds_since(start);
-  std::printf("{\"jobs\":%zu,\"batch\":%zu,\"finished\":%zu,\"synchronous\":\"%s\",\"enqueue_per_s\":%.0f,"
-              "\"process_per_s\":%.0f,\"fsync_per_s\":%.0f}\n",
-              done, batch, finished, settings.synchronous.c_str(), static_cast<double>(jobs) / enqueue_s,
-              static_cast<double>(done) / process_s, static_cast<double>(store.vfs.syncs() - syncs) / process_s);
+  std::printf(
+      "{\"jobs\":%zu,\"batch\":%zu,\"finished\":%zu,\"synchronous\":\"%s\",\"enqueue_per_s\":%.0f,"
+      "\"process_per_s\":%.0f,\"fsync_per_s\":%.0f}\n",
+      done, batch, finished, settings.synchronous.c_str(), static_cast<double>(jobs) / enqueue_s,
+      static_cast<double>(done) / process_s, static_cast<double>(store.vfs.syncs() - syncs) / process_s);
   return 0;
 }

@@ -96,17 +96,24 @@ template <class Awaiter>
   return detail::OutcomeOfRef<std::remove_reference_t<Awaiter>>(awaiter);
 }
 
+namespace detail {
+template <class T, class Cleanup>
+Task<T> cleanup_block(Task<T> body, Cleanup cleanup) {
+  Outcome<T> end = co_await outcome(std::move(body));
+  co_await cleanup();
+  co_return std::move(end).get();
+}
+}  // namespace detail
+
 /// Awaits `body`, then `cleanup()` however the body ended, then goes on with the body's end: its value, its
 /// exception or its cancel. The cleanup's awaits work normally, for the cancel has been delivered; another
 /// cancel can interrupt it, as in a `finally` of asyncio. What the cleanup throws wins. If the task is
 /// cancelled before it starts, neither runs.
 template <class T, class Cleanup>
-  requires detail::TaskFunction<Cleanup&>
-[[nodiscard]] Task<T> with_cleanup(Task<T> body, Cleanup cleanup) {
-  COTERIE_GUARD_CLOSURE(Cleanup);
-  Outcome<T> end = co_await outcome(std::move(body));
-  co_await cleanup();
-  co_return std::move(end).get();
+  requires detail::TaskFunction<std::decay_t<Cleanup>&>
+[[nodiscard]] Task<T> with_cleanup(Task<T> body, Cleanup&& cleanup) {
+  COTERIE_GUARD_CALLABLE(Cleanup);
+  return detail::cleanup_block<T, std::decay_t<Cleanup>>(std::move(body), std::forward<Cleanup>(cleanup));
 }
 
 }  // namespace coterie

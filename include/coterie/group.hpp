@@ -87,18 +87,9 @@ class TaskGroup {
   Drained drained_;
 };
 
-/// Runs the block `body(TaskGroup&)` in this task and leaves when it and every child have ended. The first
-/// child that fails cancels the others and the body; all errors come as one ExceptionGroup. A cancel from
-/// outside goes to the body and the children, in order of creation, and comes out when all have ended, unless
-/// one of them failed: then the errors come out and the cancel follows at the next await. A child that was
-/// cancelled by itself or by hand is no error. Children may refer to what stands outside of the block: it
-/// outlives them. Gives what the body returns; where cancel() ended a body that returns a value, `Cancelled`
-/// is thrown, for there is none. (asyncio.TaskGroup, CPython 3.14, with the corrections of 3.15)
-template <class Body>
-  requires detail::TaskFunction<Body&, TaskGroup&>
-[[nodiscard]] Task<detail::task_result_t<Body&, TaskGroup&>> task_group(Body body) {
-  COTERIE_GUARD_CLOSURE(Body);
-  using T = detail::task_result_t<Body&, TaskGroup&>;
+namespace detail {
+template <class T, class Body>
+Task<T> group_block(Body body) {
   TaskGroup group(EventLoop::require_task());
   Outcome<T> end = co_await outcome(body(group));
   group.body_ended(end.kind(), end.error());
@@ -111,6 +102,22 @@ template <class Body>
     co_return;
   else
     co_return std::move(end).get();
+}
+}  // namespace detail
+
+/// Runs the block `body(TaskGroup&)` in this task and leaves when it and every child have ended. The first
+/// child that fails cancels the others and the body; all errors come as one ExceptionGroup. A cancel from
+/// outside goes to the body and the children, in order of creation, and comes out when all have ended, unless
+/// one of them failed: then the errors come out and the cancel follows at the next await. A child that was
+/// cancelled by itself or by hand is no error. Children may refer to what stands outside of the block: it
+/// outlives them. Gives what the body returns; where cancel() ended a body that returns a value, `Cancelled`
+/// is thrown, for there is none. (asyncio.TaskGroup, CPython 3.14, with the corrections of 3.15)
+template <class Body>
+  requires detail::TaskFunction<std::decay_t<Body>&, TaskGroup&>
+[[nodiscard]] auto task_group(Body&& body) {
+  COTERIE_GUARD_CALLABLE(Body);
+  using T = detail::task_result_t<std::decay_t<Body>&, TaskGroup&>;
+  return detail::group_block<T, std::decay_t<Body>>(std::forward<Body>(body));
 }
 
 }  // namespace coterie

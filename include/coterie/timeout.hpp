@@ -107,18 +107,19 @@ Task<T> wait_for_task(Duration limit, Task<T> body) {
 /// thrown and `expired()` tells. A deadline in the past still lets the body run to its first suspension.
 /// (asyncio.timeout, CPython 3.14)
 template <class Rep, class Period, class Body>
-  requires detail::TaskFunction<Body&, Timeout&>
-[[nodiscard]] auto timeout(std::chrono::duration<Rep, Period> limit, Body body) {
-  COTERIE_GUARD_CLOSURE(Body);
-  return detail::timeout_block<detail::task_result_t<Body&, Timeout&>>(
-      EventLoop::current().now() + detail::to_duration(limit), std::move(body));
+  requires detail::TaskFunction<std::decay_t<Body>&, Timeout&>
+[[nodiscard]] auto timeout(std::chrono::duration<Rep, Period> limit, Body&& body) {
+  COTERIE_GUARD_CALLABLE(Body);
+  return detail::timeout_block<detail::task_result_t<std::decay_t<Body>&, Timeout&>, std::decay_t<Body>>(
+      EventLoop::current().now() + detail::to_duration(limit), std::forward<Body>(body));
 }
 /// The same with a deadline; nothing: none until it is rescheduled.
 template <class Body>
-  requires detail::TaskFunction<Body&, Timeout&>
-[[nodiscard]] auto timeout_at(std::optional<TimePoint> when, Body body) {
-  COTERIE_GUARD_CLOSURE(Body);
-  return detail::timeout_block<detail::task_result_t<Body&, Timeout&>>(when, std::move(body));
+  requires detail::TaskFunction<std::decay_t<Body>&, Timeout&>
+[[nodiscard]] auto timeout_at(std::optional<TimePoint> when, Body&& body) {
+  COTERIE_GUARD_CALLABLE(Body);
+  return detail::timeout_block<detail::task_result_t<std::decay_t<Body>&, Timeout&>, std::decay_t<Body>>(
+      when, std::forward<Body>(body));
 }
 
 /// Awaits `body` in this task, at most `limit`: then it is cancelled, waited for, and TimeoutError thrown;

@@ -55,8 +55,9 @@ void BrokerUrl::require_known(std::initializer_list<std::string_view> known) con
     if (found) continue;
     std::string names;
     for (const std::string_view name : known) names.append(names.empty() ? "" : ", ").append(name);
-    throw BadBroker("broker URL '" + text + "': unknown option '" + key + "'" +
-                    (names.empty() ? ": this broker has none but limits" : "; known here: " + names + ", and limits"));
+    throw BadBroker(
+        "broker URL '" + text + "': unknown option '" + key + "'" +
+        (names.empty() ? ": this broker has none but limits" : "; known here: " + names + ", and limits"));
   }
 }
 
@@ -66,15 +67,16 @@ std::optional<std::string> BrokerUrl::option(std::string_view key) const {
   return found->second;
 }
 
-std::optional<std::int64_t> BrokerUrl::number(std::string_view key, std::int64_t least, std::int64_t most) const {
+std::optional<std::int64_t> BrokerUrl::number(std::string_view key, std::int64_t least,
+                                              std::int64_t most) const {
   const std::optional<std::string> value = option(key);
   if (!value) return std::nullopt;
   std::int64_t result = 0;
   const char* const end = value->data() + value->size();
   const auto [stopped, error] = std::from_chars(value->data(), end, result);
   if (error != std::errc{} || stopped != end || result < least || result > most) {
-    throw BadBroker("broker URL '" + text + "': " + std::string(key) + "=" + *value + " is not a whole number from " +
-                    std::to_string(least) + " to " + std::to_string(most));
+    throw BadBroker("broker URL '" + text + "': " + std::string(key) + "=" + *value +
+                    " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return result;
 }
@@ -100,7 +102,8 @@ BrokerUrl parse_broker_url(std::string_view text) {
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      throw BadBroker("broker URL '" + url.text + "': option '" + std::string(pair) + "' must read key=value");
+      throw BadBroker("broker URL '" + url.text + "': option '" + std::string(pair) +
+                      "' must read key=value");
     }
     std::string key = decoded(pair.substr(0, equals), text);
     const bool fresh = url.query.emplace(key, decoded(pair.substr(equals + 1), text)).second;
@@ -112,10 +115,12 @@ BrokerUrl parse_broker_url(std::string_view text) {
 void take_limits(BrokerUrl& url, queue::BrokerOptions& options) {
   queue::Limits& limits = options.limits;
   const auto take = [&url](std::string_view key, auto& field, std::int64_t most) {
-    if (const auto value = url.number(key, 1, most)) field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
+    if (const auto value = url.number(key, 1, most))
+      field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
     url.query.erase(std::string(key));
   };
-  constexpr std::int64_t body_most = std::int64_t{1} << 30;  // what SQLite and Redis can hold in one value, roughly
+  constexpr std::int64_t body_most = std::int64_t{1}
+                                     << 30;  // what SQLite and Redis can hold in one value, roughly
   take("payload_bytes", limits.payload_bytes, body_most);
   take("result_bytes", limits.result_bytes, body_most);
   take("error_bytes", limits.error_bytes, body_most);

@@ -10,13 +10,13 @@
 
 namespace coterie::brokers {
 
-/// `scheme://path?key=value&key=value`, taken apart. `%41` stands for a byte in the path, in keys and in values;
-/// a `?` or `%` that belongs to a file's name is written `%3F`, `%25`.
+/// `scheme://path?key=value&key=value`, taken apart. `%41` stands for a byte in the path, in keys and in
+/// values; a `?` or `%` that belongs to a file's name is written `%3F`, `%25`.
 struct BrokerUrl {
   std::string scheme;  ///< lower case
   std::string path;    ///< all between `://` and `?`, decoded; may be empty
   std::map<std::string, std::string> query;
-  std::string text;    ///< as it was given, for messages
+  std::string text;  ///< as it was given, for messages
 
   /// Throws BadBroker where an option is not one of `known`: a misspelled option must not be ignored.
   void require_known(std::initializer_list<std::string_view> known) const;

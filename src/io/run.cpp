@@ -11,6 +11,7 @@
 
 #include "coterie/io/signal.hpp"
 #include "src/io/asio_poller.hpp"
+#include "src/io/child.hpp"
 #include "src/io/signal_hub.hpp"
 
 namespace coterie {
@@ -30,6 +31,8 @@ std::string list_names(const std::vector<std::string>& names) {
     names.push_back(task->name());
   std::fprintf(stderr, "coterie: %s again: ending at once, unfinished: %s\n", io::signal_name(signo).c_str(),
                names.empty() ? "nothing" : list_names(names).c_str());
+  std::fflush(stderr);
+  io::detail::kill_all_groups();
   ::_exit(128 + signo);
 }
 

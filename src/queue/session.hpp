@@ -94,6 +94,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void take();
   void take_verdicts();
   void plan_next(TimePoint now);
+  [[nodiscard]] Duration due_jitter();
 
   // --- session_serve.cpp: when to call
   // -----------------------------------------------------------------------

@@ -203,6 +203,13 @@ void Session::take_verdicts() {
   }
 }
 
+/// Many workers wait for the same moment; the call of the first brings what is due to be ready for all. A
+/// worker that has no handler for some names comes last, or it would take the same jobs again and again.
+Duration Session::due_jitter() {
+  const auto drawn = std::chrono::microseconds(random_() % 5000);
+  return unknown_names_.empty() ? drawn : std::chrono::milliseconds(20) + 6 * drawn;
+}
+
 /// When to ask for work again, by what this call brought.
 void Session::plan_next(TimePoint now) {
   if (request_.want == 0) return;
@@ -220,11 +227,12 @@ void Session::plan_next(TimePoint now) {
   }
   fruitless_ = reply_.leases.empty() ? std::min(fruitless_ + 1, 100U) : 0;
   quiet_until_ = now + quiet_after(fruitless_);
-  poll_at_ = now + beat_every_;
-  if (reply_.next_due == 0) return;
-  const Milliseconds left(std::max<std::int64_t>(reply_.next_due - reply_.now, 0));
-  if (Duration(beat_every_) > left)
-    poll_at_ = now + std::max<Duration>(left, std::chrono::milliseconds(fruitless_ > 1 ? 1 : 0));
+  Duration until_due = beat_every_;
+  if (reply_.next_due != 0)
+    until_due =
+        std::min<Duration>(until_due, Milliseconds(std::max<std::int64_t>(reply_.next_due - reply_.now, 0)));
+  const bool more_due = until_due == Duration::zero() && !reply_.leases.empty();
+  poll_at_ = more_due ? now : now + until_due + due_jitter();
 }
 
 }  // namespace coterie::queue

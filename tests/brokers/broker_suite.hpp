@@ -15,9 +15,11 @@
 
 /// THE conformance suite: what every broker must do, whatever it stores in. A broker joins by a fixture and
 ///
-///     INSTANTIATE_TEST_SUITE_P(Sqlite, BrokerSuite, testing::Values(BrokerKind("sqlite", make_fixture)), kind_name);
+///     INSTANTIATE_TEST_SUITE_P(Sqlite, BrokerSuite, testing::Values(BrokerKind("sqlite", make_fixture)),
+///     kind_name);
 ///
-/// in a file of its own in this folder; the tests are in suite_*.cpp. Nothing in them sleeps: time is `TestClock`.
+/// in a file of its own in this folder; the tests are in suite_*.cpp. Nothing in them sleeps: time is
+/// `TestClock`.
 namespace broker_suite {
 
 using namespace coterie::queue;  // NOLINT(google-build-using-namespace): all that is tested here
@@ -54,7 +56,8 @@ class BrokerFixture {
   BrokerFixture& operator=(const BrokerFixture&) = delete;
   virtual ~BrokerFixture() = default;
 
-  /// A broker on the store, on `clock`. Called again: one more on the same store, as another process would have.
+  /// A broker on the store, on `clock`. Called again: one more on the same store, as another process would
+  /// have.
   virtual std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) = 0;
 };
 
@@ -67,7 +70,9 @@ struct BrokerKind {
       : name(std::move(kind)), make(std::move(maker)), survives_restart(survives) {}
   friend void PrintTo(const BrokerKind& kind, std::ostream* out) { *out << kind.name; }
 };
-inline std::string kind_name(const testing::TestParamInfo<BrokerKind>& info) { return info.param.name; }
+inline std::string kind_name(const testing::TestParamInfo<BrokerKind>& info) {
+  return info.param.name;
+}
 
 /// A worker's side of the protocol: numbers its calls and keeps its incarnation.
 class TestWorker {
@@ -99,119 +104,57 @@ class TestWorker {
 enum class Fate { lost_before, reply_lost, repeated_late, repeated_after_restart };
 inline constexpr Fate every_fate[] = {Fate::lost_before, Fate::reply_lost, Fate::repeated_late,
                                       Fate::repeated_after_restart};
-[[nodiscard]] inline const char* name_of(Fate fate) {
-  switch (fate) {
-    case Fate::lost_before: return "lost before it arrived";
-    case Fate::reply_lost: return "applied, the reply lost";
-    case Fate::repeated_late: return "repeated late";
-    case Fate::repeated_after_restart: return "repeated after a restart";
-  }
-  return "?";
-}
+[[nodiscard]] const char* name_of(Fate fate);
 
 class BrokerSuite : public testing::TestWithParam<BrokerKind> {
  public:
   void SetUp() override { reopen(Limits{}); }
 
   /// A fresh store and a broker on it.
-  void reopen(const Limits& limits) {
-    broker_.reset();
-    fixture_ = GetParam().make();
-    limits_ = limits;
-    broker_ = fixture_->open(clock_, limits_);
-  }
+  void reopen(const Limits& limits);
   /// The broker's process ends and starts again.
-  void restart() {
-    if (GetParam().survives_restart) broker_.reset();
-    broker_ = fixture_->open(clock_, limits_);
-  }
+  void restart();
   Broker& broker() { return *broker_; }
   std::shared_ptr<Broker> open_another() { return fixture_->open(clock_, limits_); }
 
-  /// The value of one call, on a loop.
+  /// A job with a new id and no jitter.
+  static JobSpec job(std::string name = "noop");
+
+  // The broker's calls, each run to its end on a loop.
   template <class T>
   T await(Task<T> call) {
     return loop_.run(std::move(call));
   }
+  std::vector<Enqueued> enqueue(std::vector<JobSpec> jobs);
+  CycleReply cycle(CycleRequest request);
+  std::vector<std::optional<JobInfo>> get(std::vector<JobId> ids, bool bodies = false);
+  JobPage list(JobFilter filter);
+  std::vector<QueueInfo> queues();
+  std::vector<CancelResult> cancel(std::vector<JobId> ids);
+  bool retry(const JobId& id);
+  std::uint64_t purge(JobFilter filter);
+  std::optional<std::string> get_note(std::string key);
+  bool put_note(std::string key, std::optional<std::string> expected, std::string value);
+  std::uint64_t version();
 
-  static JobSpec job(std::string name = "noop") {
-    JobSpec spec(std::move(name), "{}");
-    spec.id = new_uuid();
-    spec.backoff.jitter = 0;
-    return spec;
-  }
-  std::vector<Enqueued> enqueue(std::vector<JobSpec> jobs) { return await(broker().enqueue(std::move(jobs))); }
-  JobId enqueue_one(JobSpec spec) {
-    const JobId id = spec.id;
-    EXPECT_EQ(enqueue({std::move(spec)}), std::vector{Enqueued::created});
-    return id;
-  }
-  CycleReply cycle(CycleRequest request) { return await(broker().cycle(std::move(request))); }
-  std::vector<Lease> take(TestWorker& worker, std::uint32_t want = 1) { return cycle(worker.next(want)).leases; }
-  /// Exactly one lease.
-  Lease take_one(TestWorker& worker) {
-    std::vector<Lease> leases = take(worker, 1);
-    EXPECT_EQ(leases.size(), 1U);
-    return leases.empty() ? Lease{} : std::move(leases[0]);
-  }
-  Verdict done(TestWorker& worker, const LeaseRef& lease, std::string result = "null") {
-    CycleRequest request = worker.next();
-    request.done.emplace_back(lease, std::move(result));
-    return only(cycle(std::move(request)).done);
-  }
-  Verdict fail(TestWorker& worker, const LeaseRef& lease, FailKind kind, Milliseconds delay = Milliseconds{-1}) {
-    CycleRequest request = worker.next();
-    request.failed.emplace_back(lease, kind, JobError("exception", "it did not work"));
-    request.failed.back().delay = delay;
-    return only(cycle(std::move(request)).failed);
-  }
-  /// Extends, and says whether a cancel was asked for.
-  Verdict alive(TestWorker& worker, const LeaseRef& lease, bool* cancelled = nullptr) {
-    CycleRequest request = worker.next();
-    request.alive.emplace_back(lease);
-    const CycleReply reply = cycle(std::move(request));
-    if (cancelled != nullptr) *cancelled = reply.cancel == std::vector{lease.id};
-    return only(reply.alive);
-  }
+  // What tests say often.
+  JobId enqueue_one(JobSpec spec);
+  std::vector<Lease> take(TestWorker& worker, std::uint32_t want = 1);
+  Lease take_one(TestWorker& worker);
+  Verdict done(TestWorker& worker, const LeaseRef& lease, std::string result = "null");
+  Verdict fail(TestWorker& worker, const LeaseRef& lease, FailKind kind,
+               Milliseconds delay = Milliseconds{-1});
+  /// Extends the lease; says whether a cancel was asked for.
+  Verdict alive(TestWorker& worker, const LeaseRef& lease, bool* cancelled = nullptr);
+  std::optional<JobInfo> info(const JobId& id, bool bodies = false);
+  JobState state(const JobId& id);
+  std::uint64_t count(JobState wanted, const std::string& queue = "default");
   /// Lets time pass and somebody look, so that what is due by then happens.
-  void pass(Milliseconds time) {
-    clock_.advance(time);
-    TestWorker passer("passer");
-    cycle(passer.next());
-  }
-  std::optional<JobInfo> info(const JobId& id, bool bodies = false) {
-    return await(broker().get({id}, bodies)).at(0);
-  }
-  JobState state(const JobId& id) {
-    const std::optional<JobInfo> found = info(id);
-    EXPECT_TRUE(found.has_value()) << "no job " << id.str();
-    return found ? found->state : JobState::throttled;
-  }
-  std::vector<CancelResult> cancel(std::vector<JobId> ids) { return await(broker().cancel(std::move(ids))); }
-  bool retry(const JobId& id) { return await(broker().retry({id})).at(0); }
-  std::uint64_t count(JobState wanted, const std::string& queue = "default") {
-    for (const QueueInfo& found : await(broker().queues())) {
-      if (found.name != queue) continue;
-      const auto place = found.counts.find(wanted);
-      return place == found.counts.end() ? 0 : place->second;
-    }
-    return 0;
-  }
+  void pass(Milliseconds time);
   /// Takes `id` and lets its worker vanish after it began; returns whether the lease was an `alone` one.
-  bool crash(const JobId& id, bool alone = false) {
-    TestWorker worker("doomed");
-    CycleRequest request = worker.next(1);
-    request.alone = alone;
-    const CycleReply reply = cycle(std::move(request));
-    EXPECT_EQ(reply.leases.size(), 1U);
-    if (reply.leases.size() != 1) return false;
-    EXPECT_EQ(reply.leases[0].ref.id, id);
-    EXPECT_EQ(this->alive(worker, reply.leases[0].ref), Verdict::accepted);
-    pass(worker.lease + Milliseconds{1});
-    return reply.leases[0].alone;
-  }
+  bool crash(const JobId& id, bool alone = false);
 
-  /// Lets `call` arrive as often as `fate` says; returns the last reply, which is the one that the caller got.
+  /// Lets `call` arrive as often as `fate` says; returns the last reply, the one that the caller got.
   template <class Call>
   auto deliver(Fate fate, Call call) {
     if (fate == Fate::lost_before) return call();
@@ -230,33 +173,17 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
     }
   }
   /// Calls of others, with a queue of their own.
-  void others_go_on() {
-    JobSpec spec = job("other");
-    spec.queue = "others";
-    enqueue_one(spec);
-    clock_.advance(Milliseconds{100});
-    TestWorker other("other");
-    for (const Lease& lease : cycle(other.next(1, {"others"})).leases) done(other, lease.ref);
-    await(broker().put_note("others", std::nullopt, "were here"));
-  }
+  void others_go_on();
 
   TestClock clock_;
 
  private:
-  static Verdict only(const std::vector<Verdict>& verdicts) {
-    EXPECT_EQ(verdicts.size(), 1U);
-    return verdicts.empty() ? Verdict::unknown : verdicts[0];
-  }
   Limits limits_;
   std::unique_ptr<BrokerFixture> fixture_;
   std::shared_ptr<Broker> broker_;
   coterie::testing::VirtualLoop loop_;
 };
 
-[[nodiscard]] inline std::vector<JobId> ids_of(const std::vector<Lease>& leases) {
-  std::vector<JobId> ids;
-  for (const Lease& lease : leases) ids.push_back(lease.ref.id);
-  return ids;
-}
+[[nodiscard]] std::vector<JobId> ids_of(const std::vector<Lease>& leases);
 
 }  // namespace broker_suite

@@ -16,7 +16,9 @@ class MemoryFixture final : public BrokerFixture {
   std::shared_ptr<coterie::brokers::memory::Store> store_;
 };
 
-std::unique_ptr<BrokerFixture> make_memory() { return std::make_unique<MemoryFixture>(); }
+std::unique_ptr<BrokerFixture> make_memory() {
+  return std::make_unique<MemoryFixture>();
+}
 
 INSTANTIATE_TEST_SUITE_P(Memory, BrokerSuite, testing::Values(BrokerKind("memory", make_memory)), kind_name);
 

@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace broker_suite {
+namespace {
+
+std::string in_words(const std::vector<Verdict>& verdicts) {
+  std::string words;
+  for (const Verdict verdict : verdicts) words.append(words.empty() ? "" : ", ").append(to_string(verdict));
+  return words;
+}
+
+std::string differ(const char* what, const std::vector<Verdict>& found,
+                   const std::vector<Verdict>& expected) {
+  return std::string("verdicts of ") + what + ": " + in_words(found) + "; not " + in_words(expected);
+}
+
+}  // namespace
 
 void Model::begin(UnixMillis now) {
   now_ = now;
@@ -60,14 +74,17 @@ Verdict Model::done(const CycleRequest& request, const Done& done) {
   const auto found = jobs_.find(done.lease.id);
   if (found == jobs_.end()) return Verdict::unknown;
   Job& job = found->second;
-  if (job.state == JobState::leased && job.token == done.lease.token && job.owner == request.worker.incarnation) {
+  if (job.state == JobState::leased && job.token == done.lease.token &&
+      job.owner == request.worker.incarnation) {
     job.settled_token = job.token;
+    job.settled_by = job.owner;
     job.settled_done = true;
     job.result = done.result;
     finish(done.lease.id, JobState::done);
     return Verdict::accepted;
   }
-  const bool did = job.settled_token != 0 && job.settled_token == done.lease.token && job.settled_done;
+  const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
+                   job.settled_token == done.lease.token && job.settled_done;
   return did ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -75,11 +92,14 @@ Verdict Model::failed(const CycleRequest& request, const Failed& failed) {
   const auto found = jobs_.find(failed.lease.id);
   if (found == jobs_.end()) return Verdict::unknown;
   Job& job = found->second;
-  if (job.state != JobState::leased || job.token != failed.lease.token || job.owner != request.worker.incarnation) {
-    const bool did = job.settled_token != 0 && job.settled_token == failed.lease.token && !job.settled_done;
+  if (job.state != JobState::leased || job.token != failed.lease.token ||
+      job.owner != request.worker.incarnation) {
+    const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
+                     job.settled_token == failed.lease.token && !job.settled_done;
     return did ? Verdict::already_accepted : Verdict::fenced;
   }
   job.settled_token = job.token;
+  job.settled_by = job.owner;
   job.settled_done = false;
   Milliseconds delay = failed.delay;
   switch (failed.kind) {
@@ -115,7 +135,8 @@ Verdict Model::alive(const CycleRequest& request, const Alive& alive, std::vecto
   const auto found = jobs_.find(alive.lease.id);
   if (found == jobs_.end()) return Verdict::unknown;
   Job& job = found->second;
-  if (job.state != JobState::leased || job.token != alive.lease.token || job.owner != request.worker.incarnation) {
+  if (job.state != JobState::leased || job.token != alive.lease.token ||
+      job.owner != request.worker.incarnation) {
     return Verdict::fenced;
   }
   job.lease_until = now_ + request.lease.count();
@@ -146,7 +167,8 @@ void Model::recover() {
     if (job.started && job.alone) ++job.alone_crashes;
     if (job.cancel_requested) {
       finish(id, JobState::cancelled);
-    } else if (job.started && job.alone && job.spec.max_crashes != 0 && job.alone_crashes >= job.spec.max_crashes) {
+    } else if (job.started && job.alone && job.spec.max_crashes != 0 &&
+               job.alone_crashes >= job.spec.max_crashes) {
       finish(id, JobState::dead);
     } else {
       run_or_wait(job, now_);
@@ -154,18 +176,19 @@ void Model::recover() {
   }
 }
 
-std::optional<std::string> Model::cycle(const CycleRequest& request, const CycleReply& reply, UnixMillis now) {
+std::optional<std::string> Model::cycle(const CycleRequest& request, const CycleReply& reply,
+                                        UnixMillis now) {
   begin(now);
   std::vector<Verdict> verdicts;
   for (const Done& entry : request.done) verdicts.push_back(done(request, entry));
-  if (verdicts != reply.done) return "verdicts of `done`";
+  if (verdicts != reply.done) return differ("done", reply.done, verdicts);
   verdicts.clear();
   for (const Failed& entry : request.failed) verdicts.push_back(failed(request, entry));
-  if (verdicts != reply.failed) return "verdicts of `failed`";
+  if (verdicts != reply.failed) return differ("failed", reply.failed, verdicts);
   verdicts.clear();
   std::vector<JobId> cancel;
   for (const Alive& entry : request.alive) verdicts.push_back(alive(request, entry, cancel));
-  if (verdicts != reply.alive) return "verdicts of `alive`";
+  if (verdicts != reply.alive) return differ("alive", reply.alive, verdicts);
   if (cancel != reply.cancel) return "ids to cancel";
   promote();
   recover();
@@ -212,7 +235,8 @@ std::optional<std::string> Model::check_lease(const CycleRequest& request, const
   for (const auto& [id, other] : jobs_) {
     if (other.state != JobState::ready || (other.crashes >= 2) != lease.alone) continue;
     if (other.may_expire() && other.spec.expires_at <= now_) continue;
-    if (std::find(request.queues.begin(), request.queues.end(), other.spec.queue) == request.queues.end()) continue;
+    if (std::find(request.queues.begin(), request.queues.end(), other.spec.queue) == request.queues.end())
+      continue;
     if (rank(other) < rank(job)) return "a job that should have come first was passed over";
   }
   if (lease.ref.token <= job.token) return "a token that does not grow";
@@ -251,7 +275,8 @@ bool Model::retry(const JobId& id, UnixMillis now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return false;
   Job& job = found->second;
-  if (job.state != JobState::dead && job.state != JobState::cancelled && job.state != JobState::expired) return false;
+  if (job.state != JobState::dead && job.state != JobState::cancelled && job.state != JobState::expired)
+    return false;
   job.attempt = 0;
   job.alone_crashes = 0;
   job.spec.expires_at = 0;
@@ -275,7 +300,8 @@ void Model::forget(const JobId& id) {
   forgotten_.insert(id);
 }
 
-std::optional<std::string> Model::compare(const JobId& id, const std::optional<JobInfo>& info, UnixMillis now) {
+std::optional<std::string> Model::compare(const JobId& id, const std::optional<JobInfo>& info,
+                                          UnixMillis now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return info ? std::optional("it was forgotten, and is there") : std::nullopt;
   if (!info) return "it is gone";

@@ -11,9 +11,10 @@ namespace broker_suite {
 
 using namespace coterie::queue;  // NOLINT(google-build-using-namespace)
 
-/// What the contract says a broker must do, as plainly as it can be written: a map of jobs, every step a look at
-/// all of them. It shares nothing with any broker. Where the contract leaves a choice (which of several jobs that
-/// became ready in one call comes first) the model takes the broker's word and checks that it was allowed.
+/// What the contract says a broker must do, as plainly as it can be written: a map of jobs, every step a look
+/// at all of them. It shares nothing with any broker. Where the contract leaves a choice (which of several
+/// jobs that became ready in one call comes first) the model takes the broker's word and checks that it was
+/// allowed.
 class Model {
  public:
   struct Job {
@@ -33,14 +34,15 @@ class Model {
     bool alone = false;
     bool cancel_requested = false;
     std::uint64_t settled_token = 0;
+    Uuid settled_by;
     bool settled_done = false;
     std::string result;
 
     [[nodiscard]] bool may_expire() const { return spec.expires_at != 0 && attempt == 0 && crashes == 0; }
   };
 
-  /// Each call of a broker has its twin here: given the same input at the same time, it says what the reply must be,
-  /// or for a cycle what is wrong with the reply (nothing: all is well).
+  /// Each call of a broker has its twin here: given the same input at the same time, it says what the reply
+  /// must be, or for a cycle what is wrong with the reply (nothing: all is well).
   std::vector<Enqueued> enqueue(const std::vector<JobSpec>& jobs, UnixMillis now);
   std::optional<std::string> cycle(const CycleRequest& request, const CycleReply& reply, UnixMillis now);
   CancelResult cancel(const JobId& id, UnixMillis now);

@@ -1,9 +1,9 @@
 // SIGKILL and power cuts: what was confirmed is there, what was not is there whole or not at all.
+#include <sys/wait.h>
 #include <csignal>
 #include <cstring>
 #include <fstream>
 #include <random>
-#include <sys/wait.h>
 
 #include "tests/brokers/sqlite_fixture.hpp"
 
@@ -14,8 +14,8 @@ namespace sqlite = coterie::brokers::sqlite;
 
 constexpr std::size_t batch_size = 20;
 
-/// A worker's life against `broker`: enqueues batches and finishes what it takes, and says after each confirmed
-/// call how many jobs were confirmed as enqueued and as done. Ends when `confirmed` returns false.
+/// A worker's life against `broker`: enqueues batches and finishes what it takes, and says after each
+/// confirmed call how many jobs were confirmed as enqueued and as done. Ends when `confirmed` returns false.
 Task<void> busy_life(Broker* broker, std::function<bool(std::uint64_t, std::uint64_t)> confirmed) {
   TestWorker worker("busy", this_process());
   CycleRequest request = worker.next(batch_size);
@@ -81,11 +81,13 @@ TEST_F(SqliteCrash, AKillInTheMiddleLosesNothingConfirmedAndLeavesNothingHalfWri
     // The kill comes as the child goes on after a report, at whatever it then does.
     std::uint64_t said[2] = {0, 0};
     const unsigned reports = 3 + static_cast<unsigned>(random() % 20);
-    for (unsigned i = 0; i < reports; ++i) ASSERT_EQ(::read(ends[0], said, sizeof said), static_cast<ssize_t>(sizeof said));
+    for (unsigned i = 0; i < reports; ++i)
+      ASSERT_EQ(::read(ends[0], said, sizeof said), static_cast<ssize_t>(sizeof said));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     std::uint64_t more[2];
-    while (::read(ends[0], more, sizeof more) == static_cast<ssize_t>(sizeof more)) std::memcpy(said, more, sizeof said);
+    while (::read(ends[0], more, sizeof more) == static_cast<ssize_t>(sizeof more))
+      std::memcpy(said, more, sizeof said);
     ::close(ends[0]);
 
     check_sqlite_invariants(path());
@@ -101,7 +103,8 @@ TEST_F(SqliteCrash, AKillInTheMiddleLosesNothingConfirmedAndLeavesNothingHalfWri
   EXPECT_EQ(count(*broker, JobState::leased), 0U) << "all holders are gone";
 }
 
-/// A disk that loses its power at the nth write: what was synced is there; of the rest, each sector is or is not.
+/// A disk that loses its power at the nth write: what was synced is there; of the rest, each sector is or is
+/// not.
 class PowerCut final : public sqlite::SyncCounter {
  public:
   PowerCut(std::string database, std::uint32_t seed) : database_(std::move(database)), random_(seed) {

@@ -1,5 +1,5 @@
-// What people see when the file, the disk or the lock is not as it should be: one line with the thing and the cure,
-// and nothing half written.
+// What people see when the file, the disk or the lock is not as it should be: one line with the thing and the
+// cure, and nothing half written.
 #include <fstream>
 
 #include "src/brokers/builtin.hpp"
@@ -15,7 +15,8 @@ class SqliteErrors : public SqliteTest {
  protected:
   std::string refusal(const std::string& url) {
     try {
-      const auto broker = coterie::brokers::open_sqlite_broker(coterie::brokers::parse_broker_url(url), BrokerOptions{});
+      const auto broker =
+          coterie::brokers::open_sqlite_broker(coterie::brokers::parse_broker_url(url), BrokerOptions{});
     } catch (const BadBroker& error) {
       return error.what();
     }
@@ -54,7 +55,8 @@ TEST_F(SqliteErrors, ANewerSchemaAsksForAnUpdate) {
     sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
     db.exec("PRAGMA user_version = 7");
   }
-  EXPECT_SAYS(refusal("sqlite://" + path()), "made by a newer coterie (schema 7, this one knows 1): update coterie");
+  EXPECT_SAYS(refusal("sqlite://" + path()),
+              "made by a newer coterie (schema 7, this one knows 1): update coterie");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
   db.exec("PRAGMA user_version = 1");
 }
@@ -74,7 +76,8 @@ TEST_F(SqliteErrors, AFileCutShortIsDamaged) {
 }
 
 TEST_F(SqliteErrors, APlaceThatCannotBeNamesWhatIsMissing) {
-  EXPECT_SAYS(refusal("sqlite://" + folder().file("no/such/jobs.db")), "/no/such cannot be used (No such file or directory): create it first");
+  EXPECT_SAYS(refusal("sqlite://" + folder().file("no/such/jobs.db")),
+              "/no/such cannot be used (No such file or directory): create it first");
   std::filesystem::create_directory(folder().file("sub"));
   EXPECT_SAYS(refusal("sqlite://" + folder().file("sub")), "it is a directory: name a file in it");
   write_file("plain", "");
@@ -116,7 +119,8 @@ TEST_F(SqliteErrors, AFullDiskRefusesTheCallAndKeepsEverything) {
   const std::vector<JobSpec> more = jobs(2000);
   for (const int writes : {0, 1, 7, 20}) {
     disk->left = writes;
-    EXPECT_SAYS(error_of<BrokerUnavailable>(broker->enqueue(more)), "no space left for it; nothing was written");
+    EXPECT_SAYS(error_of<BrokerUnavailable>(broker->enqueue(more)),
+                "no space left for it; nothing was written");
     disk->left = 1'000'000;
     EXPECT_EQ(count(*broker, JobState::ready), 10U);
   }
@@ -139,7 +143,8 @@ TEST_F(SqliteErrors, SomebodyElsesLockIsWaitedForThenNamed) {
   {
     sqlite::Connection other(path(), SQLITE_OPEN_READWRITE, nullptr);
     other.exec("BEGIN IMMEDIATE");
-    EXPECT_SAYS(error_of<BrokerUnavailable>(broker->enqueue(jobs(1))), "locked for too long: repeat, or raise busy_timeout_ms");
+    EXPECT_SAYS(error_of<BrokerUnavailable>(broker->enqueue(jobs(1))),
+                "locked for too long: repeat, or raise busy_timeout_ms");
     EXPECT_EQ(count(*broker, JobState::ready), 1U) << "who reads does not wait for who writes";
     other.exec("ROLLBACK");
   }

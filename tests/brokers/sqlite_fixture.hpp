@@ -34,8 +34,8 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-/// One database file. Every broker opened on it has connections of its own, as another process would have. What a
-/// test leaves there must be sound.
+/// One database file. Every broker opened on it has connections of its own, as another process would have.
+/// What a test leaves there must be sound.
 class SqliteFixture final : public BrokerFixture {
  public:
   SqliteFixture() = default;
@@ -56,7 +56,8 @@ class SqliteFixture final : public BrokerFixture {
     settings.limits = limits;
     // What a power cut would undo is the business of tests that say so; the others need no disk.
     const bool said = options.find("synchronous") != std::string::npos;
-    const auto url = coterie::brokers::parse_broker_url("sqlite://" + path() + (said ? "?" : "?synchronous=off") + options);
+    const auto url = coterie::brokers::parse_broker_url("sqlite://" + path() +
+                                                        (said ? "?" : "?synchronous=off") + options);
     return coterie::brokers::open_sqlite_broker(url, settings, std::move(clock), std::move(vfs));
   }
   [[nodiscard]] std::string path() const { return folder_.file("jobs.db"); }
@@ -71,7 +72,8 @@ class SqliteTest : public testing::Test {
  protected:
   using Vfs = coterie::brokers::sqlite::SyncCounter;
 
-  std::shared_ptr<Broker> open(const std::string& options = "", std::shared_ptr<Vfs> vfs = std::make_shared<Vfs>()) {
+  std::shared_ptr<Broker> open(const std::string& options = "",
+                               std::shared_ptr<Vfs> vfs = std::make_shared<Vfs>()) {
     return fixture_.open(clock_.source(), Limits{}, std::move(vfs), options);
   }
   template <class T>

@@ -1,6 +1,7 @@
-// Several processes on one file: each broker here has its own connections, locks and threads, as a process would.
-#include <csignal>
+// Several processes on one file: each broker here has its own connections, locks and threads, as a process
+// would.
 #include <sys/wait.h>
+#include <csignal>
 
 #include "tests/brokers/sqlite_fixture.hpp"
 
@@ -28,7 +29,9 @@ std::string gone_process() {
   return identity;
 }
 
-Task<std::uint64_t> change_of(Broker* broker, std::uint64_t known) { return broker->changed(known, hours(1)); }
+Task<std::uint64_t> change_of(Broker* broker, std::uint64_t known) {
+  return broker->changed(known, hours(1));
+}
 
 class SqliteSharing : public SqliteTest {};
 
@@ -73,7 +76,7 @@ TEST_F(SqliteSharing, AWaiterHearsOfAnotherProcessesCommit) {
       auto change = coterie::spawn(change_of, &waiter, before);
       std::vector<Enqueued> created = co_await producer.enqueue(std::move(specs));
       const std::uint64_t after = co_await change;
-      co_return after > before && created.size() == 1;
+      co_return after > before&& created.size() == 1;
     };
     EXPECT_TRUE(await(both(*waiting, *other, jobs(1))));
   }

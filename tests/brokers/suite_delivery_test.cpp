@@ -1,5 +1,5 @@
-// A call or its reply can be lost, and then the caller repeats the call: at once, after others have called, or
-// after the broker was restarted. Each call under each fate must end as if it had arrived once.
+// A call or its reply can be lost, and then the caller repeats the call: at once, after others have called,
+// or after the broker was restarted. Each call under each fate must end as if it had arrived once.
 #include "tests/brokers/broker_suite.hpp"
 
 namespace broker_suite {
@@ -67,7 +67,8 @@ TEST_P(BrokerSuite, ACycleSettlesEachJobOnceAndRepeatsItsVerdicts) {
     request.done.emplace_back(leases[0].ref, "\"result\"");
     request.done.emplace_back(LeaseRef(new_uuid(), 1, 0), "null");
     request.failed.emplace_back(leases[1].ref, FailKind::retry, JobError("exception", "no"));
-    request.failed.emplace_back(LeaseRef(leases[3].ref.id, leases[3].ref.token + 1000, 0), FailKind::dead, JobError());
+    request.failed.emplace_back(LeaseRef(leases[3].ref.id, leases[3].ref.token + 1000, 0), FailKind::dead,
+                                JobError());
     request.alive.emplace_back(leases[2].ref);
     const CycleReply reply = deliver(fate, [&] { return cycle(request); });
     EXPECT_EQ(reply.done, (std::vector{Verdict::accepted, Verdict::unknown}));
@@ -88,7 +89,8 @@ TEST_P(BrokerSuite, AcknowledgingAgainInALaterCallChangesNothing) {
     const std::vector<Lease> leases = take(worker, 2);
     ASSERT_EQ(leases.size(), 2U);
     const Verdict done_verdict = deliver(fate, [&] { return done(worker, leases[0].ref, "1"); });
-    const Verdict failed_verdict = deliver(fate, [&] { return fail(worker, leases[1].ref, FailKind::retry); });
+    const Verdict failed_verdict =
+        deliver(fate, [&] { return fail(worker, leases[1].ref, FailKind::retry); });
     const Verdict expected = fate == Fate::lost_before ? Verdict::accepted : Verdict::already_accepted;
     EXPECT_EQ(done_verdict, expected);
     EXPECT_EQ(failed_verdict, expected);
@@ -97,9 +99,11 @@ TEST_P(BrokerSuite, AcknowledgingAgainInALaterCallChangesNothing) {
     EXPECT_EQ(done(worker, leases[1].ref), Verdict::fenced) << "it was decided otherwise";
     clock_.advance(1s);
     const Lease again = take_one(worker);
-    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::already_accepted) << "a newer lease is not touched";
+    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::already_accepted)
+        << "a newer lease is not touched";
     EXPECT_EQ(done(worker, again.ref), Verdict::accepted);
-    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::fenced) << "another lease settled it last";
+    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::fenced)
+        << "another lease settled it last";
   });
 }
 
@@ -177,9 +181,9 @@ TEST_P(BrokerSuite, APurgeForgetsWhatHasEndedAndNothingElse) {
     take(worker);
     JobFilter filter;
     filter.name = "ended";
-    EXPECT_EQ(deliver(fate, [&] { return await(broker().purge(filter)); }), fate == Fate::lost_before ? 1U : 0U);
+    EXPECT_EQ(deliver(fate, [&] { return purge(filter); }), fate == Fate::lost_before ? 1U : 0U);
     EXPECT_FALSE(info(ended));
-    EXPECT_EQ(await(broker().purge(JobFilter{})), fate == Fate::repeated_late ? 1U : 0U) << "the interlude's job";
+    EXPECT_EQ(purge(JobFilter{}), fate == Fate::repeated_late ? 1U : 0U) << "the interlude's job";
     EXPECT_EQ(count(JobState::ready) + count(JobState::leased), 2U);
   });
 }
@@ -187,15 +191,15 @@ TEST_P(BrokerSuite, APurgeForgetsWhatHasEndedAndNothingElse) {
 TEST_P(BrokerSuite, ANoteIsWrittenOnce) {
   under_every_fate([this](Fate fate) {
     const auto put = [this](std::optional<std::string> expected, std::string value) {
-      return await(broker().put_note("tick", std::move(expected), std::move(value)));
+      return put_note("tick", std::move(expected), std::move(value));
     };
-    EXPECT_EQ(await(broker().get_note("tick")), std::nullopt);
+    EXPECT_EQ(get_note("tick"), std::nullopt);
     EXPECT_EQ(deliver(fate, [&] { return put(std::nullopt, "1"); }), fate == Fate::lost_before);
-    EXPECT_EQ(await(broker().get_note("tick")), "1");
+    EXPECT_EQ(get_note("tick"), "1");
     EXPECT_EQ(deliver(fate, [&] { return put("1", "2"); }), fate == Fate::lost_before);
     EXPECT_FALSE(put("1", "3"));
     EXPECT_FALSE(put(std::nullopt, "3"));
-    EXPECT_EQ(await(broker().get_note("tick")), "2");
+    EXPECT_EQ(get_note("tick"), "2");
   });
 }
 
@@ -233,7 +237,8 @@ TEST_P(BrokerSuite, TwoBrokersOnOneStoreSeeTheSameJobs) {
   ASSERT_EQ(reply.leases.size(), 1U);
   TestWorker other;
   EXPECT_TRUE(take(other).empty());
-  EXPECT_EQ(done(worker, reply.leases[0].ref), Verdict::accepted) << "the incarnation counts, not the connection";
+  EXPECT_EQ(done(worker, reply.leases[0].ref), Verdict::accepted)
+      << "the incarnation counts, not the connection";
 }
 
 }  // namespace

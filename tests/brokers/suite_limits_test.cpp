@@ -24,9 +24,10 @@ std::string refusal(Call call) {
 TEST_P(BrokerSuite, AnEnqueueIsRefusedAsAWholeAndNothingIsWritten) {
   JobSpec bad = job();
   bad.priority = 1001;
-  EXPECT_EQ(refusal([&] { enqueue({job(), bad, job()}); }), "jobs[1].priority: 1001 is outside -1000 to 1000");
-  EXPECT_TRUE(await(broker().queues()).empty());
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_EQ(refusal([&] { enqueue({job(), bad, job()}); }),
+            "jobs[1].priority: 1001 is outside -1000 to 1000");
+  EXPECT_TRUE(queues().empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
 }
 
 TEST_P(BrokerSuite, EveryFieldOfAJobHasItsLimit) {
@@ -36,7 +37,8 @@ TEST_P(BrokerSuite, EveryFieldOfAJobHasItsLimit) {
     return refusal([&] { enqueue({spec}); });
   };
   EXPECT_THAT(refused([](JobSpec& j) { j.id = JobId{}; }), HasSubstr("id: it is nil"));
-  EXPECT_EQ(refused([](JobSpec& j) { j.queue = std::string(300, 'q'); }), "queue: 300 bytes, the limit is 255");
+  EXPECT_EQ(refused([](JobSpec& j) { j.queue = std::string(300, 'q'); }),
+            "queue: 300 bytes, the limit is 255");
   EXPECT_EQ(refused([](JobSpec& j) { j.queue = ""; }), "queue: it is empty, give 1 to 255 bytes");
   EXPECT_EQ(refused([](JobSpec& j) { j.name = ""; }), "name: it is empty, give 1 to 255 bytes");
   EXPECT_THAT(refused([](JobSpec& j) { j.name = "a\nb"; }), HasSubstr("control characters"));
@@ -46,16 +48,18 @@ TEST_P(BrokerSuite, EveryFieldOfAJobHasItsLimit) {
   EXPECT_EQ(refused([](JobSpec& j) { j.delay = -1ms; }), "delay: -1 ms is negative, give 0 or more");
   EXPECT_THAT(refused([](JobSpec& j) { j.delay = Milliseconds::max(); }), HasSubstr("delay: "));
   EXPECT_THAT(refused([](JobSpec& j) { j.run_at = -5; }), HasSubstr("run_at: -5"));
-  EXPECT_THAT(refused([](JobSpec& j) { j.expires_at = std::numeric_limits<UnixMillis>::max(); }), HasSubstr("expires_at"));
+  EXPECT_THAT(refused([](JobSpec& j) { j.expires_at = std::numeric_limits<UnixMillis>::max(); }),
+              HasSubstr("expires_at"));
   EXPECT_THAT(refused([](JobSpec& j) { j.max_attempts = 0; }), HasSubstr("max_attempts: 0"));
-  EXPECT_EQ(refused([](JobSpec& j) { j.max_attempts = 1'000'001; }), "max_attempts: 1000001, the limit is 1000000");
+  EXPECT_EQ(refused([](JobSpec& j) { j.max_attempts = 1'000'001; }),
+            "max_attempts: 1000001, the limit is 1000000");
   EXPECT_THAT(refused([](JobSpec& j) { j.timeout = -1s; }), HasSubstr("timeout"));
   EXPECT_THAT(refused([](JobSpec& j) { j.result_ttl = -1s; }), HasSubstr("result_ttl"));
   EXPECT_THAT(refused([](JobSpec& j) { j.backoff.factor = std::numeric_limits<double>::quiet_NaN(); }),
               HasSubstr("backoff.factor"));
   EXPECT_THAT(refused([](JobSpec& j) { j.backoff.jitter = 1.5; }), HasSubstr("backoff.jitter"));
   EXPECT_THAT(refused([](JobSpec& j) { j.after = {JobId{}}; }), HasSubstr("after: it is nil"));
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
 }
 
 TEST_P(BrokerSuite, WhatIsJustWithinTheLimitIsAccepted) {
@@ -92,7 +96,7 @@ TEST_P(BrokerSuite, AJobCannotWaitForOneThatIsNotKnown) {
   EXPECT_THAT(refusal([&] { enqueue({waits, later}); }), HasSubstr("jobs[0].after"));
   waits.after = {waits.id};
   EXPECT_THAT(refusal([&] { enqueue({waits}); }), HasSubstr("is not known")) << "itself";
-  EXPECT_TRUE(await(broker().list(JobFilter{})).jobs.empty());
+  EXPECT_TRUE(list(JobFilter{}).jobs.empty());
   waits.after = {later.id};
   EXPECT_EQ(enqueue({later, waits}), (std::vector{Enqueued::created, Enqueued::created}));
 }
@@ -122,8 +126,10 @@ TEST_P(BrokerSuite, EveryFieldOfACycleHasItsLimit) {
     return refusal([&] { cycle(request); });
   };
   EXPECT_THAT(refused([](CycleRequest& r) { r.seq = 0; }), HasSubstr("seq: 0"));
-  EXPECT_THAT(refused([](CycleRequest& r) { r.worker.incarnation = Uuid{}; }), HasSubstr("worker.incarnation"));
-  EXPECT_THAT(refused([](CycleRequest& r) { r.worker.name = std::string(256, 'w'); }), HasSubstr("worker.name: 256"));
+  EXPECT_THAT(refused([](CycleRequest& r) { r.worker.incarnation = Uuid{}; }),
+              HasSubstr("worker.incarnation"));
+  EXPECT_THAT(refused([](CycleRequest& r) { r.worker.name = std::string(256, 'w'); }),
+              HasSubstr("worker.name: 256"));
   EXPECT_THAT(refused([](CycleRequest& r) { r.lease = 0ms; }), HasSubstr("lease"));
   EXPECT_THAT(refused([](CycleRequest& r) { r.lease = -1ms; }), HasSubstr("lease"));
   EXPECT_THAT(refused([](CycleRequest& r) { r.lease = 25h; }), HasSubstr("lease"));
@@ -139,15 +145,15 @@ TEST_P(BrokerSuite, EveryFieldOfACycleHasItsLimit) {
 TEST_P(BrokerSuite, FiltersAndNotesHaveLimitsToo) {
   JobFilter filter;
   filter.limit = 0;
-  EXPECT_THAT(refusal([&] { await(broker().list(filter)); }), HasSubstr("limit: 0"));
-  EXPECT_THAT(refusal([&] { await(broker().purge(filter)); }), HasSubstr("limit: 0"));
+  EXPECT_THAT(refusal([&] { list(filter); }), HasSubstr("limit: 0"));
+  EXPECT_THAT(refusal([&] { purge(filter); }), HasSubstr("limit: 0"));
   const auto put = [this](std::string key, std::string value) {
-    return refusal([&] { await(broker().put_note(key, std::nullopt, value)); });
+    return refusal([&] { put_note(key, std::nullopt, value); });
   };
   EXPECT_THAT(put("", "x"), HasSubstr("key: it is empty"));
   EXPECT_THAT(put(std::string(256, 'k'), "x"), HasSubstr("key: 256 bytes"));
   EXPECT_EQ(put("key", std::string(65'537, 'v')), "value: 65537 bytes, the limit is 65536");
-  EXPECT_EQ(await(broker().get_note("key")), std::nullopt);
+  EXPECT_EQ(get_note("key"), std::nullopt);
   EXPECT_EQ(put(std::string(255, 'k'), std::string(65'536, 'v')), "(accepted)");
 }
 

@@ -68,7 +68,8 @@ TEST_P(BrokerSuite, QueuesAreServedInTheOrderOfTheRequest) {
     enqueue_one(spec);
   }
   TestWorker worker;
-  EXPECT_EQ(names_of(cycle(worker.next(10, {"high", "low", "nothing", "high"})).leases), (Names{"high", "low"}));
+  EXPECT_EQ(names_of(cycle(worker.next(10, {"high", "low", "nothing", "high"})).leases),
+            (Names{"high", "low"}));
   EXPECT_TRUE(cycle(worker.next(10, {})).leases.empty());
 }
 
@@ -81,7 +82,7 @@ TEST_P(BrokerSuite, WantZeroTakesNothing) {
 
 TEST_P(BrokerSuite, MaxBytesBoundsTheReplyButTheFirstJobAlwaysFits) {
   std::vector<JobSpec> jobs;
-  for (const std::size_t size : {1000, 400, 400, 400, 10}) {
+  for (const std::size_t size : {1000U, 400U, 400U, 400U, 10U}) {
     jobs.push_back(job(std::to_string(size)));
     jobs.back().payload = std::string(size, 'x');
   }
@@ -161,7 +162,7 @@ TEST_P(BrokerSuite, ADependencyThatHasEndedHoldsNobodyUp) {
   enqueue_one(second);
   EXPECT_EQ(state(second.id), JobState::ready);
   JobFilter everything;
-  await(broker().purge(everything));
+  purge(everything);
   JobSpec third = job();
   third.after = {first, second.id};
   cancel({second.id});
@@ -189,7 +190,7 @@ TEST_P(BrokerSuite, ListingPagesThroughEverythingOnceInOrderOfCreation) {
   filter.limit = 10;
   std::vector<JobId> seen;
   int pages = 0;
-  for (JobPage page = await(broker().list(filter));; page = await(broker().list(filter))) {
+  for (JobPage page = list(filter);; page = list(filter)) {
     ++pages;
     for (const JobInfo& found : page.jobs) seen.push_back(found.id);
     if (page.next == 0) break;
@@ -208,7 +209,7 @@ TEST_P(BrokerSuite, ListingFiltersByStateQueueAndName) {
   const auto listed = [this](auto set) {
     JobFilter filter;
     set(filter);
-    return await(broker().list(filter)).jobs;
+    return list(filter).jobs;
   };
   EXPECT_EQ(listed([](JobFilter& f) { f.name = "resize"; }).size(), 2U);
   EXPECT_EQ(listed([](JobFilter& f) { f.queue = "images"; }).size(), 1U);
@@ -220,7 +221,7 @@ TEST_P(BrokerSuite, ListingFiltersByStateQueueAndName) {
 }
 
 TEST_P(BrokerSuite, QueuesAreCountedExactlyAndSayHowLongTheOldestWaits) {
-  EXPECT_TRUE(await(broker().queues()).empty());
+  EXPECT_TRUE(queues().empty());
   enqueue({job(), job(), job()});
   JobSpec other = job();
   other.queue = "alpha";
@@ -230,11 +231,11 @@ TEST_P(BrokerSuite, QueuesAreCountedExactlyAndSayHowLongTheOldestWaits) {
   TestWorker worker;
   clock_.advance(2s);
   take(worker);
-  const std::vector<QueueInfo> queues = await(broker().queues());
-  ASSERT_EQ(queues.size(), 2U);
-  EXPECT_EQ(queues[0].name, "alpha");
-  EXPECT_EQ(queues[0].oldest_ready_at, 0);
-  EXPECT_EQ(queues[1].oldest_ready_at, then);
+  const std::vector<QueueInfo> found = queues();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].name, "alpha");
+  EXPECT_EQ(found[0].oldest_ready_at, 0);
+  EXPECT_EQ(found[1].oldest_ready_at, then);
   EXPECT_EQ(count(JobState::ready), 2U);
   EXPECT_EQ(count(JobState::leased), 1U);
   EXPECT_EQ(count(JobState::scheduled, "alpha"), 1U);

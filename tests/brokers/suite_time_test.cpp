@@ -86,7 +86,7 @@ TEST_P(BrokerSuite, APurgedJobsIdIsKnownForADayAfterItsEnd) {
   enqueue_one(spec);
   cancel({spec.id});
   pass(12h);
-  EXPECT_EQ(await(broker().purge(JobFilter{})), 1U);
+  EXPECT_EQ(purge(JobFilter{}), 1U);
   EXPECT_FALSE(info(spec.id));
   EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
   restart();
@@ -109,13 +109,13 @@ TEST_P(BrokerSuite, APurgeForgetsAtMostItsLimit) {
   cancel(ids);
   JobFilter filter;
   filter.limit = 10;
-  EXPECT_EQ(await(broker().purge(filter)), 10U);
+  EXPECT_EQ(purge(filter), 10U);
   EXPECT_EQ(count(JobState::cancelled), 15U);
   filter.state = JobState::done;
-  EXPECT_EQ(await(broker().purge(filter)), 0U);
+  EXPECT_EQ(purge(filter), 0U);
   filter.state = JobState::cancelled;
-  EXPECT_EQ(await(broker().purge(filter)), 10U);
-  EXPECT_EQ(await(broker().purge(filter)), 5U);
+  EXPECT_EQ(purge(filter), 10U);
+  EXPECT_EQ(purge(filter), 5U);
 }
 
 TEST_P(BrokerSuite, ManyJobsMayBeDueAtTheSameMoment) {

@@ -1,5 +1,5 @@
-// Random histories: every call, under every fate, against the model. After each step each id must be in exactly
-// one state, the one that the model says, and the counts must be exact. A seed replays its history.
+// Random histories: every call, under every fate, against the model. After each step each id must be in
+// exactly one state, the one that the model says, and the counts must be exact. A seed replays its history.
 #include <algorithm>
 #include <random>
 #include <set>
@@ -26,7 +26,8 @@ class History {
   History(BrokerSuite& suite, std::uint64_t seed) : suite_(suite), random_(seed), holders_(3) {}
 
  private:
-  /// As the dice say, the caller never hears of the first reply and repeats the call, perhaps after a restart.
+  /// As the dice say, the caller never hears of the first reply and repeats the call, perhaps after a
+  /// restart.
   template <class Call>
   auto deliver(Call call) {
     auto reply = call();
@@ -39,7 +40,7 @@ class History {
  public:
   /// Takes one step and compares; what is wrong is a fatal failure of the test.
   void step() {
-    const std::uint64_t version = suite_.await(suite_.broker().version());
+    const std::uint64_t version = suite_.version();
     const std::size_t dice = below(100);
     bool called = true;
     if (dice < 25) {
@@ -63,7 +64,7 @@ class History {
     }
     if (testing::Test::HasFatalFailure()) return;
     if (called && model_.changed()) {
-      ASSERT_NE(suite_.await(suite_.broker().version()), version) << "who waits for this change would sleep on";
+      ASSERT_NE(suite_.version(), version) << "who waits for this change would sleep on";
     }
     compare();
   }
@@ -73,7 +74,7 @@ class History {
     JobFilter filter;
     filter.limit = 7;
     do {
-      const JobPage page = suite_.await(suite_.broker().list(filter));
+      const JobPage page = suite_.list(filter);
       for (const JobInfo& found : page.jobs) listed.push_back(found.id);
       filter.after = page.next;
     } while (filter.after != 0);
@@ -82,7 +83,9 @@ class History {
   [[nodiscard]] const std::set<std::pair<JobState, JobState>>& edges() const { return model_.edges(); }
 
  private:
-  std::size_t below(std::size_t end) { return std::uniform_int_distribution<std::size_t>(0, end - 1)(random_); }
+  std::size_t below(std::size_t end) {
+    return std::uniform_int_distribution<std::size_t>(0, end - 1)(random_);
+  }
   bool chance(double probability) { return std::bernoulli_distribution(probability)(random_); }
   template <class T>
   const T& pick(const std::vector<T>& from) {
@@ -93,7 +96,8 @@ class History {
   JobSpec make_job(const std::vector<JobId>& candidates) {
     JobSpec spec(chance(0.5) ? "a" : "b", std::to_string(ids_));
     // Ids by number, so that a history does not depend on the time of day.
-    spec.id = !known_.empty() && chance(0.1) ? pick(known_) : derived_uuid("history " + std::to_string(++ids_));
+    spec.id =
+        !known_.empty() && chance(0.1) ? pick(known_) : derived_uuid("history " + std::to_string(++ids_));
     spec.queue = pick(queues_);
     spec.priority = static_cast<int>(below(3)) - 1;
     spec.max_attempts = 1 + static_cast<std::uint32_t>(below(3));
@@ -144,8 +148,8 @@ class History {
   }
 
   void settle(Holder& holder, CycleRequest& request, const LeaseRef& lease) {
-    static const std::vector<FailKind> kinds{FailKind::retry, FailKind::retry, FailKind::dead, FailKind::cancelled,
-                                             FailKind::give_back};
+    static const std::vector<FailKind> kinds{FailKind::retry, FailKind::retry, FailKind::dead,
+                                             FailKind::cancelled, FailKind::give_back};
     const std::size_t fate = below(100);
     if (fate < 30) {
       request.done.emplace_back(lease, std::to_string(below(1000)));
@@ -165,9 +169,9 @@ class History {
     filter.queue = pick(queues_);
     filter.limit = 1 + static_cast<std::uint32_t>(below(5));
     const std::vector<JobId> may = model_.purgeable(filter);
-    const std::uint64_t purged = suite_.await(suite_.broker().purge(filter));
+    const std::uint64_t purged = suite_.purge(filter);
     ASSERT_EQ(purged, std::min<std::size_t>(may.size(), filter.limit));
-    const std::vector<std::optional<JobInfo>> left = suite_.await(suite_.broker().get(may, false));
+    const std::vector<std::optional<JobInfo>> left = suite_.get(may, false);
     for (std::size_t i = 0; i < may.size(); ++i) {
       if (!left[i]) model_.forget(may[i]);
     }
@@ -176,13 +180,13 @@ class History {
 
   /// Each id is in exactly one state, the model's; the counts say the same.
   void compare() {
-    const std::vector<std::optional<JobInfo>> infos = suite_.await(suite_.broker().get(known_, true));
+    const std::vector<std::optional<JobInfo>> infos = suite_.get(known_, true);
     for (std::size_t i = 0; i < known_.size(); ++i) {
       const std::optional<std::string> wrong = model_.compare(known_[i], infos[i], now());
       ASSERT_FALSE(wrong) << *wrong << ", job " << i;
     }
     std::map<std::string, std::map<JobState, std::uint64_t>> counts;
-    for (const QueueInfo& queue : suite_.await(suite_.broker().queues())) {
+    for (const QueueInfo& queue : suite_.queues()) {
       for (const auto& [state, number] : queue.counts) {
         if (number != 0) counts[queue.name][state] = number;
       }
@@ -205,11 +209,12 @@ using Edge = std::pair<JobState, JobState>;
 std::set<Edge> legal_edges() {
   using enum JobState;
   return {
-      {blocked, scheduled},  {blocked, ready},  {blocked, cancelled},                         //
-      {scheduled, ready},    {scheduled, cancelled}, {scheduled, expired},                    //
-      {ready, leased},       {ready, cancelled}, {ready, expired},                            //
-      {leased, ready},       {leased, scheduled}, {leased, done}, {leased, dead}, {leased, cancelled},  //
-      {dead, ready},         {cancelled, ready}, {expired, ready},
+      {blocked, scheduled}, {blocked, ready},       {blocked, cancelled},  //
+      {scheduled, ready},   {scheduled, cancelled}, {scheduled, expired},  //
+      {ready, leased},      {ready, cancelled},     {ready, expired},      //
+      {leased, ready},      {leased, scheduled},    {leased, done},
+      {leased, dead},       {leased, cancelled},  //
+      {dead, ready},        {cancelled, ready},     {expired, ready},
   };
 }
 

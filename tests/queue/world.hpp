@@ -176,6 +176,7 @@ class WorkerTest : public ::testing::Test {
   }
   static Task<void> serve(Worker* worker) { co_await worker->serve(); }
 
+ public:
   coterie::testing::VirtualLoop loop;
   std::shared_ptr<TestBroker> broker;
   std::shared_ptr<Notes> notes;

@@ -28,12 +28,6 @@ inline constexpr bool safe_in_await = !miscompiles_closures || std::is_lvalue_re
       "gcc 12 would destroy this temporary lambda twice (PR 99576): give it a name and pass that, or " \
       "pass a captureless lambda and its arguments, or capture by reference")
 
-/// The same for a coroutine that takes its callable by value, where lvalues and temporaries look alike.
-#define COTERIE_GUARD_CLOSURE(Fn)                                                                            \
-  static_assert(!::coterie::detail::miscompiles_closures || std::is_trivially_destructible_v<Fn>,            \
-                "gcc 12 would destroy a temporary lambda twice (PR 99576): capture by reference, or pass a " \
-                "captureless lambda")
-
 /// The T of a callable that returns Task<T>.
 template <class Fn, class... Args>
   requires is_task<std::invoke_result_t<Fn, Args...>>

@@ -117,6 +117,9 @@ class Descriptor {
   /// Reads to the end of file. More than `limit` bytes: std::length_error, the rest stays unread.
   Task<std::string> read_to_end(std::size_t limit = std::size_t{64} << 20);
 
+  /// For the runtime; null when it refers to nothing.
+  [[nodiscard]] const std::shared_ptr<detail::DescriptorState>& state() const noexcept { return state_; }
+
  private:
   std::shared_ptr<detail::DescriptorState> state_;
 };

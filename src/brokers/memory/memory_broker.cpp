@@ -29,7 +29,8 @@ class ChangeWait {
   ChangeWait(memory::Store& store, std::uint64_t seen, queue::Milliseconds at_most) : store_(store) {
     subscription_ = store.subscribe(seen, [woken = woken_] { woken.set_value(); });
     if (subscription_ == 0) return;
-    timer_ = EventLoop::current().call_later(std::min(at_most, queue::duration_max), [woken = woken_] { woken.set_value(); });
+    timer_ = EventLoop::current().call_later(std::min(at_most, queue::duration_max),
+                                             [woken = woken_] { woken.set_value(); });
   }
   ChangeWait(const ChangeWait&) = delete;
   ChangeWait& operator=(const ChangeWait&) = delete;
@@ -73,15 +74,18 @@ Task<std::uint64_t> MemoryBroker::changed(std::uint64_t version, queue::Millisec
   co_return store_->version();
 }
 
-Task<std::uint64_t> MemoryBroker::version() { co_return store_->version(); }
+Task<std::uint64_t> MemoryBroker::version() {
+  co_return store_->version();
+}
 
-Task<std::vector<std::optional<queue::JobInfo>>> MemoryBroker::get(std::vector<queue::JobId> ids, bool bodies) {
+Task<std::vector<std::optional<queue::JobInfo>>> MemoryBroker::get(std::vector<queue::JobId> ids,
+                                                                   bool bodies) {
   queue::validate_ids(ids, limits_);
   co_return store_->get(ids, bodies);
 }
 
-// Page by page and purge by purge the lock is given up every few thousand jobs: what changes in between is seen
-// or not, as between two calls.
+// Page by page and purge by purge the lock is given up every few thousand jobs: what changes in between is
+// seen or not, as between two calls.
 Task<queue::JobPage> MemoryBroker::list(queue::JobFilter filter) {
   queue::validate_filter(filter, limits_);
   queue::JobPage page = store_->list_step(filter);
@@ -96,7 +100,9 @@ Task<queue::JobPage> MemoryBroker::list(queue::JobFilter filter) {
   co_return page;
 }
 
-Task<std::vector<queue::QueueInfo>> MemoryBroker::queues() { co_return store_->queues(); }
+Task<std::vector<queue::QueueInfo>> MemoryBroker::queues() {
+  co_return store_->queues();
+}
 
 Task<std::vector<queue::CancelResult>> MemoryBroker::cancel(std::vector<queue::JobId> ids) {
   queue::validate_ids(ids, limits_);

@@ -57,6 +57,7 @@ struct Record {
   std::uint64_t order = 0;          ///< of creation, from 1
   std::uint64_t token = 0;          ///< of the newest lease
   std::uint64_t settled_token = 0;  ///< of the newest lease that was acknowledged
+  queue::Uuid settled_by;           ///< and of whom
   UnixMillis created_at = 0;
   UnixMillis run_at = 0;
   UnixMillis expires_at = 0;
@@ -70,11 +71,12 @@ struct Record {
   std::uint32_t alone_crashes = 0;
   std::uint32_t max_crashes = 0;
   std::uint32_t waits_for = 0;
-  std::uint32_t queue = 0;       ///< index of its queue
-  std::uint32_t generation = 0;  ///< how often this slot was given to a job: an edge to an earlier one is void
-  std::uint32_t edges = no_slot; ///< the newest of its list of dependents
-  std::uint32_t timer = no_slot; ///< place in the heap that belongs to its state
-  Slot previous = no_slot;       ///< in its line of ready jobs
+  std::uint32_t queue = 0;  ///< index of its queue
+  std::uint32_t generation =
+      0;  ///< how often this slot was given to a job: an edge to an earlier one is void
+  std::uint32_t edges = no_slot;  ///< the newest of its list of dependents
+  std::uint32_t timer = no_slot;  ///< place in the heap that belongs to its state
+  Slot previous = no_slot;        ///< in its line of ready jobs
   Slot next = no_slot;
   std::int16_t priority = 0;
   JobState state = JobState::blocked;

@@ -39,8 +39,8 @@ class Store {
   std::vector<bool> retry(const std::vector<JobId>& ids);
 
   std::vector<std::optional<queue::JobInfo>> get(const std::vector<JobId>& ids, bool bodies);
-  /// Looks at `scan_step` jobs at most, so that nobody waits long: an unfinished page has `next` set and fewer
-  /// jobs than asked for.
+  /// Looks at `scan_step` jobs at most, so that nobody waits long: an unfinished page has `next` set and
+  /// fewer jobs than asked for.
   queue::JobPage list_step(const queue::JobFilter& filter);
   std::vector<queue::QueueInfo> queues();
   /// Forgets what matches among the next `scan_step` jobs; moves `filter.after` on, to 0 at the end.
@@ -50,8 +50,9 @@ class Store {
   bool put_note(std::string&& key, const std::optional<std::string>& expected, std::string&& value);
 
   std::uint64_t version();
-  /// Calls `wake` once, without the lock and on whichever thread makes the change, as soon as the version is not
-  /// `seen` any more, and returns a number for `unsubscribe`. Where it is not already: returns 0 and never calls.
+  /// Calls `wake` once, without the lock and on whichever thread makes the change, as soon as the version is
+  /// not `seen` any more, and returns a number for `unsubscribe`. Where it is not already: returns 0 and
+  /// never calls.
   std::uint64_t subscribe(std::uint64_t seen, std::function<void()> wake);
   /// `wake` may be running at this moment on another thread, or still run once.
   void unsubscribe(std::uint64_t subscription);
@@ -93,7 +94,8 @@ class Store {
   void release_dependents(Record& record);
   Verdict settle_done(const Worker& worker, queue::Done& done);
   Verdict settle_failed(const Worker& worker, const queue::Failed& failed, const Limits& limits);
-  Verdict extend(const Worker& worker, const queue::Alive& alive, Milliseconds lease, std::vector<JobId>& cancel);
+  Verdict extend(const Worker& worker, const queue::Alive& alive, Milliseconds lease,
+                 std::vector<JobId>& cancel);
   void recover(Slot slot);
   double random();
 
@@ -102,7 +104,8 @@ class Store {
   void promote();
   void recover_expired();
   void recover_vanished();
-  void reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request, queue::CycleReply& reply);
+  void reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request,
+               queue::CycleReply& reply);
   queue::Lease lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease, bool alone);
   [[nodiscard]] queue::Lease describe_lease(Slot slot) const;
   void repeat(const Worker& worker, queue::CycleReply& reply);
@@ -152,8 +155,8 @@ class Store {
   std::uint64_t random_state_;
 };
 
-/// Holds the store's lock for one call and knows what time it is; wakes whoever waits when the call has changed
-/// something, after the lock is free.
+/// Holds the store's lock for one call and knows what time it is; wakes whoever waits when the call has
+/// changed something, after the lock is free.
 class Store::Session {
  public:
   explicit Session(Store& store);

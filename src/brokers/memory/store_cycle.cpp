@@ -6,8 +6,8 @@
 namespace coterie::brokers::memory {
 namespace {
 
-/// What one cycle promotes, recovers or forgets at most, so that a million jobs due at the same second are spread
-/// over many calls. What is left is due still, and `next_due` says so.
+/// What one cycle promotes, recovers or forgets at most, so that a million jobs due at the same second are
+/// spread over many calls. What is left is due still, and `next_due` says so.
 constexpr std::size_t steps_per_cycle = 4096;
 constexpr std::size_t trims_per_cycle = 64;
 constexpr Milliseconds processes_checked_every{1000};
@@ -30,7 +30,8 @@ queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limi
   reply.done.reserve(request.done.size());
   for (queue::Done& done : request.done) reply.done.push_back(settle_done(*worker, done));
   reply.failed.reserve(request.failed.size());
-  for (const queue::Failed& failed : request.failed) reply.failed.push_back(settle_failed(*worker, failed, limits));
+  for (const queue::Failed& failed : request.failed)
+    reply.failed.push_back(settle_failed(*worker, failed, limits));
   reply.alive.reserve(request.alive.size());
   for (const queue::Alive& alive : request.alive) {
     reply.alive.push_back(extend(*worker, alive, request.lease, reply.cancel));
@@ -155,7 +156,8 @@ void Store::reserve(const std::shared_ptr<Worker>& worker, const queue::CycleReq
     while (queue != nullptr && reply.leases.size() < request.want && queue->ready.size() > 0) {
       const Slot slot = queue->ready.front();
       const Record& record = pool_[slot];
-      if (record.may_expire() && record.expires_at <= now_) {  // more expired at once than promote() may touch
+      if (record.may_expire() &&
+          record.expires_at <= now_) {  // more expired at once than promote() may touch
         finish(slot, JobState::expired);
         continue;
       }
@@ -166,7 +168,8 @@ void Store::reserve(const std::shared_ptr<Worker>& worker, const queue::CycleReq
   }
 }
 
-queue::Lease Store::lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease, bool alone) {
+queue::Lease Store::lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease,
+                              bool alone) {
   leave(slot);
   Record& record = pool_[slot];
   record.token = ++last_token_;

@@ -50,7 +50,8 @@ std::vector<std::optional<queue::JobInfo>> Store::get(const std::vector<JobId>& 
 }
 
 bool Store::matches(const Record& record, const queue::JobFilter& filter) const {
-  return (!filter.state || *filter.state == record.state) && (filter.name.empty() || filter.name == record.name) &&
+  return (!filter.state || *filter.state == record.state) &&
+         (filter.name.empty() || filter.name == record.name) &&
          (filter.queue.empty() || filter.queue == queues_[record.queue]->name);
 }
 
@@ -59,7 +60,8 @@ queue::JobPage Store::list_step(const queue::JobFilter& filter) {
   queue::JobPage page;
   auto place = std::upper_bound(order_.begin(), order_.end(), std::pair{filter.after, no_slot});
   for (std::size_t looked = 0; place != order_.end(); ++place, ++looked) {
-    // There is a next page only where a job is left to look at: the last cursor is the order of the one before.
+    // There is a next page only where a job is left to look at: the last cursor is the order of the one
+    // before.
     if (looked == scan_step || page.jobs.size() == filter.limit) {
       page.next = std::prev(place)->first;
       break;
@@ -111,8 +113,9 @@ std::vector<queue::QueueInfo> Store::queues() {
 
 void Store::compact_order() {
   if (forgotten_ < 1024 || forgotten_ * 2 < order_.size()) return;
-  order_.erase(std::remove_if(order_.begin(), order_.end(), [](const auto& entry) { return entry.second == no_slot; }),
-               order_.end());
+  order_.erase(
+      std::remove_if(order_.begin(), order_.end(), [](const auto& entry) { return entry.second == no_slot; }),
+      order_.end());
   forgotten_ = 0;
 }
 

@@ -51,7 +51,8 @@ void Engine::load_meta() {
 void Engine::commit() {
   flush_counts();
   flush_retiring();
-  const bool numbers = meta_.version != stored_.version || meta_.token != stored_.token || meta_.next != stored_.next;
+  const bool numbers =
+      meta_.version != stored_.version || meta_.token != stored_.token || meta_.next != stored_.next;
   wrote_ = numbers || sqlite3_total_changes64(db_) != changes_before_;
   if (wrote_) {
     meta_.clock = now_;
@@ -160,8 +161,9 @@ bool Engine::load_job(std::int64_t job, JobRow& row) {
 
 void Engine::store_job(const JobRow& row) {
   sql_.update_job
-      .with(db_, row.job, row.state, row.key, row.attempt, row.crashes, row.alone_crashes, row.run_at, row.started_at,
-            row.expires_at, row.waits, row.token, row.owner, static_cast<std::int64_t>(row.decision))
+      .with(db_, row.job, row.state, row.key, row.attempt, row.crashes, row.alone_crashes, row.run_at,
+            row.started_at, row.expires_at, row.waits, row.token, row.owner,
+            static_cast<std::int64_t>(row.decision))
       .run();
 }
 

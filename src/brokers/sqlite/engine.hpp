@@ -43,7 +43,8 @@ struct JobRow {
 struct LeaseRow {
   std::int64_t job = 0;
   Uuid id;
-  std::int64_t token = 0, owner = 0, until = 0, flags = 0, queue = 0, attempt = 0, started_at = 0, result_ttl = 0;
+  std::int64_t token = 0, owner = 0, until = 0, flags = 0, queue = 0, attempt = 0, started_at = 0,
+               result_ttl = 0;
 };
 
 /// What the broker's calls do to the tables. Plain synchronous code for one thread, the writer's; every call
@@ -159,17 +160,17 @@ class Engine {
   // Valid while no other connection has written: `PRAGMA data_version` tells.
   std::int64_t data_version_ = -1;
   Meta meta_;
-  Meta stored_;                          ///< as it is in the file
-  std::int64_t min_until_ = 0;           ///< of all leases; 0: none
+  Meta stored_;                 ///< as it is in the file
+  std::int64_t min_until_ = 0;  ///< of all leases; 0: none
   bool min_until_known_ = false;
-  std::optional<bool> dependencies_;     ///< whether there are any
-  std::int64_t retention_at_ = 0;        ///< nothing retires before; 0: look
+  std::optional<bool> dependencies_;  ///< whether there are any
+  std::int64_t retention_at_ = 0;     ///< nothing retires before; 0: look
 
   UnixMillis now_ = 0;
-  UnixMillis holders_checked_at_ = 0;    ///< when the holders' processes were looked for
-  bool changed_ = false;                 ///< in this call: something became ready, final or was asked to stop
+  UnixMillis holders_checked_at_ = 0;  ///< when the holders' processes were looked for
+  bool changed_ = false;               ///< in this call: something became ready, final or was asked to stop
   bool wrote_ = false;
-  std::int64_t changes_before_ = 0;      ///< SQLite's count of changed rows when the transaction began
+  std::int64_t changes_before_ = 0;  ///< SQLite's count of changed rows when the transaction began
   std::unordered_map<std::string, std::int64_t> name_ids_;
   std::unordered_map<std::int64_t, std::string> names_;
   std::unordered_map<std::int64_t, std::array<std::int64_t, job_state_count>> counts_;

@@ -30,13 +30,15 @@ std::string packed(const Backoff& backoff) {
 
 std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
   // All that can be refused is refused before the first write.
-  const bool any_after = std::any_of(jobs.begin(), jobs.end(), [](const JobSpec& job) { return !job.after.empty(); });
+  const bool any_after =
+      std::any_of(jobs.begin(), jobs.end(), [](const JobSpec& job) { return !job.after.empty(); });
   if (any_after) {
     std::unordered_set<Uuid> earlier;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       if (!jobs[i].after.empty() && find_job_number(jobs[i].id) == 0) {
         for (const JobId& parent : jobs[i].after) {
-          if (!earlier.contains(parent) && find_job_number(parent) == 0) refuse_unknown_dependency(i, jobs[i], parent);
+          if (!earlier.contains(parent) && find_job_number(parent) == 0)
+            refuse_unknown_dependency(i, jobs[i], parent);
         }
       }
       earlier.insert(jobs[i].id);
@@ -74,15 +76,17 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
     std::int64_t run_at = now_ + std::max<std::int64_t>(spec.delay.count(), 0);
     run_at = std::max<std::int64_t>(run_at, spec.run_at);
     const bool late = spec.expires_at != 0 && spec.expires_at <= now_;
-    const JobState state = waits > 0 ? JobState::blocked : run_at > now_ ? JobState::scheduled : JobState::ready;
+    const JobState state = waits > 0       ? JobState::blocked
+                           : run_at > now_ ? JobState::scheduled
+                                           : JobState::ready;
     const std::int64_t key = ready_key(spec.priority, place);
     const std::string backoff = packed(spec.backoff);
     const bool inlined = spec.payload.size() <= inline_payload_bytes;
     const auto add = [&](const auto& payload) {
       sql_.add_job
           .with(db_, job, spec.id, queue, name, static_cast<std::int64_t>(state), spec.priority, key,
-                spec.max_attempts, spec.max_crashes, spec.timeout.count(), spec.result_ttl.count(), now_, run_at,
-                spec.expires_at, waits, Statement::Blob{backoff}, payload)
+                spec.max_attempts, spec.max_crashes, spec.timeout.count(), spec.result_ttl.count(), now_,
+                run_at, spec.expires_at, waits, Statement::Blob{backoff}, payload)
           .run();
     };
     if (inlined) {

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "src/brokers/sqlite/failure.hpp"
+
 namespace coterie::brokers::sqlite {
 namespace {
 
@@ -18,7 +20,7 @@ std::string folder_of(const std::string& path) {
 /// Why a file cannot be opened, as the file system tells it: SQLite only says "unable to open database file".
 std::string why_not_open(const std::string& path) {
   const std::string folder = folder_of(path);
-  struct stat info {};
+  struct stat info{};
   if (::stat(folder.c_str(), &info) != 0) {
     const int error = errno;
     return "its directory " + folder + " cannot be used (" + std::strerror(error) + ")" +
@@ -29,7 +31,8 @@ std::string why_not_open(const std::string& path) {
     if (S_ISDIR(info.st_mode)) return "it is a directory: name a file in it";
     if (!S_ISREG(info.st_mode)) return "it is not a regular file";
     if (::access(path.c_str(), R_OK | W_OK) != 0)
-      return std::string("it cannot be read and written (") + std::strerror(errno) + "): give this user access to it";
+      return std::string("it cannot be read and written (") + std::strerror(errno) +
+             "): give this user access to it";
   }
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     return "its directory " + folder + " cannot be written (" + std::strerror(errno) +
@@ -37,7 +40,9 @@ std::string why_not_open(const std::string& path) {
   return "it cannot be opened";
 }
 
-std::string named(const std::string& path) { return "SQLite broker " + path + ": "; }
+std::string named(const std::string& path) {
+  return "SQLite broker " + path + ": ";
+}
 
 }  // namespace
 
@@ -45,26 +50,32 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
   const std::string said = " (SQLite: " + std::string(error.what()) + ")";
   switch (error.primary()) {
     case SQLITE_FULL:
-      throw BrokerUnavailable(named(path) + "no space left for it; nothing was written: make room on the disk, then repeat" +
-                              said);
+      throw BrokerUnavailable(
+          named(path) + "no space left for it; nothing was written: make room on the disk, then repeat" +
+          said);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw BrokerUnavailable(named(path) +
-                              "another process kept it locked for too long: repeat, or raise busy_timeout_ms" + said);
+      throw BrokerUnavailable(
+          named(path) + "another process kept it locked for too long: repeat, or raise busy_timeout_ms" +
+          said);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      throw BrokerUnavailable(named(path) + "it has become read-only: give this user write access to it and its directory" +
+      throw BrokerUnavailable(named(path) +
+                              "it has become read-only: give this user write access to it and its directory" +
                               said);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      throw BrokerUnavailable(named(path) + "the file is damaged: restore it from a backup, or save what can be read with "
-                              "'sqlite3 FILE .recover'" + said);
+      throw BrokerUnavailable(named(path) +
+                              "the file is damaged: restore it from a backup, or save what can be read with "
+                              "'sqlite3 FILE .recover'" +
+                              said);
     case SQLITE_NOMEM:
       throw BrokerUnavailable(named(path) + "out of memory" + said);
     case SQLITE_CANTOPEN:
       throw BrokerUnavailable(named(path) + why_not_open(path) + said);
     default:
-      throw BrokerUnavailable(named(path) + "the file system reports an error: look at its log, then repeat" + said);
+      throw BrokerUnavailable(named(path) + "the file system reports an error: look at its log, then repeat" +
+                              said);
   }
 }
 
@@ -81,12 +92,29 @@ void throw_bad_broker(const SqliteError& error, const std::string& path) {
     case SQLITE_PERM:
     case SQLITE_AUTH: {
       const std::string why = why_not_open(path);
-      throw BadBroker(named(path) + (why == "it cannot be opened"
-                                         ? "it is read-only: give this user write access to it and its directory"
-                                         : why));
+      throw BadBroker(named(path) +
+                      (why == "it cannot be opened"
+                           ? "it is read-only: give this user write access to it and its directory"
+                           : why));
     }
     default:
       throw_unavailable(error, path);
+  }
+}
+
+Failure current_failure(const std::string& path) {
+  try {
+    try {
+      throw;
+    } catch (const SqliteError& error) {
+      throw_unavailable(error, path);
+    }
+  } catch (const BadRequest& error) {
+    return {Failure::Kind::bad_request, error.what()};
+  } catch (const QueueError& error) {
+    return {Failure::Kind::unavailable, error.what()};
+  } catch (const std::exception& error) {
+    return {Failure::Kind::unavailable, named(path) + error.what()};
   }
 }
 

@@ -87,13 +87,15 @@ std::uint64_t Engine::purge(const JobFilter& filter) {
     // The index holds only what is not done: name the constant, or SQLite may not use it.
     static constexpr const char* condition =
         " AND f.job > ?2 AND (?3 = 0 OR j.queue = ?3) AND (?4 = 0 OR j.name = ?4) ORDER BY f.job LIMIT ?5";
-    const std::string sql = std::string("SELECT f.job, f.state, f.finished_at FROM final f CROSS JOIN job j ON j.job = f.job") +
-                            (filter.state && *filter.state != JobState::done ? " WHERE f.state > 5 AND f.state = ?1"
-                             : filter.state                                  ? " WHERE f.state = ?1"
-                                                                             : " WHERE ?1 = ?1") +
-                            condition;
+    const std::string sql =
+        std::string("SELECT f.job, f.state, f.finished_at FROM final f CROSS JOIN job j ON j.job = f.job") +
+        (filter.state && *filter.state != JobState::done ? " WHERE f.state > 5 AND f.state = ?1"
+         : filter.state                                  ? " WHERE f.state = ?1"
+                                                         : " WHERE ?1 = ?1") +
+        condition;
     Statement rows(sql.c_str());
-    rows.with(db_, filter.state ? static_cast<std::int64_t>(*filter.state) : 0, filter.after, queue, name, filter.limit);
+    rows.with(db_, filter.state ? static_cast<std::int64_t>(*filter.state) : 0, filter.after, queue, name,
+              filter.limit);
     while (rows.step()) victims.push_back({rows.integer(0), rows.integer(1), rows.integer(2)});
   }
   for (const Victim& victim : victims) {
@@ -103,7 +105,8 @@ std::uint64_t Engine::purge(const JobFilter& filter) {
   return victims.size();
 }
 
-bool Engine::put_note(const std::string& key, const std::optional<std::string>& expected, const std::string& value) {
+bool Engine::put_note(const std::string& key, const std::optional<std::string>& expected,
+                      const std::string& value) {
   {
     Statement& row = sql_.find_note.with(db_, key);
     ResetOnExit guard(row);

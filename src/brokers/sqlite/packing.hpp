@@ -6,7 +6,8 @@
 
 namespace coterie::brokers::sqlite {
 
-/// Writes small numbers in few bytes: seven bits each, the lowest first. For blobs that only this broker reads.
+/// Writes small numbers in few bytes: seven bits each, the lowest first. For blobs that only this broker
+/// reads.
 class Packer {
  public:
   void number(std::uint64_t value) {

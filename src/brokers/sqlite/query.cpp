@@ -6,14 +6,16 @@
 
 namespace coterie::brokers::sqlite {
 
-#define COTERIE_JOB_COLUMNS                                                                                       \
-  "SELECT j.job, j.id, q.text, h.text, j.state, j.priority, j.attempt, j.max_attempts, j.crashes, j.created_at,"  \
-  " j.run_at, j.started_at, j.waits, j.payload, l.until, l.flags, l.attempt, l.started_at, f.state, f.attempt,"   \
+#define COTERIE_JOB_COLUMNS                                                                           \
+  "SELECT j.job, j.id, q.text, h.text, j.state, j.priority, j.attempt, j.max_attempts, j.crashes, "   \
+  "j.created_at,"                                                                                     \
+  " j.run_at, j.started_at, j.waits, j.payload, l.until, l.flags, l.attempt, l.started_at, f.state, " \
+  "f.attempt,"                                                                                        \
   " f.started_at, f.finished_at, w.name, p.value, p.note, e.type, e.message"
-#define COTERIE_JOB_TABLES                                                                                        \
-  " CROSS JOIN job j ON j.job = d.job LEFT JOIN lease l ON l.job = j.job LEFT JOIN final f ON f.job = j.job"      \
-  " LEFT JOIN progress p ON p.job = j.job LEFT JOIN failure e ON e.job = j.job"                                   \
-  " LEFT JOIN name q ON q.id = j.queue LEFT JOIN name h ON h.id = j.name"                                         \
+#define COTERIE_JOB_TABLES                                                                                   \
+  " CROSS JOIN job j ON j.job = d.job LEFT JOIN lease l ON l.job = j.job LEFT JOIN final f ON f.job = j.job" \
+  " LEFT JOIN progress p ON p.job = j.job LEFT JOIN failure e ON e.job = j.job"                              \
+  " LEFT JOIN name q ON q.id = j.queue LEFT JOIN name h ON h.id = j.name"                                    \
   " LEFT JOIN worker w ON w.id = coalesce(l.owner, f.owner, j.owner)"
 
 namespace {
@@ -109,8 +111,8 @@ std::int64_t Query::name_id(const std::string& text) {
   return find_name_.step() ? find_name_.integer(0) : 0;
 }
 
-/// In order of creation, which is the order of the numbers. Each state has its own place to start from, so that
-/// ten dead jobs among a million done ones are found at once.
+/// In order of creation, which is the order of the numbers. Each state has its own place to start from, so
+/// that ten dead jobs among a million done ones are found at once.
 JobPage Query::list(const JobFilter& filter) {
   Snapshot snapshot(*this);
   JobPage page;
@@ -122,17 +124,33 @@ JobPage Query::list(const JobFilter& filter) {
   if (filter.state) {
     switch (*filter.state) {
       case JobState::blocked:
-        from = "SELECT DISTINCT child AS job FROM dependency WHERE child > ?1"
-               " AND NOT EXISTS (SELECT 1 FROM final WHERE final.job = child)";
+        from =
+            "SELECT DISTINCT child AS job FROM dependency WHERE child > ?1"
+            " AND NOT EXISTS (SELECT 1 FROM final WHERE final.job = child)";
         break;
-      case JobState::scheduled: from = "SELECT job FROM scheduled WHERE job > ?1"; break;
-      case JobState::ready: from = "SELECT job FROM ready WHERE job > ?1"; break;
-      case JobState::throttled: return page;
-      case JobState::leased: from = "SELECT job FROM lease WHERE job > ?1"; break;
-      case JobState::done: from = "SELECT job FROM final WHERE job > ?1 AND state = 5"; break;
-      case JobState::dead: from = "SELECT job FROM final WHERE state > 5 AND state = 6 AND job > ?1"; break;
-      case JobState::cancelled: from = "SELECT job FROM final WHERE state > 5 AND state = 7 AND job > ?1"; break;
-      case JobState::expired: from = "SELECT job FROM final WHERE state > 5 AND state = 8 AND job > ?1"; break;
+      case JobState::scheduled:
+        from = "SELECT job FROM scheduled WHERE job > ?1";
+        break;
+      case JobState::ready:
+        from = "SELECT job FROM ready WHERE job > ?1";
+        break;
+      case JobState::throttled:
+        return page;
+      case JobState::leased:
+        from = "SELECT job FROM lease WHERE job > ?1";
+        break;
+      case JobState::done:
+        from = "SELECT job FROM final WHERE job > ?1 AND state = 5";
+        break;
+      case JobState::dead:
+        from = "SELECT job FROM final WHERE state > 5 AND state = 6 AND job > ?1";
+        break;
+      case JobState::cancelled:
+        from = "SELECT job FROM final WHERE state > 5 AND state = 7 AND job > ?1";
+        break;
+      case JobState::expired:
+        from = "SELECT job FROM final WHERE state > 5 AND state = 8 AND job > ?1";
+        break;
     }
   }
   if (queue != 0 || name != 0)
@@ -168,7 +186,8 @@ std::vector<QueueInfo> Query::queues() {
         ids.push_back(counts_.integer(0));
         infos.emplace_back().name = counts_.text(1);
       }
-      infos.back().counts[static_cast<JobState>(counts_.integer(2))] = static_cast<std::uint64_t>(counts_.integer(3));
+      infos.back().counts[static_cast<JobState>(counts_.integer(2))] =
+          static_cast<std::uint64_t>(counts_.integer(3));
     }
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -77,8 +77,8 @@ void Engine::recover_gone() {
   }
 }
 
-/// Takes a job away from a holder that is gone. Only what had begun can have killed it, and only what ran alone
-/// is known to have.
+/// Takes a job away from a holder that is gone. Only what had begun can have killed it, and only what ran
+/// alone is known to have.
 void Engine::recover(const LeaseRow& lease) {
   JobRow row;
   if (!load_job(lease.job, row)) throw SqliteError(SQLITE_CORRUPT, "a lease without its job");
@@ -96,8 +96,9 @@ void Engine::recover(const LeaseRow& lease) {
     ending.state = JobState::cancelled;
   } else if (row.max_crashes > 0 && row.alone_crashes >= row.max_crashes) {
     ending.state = JobState::dead;
-    fail(row.job, JobError("quarantine", "its worker died " + std::to_string(row.crashes) + " times while it ran, " +
-                                             std::to_string(row.alone_crashes) + " of them while it ran alone"));
+    fail(row.job,
+         JobError("quarantine", "its worker died " + std::to_string(row.crashes) + " times while it ran, " +
+                                    std::to_string(row.alone_crashes) + " of them while it ran alone"));
   } else {
     row.run_at = now_;
     to_waiting(row);

@@ -1,6 +1,6 @@
-// Records end after their result's TTL, ids are forgotten a day after the job's end, workers some weeks after they
-// were last seen. What ends together is listed together: one row for up to 256 jobs, instead of an index entry for
-// each, so that keeping a million finished jobs costs an acknowledgement nothing.
+// Records end after their result's TTL, ids are forgotten a day after the job's end, workers some weeks after
+// they were last seen. What ends together is listed together: one row for up to 256 jobs, instead of an index
+// entry for each, so that keeping a million finished jobs costs an acknowledgement nothing.
 #include <algorithm>
 #include <limits>
 

@@ -8,10 +8,10 @@
 namespace coterie::brokers::sqlite {
 namespace {
 
-// A job's state is where its rows are: a row in `final` has the final state; else a row in `lease` means leased;
-// else `job.state` is blocked, scheduled or ready. A normal life inserts into id, job and ready, then deletes from
-// ready and inserts into lease, then deletes from lease and inserts into final: the wide `job` row is written
-// once. `ready` and `lease` are narrow, so a batch touches few pages of them.
+// A job's state is where its rows are: a row in `final` has the final state; else a row in `lease` means
+// leased; else `job.state` is blocked, scheduled or ready. A normal life inserts into id, job and ready, then
+// deletes from ready and inserts into lease, then deletes from lease and inserts into final: the wide `job`
+// row is written once. `ready` and `lease` are narrow, so a batch touches few pages of them.
 //
 // Row numbers come from meta.next and are never used twice, so a reference to a deleted job points nowhere.
 constexpr const char* tables = R"sql(
@@ -121,8 +121,8 @@ bool check_owner(Connection& db, const Settings& settings) {
   if (owner != application_id)
     refuse(settings, "it is the database of another application: name another file for the queue");
   if (version > schema_version)
-    refuse(settings, "it was made by a newer coterie (schema " + std::to_string(version) + ", this one knows " +
-                         std::to_string(schema_version) + "): update coterie");
+    refuse(settings, "it was made by a newer coterie (schema " + std::to_string(version) +
+                         ", this one knows " + std::to_string(schema_version) + "): update coterie");
   if (version < schema_version)
     refuse(settings, "it has the unknown schema " + std::to_string(version) + ": restore it from a backup");
   return true;
@@ -130,17 +130,18 @@ bool check_owner(Connection& db, const Settings& settings) {
 
 /// SQLite takes a file shorter than its header says for a short but whole database until a page is missing.
 void check_size(Connection& db, const Settings& settings) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(settings.path.c_str(), &info) != 0 || info.st_size == 0) return;
-  struct stat wal {};
+  struct stat wal{};
   if (::stat((settings.path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0) return;  // pages may be there
   const std::int64_t expected = db.integer("PRAGMA page_count") * db.integer("PRAGMA page_size");
   if (info.st_size < expected)
-    throw SqliteError(SQLITE_CORRUPT, std::to_string(info.st_size) + " of " + std::to_string(expected) + " bytes");
+    throw SqliteError(SQLITE_CORRUPT,
+                      std::to_string(info.st_size) + " of " + std::to_string(expected) + " bytes");
 }
 
-/// Turning a new file into a WAL one takes all its locks, and SQLite does not wait for them: another process may
-/// be doing just the same.
+/// Turning a new file into a WAL one takes all its locks, and SQLite does not wait for them: another process
+/// may be doing just the same.
 void into_wal(Connection& db, const Settings& settings) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(settings.busy_timeout_ms);
   for (;;) {
@@ -156,12 +157,14 @@ void into_wal(Connection& db, const Settings& settings) {
 }  // namespace
 
 Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
-  struct stat info {};
-  if (settings.path.empty()) refuse(settings, "the URL names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+  struct stat info{};
+  if (settings.path.empty())
+    refuse(settings, "the URL names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
   if (::stat(settings.path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
     throw SqliteError(SQLITE_CANTOPEN, "not a regular file");
   Connection db(settings.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.name());
-  if (sqlite3_db_readonly(db, "main") == 1) throw SqliteError(SQLITE_READONLY, "attempt to write a readonly database");
+  if (sqlite3_db_readonly(db, "main") == 1)
+    throw SqliteError(SQLITE_READONLY, "attempt to write a readonly database");
   sqlite3_busy_timeout(db, settings.busy_timeout_ms);
   db.exec("BEGIN");  // one look: another process may be making the tables
   const bool present = check_owner(db, settings);
@@ -170,8 +173,9 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
   if (!present) db.exec("PRAGMA page_size = 8192");
   into_wal(db, settings);
   db.exec("PRAGMA synchronous = " + settings.synchronous);
-  db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
-          "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+  db.exec(
+      "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
+      "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
   if (!present) {
     db.exec("BEGIN IMMEDIATE");
     // Another process may have made the tables in the meantime.
@@ -188,7 +192,9 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
 Connection open_for_reading(const Settings& settings, const SyncCounter& vfs) {
   Connection db(settings.path, SQLITE_OPEN_READWRITE, vfs.name());
   sqlite3_busy_timeout(db, settings.busy_timeout_ms);
-  db.exec("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY");
+  db.exec(
+      "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192; PRAGMA temp_store = "
+      "MEMORY");
   return db;
 }
 

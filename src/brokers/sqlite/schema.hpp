@@ -18,8 +18,8 @@ struct Settings {
   Settings() = default;
 };
 
-/// The one connection that writes. Creates the file and its tables where they are missing. Throws SqliteError,
-/// or BadBroker where the file belongs to somebody else or to a newer schema.
+/// The one connection that writes. Creates the file and its tables where they are missing. Throws
+/// SqliteError, or BadBroker where the file belongs to somebody else or to a newer schema.
 [[nodiscard]] Connection open_for_writing(const Settings& settings, const SyncCounter& vfs);
 /// A connection that only reads, for queries beside the writer. The file exists.
 [[nodiscard]] Connection open_for_reading(const Settings& settings, const SyncCounter& vfs);

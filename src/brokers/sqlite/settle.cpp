@@ -18,21 +18,18 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
 
   // Not held so any more. Was it this very token that ended it, and in this way?
   std::int64_t last_token = 0;
-  std::int64_t last_owner = 0;
   Decision decision = Decision::none;
   if (Statement& final = sql_.find_final.with(db_, job); final.step()) {
     last_token = final.integer(1);
-    last_owner = final.integer(2);
     decision = static_cast<Decision>(final.integer(3));
     final.reset();
   } else {
     JobRow row;
     if (!load_job(job, row)) return Verdict::unknown;
     last_token = row.token;
-    last_owner = row.owner;
     decision = row.decision;
   }
-  const bool same = decision != Decision::none && last_token == token && last_owner == worker.id &&
+  const bool same = decision != Decision::none && last_token == token &&
                     success == (decision == Decision::done);
   return same ? Verdict::already_accepted : Verdict::fenced;
 }
@@ -73,22 +70,29 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   ending.token = lease.token;
   ending.owner = lease.owner;
   switch (failed.kind) {
-    case FailKind::retry: row.decision = Decision::retry; break;
-    case FailKind::dead: row.decision = Decision::dead; break;
-    case FailKind::cancelled: row.decision = Decision::cancelled; break;
-    case FailKind::give_back: row.decision = Decision::give_back; break;
+    case FailKind::retry:
+      row.decision = Decision::retry;
+      break;
+    case FailKind::dead:
+      row.decision = Decision::dead;
+      break;
+    case FailKind::cancelled:
+      row.decision = Decision::cancelled;
+      break;
+    case FailKind::give_back:
+      row.decision = Decision::give_back;
+      break;
   }
   ending.decision = row.decision;
+  if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
 
   if (failed.kind == FailKind::give_back && !stop) {
     // The attempt does not count: job.attempt still has the number before it.
     row.run_at = failed.delay.count() > 0 ? now_ + failed.delay.count() : now_;
-    if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
     to_waiting(row);
     return Verdict::accepted;
   }
   row.attempt = lease.attempt;
-  if (failed.kind != FailKind::cancelled && failed.kind != FailKind::give_back) fail(row.job, failed.error);
   const bool attempts_left = row.attempt < row.max_attempts;
   if (failed.kind == FailKind::retry && !stop && attempts_left) {
     const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
@@ -107,7 +111,8 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   return Verdict::accepted;
 }
 
-Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time, std::vector<JobId>& cancel) {
+Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time,
+                       std::vector<JobId>& cancel) {
   LeaseRow lease;
   const Verdict verdict = settle(alive.lease, worker, false, lease);
   if (verdict != Verdict::accepted) return Verdict::unknown == verdict ? verdict : Verdict::fenced;
@@ -117,8 +122,9 @@ Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds
   if (min_until_known_ && (min_until_ == 0 || now_ + lease_time.count() < min_until_))
     min_until_ = now_ + lease_time.count();
   if (alive.progress >= 0)
-    sql_.put_progress.with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
-                           clean_text(alive.note, progress_note_bytes))
+    sql_.put_progress
+        .with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
+              clean_text(alive.note, progress_note_bytes))
         .run();
   if ((flags & lease_cancel) != 0) cancel.push_back(lease.id);
   return Verdict::accepted;

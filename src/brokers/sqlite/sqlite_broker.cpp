@@ -27,9 +27,9 @@ class Call final : public Operation {
 
   void apply(Engine& engine) override { result_.emplace(function_(engine, request_)); }
   void succeed() noexcept override { done.set_value(std::move(*result_)); }
-  void fail(std::exception_ptr error) noexcept override { done.set_exception(std::move(error)); }
+  void fail(const Failure& failure) noexcept override { done.set_value(failure); }
 
-  Completion<Result> done;
+  Completion<Answer<Result>> done;
 
  private:
   Function function_;
@@ -42,7 +42,7 @@ class RecoverGone final : public Operation {
  public:
   void apply(Engine& engine) override { engine.recover_gone(); }
   void succeed() noexcept override {}
-  void fail(std::exception_ptr /*error*/) noexcept override {}  // the next call's problem too, or no problem
+  void fail(const Failure& /*failure*/) noexcept override {}  // the next call's problem too, or no problem
 };
 
 struct NoteRequest {
@@ -79,78 +79,81 @@ class SqliteBroker final : public Broker {
   Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
     validate_enqueue(jobs, limits_);
     const auto done = write<std::vector<Enqueued>>(
-        [](Engine& engine, const std::vector<JobSpec>& specs) { return engine.enqueue(specs); }, std::move(jobs));
-    std::vector<Enqueued> reply = co_await done.wait();
-    co_return reply;
+        [](Engine& engine, const std::vector<JobSpec>& specs) { return engine.enqueue(specs); },
+        std::move(jobs));
+    Answer<std::vector<Enqueued>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<CycleReply> cycle(CycleRequest request) override {
     validate_cycle(request, limits_);
     const auto done = write<CycleReply>(
         [](Engine& engine, const CycleRequest& asked) { return engine.cycle(asked); }, std::move(request));
-    CycleReply reply = co_await done.wait();
-    co_return reply;
+    Answer<CycleReply> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
     validate_ids(ids, limits_);
     const auto done = write<std::vector<CancelResult>>(
         [](Engine& engine, const std::vector<JobId>& named) { return engine.cancel(named); }, std::move(ids));
-    std::vector<CancelResult> reply = co_await done.wait();
-    co_return reply;
+    Answer<std::vector<CancelResult>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::vector<bool>> retry(std::vector<JobId> ids) override {
     validate_ids(ids, limits_);
     const auto done = write<std::vector<bool>>(
         [](Engine& engine, const std::vector<JobId>& named) { return engine.retry(named); }, std::move(ids));
-    std::vector<bool> reply = co_await done.wait();
-    co_return reply;
+    Answer<std::vector<bool>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::uint64_t> purge(JobFilter filter) override {
     validate_filter(filter, limits_);
     const auto done = write<std::uint64_t>(
         [](Engine& engine, const JobFilter& matching) { return engine.purge(matching); }, std::move(filter));
-    const std::uint64_t reply = co_await done.wait();
-    co_return reply;
+    Answer<std::uint64_t> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     validate_note(key, expected, value);
     NoteRequest request(std::move(key), std::move(expected), std::move(value));
     const auto done = write<bool>(
-        [](Engine& engine, const NoteRequest& note) { return engine.put_note(note.key, note.expected, note.value); },
+        [](Engine& engine, const NoteRequest& note) {
+          return engine.put_note(note.key, note.expected, note.value);
+        },
         std::move(request));
-    const bool reply = co_await done.wait();
-    co_return reply;
+    Answer<bool> answer = co_await done.wait();
+    co_return answer.take();
   }
 
   Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
     validate_ids(ids, limits_);
     auto question = [ids = std::move(ids), bodies](Query& query) { return query.get(ids, bodies); };
     const auto done = read<std::vector<std::optional<JobInfo>>>(std::move(question));
-    std::vector<std::optional<JobInfo>> reply = co_await done.wait();
-    co_return reply;
+    Answer<std::vector<std::optional<JobInfo>>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<JobPage> list(JobFilter filter) override {
     validate_filter(filter, limits_);
     auto question = [filter = std::move(filter)](Query& query) { return query.list(filter); };
     const auto done = read<JobPage>(std::move(question));
-    JobPage reply = co_await done.wait();
-    co_return reply;
+    Answer<JobPage> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::vector<QueueInfo>> queues() override {
     const auto done = read<std::vector<QueueInfo>>([](Query& query) { return query.queues(); });
-    std::vector<QueueInfo> reply = co_await done.wait();
-    co_return reply;
+    Answer<std::vector<QueueInfo>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::optional<std::string>> get_note(std::string key) override {
     validate_note_key(key);
     auto question = [key = std::move(key)](Query& query) { return query.note(key); };
     const auto done = read<std::optional<std::string>>(std::move(question));
-    std::optional<std::string> reply = co_await done.wait();
-    co_return reply;
+    Answer<std::optional<std::string>> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::uint64_t> version() override {
     const auto done = read<std::uint64_t>([](Query& query) { return query.version(); });
-    const std::uint64_t reply = co_await done.wait();
-    co_return reply;
+    Answer<std::uint64_t> answer = co_await done.wait();
+    co_return answer.take();
   }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
     const Completion<std::uint64_t> done = watch_->wait(known, at_most);
@@ -160,24 +163,21 @@ class SqliteBroker final : public Broker {
 
  private:
   template <class Result, class Request>
-  Completion<Result> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function, Request request) {
+  Completion<Answer<Result>> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function,
+                                   Request request) {
     auto call = std::make_unique<Call<Result, Request>>(function, std::move(request));
-    Completion<Result> done = call->done;
+    Completion<Answer<Result>> done = call->done;
     writer_->post(std::move(call));
     return done;
   }
   template <class Result, class Question>
-  Completion<Result> read(Question question) {
-    Completion<Result> done;
+  Completion<Answer<Result>> read(Question question) {
+    Completion<Answer<Result>> done;
     reader_->post([done, question = std::move(question), path = path_](Query& query) {
       try {
-        try {
-          done.set_value(question(query));
-        } catch (const SqliteError& error) {
-          throw_unavailable(error, path);
-        }
+        done.set_value(question(query));
       } catch (...) {
-        done.set_exception(std::current_exception());
+        done.set_value(current_failure(path));
       }
     });
     return done;
@@ -196,7 +196,8 @@ Settings settings_of(const BrokerUrl& url) {
   url.require_known({"synchronous", "busy_timeout_ms"});
   Settings settings;
   if (url.path.empty())
-    throw BadBroker("broker URL '" + url.text + "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+    throw BadBroker("broker URL '" + url.text +
+                    "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
   settings.path = std::filesystem::absolute(url.path).lexically_normal().string();
   if (const auto level = url.option("synchronous")) {
     if (*level != "full" && *level != "normal" && *level != "off")
@@ -210,11 +211,12 @@ Settings settings_of(const BrokerUrl& url) {
 
 }  // namespace
 
-std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options, ClockSource clock,
-                                           std::shared_ptr<SyncCounter> vfs) {
+std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options,
+                                           ClockSource clock, std::shared_ptr<SyncCounter> vfs) {
   const Settings settings = settings_of(url);
   try {
-    return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock), std::move(vfs));
+    return std::make_shared<SqliteBroker>(url.text, settings, options.limits, std::move(clock),
+                                          std::move(vfs));
   } catch (const SqliteError& error) {
     throw_bad_broker(error, settings.path);
   }

@@ -20,9 +20,10 @@ class SqliteError : public std::runtime_error {
  public:
   SqliteError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
   SqliteError(sqlite3* db, int fallback)
-      : SqliteError(db != nullptr && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_extended_errcode(db) : fallback,
-                    db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(fallback)) {}
-  [[nodiscard]] int code() const noexcept { return code_; }            ///< extended
+      : SqliteError(
+            db != nullptr && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_extended_errcode(db) : fallback,
+            db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(fallback)) {}
+  [[nodiscard]] int code() const noexcept { return code_; }  ///< extended
   [[nodiscard]] int primary() const noexcept { return code_ & 0xff; }
 
  private:
@@ -66,11 +67,11 @@ class Statement {
   void reset() noexcept {
     if (stmt_ != nullptr) sqlite3_reset(stmt_);
   }
-  void finalize() noexcept {
-    sqlite3_finalize(std::exchange(stmt_, nullptr));
-  }
+  void finalize() noexcept { sqlite3_finalize(std::exchange(stmt_, nullptr)); }
 
-  [[nodiscard]] std::int64_t integer(int column) const noexcept { return sqlite3_column_int64(stmt_, column); }
+  [[nodiscard]] std::int64_t integer(int column) const noexcept {
+    return sqlite3_column_int64(stmt_, column);
+  }
   [[nodiscard]] double real(int column) const noexcept { return sqlite3_column_double(stmt_, column); }
   [[nodiscard]] bool is_null(int column) const noexcept {
     return sqlite3_column_type(stmt_, column) == SQLITE_NULL;
@@ -99,7 +100,9 @@ class Statement {
   }
   template <class T>
     requires std::is_integral_v<T>
-  void bind(int index, T value) { check(sqlite3_bind_int64(stmt_, index, static_cast<sqlite3_int64>(value))); }
+  void bind(int index, T value) {
+    check(sqlite3_bind_int64(stmt_, index, static_cast<sqlite3_int64>(value)));
+  }
   void bind(int index, double value) { check(sqlite3_bind_double(stmt_, index, value)); }
   void bind(int index, std::nullptr_t) { check(sqlite3_bind_null(stmt_, index)); }
   // The bytes are not copied: parameters outlive the run that uses them.
@@ -168,7 +171,8 @@ class Connection {
   operator sqlite3*() const noexcept { return db_; }
 
   void exec(const char* sql) {
-    if (const int rc = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); rc != SQLITE_OK) throw SqliteError(db_, rc);
+    if (const int rc = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); rc != SQLITE_OK)
+      throw SqliteError(db_, rc);
   }
   void exec(const std::string& sql) { exec(sql.c_str()); }
   /// The first column of the first row; 0 without one.

@@ -21,7 +21,8 @@ struct Statements {
   Statement drop_id{"DELETE FROM id WHERE id = ?"};
 
   Statement add_job{
-      "INSERT INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, 0, 0, 0,"
+      "INSERT INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, "
+      "0, 0, 0,"
       " ?16, ?17)"};
   Statement add_body{"INSERT INTO body VALUES(?, ?)"};
   Statement find_body{"SELECT payload FROM body WHERE job = ?"};
@@ -31,7 +32,8 @@ struct Statements {
       " FROM job WHERE job = ?"};
   Statement update_job{
       "UPDATE job SET state = ?2, key = ?3, attempt = ?4, crashes = ?5, alone_crashes = ?6, run_at = ?7,"
-      " started_at = ?8, expires_at = ?9, waits = ?10, token = ?11, owner = ?12, decision = ?13 WHERE job = ?1"};
+      " started_at = ?8, expires_at = ?9, waits = ?10, token = ?11, owner = ?12, decision = ?13 WHERE job = "
+      "?1"};
   Statement update_waits{"UPDATE job SET waits = ?2 WHERE job = ?1"};
   Statement drop_job{"DELETE FROM job WHERE job = ?"};
   Statement drop_body{"DELETE FROM body WHERE job = ?"};
@@ -54,23 +56,27 @@ struct Statements {
   Statement next_expiry{"SELECT min(expires_at) FROM expiring"};
   Statement add_expiring{"INSERT OR IGNORE INTO expiring VALUES(?, ?)"};
   Statement drop_expiring{"DELETE FROM expiring WHERE expires_at = ? AND job = ?"};
-  Statement expired{"SELECT expires_at, job FROM expiring WHERE expires_at <= ? ORDER BY expires_at, job LIMIT ?"};
+  Statement expired{
+      "SELECT expires_at, job FROM expiring WHERE expires_at <= ? ORDER BY expires_at, job LIMIT ?"};
 
   Statement add_lease{"INSERT INTO lease VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
   Statement find_lease{
-      "SELECT id, token, owner, until, flags, queue, attempt, started_at, result_ttl FROM lease WHERE job = ?"};
+      "SELECT id, token, owner, until, flags, queue, attempt, started_at, result_ttl FROM lease WHERE job = "
+      "?"};
   Statement drop_lease{"DELETE FROM lease WHERE job = ?"};
   Statement extend{"UPDATE lease SET until = ?2, flags = ?3 WHERE job = ?1"};
   Statement extend_all{"UPDATE lease SET until = until + ?"};
   Statement flag_lease{"UPDATE lease SET flags = ?2 WHERE job = ?1"};
   Statement min_until{"SELECT min(until) FROM lease"};
   Statement over{"SELECT job FROM lease WHERE until <= ? LIMIT ?"};
-  Statement holders{"SELECT id, process FROM worker WHERE id IN (SELECT DISTINCT owner FROM lease) AND process <> ''"};
+  Statement holders{
+      "SELECT id, process FROM worker WHERE id IN (SELECT DISTINCT owner FROM lease) AND process <> ''"};
   Statement held_by{"SELECT job FROM lease WHERE owner = ? LIMIT ?"};
 
   Statement add_final{"INSERT INTO final VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
   Statement find_final{
-      "SELECT state, token, owner, decision, finished_at, result_ttl, attempt, started_at FROM final WHERE job = ?"};
+      "SELECT state, token, owner, decision, finished_at, result_ttl, attempt, started_at FROM final WHERE "
+      "job = ?"};
   Statement drop_final{"DELETE FROM final WHERE job = ?"};
   Statement put_failure{"INSERT OR REPLACE INTO failure VALUES(?, ?, ?)"};
   Statement drop_failure{"DELETE FROM failure WHERE job = ?"};
@@ -83,14 +89,16 @@ struct Statements {
   Statement drop_children{"DELETE FROM dependency WHERE parent = ?"};
 
   Statement count{
-      "INSERT INTO counts VALUES(?1, ?2, ?3) ON CONFLICT(queue, state) DO UPDATE SET jobs = jobs + excluded.jobs"};
+      "INSERT INTO counts VALUES(?1, ?2, ?3) ON CONFLICT(queue, state) DO UPDATE SET jobs = jobs + "
+      "excluded.jobs"};
 
   Statement find_worker{"SELECT id, seq FROM worker WHERE incarnation = ?"};
   Statement find_reply{"SELECT reply FROM worker WHERE id = ?"};
   Statement add_worker{"INSERT INTO worker(incarnation, name, process, seq, seen_at) VALUES(?, ?, ?, 0, ?)"};
   Statement put_reply{"UPDATE worker SET seq = ?2, seen_at = ?3, reply = ?4 WHERE id = ?1"};
   Statement old_workers{
-      "DELETE FROM worker WHERE id IN (SELECT id FROM worker WHERE seen_at < ? AND id NOT IN (SELECT owner FROM lease)"
+      "DELETE FROM worker WHERE id IN (SELECT id FROM worker WHERE seen_at < ? AND id NOT IN (SELECT owner "
+      "FROM lease)"
       " LIMIT ?)"};
 
   Statement add_retire{"INSERT INTO retire VALUES(?, ?, ?)"};

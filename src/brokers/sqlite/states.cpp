@@ -5,11 +5,13 @@
 namespace coterie::brokers::sqlite {
 
 namespace {
-constexpr std::int64_t number(JobState state) noexcept { return static_cast<std::int64_t>(state); }
+constexpr std::int64_t number(JobState state) noexcept {
+  return static_cast<std::int64_t>(state);
+}
 }  // namespace
 
-/// Puts a job that is nowhere (neither leased, final nor waiting) where its numbers say: blocked, scheduled, ready,
-/// or expired if it was not started in time. Stores its row.
+/// Puts a job that is nowhere (neither leased, final nor waiting) where its numbers say: blocked, scheduled,
+/// ready, or expired if it was not started in time. Stores its row.
 void Engine::to_waiting(JobRow& row) {
   if (row.waits > 0) {
     row.state = number(JobState::blocked);
@@ -58,13 +60,13 @@ void Engine::finish(std::int64_t job, std::int64_t queue, std::int64_t result_tt
   const auto decision = static_cast<std::int64_t>(ending.decision);
   if (result != nullptr)
     sql_.add_final
-        .with(db_, job, state, ending.attempt, ending.started_at, now_, result_ttl, ending.token, ending.owner,
-              decision, *result)
+        .with(db_, job, state, ending.attempt, ending.started_at, now_, result_ttl, ending.token,
+              ending.owner, decision, *result)
         .run();
   else
     sql_.add_final
-        .with(db_, job, state, ending.attempt, ending.started_at, now_, result_ttl, ending.token, ending.owner,
-              decision, nullptr)
+        .with(db_, job, state, ending.attempt, ending.started_at, now_, result_ttl, ending.token,
+              ending.owner, decision, nullptr)
         .run();
   count(queue, ending.state, 1);
   retire_later(job, now_ + result_ttl);

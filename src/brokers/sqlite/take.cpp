@@ -31,7 +31,8 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   reply.done.reserve(request.done.size());
   for (const Done& done : request.done) reply.done.push_back(settle_done(done, worker));
   for (const Failed& failed : request.failed) reply.failed.push_back(settle_failed(failed, worker));
-  for (const Alive& alive : request.alive) reply.alive.push_back(extend(alive, worker, request.lease, reply.cancel));
+  for (const Alive& alive : request.alive)
+    reply.alive.push_back(extend(alive, worker, request.lease, reply.cancel));
   release_children();
   promote_due();
   expire_due(step_limit);
@@ -67,7 +68,8 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   }
   ensure_worker(request.worker, worker);
   const std::string packed = pack(reply);
-  sql_.put_reply.with(db_, worker.id, static_cast<std::int64_t>(request.seq), now_, Statement::Blob{packed}).run();
+  sql_.put_reply.with(db_, worker.id, static_cast<std::int64_t>(request.seq), now_, Statement::Blob{packed})
+      .run();
   return reply;
 }
 
@@ -107,8 +109,9 @@ void Engine::take(const CycleRequest& request, WorkerRow& worker, CycleReply& re
 
 /// Leases from one lane, in order; true when the reply is full. SELECT, then one DELETE of the range that was
 /// taken: half the price of UPDATE … WHERE id IN (SELECT …) RETURNING.
-bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspects, const CycleRequest& request,
-                       WorkerRow& worker, std::uint64_t& bytes, CycleReply& reply) {
+bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspects,
+                       const CycleRequest& request, WorkerRow& worker, std::uint64_t& bytes,
+                       CycleReply& reply) {
   const std::int64_t queue_id = lane / 2;
   const std::int64_t until = now_ + request.lease.count();
   const std::size_t most = suspects ? 1 : request.want;
@@ -117,7 +120,8 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
   std::int64_t taken = 0;
   bool full = false;
   {
-    Statement& row = sql_.take.with(db_, lane, static_cast<std::int64_t>(most - reply.leases.size()) + step_limit);
+    Statement& row =
+        sql_.take.with(db_, lane, static_cast<std::int64_t>(most - reply.leases.size()) + step_limit);
     ResetOnExit guard(row);
     while (reply.leases.size() < most && row.step()) {
       const std::int64_t job = row.integer(1);
@@ -136,7 +140,8 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       bytes += payload.size();
       ensure_worker(request.worker, worker);
       Lease& lease = reply.leases.emplace_back();
-      lease.ref = LeaseRef(row.uuid(2), static_cast<std::uint64_t>(++meta_.token), static_cast<std::uint64_t>(job));
+      lease.ref =
+          LeaseRef(row.uuid(2), static_cast<std::uint64_t>(++meta_.token), static_cast<std::uint64_t>(job));
       lease.queue = queue;
       lease.name = name_text(row.integer(3));
       lease.payload = std::move(payload);
@@ -147,8 +152,8 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.alone = suspects;
       lease.created_at = row.integer(9);
       sql_.add_lease
-          .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : no_flags, queue_id,
-                attempt + 1, now_, row.integer(8))
+          .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : no_flags,
+                queue_id, attempt + 1, now_, row.integer(8))
           .run();
       if (may_expire) sql_.drop_expiring.with(db_, expires_at, job).run();
       last_key = row.integer(0);

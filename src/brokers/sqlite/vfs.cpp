@@ -16,8 +16,12 @@ struct ShimFile {
 
 static_assert(sizeof(ShimFile) % alignof(void*) == 0);
 
-ShimFile* shim(sqlite3_file* file) noexcept { return reinterpret_cast<ShimFile*>(file); }
-sqlite3_file* real(sqlite3_file* file) noexcept { return shim(file)->real(); }
+ShimFile* shim(sqlite3_file* file) noexcept {
+  return reinterpret_cast<ShimFile*>(file);
+}
+sqlite3_file* real(sqlite3_file* file) noexcept {
+  return shim(file)->real();
+}
 }  // namespace
 
 struct VfsCalls {
@@ -51,7 +55,9 @@ struct VfsCalls {
 const sqlite3_io_methods VfsCalls::methods = {
     3,
     [](sqlite3_file* f) { return real(f)->pMethods->xClose(real(f)); },
-    [](sqlite3_file* f, void* p, int n, sqlite3_int64 o) { return real(f)->pMethods->xRead(real(f), p, n, o); },
+    [](sqlite3_file* f, void* p, int n, sqlite3_int64 o) {
+      return real(f)->pMethods->xRead(real(f), p, n, o);
+    },
     &VfsCalls::write,
     [](sqlite3_file* f, sqlite3_int64 n) { return real(f)->pMethods->xTruncate(real(f), n); },
     &VfsCalls::sync,
@@ -98,6 +104,8 @@ SyncCounter::SyncCounter() : real_(sqlite3_vfs_find(nullptr)) {
   sqlite3_vfs_register(&vfs_, 0);
 }
 
-SyncCounter::~SyncCounter() { sqlite3_vfs_unregister(&vfs_); }
+SyncCounter::~SyncCounter() {
+  sqlite3_vfs_unregister(&vfs_);
+}
 
 }  // namespace coterie::brokers::sqlite

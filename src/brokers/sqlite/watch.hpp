@@ -13,12 +13,13 @@
 
 namespace coterie::brokers::sqlite {
 
-/// Who waits for a newer version than the one they know, and the thread that notices other processes' commits.
+/// Who waits for a newer version than the one they know, and the thread that notices other processes'
+/// commits.
 ///
-/// Whoever commits a new version touches the database's -shm file afterwards; everybody's inotify sees that. The
-/// log itself would be the wrong thing to watch: it changes with every page written, and before the commit is
-/// visible. A process killed between commit and touch, or a file system without inotify, costs its waiters one
-/// `poll_interval`: they look at the version then, in one read of shared memory.
+/// Whoever commits a new version touches the database's -shm file afterwards; everybody's inotify sees that.
+/// The log itself would be the wrong thing to watch: it changes with every page written, and before the
+/// commit is visible. A process killed between commit and touch, or a file system without inotify, costs its
+/// waiters one `poll_interval`: they look at the version then, in one read of shared memory.
 class Watch {
  public:
   /// `db` reads; it belongs to the watch's thread.

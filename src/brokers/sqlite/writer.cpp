@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include <iterator>
-
-#include "src/brokers/sqlite/error.hpp"
+#include <optional>
+#include <utility>
 
 namespace coterie::brokers::sqlite {
 
@@ -82,14 +82,14 @@ void Writer::run(Group& group) {
 
 /// One transaction for as many operations from `done` on as fit into its time.
 void Writer::run_together(Group& group, std::size_t& done) {
-  std::vector<std::pair<Operation*, std::exception_ptr>> applied;
+  std::vector<std::pair<Operation*, std::optional<Failure>>> applied;
   try {
     engine_->begin();
   } catch (...) {
     // The file is locked or gone: nobody in this group would fare better.
-    const std::exception_ptr error = translated(std::current_exception());
+    const Failure failure = current_failure(path_);
     engine_->rollback();
-    for (; done < group.size(); ++done) group[done]->fail(error);
+    for (; done < group.size(); ++done) group[done]->fail(failure);
     return;
   }
   const auto start = std::chrono::steady_clock::now();
@@ -99,9 +99,9 @@ void Writer::run_together(Group& group, std::size_t& done) {
       Operation& operation = *group[done++];
       try {
         operation.apply(*engine_);
-        applied.emplace_back(&operation, nullptr);
+        applied.emplace_back(&operation, std::nullopt);
       } catch (const BadRequest&) {  // thrown before its first write: its neighbours stand
-        applied.emplace_back(&operation, std::current_exception());
+        applied.emplace_back(&operation, current_failure(path_));
       }
     } while (done < group.size() && std::chrono::steady_clock::now() - start < group_time);
     engine_->commit();
@@ -112,9 +112,9 @@ void Writer::run_together(Group& group, std::size_t& done) {
     return;
   }
   announce();
-  for (const auto& [operation, error] : applied) {
-    if (error)
-      operation->fail(error);
+  for (const auto& [operation, failure] : applied) {
+    if (failure)
+      operation->fail(*failure);
     else
       operation->succeed();
   }
@@ -126,9 +126,9 @@ void Writer::run_alone(Operation& operation) {
     operation.apply(*engine_);
     engine_->commit();
   } catch (...) {
-    const std::exception_ptr error = translated(std::current_exception());
+    const Failure failure = current_failure(path_);
     engine_->rollback();
-    operation.fail(error);
+    operation.fail(failure);
     return;
   }
   announce();
@@ -160,22 +160,6 @@ void Writer::idle() noexcept {
   } catch (...) {
     more_to_maintain_ = false;
     engine_->rollback();
-  }
-}
-
-std::exception_ptr Writer::translated(const std::exception_ptr& error) const {
-  try {
-    try {
-      std::rethrow_exception(error);
-    } catch (const SqliteError& sqlite) {
-      throw_unavailable(sqlite, path_);
-    } catch (const QueueError&) {
-      throw;
-    } catch (const std::exception& other) {
-      throw BrokerUnavailable("SQLite broker " + path_ + ": " + other.what());
-    }
-  } catch (...) {
-    return std::current_exception();
   }
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 #include <condition_variable>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,6 +9,7 @@
 
 #include "src/brokers/sqlite/checkpointer.hpp"
 #include "src/brokers/sqlite/engine.hpp"
+#include "src/brokers/sqlite/failure.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -25,11 +25,11 @@ class Operation {
   virtual void apply(Engine& engine) = 0;
   /// After the commit.
   virtual void succeed() noexcept = 0;
-  virtual void fail(std::exception_ptr error) noexcept = 0;
+  virtual void fail(const Failure& failure) noexcept = 0;
 };
 
-/// The thread that owns the connection that writes. What waits when it is free goes into one transaction (group
-/// commit): under load the price of a sync is shared, at rest nobody waits for company.
+/// The thread that owns the connection that writes. What waits when it is free goes into one transaction
+/// (group commit): under load the price of a sync is shared, at rest nobody waits for company.
 class Writer {
  public:
   /// `committed` is called on the writer's thread after each transaction that wrote, with the version.
@@ -52,7 +52,6 @@ class Writer {
   void run_alone(Operation& operation);
   void idle() noexcept;
   void announce();
-  [[nodiscard]] std::exception_ptr translated(const std::exception_ptr& error) const;
 
   static constexpr std::size_t group_operations = 512;
   static constexpr std::chrono::milliseconds group_time{2};  ///< after that much work, commit before going on

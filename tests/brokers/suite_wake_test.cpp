@@ -1,0 +1,199 @@
+// Waiting for a change, also across threads: nothing is slept through, and nobody is woken for nothing.
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "coterie/cancel.hpp"
+#include "coterie/loop.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/spawn.hpp"
+#include "tests/brokers/broker_suite.hpp"
+
+namespace broker_suite {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Real time and no I/O: all that a loop needs whose only business is to be woken by other threads.
+class ThreadPoller final : public coterie::Poller {
+ public:
+  coterie::TimePoint now() noexcept override { return Clock::now(); }
+  void poll(std::optional<coterie::TimePoint> deadline) override {
+    std::unique_lock lock(mutex_);
+    const auto woken = [this] { return woken_; };
+    if (deadline) {
+      wake_up_.wait_until(lock, *deadline, woken);
+    } else {
+      wake_up_.wait(lock, woken);
+    }
+    woken_ = false;
+  }
+  void wake() noexcept override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    wake_up_.notify_one();
+  }
+
+ private:
+  using Clock = coterie::TimePoint::clock;
+  std::mutex mutex_;
+  std::condition_variable wake_up_;
+  bool woken_ = false;
+};
+
+/// A thread's own loop.
+class ThreadLoop {
+ public:
+  ThreadLoop() : loop_(std::make_unique<ThreadPoller>()) {}
+  ~ThreadLoop() { (void)loop_.cancel_all_and_run(1h); }
+  template <class T>
+  T run(Task<T> body) {
+    auto* const state = coterie::detail::TaskState<T>::spawn_on(loop_, std::move(body), "main");
+    coterie::JoinHandle<T> main(*state);
+    loop_.run_until([&] { return main.done(); });
+    return std::move(main.state().outcome()).get();
+  }
+
+ private:
+  coterie::EventLoop loop_;
+};
+
+/// Far longer than any test may take: who needs it was not woken.
+constexpr Milliseconds for_ever{std::chrono::minutes(10)};
+
+TEST_P(BrokerSuite, ChangedReturnsAtOnceWhenTheVersionIsOld) {
+  const std::uint64_t before = version();
+  enqueue_one(job());
+  ThreadLoop loop;
+  EXPECT_NE(loop.run(broker().changed(before, for_ever)), before);
+}
+
+TEST_P(BrokerSuite, ChangedReturnsAfterItsTimeWhenNothingHappens) {
+  const std::uint64_t before = version();
+  ThreadLoop loop;
+  EXPECT_EQ(loop.run(broker().changed(before, 20ms)), before);
+  EXPECT_EQ(loop.run(broker().changed(before, 0ms)), before);
+}
+
+TEST_P(BrokerSuite, WhatChangesNothingForAnybodyLeavesTheVersion) {
+  const JobSpec spec = job();
+  enqueue_one(spec);
+  JobSpec later = job();
+  later.delay = 1h;
+  TestWorker worker;
+  const Lease lease = take_one(worker);
+  const std::uint64_t before = version();
+  enqueue({spec});
+  cycle(worker.next(5));
+  alive(worker, lease.ref);
+  info(spec.id);
+  list(JobFilter{});
+  done(worker, LeaseRef(new_uuid(), 1, 0));
+  cancel({new_uuid()});
+  EXPECT_EQ(version(), before);
+}
+
+TEST_P(BrokerSuite, AWaiterIsWokenByAnEnqueueAnEndAndACancel) {
+  const auto woken_by = [this](auto change) {
+    const std::uint64_t before = version();
+    std::uint64_t after = before;
+    std::thread waiter([&] {
+      ThreadLoop loop;
+      after = loop.run(broker().changed(before, for_ever));
+    });
+    change();
+    waiter.join();
+    EXPECT_NE(after, before);
+  };
+  const JobSpec spec = job();
+  woken_by([&] { enqueue_one(spec); });
+  TestWorker worker;
+  const Lease lease = take_one(worker);
+  woken_by([&] { cancel({spec.id}); });
+  woken_by([&] { done(worker, lease.ref); });
+}
+
+Task<void> work(Broker& broker, std::atomic<std::size_t>& left, std::vector<JobId>& accepted) {
+  TestWorker worker;
+  CycleReply reply;
+  while (left > 0) {
+    CycleRequest request = worker.next(7);
+    for (const Lease& lease : reply.leases) request.done.emplace_back(lease.ref, "null");
+    const std::vector<Lease> leases = std::move(reply.leases);
+    reply = co_await broker.cycle(std::move(request));
+    for (std::size_t i = 0; i < leases.size(); ++i) {
+      if (reply.done[i] != Verdict::accepted) continue;
+      accepted.push_back(leases[i].ref.id);
+      --left;
+    }
+    if (reply.leases.empty() && left > 0) co_await broker.changed(reply.version, for_ever);
+  }
+}
+
+TEST_P(BrokerSuite, IdleWorkersOnManyThreadsSleepThroughNothing) {
+  constexpr std::size_t workers = 4;
+  constexpr std::size_t producers = 2;
+  constexpr std::size_t batches = 40;
+  constexpr std::size_t batch = 5;
+  std::atomic<std::size_t> left = producers * batches * batch;
+  std::vector<std::vector<JobId>> accepted(workers);
+  std::vector<std::thread> threads;
+  for (std::vector<JobId>& mine : accepted) {
+    threads.emplace_back([this, &left, &mine] {
+      ThreadLoop loop;
+      loop.run(work(broker(), left, mine));
+    });
+  }
+  for (std::size_t i = 0; i < producers; ++i) {
+    threads.emplace_back([this] {
+      ThreadLoop loop;
+      for (std::size_t n = 0; n < batches; ++n) {
+        std::vector<JobSpec> jobs(batch);
+        for (JobSpec& spec : jobs) spec = job();
+        loop.run(broker().enqueue(std::move(jobs)));
+        if (n % 4 == 0) std::this_thread::yield();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<JobId> distinct;
+  std::size_t total = 0;
+  for (const std::vector<JobId>& mine : accepted) {
+    distinct.insert(mine.begin(), mine.end());
+    total += mine.size();
+  }
+  EXPECT_EQ(total, producers * batches * batch) << "one accepted completion for each job";
+  EXPECT_EQ(distinct.size(), total);
+  EXPECT_EQ(count(JobState::done), total);
+}
+
+Task<std::uint64_t> wait_long(Broker* broker, std::uint64_t version) {
+  co_return co_await broker->changed(version, for_ever);
+}
+
+Task<void> cancel_a_waiter(Broker* broker, std::uint64_t version, bool* cancelled) {
+  coterie::JoinHandle<std::uint64_t> waiter = coterie::spawn(wait_long, broker, version);
+  co_await coterie::sleep(1ms);
+  waiter.cancel();
+  try {
+    co_await waiter;
+  } catch (const coterie::Cancelled&) {
+    *cancelled = true;
+  }
+}
+
+TEST_P(BrokerSuite, ACancelledWaitEndsAtOnceAndLeavesNothingBehind) {
+  const std::uint64_t before = version();
+  bool cancelled = false;
+  {
+    ThreadLoop loop;
+    loop.run(cancel_a_waiter(&broker(), before, &cancelled));
+  }
+  EXPECT_TRUE(cancelled);
+  enqueue_one(job());  // wakes nobody: the loop that waited is gone
+  EXPECT_NE(version(), before);
+}
+
+}  // namespace
+}  // namespace broker_suite
