@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace broker_suite {
+namespace {
+
+std::string in_words(const std::vector<Verdict>& verdicts) {
+  std::string words;
+  for (const Verdict verdict : verdicts) words.append(words.empty() ? "" : ", ").append(to_string(verdict));
+  return words;
+}
+
+std::string differ(const char* what, const std::vector<Verdict>& found,
+                   const std::vector<Verdict>& expected) {
+  return std::string("verdicts of ") + what + ": " + in_words(found) + "; not " + in_words(expected);
+}
+
+}  // namespace
 
 void Model::begin(UnixMillis now) {
   now_ = now;
@@ -163,14 +177,14 @@ std::optional<std::string> Model::cycle(const CycleRequest& request, const Cycle
   begin(now);
   std::vector<Verdict> verdicts;
   for (const Done& entry : request.done) verdicts.push_back(done(request, entry));
-  if (verdicts != reply.done) return "verdicts of `done`";
+  if (verdicts != reply.done) return differ("done", reply.done, verdicts);
   verdicts.clear();
   for (const Failed& entry : request.failed) verdicts.push_back(failed(request, entry));
-  if (verdicts != reply.failed) return "verdicts of `failed`";
+  if (verdicts != reply.failed) return differ("failed", reply.failed, verdicts);
   verdicts.clear();
   std::vector<JobId> cancel;
   for (const Alive& entry : request.alive) verdicts.push_back(alive(request, entry, cancel));
-  if (verdicts != reply.alive) return "verdicts of `alive`";
+  if (verdicts != reply.alive) return differ("alive", reply.alive, verdicts);
   if (cancel != reply.cancel) return "ids to cancel";
   promote();
   recover();
