@@ -320,16 +320,19 @@ JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions(
 /// concurrently with its creator, whose class it inherits (asyncio.create_task, CPython 3.14).
 ///
 /// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref
-/// for what is sure to live longer). Lambdas with captures are moved into the task too. Needs a running loop.
+/// for what is sure to live longer). Lambdas with captures are owned too; with gcc 12 give such a lambda a
+/// name first, for it destroys the temporary twice where the statement awaits. Needs a running loop.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
+  COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...),
                                  std::move(options));
 }
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(Fn&& fn, Args&&... args) {
+  COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
 }
 

@@ -61,7 +61,7 @@ VirtualLoop::VirtualLoop() {
 }
 
 VirtualLoop::~VirtualLoop() {
-  if (!loop_->running()) (void)loop_->cancel_all_and_run(std::chrono::hours(1));
+  if (EventLoop::current_or_null() == nullptr) (void)loop_->cancel_all_and_run(std::chrono::hours(1));
 }
 
 double VirtualLoop::seconds() const noexcept {

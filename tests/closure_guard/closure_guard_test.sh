@@ -40,6 +40,8 @@ Task<void> bad(std::string text, ThreadPool& pool) {
   co_await task_group([text](TaskGroup&) -> Task<void> { co_return; });                       // bad
   co_await timeout(1s, [text](Timeout&) -> Task<void> { co_return; });                        // bad
   co_await timeout_at(std::nullopt, [text](Timeout&) -> Task<void> { co_return; });           // bad
+  co_await spawn([text]() -> Task<void> { co_return; });                                      // bad
+  co_await spawn(named("x"), [text]() -> Task<void> { co_return; });                          // bad
   co_await with_cleanup(bad(text, pool), [text]() -> Task<void> { co_return; });              // bad
 }
 CPP

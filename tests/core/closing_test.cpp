@@ -136,6 +136,25 @@ TEST(Closing, EverythingThatWaitsIsReleased) {
   EXPECT_EQ(alive, 0);
 }
 
+TEST(Closing, TasksThatWaitAtLocalsOfAMainThatHasReturned) {
+  int alive = 0;
+  run([&alive]() -> Task<void> {
+    Queue<int> queue;
+    Lock lock;
+    Event event;
+    co_await lock.acquire();
+    for (int i = 0; i < 3; ++i) {
+      spawn([](Probe, Queue<int>& q) -> Task<void> { (void)co_await q.get(); }, Probe(alive),
+            std::ref(queue));
+      spawn([](Probe, Lock& l) -> Task<void> { co_await l.acquire(); }, Probe(alive), std::ref(lock));
+      spawn([](Probe, Event& e) -> Task<void> { co_await e.wait(); }, Probe(alive), std::ref(event));
+    }
+    co_await ticks(2);
+    EXPECT_EQ(alive, 9);
+  });
+  EXPECT_EQ(alive, 0);
+}
+
 TEST(Closing, DestructorsOfFramesMayStartMoreWork) {
   int alive = 0;
   struct Starts {

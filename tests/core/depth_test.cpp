@@ -35,7 +35,7 @@ Task<long> chain(long depth, StackSpan& span) {
 }
 
 TEST(Depth, ChainOfAMillionFramesBuiltOnePerTickEndsOnAFlatStack) {
-  constexpr long depth = sanitized ? 200'000 : 1'000'000;
+  const long depth = sanitized ? 200'000 : 1'000'000;
   StackSpan span;
   EXPECT_EQ(run([&]() -> Task<long> { return chain(depth, span); }), depth);
   EXPECT_LT(span.bytes(), 16U * 1024);
@@ -99,8 +99,8 @@ TEST(Depth, LoopIsClosedOverTenThousandSuspendedFrames) {
 }
 
 TEST(Depth, AwaitingInALoopTakesNoStackAndNoTick) {
-  constexpr long rounds = sanitized ? 1'000'000 : 10'000'000;
-  run([]() -> Task<void> {
+  const long rounds = sanitized ? 1'000'000 : 10'000'000;
+  run([rounds]() -> Task<void> {
     StackSpan span;
     TickCounter counter;
     long sum = 0;

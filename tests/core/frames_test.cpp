@@ -46,7 +46,9 @@ TEST(Frames, ChainFromTheInnermostToTheRootHasTheLinesOfTheAwaits) {
     for (const Frame* frame = task.state().innermost(); frame != nullptr; frame = frame->caller()) {
       seen.push_back(frame->awaiting().line());
       functions.emplace_back(frame->awaiting().function_name());
-      EXPECT_THAT(std::string(frame->awaiting().file_name()), EndsWith("frames_test.cpp"));
+      if (seen.size() <= 3) {
+        EXPECT_THAT(std::string(frame->awaiting().file_name()), EndsWith("frames_test.cpp"));
+      }
       root = frame;
     }
     // Behind the three stands the coroutine that owns the arguments: the task's root.

@@ -27,7 +27,7 @@ TEST(TimerHeapOrder, RandomArmingAndRemovalAgainstAModel) {
     std::vector<std::unique_ptr<Node>> nodes;
     TimePoint now{};
     for (int step = 0; step < 5000; ++step) {
-      const unsigned choice = random() % 10;
+      const auto choice = random() % 10;
       if (choice < 6) {
         nodes.push_back(std::make_unique<Node>(step));
         const TimePoint when = now + std::chrono::milliseconds(random() % 50);

@@ -75,12 +75,15 @@ Task<int> ticks_of(Awaitable awaitable) {
   co_return counter.count();
 }
 
-/// The exception handler of a loop, as a list of what it was told. The loop must not outlive it.
+/// The exception handler of a loop, as a list of what it was told; made after the loop, gone before it.
 class Reports {
  public:
-  explicit Reports(EventLoop& loop) {
+  explicit Reports(EventLoop& loop) : loop_(&loop) {
     loop.set_exception_handler([this](const ErrorContext& context) { contexts_.push_back(context); });
   }
+  Reports(const Reports&) = delete;
+  Reports& operator=(const Reports&) = delete;
+  ~Reports() { loop_->set_exception_handler(nullptr); }
   [[nodiscard]] std::size_t count() const noexcept { return contexts_.size(); }
   [[nodiscard]] const ErrorContext& operator[](std::size_t i) const { return contexts_.at(i); }
   [[nodiscard]] std::vector<std::string> messages() const {
@@ -90,6 +93,7 @@ class Reports {
   }
 
  private:
+  EventLoop* loop_;
   std::vector<ErrorContext> contexts_;
 };
 

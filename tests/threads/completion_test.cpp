@@ -108,8 +108,8 @@ TEST(Threadsafe, FromTheLoopsOwnThread) {
 
 // 4. test_events::EventLoopTestsMixin.test_call_soon_threadsafe: a loop that waits in its poller is woken
 TEST(Threadsafe, EightThreadsKeepTheOrderOfEach) {
-  constexpr int producers = 8;
-  constexpr int posts = 2000;
+  static constexpr int producers = 8;
+  static constexpr int posts = 2000;
   testing::VirtualLoop loop;
   std::vector<std::vector<int>> seen(producers);
   int total = 0;
