@@ -61,6 +61,7 @@ function(coterie_command)
   coterie_executable(coterie_command bin ${sources})
   set_target_properties(coterie_command PROPERTIES OUTPUT_NAME coterie)
   target_include_directories(coterie_command PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(coterie_command PRIVATE COTERIE_VERSION="${PROJECT_VERSION}")
   target_link_libraries(coterie_command PRIVATE coterie::queue coterie_cli11 spdlog::spdlog)
 endfunction()
 

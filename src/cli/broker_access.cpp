@@ -1,0 +1,43 @@
+#include "src/cli/broker_access.hpp"
+
+#include <filesystem>
+
+#include "src/brokers/broker_url.hpp"
+
+namespace coterie::cli {
+namespace {
+
+/// What is in memory is gone when the command ends, and no other process sees it.
+brokers::BrokerUrl shared_url(const std::string& url) {
+  brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
+  if (parsed.scheme == "memory") {
+    throw UsageError("--broker '" + url +
+                     "': memory:// lives inside one process and ends with this command; use sqlite://PATH");
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::string broker_file(const std::string& url) {
+  const brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
+  return parsed.scheme == "sqlite" ? parsed.path : std::string();
+}
+
+std::shared_ptr<queue::Broker> open_shared(const std::string& url) {
+  static_cast<void>(shared_url(url));
+  return queue::open_broker(url);
+}
+
+std::shared_ptr<queue::Broker> open_existing(const std::string& url) {
+  const brokers::BrokerUrl parsed = shared_url(url);
+  std::error_code error;
+  if (parsed.scheme == "sqlite" && !parsed.path.empty() && !std::filesystem::exists(parsed.path, error)) {
+    throw queue::BadBroker(
+        "no queue at '" + parsed.path + "'" + (error ? " (" + error.message() + ")" : "") +
+        ": name another with --broker or COTERIE_BROKER, or make it with `coterie enqueue`");
+  }
+  return queue::open_broker(url);
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,173 @@
+// coterie enqueue: one job, from a shell. Its id is all it prints, so that a script can keep it.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "coterie/queue/client.hpp"
+#include "coterie/run.hpp"
+#include "src/cli/broker_access.hpp"
+#include "src/cli/job_view.hpp"
+#include "src/cli/json_text.hpp"
+#include "src/cli/options.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+struct EnqueueOptions {
+  CommonOptions common;
+  std::string name;
+  std::optional<std::string> payload;
+  std::optional<std::string> command;
+  std::string queue = "default";
+  std::int64_t priority = 0;
+  std::optional<queue::Milliseconds> delay;
+  std::string run_at;
+  std::int64_t retries = 3;
+  std::optional<queue::Milliseconds> timeout;
+  std::string id;
+  std::vector<std::string> after;
+  bool wait = false;
+  std::optional<queue::Milliseconds> wait_at_most;
+  EnqueueOptions() = default;
+};
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+/// All of a file, or of stdin for "-". A payload has a limit, so nothing endless is read: the broker refuses
+/// what is larger, and says so.
+std::string read_all(const std::string& path) {
+  constexpr std::size_t most = std::size_t{1} << 30;
+  std::unique_ptr<std::FILE, CloseFile> owned;
+  std::FILE* file = stdin;
+  if (path != "-") {
+    owned.reset(std::fopen(path.c_str(), "re"));
+    file = owned.get();
+  }
+  if (file == nullptr)
+    throw UsageError("the payload's file '" + path + "' cannot be read: " + std::strerror(errno));
+  std::string text;
+  char block[65536];
+  std::size_t got = 0;
+  errno = 0;
+  while (text.size() < most && (got = std::fread(block, 1, sizeof block, file)) > 0) text.append(block, got);
+  if (std::ferror(file) != 0)
+    throw UsageError("the payload's file '" + path + "' cannot be read: " + std::strerror(errno));
+  return text;
+}
+
+std::string payload_of(const EnqueueOptions& options) {
+  if (options.command) return JsonObject().add("command", *options.command).str();
+  if (!options.payload) return "null";
+  const std::string& given = *options.payload;
+  std::string where = "the payload";
+  std::string text = given;
+  if (given == "-" || (!given.empty() && given.front() == '@')) {
+    const std::string path = given == "-" ? given : given.substr(1);
+    text = read_all(path);
+    where += path == "-" ? " on stdin" : " in '" + path + "'";
+  }
+  if (const std::optional<std::string> problem = json_problem(text)) {
+    throw UsageError(
+        where + ": " + *problem +
+        (where == "the payload" ? "; a string is written '\"text\"', a file @PATH, stdin -" : ""));
+  }
+  return text;
+}
+
+queue::JobSpec spec_of(const EnqueueOptions& options) {
+  if (options.command.has_value() != options.name.empty())
+    throw UsageError("say what to run: either NAME [PAYLOAD], or --exec 'shell command'");
+  queue::JobSpec spec;
+  spec.name = options.command ? "exec" : options.name;
+  spec.queue = options.queue;
+  spec.priority = static_cast<int>(options.priority);
+  spec.delay = options.delay.value_or(queue::Milliseconds{0});
+  if (!options.run_at.empty()) spec.run_at = parse_time("--run-at", options.run_at);
+  spec.max_attempts = static_cast<std::uint32_t>(options.retries + 1);
+  spec.timeout = options.timeout.value_or(queue::Milliseconds{0});
+  spec.id = options.id.empty() ? queue::new_uuid() : parse_job_id(options.id);
+  spec.after = parse_job_ids(options.after);
+  spec.payload = payload_of(options);
+  return spec;
+}
+
+/// How a job that was waited for ended; its result goes to stdout.
+int report_end(const queue::JobInfo& job, bool json) {
+  if (json)
+    Output::standard().line(job_json(job, true));
+  else if (job.state == queue::JobState::done)
+    Output::standard().line(embed_json(job.result));
+  if (job.state == queue::JobState::done) return exit_ok;
+  const queue::JobFailed failed(job.id, job.state, job.error.value_or(queue::JobError()));
+  std::fprintf(stderr, "coterie: %s\n", printable(failed.what()).c_str());
+  return exit_job_failed;
+}
+
+Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec, EnqueueOptions options) {
+  const queue::JobId id = spec.id;
+  std::vector<queue::JobSpec> batch;
+  batch.push_back(std::move(spec));
+  std::vector<queue::Enqueued> verdict = co_await broker->enqueue(std::move(batch));
+  const bool created = verdict.at(0) == queue::Enqueued::created;
+  if (!created) std::fprintf(stderr, "coterie: job %s is known already; nothing changed\n", id.str().c_str());
+  const bool wait = options.wait || options.wait_at_most;
+  if (!wait) {
+    Output::standard().line(
+        options.common.json ? JsonObject().add("id", id.str()).add("created", created).str() : id.str());
+    co_return exit_ok;
+  }
+  queue::Client client(std::move(broker));
+  bool in_time = true;
+  queue::JobInfo job;
+  try {
+    job = co_await client.wait(id, options.wait_at_most.value_or(queue::Client::forever));
+  } catch (const TimeoutError&) {
+    in_time = false;
+  }
+  if (in_time) co_return report_end(job, options.common.json);
+  Output::standard().line(options.common.json ? JsonObject().add("id", id.str()).add("created", created).str()
+                                              : id.str());
+  std::fprintf(stderr, "coterie: job %s has not ended within %s; it goes on: coterie job %s\n",
+               id.str().c_str(), human_time(options.wait_at_most->count()).c_str(), id.str().c_str());
+  co_return exit_job_failed;
+}
+
+}  // namespace
+
+void add_enqueue(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<EnqueueOptions>();
+  Flags(app, "enqueue", "Put a job into a queue and print its id")
+      .common(options->common)
+      .text("NAME", options->name, "The handler's name, as its worker registered it", "")
+      .text("PAYLOAD", options->payload, "JSON, or @FILE, or - for stdin [default null]", "")
+      .text("--exec", options->command, "A shell command, for `coterie worker --allow-exec`, instead of NAME",
+            "COMMAND")
+      .text("--queue,-q", options->queue, "The queue [default default]", "NAME")
+      .number("--priority,-p", options->priority, "Higher runs first, -1000 to 1000 [default 0]", -1000, 1000)
+      .duration("--delay", options->delay, "Not before so long from now: 500ms, 5s, 2m, 1h30m, 1d")
+      .text("--run-at", options->run_at, "Not before this time: 2030-01-31T14:30:00Z or @UNIX_SECONDS",
+            "TIME")
+      .number("--retries", options->retries,
+              "Further attempts after a failed one, with growing pauses [default 3]", 0, 999'999)
+      .duration("--timeout", options->timeout, "Of one attempt; it is cancelled then [default none]")
+      .text("--id", options->id, "A UUID of your own: enqueueing it again changes nothing", "UUID")
+      .texts("--after", options->after, "Wait until this job has ended, however; may be repeated", "ID")
+      .flag("--wait,-w", options->wait, "Wait for the end and print the result")
+      .duration("--wait-at-most", options->wait_at_most, "The same, but not longer than this")
+      .footer(
+          "With --wait the exit code is 1 when the job failed (or did not end in time).\n"
+          "  coterie enqueue thumbnail '{\"path\":\"a.jpg\",\"width\":320}' --priority 5\n"
+          "  coterie enqueue --exec 'make -C /srv/site' --delay 10m --timeout 1h")
+      .chooses(chosen, [options] {
+        queue::JobSpec spec = spec_of(*options);
+        return run(enqueue_job(open_shared(options->common.broker), std::move(spec), *options));
+      });
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,103 @@
+// The command: subcommands declare themselves; here the line is read, the chosen one runs, and what it throws
+// becomes one line and an exit code.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "coterie/queue/errors.hpp"
+#include "src/cli/command.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+constexpr const char* purpose =
+    "Durable jobs on a file, with no server.\n"
+    "A job is a name and a JSON payload in a queue; a worker takes it, runs its handler and keeps the "
+    "result.\n"
+    "Jobs survive crashes of everything: what was enqueued runs at least once, and is retried when it fails.";
+
+constexpr const char* first_steps =
+    "First steps:\n"
+    "  seq 1 9 | sed 's/.*/echo &/' | coterie run -j 4 -     run lines as jobs, and see them through\n"
+    "  coterie enqueue --exec 'date; sleep 1; date'          put one shell command into the queue\n"
+    "  coterie worker --allow-exec                           work until you press Ctrl-C\n"
+    "  coterie jobs                                          what is there, and how it went\n"
+    "  coterie COMMAND --help                                all that a command can do\n"
+    "\n"
+    "Jobs are in ./coterie.db unless --broker or COTERIE_BROKER names another place: sqlite://PATH.\n"
+    "Exit codes: 0 done, 1 some job failed, 2 wrong usage or input, 3 the broker cannot be opened or "
+    "reached.";
+
+int complain(const char* what, int code) {
+  std::string line = "coterie: " + printable(what) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return code;
+}
+
+/// The words that name the subcommand, for the hint.
+std::string help_of(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? "coterie --help" : "coterie " + chosen.front()->get_name() + " --help";
+}
+
+int parse(CLI::App& app, int argc, char** argv, Action& chosen) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    Output::standard().write(app.help());
+    return exit_ok;
+  } catch (const CLI::CallForVersion& version) {
+    Output::standard().write(std::string(version.what()) + "\n");
+    return exit_ok;
+  } catch (const CLI::ParseError& error) {
+    std::string what = error.what();
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    return complain((what + " (see: " + help_of(app) + ")").c_str(), exit_usage);
+  }
+  if (!chosen) {
+    Output::standard().write(app.help());
+    return exit_usage;
+  }
+  return chosen();
+}
+
+int main_or_throw(int argc, char** argv) {
+  CLI::App app(purpose, "coterie");
+  app.set_version_flag("--version", std::string("coterie " COTERIE_VERSION));
+  app.require_subcommand(0, 1);
+  app.footer(first_steps);
+  app.get_formatter()->column_width(34);
+
+  Action chosen;
+  add_run(app, chosen);
+  add_worker(app, chosen);
+  add_enqueue(app, chosen);
+  add_inspect(app, chosen);
+  add_manage(app, chosen);
+  add_bench(app, chosen);
+
+  const int code = parse(app, argc, argv, chosen);
+  Output::standard().flush();
+  return code;
+}
+
+}  // namespace
+}  // namespace coterie::cli
+
+int main(int argc, char** argv) {
+  using namespace coterie;
+  try {
+    return cli::main_or_throw(argc, argv);
+  } catch (const cli::OutputClosed&) {
+    return cli::exit_ok;  // whoever read has seen enough: `coterie jobs | head`
+  } catch (const queue::BadBroker& error) {
+    return cli::complain(error.what(), cli::exit_unreachable);
+  } catch (const queue::BrokerUnavailable& error) {
+    return cli::complain(error.what(), cli::exit_unreachable);
+  } catch (const std::exception& error) {  // UsageError, BadRequest, and what nobody foresaw
+    return cli::complain(error.what(), cli::exit_usage);
+  }
+}

@@ -1,0 +1,97 @@
+#include "src/cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace coterie::cli {
+
+Flags::Flags(CLI::App& app, const std::string& name, const std::string& description)
+    : command_(app.add_subcommand(name, description)) {}
+
+Flags& Flags::common(CommonOptions& target) {
+  command_
+      ->add_option(
+          "--broker", target.broker,
+          "Where the jobs are: sqlite://PATH or memory:// [default " + std::string(default_broker) + "]")
+      ->type_name("URL")
+      ->envname("COTERIE_BROKER");
+  command_->add_flag("--json", target.json, "Print JSON instead of text");
+  return *this;
+}
+
+Flags& Flags::text(const std::string& names, std::string& target, const std::string& help,
+                   const std::string& type) {
+  command_->add_option(names, target, help)->type_name(type);
+  return *this;
+}
+
+Flags& Flags::text(const std::string& names, std::optional<std::string>& target, const std::string& help,
+                   const std::string& type) {
+  command_
+      ->add_option_function<std::string>(
+          names, [&target](const std::string& given) { target = given; }, help)
+      ->type_name(type);
+  return *this;
+}
+
+Flags& Flags::texts(const std::string& names, std::vector<std::string>& target, const std::string& help,
+                    const std::string& type) {
+  command_->add_option(names, target, help)->type_name(type)->allow_extra_args(false)->take_all();
+  return *this;
+}
+
+Flags& Flags::rest(const std::string& name, std::vector<std::string>& target, const std::string& help,
+                   int least) {
+  auto* option = command_->add_option(name, target, help)->type_name("")->expected(least, 1 << 29);
+  if (least > 0) option->required();
+  return *this;
+}
+
+Flags& Flags::number(const std::string& names, std::int64_t& target, const std::string& help,
+                     std::int64_t least, std::int64_t most) {
+  const std::string what = names.substr(0, names.find(','));
+  command_
+      ->add_option_function<std::string>(
+          names,
+          [&target, what, least, most](const std::string& given) {
+            target = parse_number(what, given, least, most);
+          },
+          help)
+      ->type_name("N");
+  return *this;
+}
+
+Flags& Flags::duration(const std::string& names, std::optional<queue::Milliseconds>& target,
+                       const std::string& help) {
+  const std::string what = names.substr(0, names.find(','));
+  command_
+      ->add_option_function<std::string>(
+          names, [&target, what](const std::string& given) { target = parse_duration(what, given); }, help)
+      ->type_name("TIME");
+  return *this;
+}
+
+Flags& Flags::flag(const std::string& names, bool& target, const std::string& help) {
+  command_->add_flag(names, target, help);
+  return *this;
+}
+
+Flags& Flags::needs_subcommand() {
+  command_->require_subcommand(1);
+  return *this;
+}
+
+Flags& Flags::required(const std::string& name) {
+  command_->get_option(name)->required();
+  return *this;
+}
+
+Flags& Flags::footer(const std::string& text) {
+  command_->footer(text);
+  return *this;
+}
+
+void Flags::chooses(Action& chosen, Action action) {
+  command_->callback([&chosen, action = std::move(action)] { chosen = action; });
+}
+
+}  // namespace coterie::cli

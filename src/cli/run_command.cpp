@@ -1,0 +1,288 @@
+// coterie run, from the flags to the exit code.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/run.hpp"
+#include "src/cli/run_report.hpp"
+#include "src/cli/run_work.hpp"
+
+namespace coterie::cli {
+namespace {
+
+using queue::JobId;
+using queue::JobInfo;
+
+constexpr std::size_t bodies_per_call = 200;
+
+/// Each running command needs a pidfd and a pipe; while it is started, some more.
+void make_room_for(std::uint32_t concurrency) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t need = rlim_t{3} * concurrency + 64;
+  if (limit.rlim_cur >= need) return;
+  if (limit.rlim_max < need) {
+    throw UsageError("-j " + std::to_string(concurrency) + " needs " + std::to_string(need) +
+                     " open files, the limit is " + std::to_string(limit.rlim_max) +
+                     ": give a smaller number, or raise it with ulimit -Hn");
+  }
+  limit.rlim_cur = need;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class RunCommand {
+ public:
+  RunCommand(const RunFlags& flags, const RunInput& input, ResultsFile* results, std::uint32_t concurrency)
+      : flags_(flags),
+        input_(input),
+        results_(results),
+        concurrency_(concurrency),
+        broker_(queue::open_broker(flags.common.broker)),
+        jobs_(broker_, input, flags),
+        display_(flags.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic) {}
+
+  Task<int> run() {
+    Outcome<void> end = co_await outcome(start_and_work());
+    display_.clear();
+    if (!end.has_value() && owned_) {
+      // Nobody has to wait for us to be known to be gone.
+      manifest_.owner.clear();
+      (void)co_await outcome(save());
+    }
+    if (end.cancelled()) {
+      const std::string left = owned_ ? std::to_string(jobs_.pending()) + " of " +
+                                            std::to_string(jobs_.size()) + " commands have not ended. "
+                                      : "";
+      display_.say("Stopped. " + left + "`" + again() + "` goes on from here.");
+    }
+    end.get();
+    co_return co_await report();
+  }
+
+ private:
+  Task<void> start_and_work() {
+    started_ = std::chrono::steady_clock::now();
+    co_await claim();
+    co_await jobs_.assign(manifest_);
+    if (manifest_.state == "preparing") {
+      jobs_.check_sizes(manifest_);
+      const RunJobs::Report tell = [this](std::size_t lines) {
+        if (jobs_.size() < 20'000) return;
+        Progress now;
+        now.total = jobs_.size();
+        now.ended = lines;
+        display_.show(now);
+      };
+      co_await jobs_.prepare(manifest_, tell);
+      manifest_.state = "running";
+      manifest_.enqueued = true;
+      manifest_.retry_failed = false;
+      co_await save();
+    }
+    const auto ended = [this](std::size_t line, LineState state) { jobs_.set_state(line, state); };
+    co_await jobs_.look(ended);
+    before_ = jobs_.size() - jobs_.pending();
+    announce();
+    co_await write_results(true);
+    if (jobs_.pending() > 0) {
+      RunWork::Parts parts;
+      parts.broker = broker_;
+      parts.flags = &flags_;
+      parts.jobs = &jobs_;
+      parts.store = &*store_;
+      parts.manifest = &manifest_;
+      parts.results = results_;
+      parts.display = &display_;
+      parts.concurrency = concurrency_;
+      RunWork work(parts);
+      Outcome<void> worked = co_await outcome(work.run());
+      executed_ = work.executed();
+      worked.get();
+    }
+    co_await write_results(false);
+    manifest_.state = "finished";
+    manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled);
+    manifest_.owner.clear();
+    co_await save();
+  }
+
+  /// Makes the run ours, or says why not.
+  Task<void> claim() {
+    std::string name = flags_.run;
+    if (name.empty()) name = co_await name_of_file(*broker_, input_);
+    store_.emplace(broker_, name);
+    const std::string cwd = std::filesystem::current_path().string();
+    for (;;) {
+      const std::optional<Manifest> known = co_await store_->load();
+      const RunStart start = decide_start(known, input_, flags_, name, cwd);
+      if (known) {
+        const bool alive = co_await store_->owner_alive(*known);
+        if (alive)
+          throw UsageError("run '" + name +
+                           "' is being worked on by another process: wait for it, or give this one a "
+                           "name of its own with --run NAME");
+      }
+      manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
+      if (flags_.run.empty()) co_await remember_file(*broker_, input_, name);
+      const bool saved = co_await store_->save(manifest_);
+      if (saved) break;
+    }
+    owned_ = true;
+  }
+
+  Task<void> save() {
+    const bool saved = co_await store_->save(manifest_);
+    if (saved) co_return;
+    owned_ = false;
+    throw UsageError("another process has taken over run '" + manifest_.name + "': this one has stopped");
+  }
+
+  void announce() {
+    std::string line = "Run " + manifest_.name + ": " + human_count(jobs_.size()) + " commands";
+    if (before_ > 0) line += ", " + human_count(before_) + " of them have ended before";
+    line += "; " + std::to_string(concurrency_) + " at a time, kept in " + printable(broker_->url());
+    display_.say(line);
+  }
+
+  [[nodiscard]] std::string again() const {
+    std::string text = "coterie run";
+    if (flags_.common.broker != default_broker) text += " --broker " + printable(flags_.common.broker);
+    if (!flags_.run.empty()) text += " --run " + flags_.run;
+    if (input_.source == "-") text += " --resume";
+    return text + " " + printable(flags_.file);
+  }
+
+  /// The whole file anew: what has ended, in the order of the input.
+  Task<void> write_results(bool at_start) {
+    if (results_ == nullptr) co_return;
+    try {
+      co_await rebuild_results();
+    } catch (const std::runtime_error& error) {
+      if (dynamic_cast<const queue::QueueError*>(&error) != nullptr) throw;
+      if (at_start) throw UsageError(error.what());
+      results_error_ = error.what();
+    }
+  }
+  Task<void> rebuild_results() {
+    std::unordered_set<JobId> forgotten;
+    for (std::size_t i = 0; i < jobs_.size(); ++i)
+      if (jobs_.state(i) == LineState::forgotten) forgotten.insert(jobs_.id(i));
+    const auto old_lines = results_->lines_of(forgotten);
+    results_->begin();
+    std::size_t next = 0;
+    while (next < jobs_.size()) {
+      std::vector<JobId> ids;
+      std::vector<std::size_t> lines;
+      for (; next < jobs_.size() && ids.size() < bodies_per_call; ++next) {
+        if (jobs_.state(next) == LineState::pending) continue;
+        ids.push_back(jobs_.id(next));
+        lines.push_back(next);
+      }
+      if (ids.empty()) break;
+      const std::vector<std::optional<JobInfo>> infos = co_await broker_->get(ids, true);
+      for (std::size_t i = 0; i < infos.size(); ++i) {
+        const RunLine& line = jobs_.line(lines[i]);
+        const auto old = old_lines.find(ids[i]);
+        if (infos[i] && queue::is_final(infos[i]->state))
+          results_->add(result_line(line, *infos[i]));
+        else
+          results_->add(old != old_lines.end() ? old->second
+                                               : result_line(ids[i], line, "forgotten", 0, ExecEnd()));
+      }
+    }
+    results_->commit();
+  }
+
+  Task<int> report() {
+    RunReport report;
+    report.run = manifest_.name;
+    report.generation = manifest_.generation;
+    report.broker = broker_->url();
+    report.queue = manifest_.queue;
+    report.lines = jobs_.size();
+    report.done = jobs_.count(LineState::done);
+    report.failed = jobs_.count(LineState::failed);
+    report.cancelled = jobs_.count(LineState::cancelled);
+    report.forgotten = jobs_.count(LineState::forgotten);
+    report.before = before_;
+    report.executed = executed_;
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    if (results_ != nullptr) report.results = results_->path();
+    co_await add_failures(report);
+    if (flags_.common.json)
+      print_report_json(Output::standard(), report);
+    else
+      print_report(Output::standard(), report);
+    Output::standard().flush();
+    if (!results_error_.empty()) {
+      throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume --results " +
+                       printable(flags_.results) + "` writes it");
+    }
+    co_return report.failed + report.cancelled > 0 ? exit_job_failed : exit_ok;
+  }
+  Task<void> add_failures(RunReport& report) {
+    std::vector<JobId> ids;
+    std::vector<std::size_t> lines;
+    for (std::size_t i = 0; i < jobs_.size() && ids.size() < failures_shown; ++i) {
+      if (jobs_.state(i) != LineState::failed && jobs_.state(i) != LineState::cancelled) continue;
+      ids.push_back(jobs_.id(i));
+      lines.push_back(i);
+    }
+    if (ids.empty()) co_return;
+    const std::vector<std::optional<JobInfo>> infos = co_await broker_->get(ids, false);
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      RunReport::Failure failure;
+      failure.line = jobs_.line(lines[i]).number;
+      failure.id = ids[i].str();
+      failure.command = jobs_.line(lines[i]).text;
+      failure.state = jobs_.state(lines[i]) == LineState::failed ? "dead" : "cancelled";
+      if (infos[i]) failure.attempts = infos[i]->attempt;
+      if (infos[i] && infos[i]->error) failure.end = read_exec_error(*infos[i]->error);
+      report.failures.push_back(std::move(failure));
+    }
+  }
+
+  const RunFlags& flags_;
+  const RunInput& input_;
+  ResultsFile* results_;
+  std::uint32_t concurrency_;
+  std::shared_ptr<queue::Broker> broker_;
+  RunJobs jobs_;
+  ProgressDisplay display_;
+  std::optional<ManifestStore> store_;
+  Manifest manifest_;
+  bool owned_ = false;
+  std::size_t before_ = 0;
+  std::uint64_t executed_ = 0;
+  std::string results_error_;
+  std::chrono::steady_clock::time_point started_;
+};
+
+}  // namespace
+
+int run_commands(const RunFlags& flags) {
+  if (flags.resume && flags.fresh)
+    throw UsageError(
+        "--resume and --fresh contradict each other: --resume keeps what is done, --fresh starts anew");
+  if (!flags.run.empty()) check_run_name(flags.run);
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint32_t concurrency = flags.jobs == 0 ? cores : static_cast<std::uint32_t>(flags.jobs);
+  make_room_for(concurrency);
+  const RunInput input = read_run_input(flags.file);
+  std::optional<ResultsFile> results;
+  if (!flags.results.empty()) results.emplace(flags.results);
+  if (input.lines.empty()) {  // a pipeline that found nothing to do is no failure
+    Output::standard().line("No commands in " + input.shown + ".");
+    return exit_ok;
+  }
+  RunCommand command(flags, input, results ? &*results : nullptr, concurrency);
+  return coterie::run(command.run());
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,74 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+#include "src/cli/run_input.hpp"
+#include "src/cli/run_manifest.hpp"
+
+namespace coterie::cli {
+
+enum class LineState : std::uint8_t {
+  pending,
+  done,
+  failed,
+  cancelled,
+  forgotten,  ///< it ended so long ago that the broker keeps nothing of it
+};
+
+/// The lines of a run and the jobs that they are.
+class RunJobs {
+ public:
+  /// Called now and then with how many lines have been dealt with.
+  using Report = std::function<void(std::size_t)>;
+
+  RunJobs(std::shared_ptr<queue::Broker> broker, const RunInput& input, const RunFlags& flags)
+      : broker_(std::move(broker)), input_(input), flags_(flags) {}
+
+  /// Gives each line its id: derived from run, generation, line number and text, so that it is the same
+  /// whenever the run is started again; in a run whose input was changed, a line that stands elsewhere now
+  /// keeps its job.
+  Task<void> assign(const Manifest& manifest);
+  /// What `preparing` stands for; may be cut short anywhere and done again. Jobs of older generations and of
+  /// lines that are gone are cancelled, missing ones enqueued, failed ones retried where the manifest says
+  /// so.
+  Task<void> prepare(const Manifest& manifest, const Report& report);
+  /// Looks at every pending line; true when something was found ended.
+  Task<void> look(const std::function<void(std::size_t, LineState)>& ended);
+  /// BadRequest, naming the line, where the broker takes no payload of that size. Before anything is
+  /// enqueued.
+  void check_sizes(const Manifest& manifest) const;
+
+  [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
+  [[nodiscard]] std::size_t count(LineState state) const noexcept {
+    return counts_[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::size_t pending() const noexcept { return count(LineState::pending); }
+  [[nodiscard]] const queue::JobId& id(std::size_t line) const { return ids_[line]; }
+  [[nodiscard]] LineState state(std::size_t line) const { return states_[line]; }
+  void set_state(std::size_t line, LineState state);
+  /// Which line; size() when the job is none of ours.
+  [[nodiscard]] std::size_t find(const queue::JobId& id) const;
+  [[nodiscard]] const RunLine& line(std::size_t line) const { return input_.lines[line]; }
+
+ private:
+  [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line) const;
+  Task<void> map_by_text(const Manifest& manifest);
+  Task<void> cancel_strays(const Manifest& manifest);
+  Task<void> enqueue(const Manifest& manifest, const Report& report);
+  Task<void> retry_failed();
+
+  std::shared_ptr<queue::Broker> broker_;
+  const RunInput& input_;
+  const RunFlags& flags_;
+  std::vector<queue::JobId> ids_;
+  std::vector<LineState> states_;
+  std::array<std::size_t, 5> counts_{};
+  std::unordered_map<queue::JobId, std::size_t> index_;
+};
+
+}  // namespace coterie::cli

@@ -1,0 +1,189 @@
+#include "src/cli/run_manifest.hpp"
+
+#include <algorithm>
+
+#include "coterie/queue/json.hpp"
+#include "coterie/sleep.hpp"
+
+namespace coterie::cli {
+
+BOOST_DESCRIBE_STRUCT(Manifest, (),
+                      (version, name, generation, input_hash, lines, source, cwd, queue, state, enqueued,
+                       retry_failed, mapped, failed, owner, beat))
+
+namespace {
+
+struct FileNote {
+  std::string name;
+  FileNote() = default;
+};
+BOOST_DESCRIBE_STRUCT(FileNote, (), (name))
+
+constexpr int newest_version = 1;
+
+std::string file_key(const RunInput& input) {
+  return "run-of-file:" + queue::derived_uuid(input.source).str();
+}
+
+std::string name_of_hash(const RunInput& input) {
+  std::string name;
+  for (const char c : input.hash)
+    if (c != '-' && name.size() < 12) name += c;
+  return name;
+}
+
+std::string plural(std::uint64_t count, const std::string& word) {
+  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void check_run_name(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  if (name.empty() || name.size() > 100 || !std::all_of(name.begin(), name.end(), allowed) ||
+      name.front() == '-')
+    throw UsageError(
+        "--run '" + name +
+        "': a run's name has 1 to 100 letters, digits, dots, dashes and underscores, no dash in front");
+}
+
+RunStart decide_start(const std::optional<Manifest>& known, const RunInput& input, const RunFlags& flags,
+                      const std::string& name, const std::string& cwd) {
+  const std::string which = "run '" + name + "' ";
+  if (!known) {
+    if (flags.resume) {
+      throw UsageError(
+          "there is no run '" + name + "' in " + flags.common.broker +
+          " to resume: start it without --resume, or name another with --run NAME or --broker URL");
+    }
+    return RunStart::create;
+  }
+  if (flags.fresh) return RunStart::fresh;
+  if (!flags.queue.empty() && flags.queue != known->queue) {
+    throw UsageError(which + "has its jobs in the queue '" + known->queue +
+                     "': leave --queue out, or start anew with --fresh or as another run with --run NAME");
+  }
+  if (cwd != known->cwd) {
+    throw UsageError(
+        which + "was started in " + known->cwd +
+        ": go there to continue it, or start it anew here with --fresh or as another run with --run NAME");
+  }
+  if (flags.resume) return RunStart::resume;
+  if (input.hash != known->input_hash) {
+    throw UsageError(
+        which + "was started with other commands than are in " + input.shown +
+        " now: --resume keeps what is done and adds what is new, --fresh runs all of it anew, --run NAME "
+        "makes it another run");
+  }
+  if (known->state == "finished") {
+    const std::string again =
+        known->failed > 0 ? "--resume runs the failed ones again" : "--resume shows it again";
+    throw UsageError(which + "has finished: " + plural(known->lines, "command") + ", " +
+                     std::to_string(known->failed) + " failed: " + again +
+                     ", --fresh runs all of them anew, --run NAME makes it another run");
+  }
+  if (input.source == "-") {
+    throw UsageError(which +
+                     "was started with these commands and has not finished, and standard input may hold "
+                     "another piece of work: --resume continues it, --fresh runs all of it anew, --run NAME "
+                     "makes it another run");
+  }
+  return RunStart::go_on;
+}
+
+Manifest start_manifest(const std::optional<Manifest>& known, RunStart start, const RunInput& input,
+                        const RunFlags& flags, const std::string& name, const std::string& cwd) {
+  Manifest next = known.value_or(Manifest());
+  next.owner = queue::this_process();
+  ++next.beat;
+  if (start == RunStart::go_on) return next;
+  next.name = name;
+  next.state = "preparing";
+  next.failed = 0;
+  next.lines = input.lines.size();
+  if (start == RunStart::resume) {
+    next.retry_failed = true;
+    if (next.input_hash != input.hash) {
+      next.mapped = true;
+      next.enqueued = false;
+    }
+  } else {
+    next.generation = known ? known->generation + 1 : 1;
+    next.enqueued = next.retry_failed = next.mapped = false;
+    next.cwd = cwd;
+    next.queue = flags.queue.empty() ? "run." + name : flags.queue;
+  }
+  next.input_hash = input.hash;
+  next.source = input.source;
+  return next;
+}
+
+Task<std::optional<Manifest>> ManifestStore::load() {
+  stored_ = co_await broker_->get_note("run:" + name_);
+  if (!stored_) co_return std::nullopt;
+  try {
+    std::optional<Manifest> manifest = queue::from_json<Manifest>(*stored_);
+    if (manifest->version <= newest_version) co_return manifest;
+  } catch (const queue::JsonError&) {
+    // A newer one may also look quite different.
+  }
+  throw UsageError("run '" + name_ + "' was started by a newer version of coterie: use that, or --run NAME");
+}
+
+Task<bool> ManifestStore::save(const Manifest& manifest) {
+  std::string text = queue::to_json(manifest);
+  const bool saved = co_await broker_->put_note("run:" + name_, stored_, text);
+  if (saved) stored_ = std::move(text);
+  co_return saved;
+}
+
+Task<bool> ManifestStore::owner_alive(const Manifest& manifest) {
+  if (manifest.owner.empty() || !queue::may_be_alive(manifest.owner)) co_return false;
+  // What stands before the last two parts, pid and start time, is common to processes that can judge each
+  // other.
+  const auto around = [](const std::string& identity) {
+    const std::size_t start = identity.rfind('/');
+    const std::size_t pid = start == std::string::npos ? start : identity.rfind('/', start - 1);
+    return identity.substr(0, pid == std::string::npos ? 0 : pid);
+  };
+  const std::string ours = queue::this_process();
+  if (!around(ours).empty() && around(ours) == around(manifest.owner)) co_return true;
+  for (int i = 0; i < 3; ++i) {
+    co_await sleep(beat_every);
+    const std::optional<Manifest> now = co_await load();
+    if (!now || now->beat != manifest.beat || now->owner != manifest.owner) co_return true;
+  }
+  co_return false;
+}
+
+Task<std::string> name_of_file(queue::Broker& broker, const RunInput& input) {
+  if (input.source == "-") co_return name_of_hash(input);
+  const std::optional<std::string> note = co_await broker.get_note(file_key(input));
+  if (note) {
+    try {
+      co_return queue::from_json<FileNote>(*note).name;
+    } catch (const queue::JsonError&) {
+      // Not ours: as if it were not there.
+    }
+  }
+  co_return name_of_hash(input);
+}
+
+Task<void> remember_file(queue::Broker& broker, const RunInput& input, std::string name) {
+  if (input.source == "-") co_return;
+  FileNote file;
+  file.name = std::move(name);
+  const std::string text = queue::to_json(file);
+  const std::string key = file_key(input);
+  for (;;) {
+    const std::optional<std::string> note = co_await broker.get_note(key);
+    if (note == text) co_return;
+    const bool saved = co_await broker.put_note(key, note, text);
+    if (saved) co_return;
+  }
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "src/cli/options.hpp"
+
+namespace coterie::cli {
+
+/// What the user said to `coterie run`.
+struct RunFlags {
+  CommonOptions common;
+  std::string file;
+  std::int64_t jobs = 0;  ///< 0: one per core
+  std::int64_t retries = 0;
+  std::optional<queue::Milliseconds> retry_delay;
+  std::optional<queue::Milliseconds> timeout;
+  std::optional<queue::Milliseconds> grace;
+  std::string queue;  ///< empty: one of the run's own
+  std::string results;
+  std::string run;
+  bool resume = false;
+  bool fresh = false;
+  bool quiet = false;
+
+  RunFlags() = default;
+};
+
+/// Runs the input's lines to their end and reports; returns the exit code.
+int run_commands(const RunFlags& flags);
+
+/// How long a run's jobs and their results stay in the broker after they have ended.
+inline constexpr queue::Milliseconds run_kept_for{std::chrono::hours(7 * 24)};
+
+}  // namespace coterie::cli

@@ -1,0 +1,171 @@
+#include "src/cli/run_results.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <utility>
+
+#include "src/cli/command.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+constexpr std::string_view first_bytes = R"({"id":")";
+constexpr std::size_t uuid_length = 36;
+
+/// Whole or not at all, as far as the kernel lets us: 0, or errno.
+int write_all(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(fd, text.data(), text.size());
+    if (wrote >= 0)
+      text.remove_prefix(static_cast<std::size_t>(wrote));
+    else if (errno != EINTR)
+      return errno;
+  }
+  return 0;
+}
+
+void close_fd(int& fd) noexcept {
+  if (fd >= 0) ::close(std::exchange(fd, -1));
+}
+
+}  // namespace
+
+std::string result_line(const queue::JobId& id, const RunLine& line, std::string_view state,
+                        std::uint32_t attempts, const ExecEnd& end) {
+  JsonObject json;
+  json.add("id", id.str()).add("line", line.number).add("command", line.text).add("state", state);
+  json.add("attempts", attempts);
+  if (end.exit_code) json.add("exit_code", *end.exit_code);
+  if (!end.signal.empty()) json.add("signal", end.signal);
+  if (end.duration_ms) json.add("duration_ms", *end.duration_ms);
+  if (!end.error.empty()) json.add("error_type", end.error).add("error", end.message);
+  json.add("output", end.output);
+  if (end.truncated) json.add("truncated", true);
+  return json.str();
+}
+
+std::string result_line(const RunLine& line, const queue::JobInfo& job) {
+  ExecEnd end;
+  if (job.state == queue::JobState::done)
+    end = read_exec_result(job.result);
+  else if (job.error)
+    end = read_exec_error(*job.error);
+  if (!end.duration_ms && job.started_at != 0 && job.finished_at >= job.started_at)
+    end.duration_ms = job.finished_at - job.started_at;
+  return result_line(job.id, line, to_string(job.state), job.attempt, end);
+}
+
+ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
+  const auto refuse = [&](const std::string& why) {
+    throw UsageError("--results '" + path + "': " + why + "; name a file that can be written");
+  };
+  if (path.empty()) refuse("an empty name");
+  std::error_code error;
+  path_ = std::filesystem::weakly_canonical(path, error).string();  // a link stays one
+  if (error) refuse(error.message());
+  struct stat info{};
+  if (::stat(path_.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode)) refuse("not a regular file");
+    const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) refuse(std::strerror(errno));
+    char start[first_bytes.size()];
+    const ssize_t got = ::read(fd, start, sizeof start);
+    ::close(fd);
+    const std::string_view read(start, got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (read != first_bytes.substr(0, read.size()))
+      refuse("it exists and does not hold results of a run, so it is not overwritten");
+  }
+  // It will be replaced by a new file beside it.
+  const std::string part = path_ + ".part";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) refuse("cannot make '" + part + "': " + std::strerror(errno));
+  ::close(fd);
+  ::unlink(part.c_str());
+}
+
+ResultsFile::~ResultsFile() {
+  close_fd(fd_);
+  if (part_ >= 0) ::unlink((path_ + ".part").c_str());
+  close_fd(part_);
+}
+
+void ResultsFile::fail(const std::string& what) const {
+  throw std::runtime_error("cannot write the results to '" + shown_ + "': " + what);
+}
+
+std::unordered_map<queue::JobId, std::string> ResultsFile::lines_of(
+    const std::unordered_set<queue::JobId>& ids) const {
+  std::unordered_map<queue::JobId, std::string> lines;
+  if (ids.empty()) return lines;
+  std::ifstream in(path_);
+  std::string line;
+  while (std::getline(in, line)) {
+    if (in.eof() || !line.starts_with(first_bytes) || !line.ends_with('}')) continue;  // torn
+    const auto id = queue::parse_uuid(std::string_view(line).substr(first_bytes.size(), uuid_length));
+    if (id && ids.contains(*id)) lines[*id] = line;
+  }
+  return lines;
+}
+
+void ResultsFile::begin() {
+  close_fd(part_);
+  part_ = ::open((path_ + ".part").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (part_ < 0) fail(std::strerror(errno));
+  buffer_.clear();
+}
+
+void ResultsFile::flush() {
+  const int error = write_all(part_, buffer_);
+  buffer_.clear();
+  if (error == 0) return;
+  ::unlink((path_ + ".part").c_str());
+  close_fd(part_);
+  fail(std::strerror(error));
+}
+
+void ResultsFile::add(std::string_view line) {
+  buffer_.append(line).append(1, '\n');
+  if (buffer_.size() >= std::size_t{256} << 10) flush();
+}
+
+void ResultsFile::commit() {
+  flush();
+  const std::string part = path_ + ".part";
+  struct stat old{};
+  if (::stat(path_.c_str(), &old) == 0) (void)::fchmod(part_, old.st_mode & 07777);
+  if (::fsync(part_) != 0 || ::rename(part.c_str(), path_.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(part.c_str());
+    close_fd(part_);
+    fail(std::strerror(error));
+  }
+  close_fd(fd_);
+  fd_ = std::exchange(part_, -1);
+  append_error_.clear();
+}
+
+bool ResultsFile::append(std::string_view line) noexcept {
+  if (fd_ < 0 || !append_error_.empty()) return false;
+  try {
+    std::string text(line);
+    text += '\n';
+    const off_t before = ::lseek(fd_, 0, SEEK_END);
+    const int error = before < 0 ? errno : write_all(fd_, text);
+    if (error == 0) return true;
+    append_error_ = std::strerror(error);
+    (void)!::ftruncate(fd_, before);  // no half line; if even that fails, the next start mends it
+  } catch (...) {
+    append_error_ = "out of memory";
+  }
+  return false;
+}
+
+}  // namespace coterie::cli

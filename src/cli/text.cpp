@@ -1,0 +1,165 @@
+// Text as terminals and JSON need it. The tables of widths are the ranges that matter, not all of Unicode's:
+// a wrong guess costs a crooked column, no more.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+struct Character {
+  std::uint32_t code = 0;
+  std::size_t length = 0;  // 0: not well-formed
+};
+
+/// The first character of `text`, which is not empty.
+Character first_character(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  constexpr std::array<std::uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return {};
+  std::uint32_t code = lead & (0x7Fu >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {};
+    code = (code << 6) | (byte(i) & 0x3Fu);
+  }
+  if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
+  return {code, length};
+}
+
+struct Range {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+template <std::size_t N>
+bool within(const std::array<Range, N>& ranges, std::uint32_t code) noexcept {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [code](const Range& range) { return code >= range.first && code <= range.last; });
+}
+
+constexpr std::array<Range, 14> no_columns{{{0x300, 0x36F},
+                                            {0x483, 0x489},
+                                            {0x591, 0x5BD},
+                                            {0x610, 0x61A},
+                                            {0x64B, 0x65F},
+                                            {0x93C, 0x93C},
+                                            {0xE31, 0xE31},
+                                            {0xE34, 0xE3A},
+                                            {0x1AB0, 0x1AFF},
+                                            {0x200B, 0x200F},
+                                            {0x20D0, 0x20FF},
+                                            {0xFE00, 0xFE0F},
+                                            {0xFE20, 0xFE2F},
+                                            {0xE0100, 0xE01EF}}};
+constexpr std::array<Range, 13> two_columns{{{0x1100, 0x115F},
+                                             {0x2E80, 0x303E},
+                                             {0x3041, 0xA4CF},
+                                             {0xA960, 0xA97F},
+                                             {0xAC00, 0xD7A3},
+                                             {0xF900, 0xFAFF},
+                                             {0xFE30, 0xFE6F},
+                                             {0xFF00, 0xFF60},
+                                             {0xFFE0, 0xFFE6},
+                                             {0x1F300, 0x1F64F},
+                                             {0x1F680, 0x1F6FF},
+                                             {0x1F900, 0x1F9FF},
+                                             {0x20000, 0x3FFFD}}};
+/// Bidirectional overrides and isolates, line and paragraph separators, the byte order mark.
+constexpr std::array<Range, 4> deceptive{
+    {{0x202A, 0x202E}, {0x2066, 0x2069}, {0x2028, 0x2029}, {0xFEFF, 0xFEFF}}};
+
+std::size_t columns_of(std::uint32_t code) noexcept {
+  if (code < 0x300) return 1;
+  if (within(no_columns, code)) return 0;
+  return within(two_columns, code) ? 2 : 1;
+}
+
+constexpr const char* replacement = "\xEF\xBF\xBD";  // U+FFFD
+constexpr const char* ellipsis = "\xE2\x80\xA6";     // U+2026
+
+std::string spelled_out(std::uint32_t code) {
+  if (code == '\n') return "\\n";
+  if (code == '\t') return "\\t";
+  if (code == '\r') return "\\r";
+  char text[16];
+  std::snprintf(text, sizeof text, code < 0x100 ? "\\x%02x" : "\\u%04x", code);
+  return text;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, bool keep_lines) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Character next = first_character(text);
+    if (next.length == 0) {
+      out.append(replacement);
+      text.remove_prefix(1);
+      continue;
+    }
+    const bool control = next.code < 0x20 || (next.code >= 0x7F && next.code <= 0x9F);
+    const bool kept = keep_lines && (next.code == '\n' || next.code == '\t');
+    if ((control && !kept) || within(deceptive, next.code))
+      out.append(spelled_out(next.code));
+    else
+      out.append(text.substr(0, next.length));
+    text.remove_prefix(next.length);
+  }
+  return out;
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t columns = 0;
+  while (!text.empty()) {
+    const Character next = first_character(text);
+    columns += next.length == 0 ? 1 : columns_of(next.code);
+    text.remove_prefix(std::max<std::size_t>(next.length, 1));
+  }
+  return columns;
+}
+
+std::string clip(std::string_view text, std::size_t columns) {
+  if (display_width(text) <= columns) return std::string(text);
+  if (columns == 0) return {};
+  std::size_t used = 0;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const Character next = first_character(text.substr(at));
+    const std::size_t wide = next.length == 0 ? 1 : columns_of(next.code);
+    if (used + wide > columns - 1) break;
+    used += wide;
+    at += std::max<std::size_t>(next.length, 1);
+  }
+  return std::string(text.substr(0, at)) + ellipsis;
+}
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const Character next = first_character(text);
+    if (next.length == 0) {
+      out.append(replacement);
+    } else if (next.code == '"' || next.code == '\\') {
+      out.append("\\").push_back(static_cast<char>(next.code));
+    } else if (next.code == '\n') {
+      out.append("\\n");
+    } else if (next.code < 0x20 || next.code == 0x7F || (next.code >= 0x2028 && next.code <= 0x2029)) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", next.code);
+      out.append(escape);
+    } else {
+      out.append(text.substr(0, next.length));
+    }
+    text.remove_prefix(std::max<std::size_t>(next.length, 1));
+  }
+  out.push_back('"');
+  return out;
+}
+
+}  // namespace coterie::cli

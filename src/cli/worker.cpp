@@ -1,0 +1,136 @@
+// coterie worker: runs the jobs of a queue in this process until it is told to stop.
+#include <thread>
+
+#include "coterie/queue/worker.hpp"
+#include "src/cli/broker_access.hpp"
+#include "src/cli/exec_handler.hpp"
+#include "src/cli/options.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+struct WorkerFlags {
+  CommonOptions common;
+  std::vector<std::string> queues;
+  std::int64_t concurrency = 0;
+  bool allow_exec = false;
+  std::string name;
+  std::optional<queue::Milliseconds> grace;
+  std::optional<queue::Milliseconds> lease;
+  bool until_idle = false;
+  bool quiet = false;
+  WorkerFlags() = default;
+};
+
+/// A line for each job that ended. When nobody reads them any more the work goes on without them.
+class Reporter final : public queue::WorkerObserver {
+ public:
+  explicit Reporter(bool json) : json_(json) {}
+
+  void job_finished(const queue::JobContext& job, const queue::JobEnd& end) override {
+    const auto ran_ms = std::chrono::duration_cast<queue::Milliseconds>(end.ran).count();
+    const std::string outcome = outcome_of(end);
+    if (json_) {
+      JsonObject line;
+      line.add("id", job.id().str())
+          .add("queue", job.queue())
+          .add("name", job.name())
+          .add("outcome", outcome);
+      line.add("attempt", job.attempt()).add("max_attempts", job.max_attempts()).add("ran_ms", ran_ms);
+      if (!end.succeeded)
+        line.add_raw("error",
+                     JsonObject().add("type", end.error.type).add("message", end.error.message).str());
+      print(line.str());
+      return;
+    }
+    std::string line =
+        outcome + "  " + job.id().str() + "  " + printable(job.name()) + "  " + human_time(ran_ms);
+    if (!end.succeeded) {
+      line += "  try " + std::to_string(job.attempt()) + "/" + std::to_string(job.max_attempts()) + "  " +
+              clip(printable(end.error.type + ": " + end.error.message), 160);
+    }
+    print(line);
+  }
+
+ private:
+  static std::string outcome_of(const queue::JobEnd& end) {
+    if (end.verdict == queue::Verdict::fenced) return "lost";
+    if (end.succeeded) return "done";
+    switch (end.kind) {
+      case queue::FailKind::retry:
+        return "failed";
+      case queue::FailKind::dead:
+        return "dead";
+      case queue::FailKind::cancelled:
+        return "cancelled";
+      case queue::FailKind::give_back:
+        break;
+    }
+    return "given back";
+  }
+  void print(const std::string& line) {
+    if (closed_) return;
+    try {
+      Output::standard().line(line);
+      Output::standard().flush();
+    } catch (const OutputClosed&) {
+      closed_ = true;
+    } catch (const UsageError&) {
+      closed_ = true;
+    }
+  }
+  bool json_;
+  bool closed_ = false;
+};
+
+int work(const WorkerFlags& flags) {
+  if (!flags.allow_exec) {
+    throw UsageError(
+        "this program has no handlers of its own: --allow-exec lets it run shell commands from the queue "
+        "(anybody who "
+        "can enqueue can then run commands as you); for handlers in C++ link your own worker, see the "
+        "README");
+  }
+  queue::WorkerOptions options;
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  options.concurrency(flags.concurrency == 0 ? cores : static_cast<std::uint32_t>(flags.concurrency));
+  if (!flags.queues.empty()) options.queues(flags.queues);
+  if (!flags.name.empty()) options.name(flags.name);
+  if (flags.grace) options.grace(*flags.grace);
+  if (flags.lease) options.lease(*flags.lease);
+  options.stop_when_idle(flags.until_idle);
+  if (!flags.quiet) options.observer(std::make_shared<Reporter>(flags.common.json));
+  queue::Worker worker(open_shared(flags.common.broker), options);
+  worker.handle_with("exec", make_exec_handler());
+  if (!flags.quiet && !flags.common.json && stderr_is_terminal()) {
+    std::fprintf(stderr, "Working on %s, %u jobs at a time. Ctrl-C lets running jobs end and stops.\n",
+                 printable(worker.broker()->url()).c_str(), options.concurrency());
+  }
+  return worker.run();
+}
+
+}  // namespace
+
+void add_worker(CLI::App& app, Action& chosen) {
+  auto flags = std::make_shared<WorkerFlags>();
+  Flags(app, "worker", "Run jobs until told to stop")
+      .common(flags->common)
+      .flag("--allow-exec", flags->allow_exec, "Run jobs named \"exec\": shell commands, as this user")
+      .texts("--queue,-q", flags->queues,
+             "Take from this queue; repeated: the first is served first [default default]", "NAME")
+      .number("--jobs,-j", flags->concurrency, "So many jobs at a time [default: one per core]", 1, 100'000)
+      .text("--name", flags->name, "What this worker is called in listings [default host:pid]", "NAME")
+      .duration("--grace", flags->grace, "How long running jobs may go on once it is stopped [default 25s]")
+      .duration("--lease", flags->lease,
+                "How long a job stays with a worker that is not heard of [default 30s]")
+      .flag("--until-idle", flags->until_idle, "Stop when every job of its queues has ended")
+      .flag("--quiet", flags->quiet, "No line for each job")
+      .footer(
+          "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
+          "cancelled and "
+          "given back. A worker that is killed loses nothing: its jobs run again.")
+      .chooses(chosen, [flags] { return work(*flags); });
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,138 @@
+// coterie run, killed at any moment and started again: every command runs, none that has ended runs again.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <random>
+#include <set>
+
+#include "tests/cli/run_support.hpp"
+
+namespace cli_test {
+namespace {
+
+using coterie::queue::JobInfo;
+using coterie::queue::JobState;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int line_count = 300;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr int line_count = 300;
+#else
+constexpr int line_count = 2000;
+#endif
+#else
+constexpr int line_count = 2000;
+#endif
+constexpr int slots = 8;
+
+std::string appending_lines(int count) {
+  std::string text;
+  for (int i = 1; i <= count; ++i) text += "echo " + std::to_string(i) + " >> out.txt\n";
+  return text;
+}
+
+std::vector<std::string> command() {
+  return {"run",     "-j",      std::to_string(slots), "--broker", "sqlite://x.db", "--results",
+          "r.jsonl", "cmds.txt"};
+}
+
+/// What must hold at the end, after so many kills.
+void expect_complete(const Folder& folder, int kills) {
+  const std::vector<std::string> out = folder.lines("out.txt");
+  EXPECT_LE(out.size(), static_cast<std::size_t>(line_count + kills * slots));
+  EXPECT_EQ(std::set<std::string>(out.begin(), out.end()).size(), static_cast<std::size_t>(line_count));
+  std::set<std::string> done;
+  for (const JobInfo& job : folder.jobs("x.db")) {
+    EXPECT_EQ(job.state, JobState::done);
+    done.insert(job.id.str());
+  }
+  EXPECT_EQ(done.size(), static_cast<std::size_t>(line_count));
+  // In the order of the input, one line a job.
+  const std::vector<std::string> results = folder.lines("r.jsonl");
+  ASSERT_EQ(results.size(), static_cast<std::size_t>(line_count));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_TRUE(done.contains(results[i].substr(7, 36))) << results[i];
+    EXPECT_NE(results[i].find("\"line\":" + std::to_string(i + 1) + ","), std::string::npos) << results[i];
+    EXPECT_TRUE(results[i].ends_with('}'));
+  }
+}
+
+TEST(RunKill, EveryCommandRunsAndNothingFinishedRunsAgain) {
+  const unsigned seed = 20261105;
+  RecordProperty("seed", static_cast<int>(seed));
+  std::mt19937 random(seed);
+  const Folder folder;
+  folder.write("cmds.txt", appending_lines(line_count));
+  int kills = 0;
+  for (int i = 0; i < 5; ++i) {
+    Changes changes(folder.path(""));
+    const pid_t pid = folder.start(command());
+    // Writes of the commands; fewer than are left at any rate.
+    changes.wait("out.txt", std::uniform_int_distribution<int>(1, line_count / 6)(random), pid);
+    ::kill(pid, SIGKILL);
+    ASSERT_EQ(folder.wait(pid).code, 128 + SIGKILL) << "it had ended before: " << folder.read(".err");
+    ++kills;
+  }
+  const Ended end = folder.run(command());
+  EXPECT_EQ(end.code, 0) << end.err;
+  expect_complete(folder, kills);
+}
+
+TEST(RunKill, KilledWhileEnqueueing) {
+  std::mt19937 random(7);
+  const Folder folder;
+  folder.write("cmds.txt", appending_lines(line_count));
+  int kills = 0;
+  for (int i = 0; i < 6; ++i) {
+    Changes changes(folder.path(""));
+    const pid_t pid = folder.start(command());
+    changes.wait("x.db-wal", std::uniform_int_distribution<int>(1, 3 + 4 * i)(random), pid);
+    ::kill(pid, SIGKILL);
+    (void)folder.wait(pid);
+    ++kills;
+    RecordProperty("jobs_after_kill_" + std::to_string(i), static_cast<int>(folder.jobs("x.db").size()));
+  }
+  const Ended end = folder.run(command());
+  EXPECT_EQ(end.code, 0) << end.err;
+  expect_complete(folder, kills);
+}
+
+TEST(RunKill, CommandsDieWithIt) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("cmds.txt", "echo $$ > pid; echo > up; exec sleep 1000\n");
+  const pid_t pid = folder.start({"run", "cmds.txt"});
+  (void)folder.wait_at("up");
+  const pid_t command_pid = std::stoi(folder.read("pid"));
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  // The kernel has sent the signal by the time that the parent can be waited for; it dies without our help.
+  const int pidfd_wait = 200'000;
+  for (int i = 0; i < pidfd_wait && !is_gone(command_pid); ++i) ::sched_yield();
+  EXPECT_TRUE(is_gone(command_pid));
+}
+
+TEST(RunKill, ATornResultsFileIsMended) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("cmds.txt", "echo a\necho b\nif [ ! -e go ]; then echo > up; exec sleep 1000; fi\n");
+  const std::vector<std::string> args{"run", "-j", "1", "--results", "r.jsonl", "cmds.txt"};
+  const pid_t pid = folder.start(args);
+  (void)folder.wait_at("up");  // with one slot, the first two have ended and were acknowledged
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  const std::string before = folder.read("r.jsonl");
+  ASSERT_EQ(folder.lines("r.jsonl").size(), 2U) << before;
+  folder.write("r.jsonl", before.substr(0, before.size() - 20));
+  folder.write("go", "");
+  const Ended end = folder.run(args);
+  EXPECT_EQ(end.code, 0) << end.err;
+  const std::vector<std::string> results = folder.lines("r.jsonl");
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_EQ(results[0] + "\n" + results[1] + "\n", before);
+  EXPECT_FALSE(folder.exists("r.jsonl.part"));
+}
+
+}  // namespace
+}  // namespace cli_test
