@@ -107,10 +107,20 @@ Task<void> RunWork::beat() {
 
 /// Sees what others do to our lines: another worker on the same queue, a `coterie cancel`.
 Task<void> RunWork::watch() {
+  for (;;) {
+    Outcome<void> end = co_await outcome(watch_changes());
+    if (end.cancelled()) end.get();
+    co_await sleep(std::chrono::seconds(1));  // the broker cannot answer now: the worker says so
+  }
+}
+
+Task<void> RunWork::watch_changes() {
   std::uint64_t version = co_await parts_.broker->version();
+  const std::function<void(std::size_t, LineState)> ended = [this](std::size_t line, LineState state) {
+    line_ended(line, state);
+  };
   for (;;) {
     const TimePoint before = EventLoop::current().now();
-    const auto ended = [this](std::size_t line, LineState state) { line_ended(line, state); };
     co_await parts_.jobs->look(ended);
     const Duration took = EventLoop::current().now() - before;
     co_await sleep(worker_->running() == 0 ? look_at_least : std::max(look_at_least, took * look_part));
