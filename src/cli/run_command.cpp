@@ -59,7 +59,7 @@ class RunCommand {
       const std::string left = owned_ ? std::to_string(jobs_.pending()) + " of " +
                                             std::to_string(jobs_.size()) + " commands have not ended. "
                                       : "";
-      display_.say("Stopped. " + left + "`" + again() + "` goes on from here.");
+      display_.warn("Stopped. " + left + "`" + again() + "` goes on from here.");
     }
     end.get();
     co_return co_await report();

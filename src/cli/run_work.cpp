@@ -26,7 +26,7 @@ class RunWork::Observer final : public queue::WorkerObserver {
  public:
   explicit Observer(RunWork& work) : work_(work) {}
   void job_finished(const JobContext& job, const JobEnd& end) override { work_.finished(job, end); }
-  void warn(std::string_view line) override { work_.parts_.display->say("coterie: " + std::string(line)); }
+  void warn(std::string_view line) override { work_.parts_.display->warn("coterie: " + std::string(line)); }
 
  private:
   RunWork& work_;
@@ -61,8 +61,8 @@ void RunWork::append(std::size_t line, const JobContext& job, const JobEnd& end)
   const char* state = end.succeeded ? "done" : end.kind == queue::FailKind::cancelled ? "cancelled" : "dead";
   if (parts_.results->append(result_line(job.id(), parts_.jobs->line(line), state, job.attempt(), how)))
     return;
-  parts_.display->say("coterie: cannot add to the results in '" + parts_.results->path() + "': " +
-                      parts_.results->append_error() + "; the run goes on, the file is written at its end");
+  parts_.display->warn("coterie: cannot add to the results in '" + parts_.results->path() + "': " +
+                       parts_.results->append_error() + "; the run goes on, the file is written at its end");
 }
 
 void RunWork::line_ended(std::size_t line, LineState state) {
