@@ -3,20 +3,6 @@
 #include <algorithm>
 
 namespace broker_suite {
-namespace {
-
-std::string in_words(const std::vector<Verdict>& verdicts) {
-  std::string words;
-  for (const Verdict verdict : verdicts) words.append(words.empty() ? "" : ", ").append(to_string(verdict));
-  return words;
-}
-
-std::string differ(const char* what, const std::vector<Verdict>& found,
-                   const std::vector<Verdict>& expected) {
-  return std::string("verdicts of ") + what + ": " + in_words(found) + "; not " + in_words(expected);
-}
-
-}  // namespace
 
 void Model::begin(UnixMillis now) {
   now_ = now;
@@ -77,14 +63,12 @@ Verdict Model::done(const CycleRequest& request, const Done& done) {
   if (job.state == JobState::leased && job.token == done.lease.token &&
       job.owner == request.worker.incarnation) {
     job.settled_token = job.token;
-    job.settled_by = job.owner;
     job.settled_done = true;
     job.result = done.result;
     finish(done.lease.id, JobState::done);
     return Verdict::accepted;
   }
-  const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
-                   job.settled_token == done.lease.token && job.settled_done;
+  const bool did = job.settled_token != 0 && job.settled_token == done.lease.token && job.settled_done;
   return did ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -94,12 +78,10 @@ Verdict Model::failed(const CycleRequest& request, const Failed& failed) {
   Job& job = found->second;
   if (job.state != JobState::leased || job.token != failed.lease.token ||
       job.owner != request.worker.incarnation) {
-    const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
-                     job.settled_token == failed.lease.token && !job.settled_done;
+    const bool did = job.settled_token != 0 && job.settled_token == failed.lease.token && !job.settled_done;
     return did ? Verdict::already_accepted : Verdict::fenced;
   }
   job.settled_token = job.token;
-  job.settled_by = job.owner;
   job.settled_done = false;
   Milliseconds delay = failed.delay;
   switch (failed.kind) {
@@ -181,14 +163,14 @@ std::optional<std::string> Model::cycle(const CycleRequest& request, const Cycle
   begin(now);
   std::vector<Verdict> verdicts;
   for (const Done& entry : request.done) verdicts.push_back(done(request, entry));
-  if (verdicts != reply.done) return differ("done", reply.done, verdicts);
+  if (verdicts != reply.done) return "verdicts of `done`";
   verdicts.clear();
   for (const Failed& entry : request.failed) verdicts.push_back(failed(request, entry));
-  if (verdicts != reply.failed) return differ("failed", reply.failed, verdicts);
+  if (verdicts != reply.failed) return "verdicts of `failed`";
   verdicts.clear();
   std::vector<JobId> cancel;
   for (const Alive& entry : request.alive) verdicts.push_back(alive(request, entry, cancel));
-  if (verdicts != reply.alive) return differ("alive", reply.alive, verdicts);
+  if (verdicts != reply.alive) return "verdicts of `alive`";
   if (cancel != reply.cancel) return "ids to cancel";
   promote();
   recover();
