@@ -120,7 +120,10 @@ void ProgressDisplay::show(const Progress& progress) {
 }
 
 void ProgressDisplay::say(std::string_view line) {
-  if (quiet_) return;
+  if (!quiet_) warn(line);
+}
+
+void ProgressDisplay::warn(std::string_view line) {
   std::string text = shown_.empty() ? "" : "\r\x1b[K";
   text.append(line).append(1, '\n').append(shown_);
   write_stderr(text);

@@ -58,6 +58,8 @@ class ProgressDisplay {
   void show(const Progress& progress);
   /// A line of its own, above the bar.
   void say(std::string_view line);
+  /// The same for trouble: also when the display is off.
+  void warn(std::string_view line);
   /// Takes the bar off the terminal.
   void clear();
 

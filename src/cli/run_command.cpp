@@ -59,7 +59,7 @@ class RunCommand {
       const std::string left = owned_ ? std::to_string(jobs_.pending()) + " of " +
                                             std::to_string(jobs_.size()) + " commands have not ended. "
                                       : "";
-      display_.say("Stopped. " + left + "`" + again() + "` goes on from here.");
+      display_.warn("Stopped. " + left + "`" + again() + "` goes on from here.");
     }
     end.get();
     co_return co_await report();
@@ -85,7 +85,9 @@ class RunCommand {
       manifest_.retry_failed = false;
       co_await save();
     }
-    const auto ended = [this](std::size_t line, LineState state) { jobs_.set_state(line, state); };
+    const std::function<void(std::size_t, LineState)> ended = [this](std::size_t line, LineState state) {
+      jobs_.set_state(line, state);
+    };
     co_await jobs_.look(ended);
     before_ = jobs_.size() - jobs_.pending();
     announce();
@@ -215,16 +217,23 @@ class RunCommand {
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
     if (results_ != nullptr) report.results = results_->path();
     co_await add_failures(report);
-    if (flags_.common.json)
-      print_report_json(Output::standard(), report);
-    else
-      print_report(Output::standard(), report);
-    Output::standard().flush();
+    print(report);
     if (!results_error_.empty()) {
       throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume --results " +
                        printable(flags_.results) + "` writes it");
     }
     co_return report.failed + report.cancelled > 0 ? exit_job_failed : exit_ok;
+  }
+  void print(const RunReport& report) const {
+    try {
+      if (flags_.common.json)
+        print_report_json(Output::standard(), report);
+      else
+        print_report(Output::standard(), report);
+      Output::standard().flush();
+    } catch (const OutputClosed&) {
+      // Nobody reads it; the exit code still says how the run ended.
+    }
   }
   Task<void> add_failures(RunReport& report) {
     std::vector<JobId> ids;

@@ -26,7 +26,7 @@ class RunWork::Observer final : public queue::WorkerObserver {
  public:
   explicit Observer(RunWork& work) : work_(work) {}
   void job_finished(const JobContext& job, const JobEnd& end) override { work_.finished(job, end); }
-  void warn(std::string_view line) override { work_.parts_.display->say("coterie: " + std::string(line)); }
+  void warn(std::string_view line) override { work_.parts_.display->warn("coterie: " + std::string(line)); }
 
  private:
   RunWork& work_;
@@ -61,8 +61,8 @@ void RunWork::append(std::size_t line, const JobContext& job, const JobEnd& end)
   const char* state = end.succeeded ? "done" : end.kind == queue::FailKind::cancelled ? "cancelled" : "dead";
   if (parts_.results->append(result_line(job.id(), parts_.jobs->line(line), state, job.attempt(), how)))
     return;
-  parts_.display->say("coterie: cannot add to the results in '" + parts_.results->path() + "': " +
-                      parts_.results->append_error() + "; the run goes on, the file is written at its end");
+  parts_.display->warn("coterie: cannot add to the results in '" + parts_.results->path() + "': " +
+                       parts_.results->append_error() + "; the run goes on, the file is written at its end");
 }
 
 void RunWork::line_ended(std::size_t line, LineState state) {
@@ -107,10 +107,20 @@ Task<void> RunWork::beat() {
 
 /// Sees what others do to our lines: another worker on the same queue, a `coterie cancel`.
 Task<void> RunWork::watch() {
+  for (;;) {
+    Outcome<void> end = co_await outcome(watch_changes());
+    if (end.cancelled()) end.get();
+    co_await sleep(std::chrono::seconds(1));  // the broker cannot answer now: the worker says so
+  }
+}
+
+Task<void> RunWork::watch_changes() {
   std::uint64_t version = co_await parts_.broker->version();
+  const std::function<void(std::size_t, LineState)> ended = [this](std::size_t line, LineState state) {
+    line_ended(line, state);
+  };
   for (;;) {
     const TimePoint before = EventLoop::current().now();
-    const auto ended = [this](std::size_t line, LineState state) { line_ended(line, state); };
     co_await parts_.jobs->look(ended);
     const Duration took = EventLoop::current().now() - before;
     co_await sleep(worker_->running() == 0 ? look_at_least : std::max(look_at_least, took * look_part));

@@ -44,6 +44,7 @@ class RunWork {
   Task<void> draw();
   Task<void> beat();
   Task<void> watch();
+  Task<void> watch_changes();
   Task<void> serve();
   Task<void> stop(JoinHandle<void> task);
 
