@@ -77,22 +77,22 @@ class [[nodiscard]] Outcome {
 
   /// The value; throws the exception or `Cancelled` if that is what it holds, std::logic_error when empty.
   std::add_lvalue_reference_t<const T> get() const& {
-    if (kind_ != Kind::value) rethrow();
+    if (kind_ != Kind::value) raise(error());
     if constexpr (!std::is_void_v<T>) return value_;
   }
   std::add_lvalue_reference_t<T> get() & {
-    if (kind_ != Kind::value) rethrow();
+    if (kind_ != Kind::value) raise(error());
     if constexpr (!std::is_void_v<T>) return value_;
   }
   T get() && {
-    if (kind_ != Kind::value) rethrow();
+    if (kind_ != Kind::value) raise(empty() ? nullptr : std::move(error_));
     if constexpr (!std::is_void_v<T>) return std::move(value_);
   }
 
  private:
-  [[noreturn]] void rethrow() const {
-    if (kind_ == Kind::empty) throw std::logic_error("this Outcome is empty: nothing has ended yet");
-    std::rethrow_exception(error_);
+  [[noreturn]] static void raise(std::exception_ptr error) {
+    if (!error) throw std::logic_error("this Outcome is empty: nothing has ended yet");
+    std::rethrow_exception(std::move(error));
   }
   void reset() noexcept {
     if (kind_ == Kind::value)
