@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,13 @@ void run_on_loop(EventLoop& loop, Task<T> body) {
   main.result();
 }
 
+/// Under a simulator, which counts instructions, exactly so many iterations are wanted: see
+/// bench/count-instructions.
+void as_told(benchmark::internal::Benchmark* bench) {
+  const char* iterations = std::getenv("COTERIE_BENCH_ITERATIONS");
+  if (iterations != nullptr) bench->Iterations(std::atoll(iterations));
+}
+
 /// Runs `body(state)` once in a task; it iterates over the state itself.
 template <class Body>
 void in_task(benchmark::State& state, Body body) {
@@ -53,7 +61,7 @@ void direct_await(benchmark::State& state) {
     }
   });
 }
-BENCHMARK(direct_await);
+BENCHMARK(direct_await)->Apply(as_told);
 
 void spawn_join_one(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -63,7 +71,7 @@ void spawn_join_one(benchmark::State& state) {
     }
   });
 }
-BENCHMARK(spawn_join_one);
+BENCHMARK(spawn_join_one)->Apply(as_told);
 
 void spawn_join_1000(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -76,7 +84,7 @@ void spawn_join_1000(benchmark::State& state) {
     s.SetItemsProcessed(static_cast<std::int64_t>(s.iterations()) * 1000);
   });
 }
-BENCHMARK(spawn_join_1000);
+BENCHMARK(spawn_join_1000)->Apply(as_told);
 
 void yield_among(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -88,7 +96,7 @@ void yield_among(benchmark::State& state) {
     co_await yield();
   });
 }
-BENCHMARK(yield_among)->Arg(2)->Arg(1000);
+BENCHMARK(yield_among)->Apply(as_told)->Arg(2)->Arg(1000);
 
 long resident_bytes() {
   long pages = 0;
@@ -136,7 +144,7 @@ void cancel_by_exception(benchmark::State& state) {
     s.SetItemsProcessed(static_cast<std::int64_t>(s.iterations()) * 1000);
   });
 }
-BENCHMARK(cancel_by_exception);
+BENCHMARK(cancel_by_exception)->Apply(as_told);
 
 /// A timeout around an await that does not suspend, with so many other timers pending.
 void timeout_armed(benchmark::State& state) {
@@ -146,7 +154,7 @@ void timeout_armed(benchmark::State& state) {
     for (auto _ : s) co_await wait_for(10s, nop());
   });
 }
-BENCHMARK(timeout_armed)->Arg(0)->Arg(10'000);
+BENCHMARK(timeout_armed)->Apply(as_told)->Arg(0)->Arg(10'000);
 
 void task_group_of_10(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -158,7 +166,7 @@ void task_group_of_10(benchmark::State& state) {
     }
   });
 }
-BENCHMARK(task_group_of_10);
+BENCHMARK(task_group_of_10)->Apply(as_told);
 
 void queue_buffered(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -174,7 +182,7 @@ void queue_buffered(benchmark::State& state) {
     co_await producer.wait();
   });
 }
-BENCHMARK(queue_buffered);
+BENCHMARK(queue_buffered)->Apply(as_told);
 
 void lock_free_and_contended(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
@@ -197,7 +205,7 @@ void lock_free_and_contended(benchmark::State& state) {
     for (auto& rival : rivals) co_await rival;
   });
 }
-BENCHMARK(lock_free_and_contended)->Arg(1)->Arg(100);
+BENCHMARK(lock_free_and_contended)->Apply(as_told)->Arg(1)->Arg(100);
 
 }  // namespace
 

@@ -55,19 +55,26 @@ class Future {
     if (cancelled()) (void)shared_->outcome.get();
     return shared_->outcome.error();
   }
-  /// Runs `fn(Future)` one tick after it is done, in order of registration with the tasks that await it.
+  /// Runs `fn(Future)` on the loop that runs now, one tick after it is done, in order of registration with
+  /// the tasks that await it. Dropped when that loop has closed by then.
   template <class Fn>
   void add_done_callback(Fn fn) const {
     struct Callback final : Waiter {
-      Callback(Shared* future, Fn callable) : owner(future), call(std::move(callable)) {}
+      Callback(Shared* future, Fn callable)
+          : owner(future), call(std::move(callable)), loop(&EventLoop::current()), inbox(loop->inbox()) {}
       void ready() noexcept override {
-        EventLoop::current().call_soon(
-            [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); });
+        // The future may outlive the loop, and be settled while the loop does not run.
+        if (const auto box = inbox.lock(); box && box->open())
+          loop->call_soon([future = Future(owner->shared_from_this()), call = std::move(call)]() mutable {
+            call(future);
+          });
         delete this;
       }
       void abandoned() noexcept override { delete this; }
       Shared* owner;
       Fn call;
+      EventLoop* loop;
+      std::weak_ptr<Inbox> inbox;
     };
     if (done())
       EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); });
@@ -94,9 +101,8 @@ class Future {
     Shared& operator=(const Shared&) = delete;
     ~Shared() {
       for (Waiter* waiter : waiters) waiter->abandoned();
-      EventLoop* loop = EventLoop::current_or_null();
-      if (unretrieved && loop != nullptr)
-        loop->report(ErrorContext("Future exception was never retrieved", outcome.error()));
+      if (unretrieved)
+        EventLoop::report_anywhere(ErrorContext("Future exception was never retrieved", outcome.error()));
     }
     void settle() noexcept {
       for (Waiter* waiter : std::exchange(waiters, {})) waiter->ready();

@@ -69,7 +69,7 @@ JoinHandle<T> start_gathered(JoinHandle<T>& handle) {
 /// One child's part of the result. A bare Task is ours alone: its value moves.
 template <bool Outcomes, bool Owned, class T>
 auto collect(JoinHandle<T>& handle) {
-  Outcome<T>& end = handle.state().outcome();
+  Outcome<T>& end = handle.state().kept();
   if constexpr (Outcomes) {
     if constexpr (Owned)
       return Outcome<T>(std::move(end));
@@ -108,7 +108,8 @@ class GatherTuple final : public GatherLeaf {
  private:
   template <std::size_t... I>
   void start(std::index_sequence<I...>) {
-    handles_.emplace(start_gathered(std::get<I>(sources_))...);
+    // Braces: in the order of the arguments. gcc evaluates those of a call from right to left.
+    handles_ = std::tuple<JoinHandle<Ts>...>{start_gathered(std::get<I>(sources_))...};
     (watch(children_[I], std::get<I>(*handles_).state()), ...);
   }
   template <std::size_t... I>

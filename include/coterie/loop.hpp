@@ -121,6 +121,8 @@ class EventLoop {
   /// Null: one line on stderr.
   void set_exception_handler(ExceptionHandler handler) { handler_ = std::move(handler); }
   void report(const ErrorContext& context) noexcept;
+  /// To the loop that runs on this thread; one line on stderr when none does.
+  static void report_anywhere(const ErrorContext& context) noexcept;
 
   // --- for the runtime's own awaitables
   // ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #pragma once
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -74,21 +75,25 @@ class [[nodiscard]] Outcome {
     return kind_ == Kind::exception || kind_ == Kind::cancelled ? error_ : nullptr;
   }
 
-  /// The value; throws the exception or `Cancelled` if that is what it holds.
+  /// The value; throws the exception or `Cancelled` if that is what it holds, std::logic_error when empty.
   std::add_lvalue_reference_t<const T> get() const& {
-    if (kind_ != Kind::value) std::rethrow_exception(error_);
+    if (kind_ != Kind::value) rethrow();
     if constexpr (!std::is_void_v<T>) return value_;
   }
   std::add_lvalue_reference_t<T> get() & {
-    if (kind_ != Kind::value) std::rethrow_exception(error_);
+    if (kind_ != Kind::value) rethrow();
     if constexpr (!std::is_void_v<T>) return value_;
   }
   T get() && {
-    if (kind_ != Kind::value) std::rethrow_exception(std::move(error_));
+    if (kind_ != Kind::value) rethrow();
     if constexpr (!std::is_void_v<T>) return std::move(value_);
   }
 
  private:
+  [[noreturn]] void rethrow() const {
+    if (kind_ == Kind::empty) throw std::logic_error("this Outcome is empty: nothing has ended yet");
+    std::rethrow_exception(error_);
+  }
   void reset() noexcept {
     if (kind_ == Kind::value)
       value_.~Stored();

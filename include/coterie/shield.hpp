@@ -26,12 +26,10 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
     else
       deliver();
     inner_.state().mark_retrieved();
-    if constexpr (Move) {
-      inner_.state().mark_moved();
-      return std::move(inner_.state().outcome()).get();
-    } else {
-      return std::as_const(inner_.state().outcome()).get();
-    }
+    if constexpr (Move)
+      return inner_.state().take().get();
+    else
+      return std::as_const(inner_.state().kept()).get();
   }
   CancelReply cancel(const CancelMessage&) override {
     detach();

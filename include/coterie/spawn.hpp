@@ -37,8 +37,22 @@ class TaskState final : public TaskRec {
 
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
   [[nodiscard]] std::exception_ptr error() const noexcept override { return outcome_.error(); }
-  void mark_moved() noexcept { moved_ = true; }
-  [[nodiscard]] bool moved() const noexcept { return moved_; }
+  /// To look at; InvalidState when the value was moved out.
+  [[nodiscard]] Outcome<T>& kept() {
+    if (moved_) throw InvalidState("the result of task '" + name() + "' was moved out before");
+    return outcome_;
+  }
+  /// The value moves out, once; an exception or a cancel stays for others.
+  [[nodiscard]] Outcome<T> take() {
+    Outcome<T>& end = kept();
+    if (end.has_value()) {
+      moved_ = true;
+      return std::move(end);
+    }
+    Outcome<T> error;
+    error.set_exception(end.error(), end.cancelled());
+    return error;
+  }
 
  private:
   TaskState() = default;
@@ -102,11 +116,11 @@ class JoinAwaiter final : public JoinLeaf {
   explicit JoinAwaiter(TaskState<T>& state) noexcept : JoinLeaf(state) {}
   std::add_lvalue_reference_t<const T> await_resume() {
     deliver_join();
-    return state().outcome().get();
+    return std::as_const(state().kept()).get();
   }
   Outcome<T> take_outcome() {
     deliver_join();
-    return state().outcome();
+    return state().kept();
   }
 
  private:
@@ -120,11 +134,7 @@ class MoveAwaiter final : public JoinLeaf {
   T await_resume() { return take_outcome().get(); }
   Outcome<T> take_outcome() {
     deliver_join();
-    auto& state = static_cast<TaskState<T>&>(target());
-    if (state.moved()) throw InvalidState("the result of task '" + state.name() + "' was moved out before");
-    if (!state.outcome().has_value()) return state.outcome();
-    state.mark_moved();
-    return std::move(state.outcome());
+    return static_cast<TaskState<T>&>(target()).take();
   }
 };
 
@@ -207,7 +217,7 @@ class JoinHandle {
   std::add_lvalue_reference_t<const T> result() const {
     require_done();
     state().mark_retrieved();
-    return state().outcome().get();
+    return std::as_const(state().kept()).get();
   }
   /// Null when it returned a value; throws `Cancelled` if it was cancelled, InvalidState while it has not
   /// ended.
@@ -310,16 +320,19 @@ JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions(
 /// concurrently with its creator, whose class it inherits (asyncio.create_task, CPython 3.14).
 ///
 /// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref
-/// for what is sure to live longer). Lambdas with captures are moved into the task too. Needs a running loop.
+/// for what is sure to live longer). Lambdas with captures are owned too; with gcc 12 give such a lambda a
+/// name first, for it destroys the temporary twice where the statement awaits. Needs a running loop.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
+  COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...),
                                  std::move(options));
 }
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(Fn&& fn, Args&&... args) {
+  COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
 }
 

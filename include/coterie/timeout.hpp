@@ -76,6 +76,15 @@ Task<T> end_now(JoinHandle<T> child);
 
 [[noreturn]] void throw_timeout(const std::exception_ptr& cancel);
 
+/// A task's end for one of its handles: a copy; moved out where it cannot be copied.
+template <class T>
+auto outcome_of(JoinHandle<T>& handle) {
+  if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>)
+    return outcome(std::as_const(handle));
+  else
+    return outcome(std::move(handle));
+}
+
 template <class T>
 T end_timeout(Timeout& scope, Outcome<T>& end) {
   if (scope.exit(end.cancelled())) throw_timeout(end.error());
@@ -139,7 +148,7 @@ template <class Rep, class Period, class T>
     co_return co_await detail::end_now(std::move(handle));
   }
   Timeout scope(EventLoop::require_task(), EventLoop::current().now() + std::max(time, Duration::zero()));
-  Outcome<T> end = co_await outcome(handle);
+  Outcome<T> end = co_await detail::outcome_of(handle);
   co_return detail::end_timeout(scope, end);
 }
 
@@ -151,7 +160,8 @@ Task<T> detail::end_now(JoinHandle<T> child) {
     co_await ended;
   }
   if (child.cancelled()) throw_timeout(child.state().outcome().error());
-  co_return co_await std::move(child);
+  Outcome<T> end = co_await outcome_of(child);
+  co_return std::move(end).get();
 }
 
 }  // namespace coterie

@@ -9,6 +9,7 @@
 #include "coterie/queue/client.hpp"
 #include "coterie/run.hpp"
 #include "src/cli/broker_access.hpp"
+#include "src/cli/exec_handler.hpp"
 #include "src/cli/job_view.hpp"
 #include "src/cli/json_text.hpp"
 #include "src/cli/options.hpp"
@@ -62,7 +63,11 @@ std::string read_all(const std::string& path) {
 }
 
 std::string payload_of(const EnqueueOptions& options) {
-  if (options.command) return JsonObject().add("command", *options.command).str();
+  if (options.command) {
+    ExecArgs args;
+    args.command = *options.command;
+    return write_exec_args(args);
+  }
   if (!options.payload) return "null";
   const std::string& given = *options.payload;
   std::string where = "the payload";
@@ -84,7 +89,7 @@ queue::JobSpec spec_of(const EnqueueOptions& options) {
   if (options.command.has_value() != options.name.empty())
     throw UsageError("say what to run: either NAME [PAYLOAD], or --exec 'shell command'");
   queue::JobSpec spec;
-  spec.name = options.command ? "exec" : options.name;
+  spec.name = options.command ? exec_handler_name : options.name;
   spec.queue = options.queue;
   spec.priority = static_cast<int>(options.priority);
   spec.delay = options.delay.value_or(queue::Milliseconds{0});

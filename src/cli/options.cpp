@@ -75,6 +75,11 @@ Flags& Flags::flag(const std::string& names, bool& target, const std::string& he
   return *this;
 }
 
+Flags& Flags::needs_subcommand() {
+  command_->require_subcommand(1);
+  return *this;
+}
+
 Flags& Flags::required(const std::string& name) {
   command_->get_option(name)->required();
   return *this;

@@ -44,6 +44,9 @@ class Flags {
   Flags& duration(const std::string& names, std::optional<queue::Milliseconds>& target,
                   const std::string& help);
   Flags& flag(const std::string& names, bool& target, const std::string& help);
+  /// A command of commands: one of its own must follow.
+  Flags& needs_subcommand();
+  [[nodiscard]] CLI::App& app() noexcept { return *command_; }
   /// Must be given.
   Flags& required(const std::string& name);
   /// Shown at the end of --help.

@@ -102,7 +102,7 @@ int work(const WorkerFlags& flags) {
   options.stop_when_idle(flags.until_idle);
   if (!flags.quiet) options.observer(std::make_shared<Reporter>(flags.common.json));
   queue::Worker worker(open_shared(flags.common.broker), options);
-  worker.handle_with("exec", make_exec_handler());
+  worker.handle_with(exec_handler_name, make_exec_handler());
   if (!flags.quiet && !flags.common.json && stderr_is_terminal()) {
     std::fprintf(stderr, "Working on %s, %u jobs at a time. Ctrl-C lets running jobs end and stops.\n",
                  printable(worker.broker()->url()).c_str(), options.concurrency());

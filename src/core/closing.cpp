@@ -14,16 +14,21 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
         task.loop().report(
             ErrorContext("unhandled exception during shutdown", error, task.name(), task.spawned_at()));
     }
-    void stop_watching() noexcept { unhook(); }
+    explicit Reporter(TaskRec& task) : watched(&task) { task.add_ref(); }
+    Reporter(const Reporter&) = delete;
+    ~Reporter() {
+      unhook();
+      watched->release();
+    }
+    TaskRec* watched;
   };
   std::vector<TaskRec*> tasks;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
   std::vector<std::unique_ptr<Reporter>> reporters;
   for (TaskRec* task : tasks) {
-    reporters.push_back(std::make_unique<Reporter>());
-    task->add_ref();
+    reporters.push_back(std::make_unique<Reporter>(*task));
+    task->add_hook(*reporters.back());
     task->cancel(nullptr);
-    if (!task->done()) task->add_hook(*reporters.back());
   }
   bool expired = false;
   CallbackHandle timer;
@@ -35,10 +40,6 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   std::vector<std::string> refused;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
     refused.push_back(task->name());
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (!tasks[i]->done()) reporters[i]->stop_watching();
-    tasks[i]->release();
-  }
   return refused;
 }
 
@@ -49,6 +50,7 @@ void EventLoop::close() noexcept {
   // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
   while (TaskRec* task = last_task_) {
     if (task->queued()) remove(*task);
+    report(ErrorContext("Task was destroyed but it is pending!", nullptr, task->name(), task->spawned_at()));
     task->destroy_frame();
     task->finish();
   }

@@ -23,6 +23,10 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
+void print(const ErrorContext& context) noexcept {
+  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+}
+
 }  // namespace
 
 std::string ErrorContext::str() const {
@@ -156,7 +160,14 @@ void EventLoop::report(const ErrorContext& context) noexcept {
     std::fprintf(stderr, "coterie: Unhandled error in exception handler: %s\n",
                  describe(std::current_exception()).c_str());
   }
-  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+  print(context);
+}
+
+void EventLoop::report_anywhere(const ErrorContext& context) noexcept {
+  if (current_loop != nullptr)
+    current_loop->report(context);
+  else
+    print(context);
 }
 
 }  // namespace coterie

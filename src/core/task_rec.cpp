@@ -66,8 +66,10 @@ void TaskRec::request(const CancelMessage& message) {
 }
 
 bool TaskRec::cancel(const CancelMessage& message) {
-  retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
-  if (ended_) return false;
+  if (ended_) {
+    retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
+    return false;
+  }
   // A chain of tasks that await each other is walked in a loop, not by recursion. `turtle` stops a cycle.
   TaskRec* turtle = nullptr;
   std::uint64_t steps = 0;
@@ -82,7 +84,6 @@ bool TaskRec::cancel(const CancelMessage& message) {
     ++steps;
     if ((steps & (steps - 1)) == 0) turtle = task;
     if (TaskRec* next = leaf->cancel_target()) {
-      next->retrieved_ = true;
       task = next;
       continue;
     }

@@ -189,6 +189,9 @@ void Session::drain(Milliseconds grace) {
     give_back(*run, JobError("drain", "its worker was told to stop"), Milliseconds{0});
   to_report_.clear();
   drain_timer_.cancel();
+  if (grace > Milliseconds{0} && !running_.empty())
+    warn("draining: " + std::to_string(running_.size()) + " running jobs have " +
+         std::to_string(grace.count()) + " ms to end");
   if (grace <= Milliseconds{0})
     stop_running(Stop::drain, "drain");
   else

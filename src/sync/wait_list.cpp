@@ -17,6 +17,10 @@ void ListedWaiter::leave() noexcept {
   listed_ = false;
 }
 
+WaitList::~WaitList() {
+  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) waiter->listed_ = false;
+}
+
 std::size_t WaitList::size() const noexcept {
   std::size_t count = 0;
   for (const ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) ++count;

@@ -77,14 +77,12 @@ Verdict Model::done(const CycleRequest& request, const Done& done) {
   if (job.state == JobState::leased && job.token == done.lease.token &&
       job.owner == request.worker.incarnation) {
     job.settled_token = job.token;
-    job.settled_by = job.owner;
     job.settled_done = true;
     job.result = done.result;
     finish(done.lease.id, JobState::done);
     return Verdict::accepted;
   }
-  const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
-                   job.settled_token == done.lease.token && job.settled_done;
+  const bool did = job.settled_token != 0 && job.settled_token == done.lease.token && job.settled_done;
   return did ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -94,12 +92,10 @@ Verdict Model::failed(const CycleRequest& request, const Failed& failed) {
   Job& job = found->second;
   if (job.state != JobState::leased || job.token != failed.lease.token ||
       job.owner != request.worker.incarnation) {
-    const bool did = job.settled_token != 0 && job.settled_by == request.worker.incarnation &&
-                     job.settled_token == failed.lease.token && !job.settled_done;
+    const bool did = job.settled_token != 0 && job.settled_token == failed.lease.token && !job.settled_done;
     return did ? Verdict::already_accepted : Verdict::fenced;
   }
   job.settled_token = job.token;
-  job.settled_by = job.owner;
   job.settled_done = false;
   Milliseconds delay = failed.delay;
   switch (failed.kind) {

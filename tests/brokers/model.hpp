@@ -34,7 +34,6 @@ class Model {
     bool alone = false;
     bool cancel_requested = false;
     std::uint64_t settled_token = 0;
-    Uuid settled_by;
     bool settled_done = false;
     std::string result;
 

@@ -37,24 +37,29 @@ template <class Fn, class... Args>
 concept TaskFunction = std::invocable<Fn, Args...> && is_task<std::invoke_result_t<Fn, Args...>>;
 
 // Whether a coroutine function keeps all of its arguments in its own frame: then nothing else must own them.
-template <class... Params>
-inline constexpr bool all_by_value = (... && !std::is_reference_v<Params>);
-template <class Signature>
+// A parameter of another type than its argument may only refer to it: std::string_view to a std::string.
+template <class Params, class Args>
+inline constexpr bool keeps_all = false;
+template <class... Params, class... Args>
+  requires(sizeof...(Params) == sizeof...(Args))
+inline constexpr bool keeps_all<void(Params...), void(Args...)> = (... && std::is_same_v<Params, Args>);
+template <class Fn, class... Args>
 inline constexpr bool takes_values = false;
-template <class R, class... P>
-inline constexpr bool takes_values<R (*)(P...)> = all_by_value<P...>;
-template <class R, class... P>
-inline constexpr bool takes_values<R (*)(P...) noexcept> = all_by_value<P...>;
-template <class Member>
+template <class R, class... P, class... Args>
+inline constexpr bool takes_values<R (*)(P...), Args...> = keeps_all<void(P...), void(Args...)>;
+template <class R, class... P, class... Args>
+inline constexpr bool takes_values<R (*)(P...) noexcept, Args...> = keeps_all<void(P...), void(Args...)>;
+template <class Member, class... Args>
 inline constexpr bool call_takes_values = false;
-template <class R, class C, class... P>
-inline constexpr bool call_takes_values<R (C::*)(P...) const> = all_by_value<P...>;
-template <class R, class C, class... P>
-inline constexpr bool call_takes_values<R (C::*)(P...) const noexcept> = all_by_value<P...>;
+template <class R, class C, class... P, class... Args>
+inline constexpr bool call_takes_values<R (C::*)(P...) const, Args...> = keeps_all<void(P...), void(Args...)>;
+template <class R, class C, class... P, class... Args>
+inline constexpr bool call_takes_values<R (C::*)(P...) const noexcept, Args...> =
+    keeps_all<void(P...), void(Args...)>;
 template <class Fn>
 concept PlainCallOperator = std::is_empty_v<Fn> && requires { &Fn::operator(); };
-template <PlainCallOperator Fn>
-inline constexpr bool takes_values<Fn> = call_takes_values<decltype(&Fn::operator())>;
+template <PlainCallOperator Fn, class... Args>
+inline constexpr bool takes_values<Fn, Args...> = call_takes_values<decltype(&Fn::operator()), Args...>;
 
 /// Keeps the callable and its arguments alive until the coroutine that uses them has ended.
 template <class T, class Fn, class... Args>
@@ -66,7 +71,7 @@ Task<T> owning(Fn fn, Args... args) {
 template <class Fn, class... Args>
 auto make_owning_task(Fn&& fn, Args&&... args) {
   using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
-  if constexpr (takes_values<std::decay_t<Fn>>)
+  if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>)
     return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
   else
     return owning<T, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),

@@ -105,6 +105,8 @@ class Inbox {
 
   /// Any thread. False when the loop has closed: `item` is destroyed.
   bool post(std::unique_ptr<Posted> item);
+  /// The loop has not begun to close. On the loop's thread this says that it is still there.
+  [[nodiscard]] bool open() const noexcept { return !closed_.load(std::memory_order_relaxed); }
 
  private:
   friend class EventLoop;

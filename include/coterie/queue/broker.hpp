@@ -17,8 +17,8 @@ namespace coterie::queue {
 /// recovered the job, a late acknowledgement is as good as any.
 enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
-  already_accepted,  ///< this incarnation settled it so (done, failed) by this token, and nobody settled it
-                     ///< since; nothing changed
+  already_accepted,  ///< the job's last settlement was of this kind (done, failed) and by this token; nothing
+                     ///< changed
   fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
   unknown,           ///< no such job (any more)
 };

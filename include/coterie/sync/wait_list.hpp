@@ -37,6 +37,9 @@ class WaitList {
   WaitList() = default;
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
+  /// Who still waits then waits for its cancel: a main task that returns leaves tasks that wait at its
+  /// locals.
+  ~WaitList();
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept;

@@ -15,8 +15,8 @@ class Deadlock : public std::logic_error {
 
 /// A loop whose clock stands still while anything is ready and jumps to the next timer when nothing is: tests
 /// of hours run in microseconds and always the same way. It looks at timers before every tick, so that tick
-/// counts are exact. When nothing is ready, no timer is armed and no thread was announced it throws
-/// `Deadlock` out of run() instead of waiting for ever.
+/// counts are exact. When nothing is ready, no timer is armed and no other thread holds the loop's inbox()
+/// (as to_thread() and Completion do) it throws `Deadlock` out of run() instead of waiting for ever.
 class VirtualLoop {
  public:
   VirtualLoop();
@@ -36,6 +36,7 @@ class VirtualLoop {
   T run(Task<T> body) {
     const JoinHandle<T> main = detail::start_main(*loop_, std::move(body));
     loop_->run_until([&] { return main.done(); });
+    if (!main.done()) throw std::logic_error("Event loop stopped before the task completed.");
     return detail::take_main(main);
   }
 

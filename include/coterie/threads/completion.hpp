@@ -30,6 +30,9 @@ class Completion {
   void set_exception(std::exception_ptr error) const {
     settle([&](Outcome<T>& outcome) { outcome.set_exception(std::move(error)); });
   }
+  void set_outcome(Outcome<T> end) const {
+    settle([&](Outcome<T>& outcome) { outcome = std::move(end); });
+  }
   /// Nobody waits for the result any more: what would compute it may be skipped. Any thread.
   [[nodiscard]] bool abandoned() const {
     const std::lock_guard lock(state_->mutex);

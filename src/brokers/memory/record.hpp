@@ -57,7 +57,6 @@ struct Record {
   std::uint64_t order = 0;          ///< of creation, from 1
   std::uint64_t token = 0;          ///< of the newest lease
   std::uint64_t settled_token = 0;  ///< of the newest lease that was acknowledged
-  queue::Uuid settled_by;           ///< and of whom
   UnixMillis created_at = 0;
   UnixMillis run_at = 0;
   UnixMillis expires_at = 0;

@@ -13,11 +13,6 @@ bool is_held(const Record& record, const Worker& by, const LeaseRef& lease) {
          record.worker->ref.incarnation == by.ref.incarnation;
 }
 
-/// The same worker has settled this very lease already, and nobody another since.
-bool was_settled(const Record& record, const Worker& by, const LeaseRef& lease) {
-  return lease.token != 0 && record.settled_token == lease.token && record.settled_by == by.ref.incarnation;
-}
-
 }  // namespace
 
 /// From outside every structure to `ready`, or to `scheduled` where `at` is still to come.
@@ -60,12 +55,11 @@ Verdict Store::settle_done(const Worker& worker, queue::Done& done) {
   Slot slot = no_slot;
   Record* const record = find(done.lease, slot);
   if (record == nullptr) return Verdict::unknown;
-  if (was_settled(*record, worker, done.lease)) {
+  if (record->settled_token == done.lease.token && done.lease.token != 0) {
     return record->settled_done ? Verdict::already_accepted : Verdict::fenced;
   }
   if (!is_held(*record, worker, done.lease)) return Verdict::fenced;
   record->settled_token = record->token;
-  record->settled_by = worker.ref.incarnation;
   record->settled_done = true;
   if (record->result_ttl > Milliseconds{0}) record->result = std::move(done.result);
   finish(slot, JobState::done);
@@ -77,12 +71,11 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
   Record* const found = find(failed.lease, slot);
   if (found == nullptr) return Verdict::unknown;
   Record& record = *found;
-  if (was_settled(record, worker, failed.lease)) {
+  if (record.settled_token == failed.lease.token && failed.lease.token != 0) {
     return record.settled_done ? Verdict::fenced : Verdict::already_accepted;
   }
   if (!is_held(record, worker, failed.lease)) return Verdict::fenced;
   record.settled_token = record.token;
-  record.settled_by = worker.ref.incarnation;
   record.settled_done = false;
   if (!failed.error.type.empty() || !failed.error.message.empty()) {
     record.need_rare().error = queue::clean_error(failed.error, limits);

@@ -29,8 +29,8 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
     last_token = row.token;
     decision = row.decision;
   }
-  const bool same = decision != Decision::none && last_token == token &&
-                    success == (decision == Decision::done);
+  const bool same =
+      decision != Decision::none && last_token == token && success == (decision == Decision::done);
   return same ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -93,8 +93,7 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
     return Verdict::accepted;
   }
   row.attempt = lease.attempt;
-  const bool attempts_left = row.attempt < row.max_attempts;
-  if (failed.kind == FailKind::retry && !stop && attempts_left) {
+  if (failed.kind == FailKind::retry && !stop && row.attempt < row.max_attempts) {
     const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
     const Milliseconds delay = failed.delay.count() >= 0
                                    ? failed.delay
@@ -104,7 +103,7 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
     return Verdict::accepted;
   }
   // Where somebody wants it stopped, no attempt follows.
-  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !attempts_left);
+  const bool dead = failed.kind == FailKind::dead || (failed.kind == FailKind::retry && !stop);
   ending.state = dead ? JobState::dead : JobState::cancelled;
   store_job(row);
   finish(row.job, row.queue, row.result_ttl, ending, nullptr);

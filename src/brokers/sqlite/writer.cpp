@@ -111,13 +111,13 @@ void Writer::run_together(Group& group, std::size_t& done) {
     for (std::size_t i = first; i < done; ++i) run_alone(*group[i]);
     return;
   }
-  announce();
   for (const auto& [operation, failure] : applied) {
     if (failure)
       operation->fail(*failure);
     else
       operation->succeed();
   }
+  announce();
 }
 
 void Writer::run_alone(Operation& operation) {
@@ -131,10 +131,11 @@ void Writer::run_alone(Operation& operation) {
     operation.fail(failure);
     return;
   }
-  announce();
   operation.succeed();
+  announce();
 }
 
+/// After the callers have their replies: whoever waits for changes, and perhaps a checkpoint, come later.
 void Writer::announce() {
   if (!engine_->wrote()) return;
   checkpointed_ = false;

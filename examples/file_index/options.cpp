@@ -1,0 +1,70 @@
+#include "options.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "index_file.hpp"
+
+namespace file_index {
+namespace {
+
+[[noreturn]] void usage(const std::string& problem) {
+  std::fprintf(stderr,
+               "file_index: %s\n"
+               "usage: file_index [DIR] [--broker URL] [-j N] [--json] [--once]\n"
+               "  DIR           the folder to index; default: this one\n"
+               "  --broker URL  sqlite://PATH or memory://; default: file_index.db beside the program\n"
+               "  -j N          jobs in hand at a time; default 64\n"
+               "  --json        the summary as one line of JSON instead of the table\n"
+               "  --once        index once and exit, which is the default\n",
+               problem.c_str());
+  std::exit(2);
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  bool have_folder = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const auto value = [&]() -> std::string_view {
+      return ++i < argc ? argv[i] : (usage(std::string(word) + " needs a value"), "");
+    };
+    if (word == "--broker") {
+      options.broker = value();
+    } else if (word == "-j") {
+      const std::string_view text = value();
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
+      if (error != std::errc() || end != text.data() + text.size() || options.jobs < 1 ||
+          options.jobs > 10000)
+        usage("-j " + std::string(text) + ": a number from 1 to 10000");
+    } else if (word == "--json") {
+      options.json = true;
+    } else if (word == "-h" || word == "--help") {
+      usage("indexes a folder through a durable queue");
+    } else if (word.starts_with("-") && word != "--once") {
+      usage("unknown option " + std::string(word));
+    } else if (word != "--once") {
+      if (std::exchange(have_folder, true)) usage("one folder at a time");
+      options.folder = word;
+    }
+  }
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(options.folder, error);
+  if (error || !std::filesystem::is_directory(folder, error))
+    usage("no folder " + encode_path(options.folder));
+  options.folder = folder.native();
+  if (options.broker.empty())
+    options.broker =
+        "sqlite://" +
+        std::filesystem::read_symlink("/proc/self/exe").replace_filename("file_index.db").native();
+  return options;
+}
+
+}  // namespace file_index

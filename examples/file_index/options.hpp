@@ -1,0 +1,18 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace file_index {
+
+struct Options {
+  std::string folder = ".";  ///< absolute, without links
+  std::string broker;
+  std::uint32_t jobs = 64;
+  bool json = false;
+  Options() = default;
+};
+
+/// Exits with 2 and a word on stderr when the words make no sense.
+[[nodiscard]] Options parse_options(int argc, char** argv);
+
+}  // namespace file_index

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# gcc 12 destroys a temporary closure with non-trivial captures twice when it stands in an expression that awaits
+# (PR 99576). Every API that takes a callable and returns an awaitable rejects it there, with the cure in the message;
+# the good forms compile everywhere, and elsewhere the bad ones do too.
+set -euo pipefail
+
+compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$COTERIE_BUILD/CMakeCache.txt")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+compile() { "$compiler" -std=c++20 -fsyntax-only "-I$COTERIE_SOURCE/include" "$1" >"$work/log" 2>&1; }
+
+cat >"$work/good.cpp" <<'CPP'
+#include <coterie/coterie.hpp>
+using namespace coterie;
+using namespace std::chrono_literals;
+Task<void> good(std::string text) {
+  int number = 1;
+  auto closure = [text] { return text.size(); };
+  co_await to_thread(closure);
+  co_await to_thread([](std::string s) { return s.size(); }, text);
+  co_await to_thread([number] { return number; });
+  co_await task_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn([](std::string) -> Task<void> { co_return; }, text);
+    co_return;
+  });
+  co_await timeout(1s, [&](Timeout&) -> Task<void> { co_await sleep(1s); });
+  co_await with_cleanup(good(text), [&]() -> Task<void> { co_await yield(); });
+  auto body = [text]() -> Task<void> { co_return; };
+  auto task = spawn(body);
+  co_await task;
+}
+CPP
+cat >"$work/bad.cpp" <<'CPP'
+#include <coterie/coterie.hpp>
+using namespace coterie;
+using namespace std::chrono_literals;
+Task<void> bad(std::string text, ThreadPool& pool) {
+  co_await to_thread([text] { return text.size(); });                                         // bad
+  co_await to_thread_on(pool, [text] { return text.size(); });                                // bad
+  co_await task_group([text](TaskGroup&) -> Task<void> { co_return; });                       // bad
+  co_await timeout(1s, [text](Timeout&) -> Task<void> { co_return; });                        // bad
+  co_await timeout_at(std::nullopt, [text](Timeout&) -> Task<void> { co_return; });           // bad
+  co_await spawn([text]() -> Task<void> { co_return; });                                      // bad
+  co_await spawn(named("x"), [text]() -> Task<void> { co_return; });                          // bad
+  co_await with_cleanup(bad(text, pool), [text]() -> Task<void> { co_return; });              // bad
+}
+CPP
+
+if ! compile "$work/good.cpp"; then
+  cat "$work/log"
+  echo "a good form is rejected"
+  exit 1
+fi
+guarded=no
+if "$compiler" --version | head -1 | grep -qi 'g++\|gcc' && [[ $("$compiler" -dumpversion) == 12* ]]; then guarded=yes; fi
+if [[ $guarded == no ]]; then
+  if ! compile "$work/bad.cpp"; then
+    cat "$work/log"
+    echo "a compiler without the bug rejects a temporary closure"
+    exit 1
+  fi
+  exit 0
+fi
+if compile "$work/bad.cpp"; then
+  echo "gcc 12 accepts temporary closures that it would destroy twice"
+  exit 1
+fi
+grep -q 'gcc 12 would destroy a temporary lambda twice (PR 99576)' "$work/log"
+grep -q 'gcc 12 would destroy this temporary lambda twice (PR 99576)' "$work/log"
+while IFS=: read -r line _; do
+  grep -q "bad.cpp:$line:.*required from here" "$work/log" || {
+    cat "$work/log"
+    echo "line $line of bad.cpp is not rejected"
+    exit 1
+  }
+done < <(grep -n '// bad$' "$work/bad.cpp")

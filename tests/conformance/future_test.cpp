@@ -1,0 +1,186 @@
+// Future (list B). Line numbers and names are those of CPython 3.14.7's test_asyncio.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+
+// 28. test_futures::BaseFutureTests.test_cancel
+TEST(Future, CancelIsSynchronousAndFinal) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    EXPECT_TRUE(future.cancel());
+    EXPECT_TRUE(future.cancelled());
+    EXPECT_TRUE(future.done());
+    EXPECT_THROW(future.result(), Cancelled);
+    EXPECT_THROW((void)future.exception(), Cancelled);
+    EXPECT_THROW(future.set_value(1), InvalidState);
+    EXPECT_THROW(future.set_exception(error("late")), InvalidState);
+    EXPECT_FALSE(future.cancel());
+    co_return;
+  });
+}
+
+// 29. test_futures::BaseFutureTests.test_result, test_exception
+TEST(Future, ResultAndExceptionNeedAnEnd) {
+  run([]() -> Task<void> {
+    Future<int> value;
+    EXPECT_THROW(value.result(), InvalidState);
+    EXPECT_THROW((void)value.exception(), InvalidState);
+    value.set_value(42);
+    EXPECT_EQ(value.result(), 42);
+    EXPECT_EQ(value.exception(), nullptr);
+    EXPECT_THROW(value.set_value(43), InvalidState);
+    EXPECT_FALSE(value.cancel());
+
+    Future<int> failed;
+    failed.set_exception(error("bad"));
+    EXPECT_THROW(failed.result(), Boom);
+    EXPECT_EQ(text(failed.exception()), "bad");
+    EXPECT_THROW(failed.set_exception(error("again")), InvalidState);
+    co_return;
+  });
+}
+
+// 30. test_futures::BaseFutureTests.test_tb_logger_exception_unretrieved
+TEST(Future, ExceptionThatNobodyRetrievedIsReportedWithTheLastHandle) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([](Reports& told) -> Task<void> {
+    auto future = std::make_unique<Future<int>>();
+    auto copy = std::make_unique<Future<int>>(*future);
+    future->set_exception(error("lost"));
+    future.reset();
+    EXPECT_EQ(told.count(), 0U);
+    copy.reset();
+    EXPECT_EQ(told.count(), 1U);
+    EXPECT_EQ(told[0].message, "Future exception was never retrieved");
+    EXPECT_EQ(text(told[0].error), "lost");
+    co_return;
+  }(reports));
+}
+
+// 31. test_futures::BaseFutureTests.test_tb_logger_exception_retrieved, …_exception_result_retrieved
+TEST(Future, RetrievedExceptionIsNotReported) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    {
+      Future<int> future;
+      future.set_exception(error("seen"));
+      EXPECT_NE(future.exception(), nullptr);
+    }
+    {
+      Future<int> future;
+      future.set_exception(error("seen"));
+      EXPECT_THROW(future.result(), Boom);
+    }
+    {
+      Future<int> future;
+      future.set_exception(error("seen"));
+      std::string end = co_await end_of(await_future(future));
+      EXPECT_EQ(end, "seen");
+    }
+  }());
+  EXPECT_EQ(reports.count(), 0U);
+}
+
+// 32. test_futures::BaseFutureTests.test_tb_logger_not_called_after_cancel
+TEST(Future, CancelAfterTheExceptionSilencesIt) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    Future<int> future;
+    future.set_exception(error("known"));
+    EXPECT_FALSE(future.cancel());
+    co_return;
+  }());
+  EXPECT_EQ(reports.count(), 0U);
+}
+
+// 33. test_futures::BaseFutureTests.test_tb_logger_abandoned, …_result_unretrieved
+TEST(Future, PendingOrUnreadValueIsDroppedSilently) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    {
+      Future<int> pending;
+    }
+    Future<int> unread;
+    unread.set_value(1);
+    co_return;
+  }());
+  EXPECT_EQ(reports.count(), 0U);
+}
+
+// 37. test_futures::BaseFutureDoneCallbackTests.test_callbacks_invoked_on_set_result
+TEST(Future, CallbacksRunOneTickLaterInOrder) {
+  run([]() -> Task<void> {
+    std::vector<int> order;
+    Future<int> future;
+    future.add_done_callback([&](const Future<int>& f) { order.push_back(f.result()); });
+    future.add_done_callback([&](const Future<int>& f) { order.push_back(f.result() + 1); });
+    future.set_value(10);
+    EXPECT_TRUE(order.empty());
+    co_await yield();
+    EXPECT_THAT(order, ElementsAre(10, 11));
+    future.add_done_callback([&](const Future<int>&) { order.push_back(12); });
+    EXPECT_EQ(order.size(), 2U);
+    co_await yield();
+    EXPECT_THAT(order, ElementsAre(10, 11, 12));
+  });
+}
+
+// 41. test_tasks::BaseTaskTests.test_step_result_future
+TEST(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    auto task = spawn(await_future<int>, future);
+    co_await yield();
+    future.set_value(10);
+    EXPECT_FALSE(task.done());
+    co_await yield();
+    EXPECT_TRUE(task.done());
+    EXPECT_EQ(task.result(), 10);
+  });
+}
+
+// 2. semantics: many tasks may await one future; each gets the value, or the exception.
+TEST(Future, ManyTasksAwaitOne) {
+  run([]() -> Task<void> {
+    Future<int> value;
+    Future<int> failed;
+    auto a = spawn(await_future<int>, value);
+    auto b = spawn(await_future<int>, value);
+    auto c = spawn(end_of<Task<int>>, await_future(failed));
+    auto d = spawn(end_of<Task<int>>, await_future(failed));
+    co_await yield();
+    value.set_value(3);
+    failed.set_exception(error("both"));
+    co_await ticks(2);
+    EXPECT_EQ(a.result(), 3);
+    EXPECT_EQ(b.result(), 3);
+    EXPECT_EQ(c.result(), "both");
+    EXPECT_EQ(d.result(), "both");
+  });
+}
+
+// Callbacks may be registered inside a loop and the result be set between two runs of it.
+TEST(Future, SettledWhileTheLoopDoesNotRun) {
+  testing::VirtualLoop loop;
+  Future<int> future;
+  int seen = 0;
+  loop.run([](Future<int> f, int& out) -> Task<void> {
+    f.add_done_callback([&out](const Future<int>& done) { out = done.result(); });
+    co_return;
+  }(future, seen));
+  future.set_value(5);
+  loop.run(ticks(2));
+  EXPECT_EQ(seen, 5);
+}
+
+}  // namespace
+}  // namespace coterie

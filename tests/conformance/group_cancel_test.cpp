@@ -1,0 +1,267 @@
+// TaskGroup: misuse, cancel levels, cancel() (list H, second part). Names are those of test_taskgroups.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::HasSubstr;
+
+std::string refusal(TaskGroup& group) {
+  try {
+    group.spawn(nop);
+  } catch (const InvalidState& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+// 147. BaseTestTaskGroup.test_taskgroup_no_create_task_after_failure
+TEST(Group, TakesNoChildrenWhileItShutsDownAndReleasesTheirArguments) {
+  int alive = 0;
+  run([&alive]() -> Task<void> {
+    std::string refused;
+    auto block = [&](TaskGroup& group) -> Task<void> {
+      group.spawn(
+          [](TaskGroup& g, std::string& out, int& count) -> Task<void> {
+            Outcome<void> end = co_await outcome(sleep(10s));
+            try {
+              g.spawn([](Probe) -> Task<void> { co_return; }, Probe(count));
+            } catch (const InvalidState& error) {
+              out = error.what();
+            }
+            end.get();
+          },
+          std::ref(group), std::ref(refused), std::ref(alive));
+      group.spawn(fail_later, 100ms, "bad");
+      co_return;
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(bad)");
+    EXPECT_THAT(refused, HasSubstr("shutting down"));
+    EXPECT_EQ(alive, 0);
+  });
+}
+
+// 148. BaseTestTaskGroup.test_taskgroup_finished
+TEST(Group, TakesNoChildrenOnceItHasEnded) {
+  run([]() -> Task<void> {
+    TaskGroup group(EventLoop::require_task());
+    group.body_ended(OutcomeKind::value, nullptr);
+    EXPECT_THAT(refusal(group), HasSubstr("finished"));
+    EXPECT_EQ(group.settle(), nullptr);
+    EXPECT_THAT(refusal(group), HasSubstr("finished"));
+    co_return;
+  });
+}
+
+// 149. BaseTestTaskGroup.test_cancelling_level_preserved
+TEST(Group, CancellingLevelIsPreserved) {
+  run([]() -> Task<void> {
+    auto block = [](TaskGroup& group) -> Task<void> {
+      group.spawn(fail, "one");
+      co_return;
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(one)");
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+  });
+}
+
+// 150. BaseTestTaskGroup.test_nested_groups_both_cancelled
+TEST(Group, InnerAndOuterFailInOneTick) {
+  run([]() -> Task<void> {
+    TaskRec& self = EventLoop::require_task();
+    std::uint32_t between = 99;
+    std::string inner_end;
+    auto outer = [&](TaskGroup& outer_group) -> Task<void> {
+      auto inner = [&](TaskGroup& group) -> Task<void> {
+        group.spawn(fail, "inner");
+        outer_group.spawn(fail, "outer");
+        co_return;
+      };
+      inner_end = co_await end_of(task_group(inner));
+      between = self.cancelling();
+    };
+    std::string end = co_await end_of(task_group(outer));
+    EXPECT_EQ(inner_end, "group(inner)");
+    EXPECT_EQ(between, 1U);
+    EXPECT_EQ(end, "group(outer)");
+    EXPECT_EQ(self.cancelling(), 0U);
+    co_await ticks(2);  // nothing is left over
+  });
+}
+
+// 151. BaseTestTaskGroup.test_cancels_task_if_created_during_creation (gh-128550), lazily
+TEST(Group, ChildThatSpawnsAFailingSiblingInItsFirstStepIsCancelled) {
+  run([]() -> Task<void> {
+    bool cancelled = false;
+    auto block = [&](TaskGroup& group) -> Task<void> {
+      group.spawn(
+          [](TaskGroup& g, bool& flag) -> Task<void> {
+            g.spawn(fail, "sibling");
+            Outcome<void> end = co_await outcome(sleep(10s));
+            flag = end.cancelled();
+            end.get();
+          },
+          std::ref(group), std::ref(cancelled));
+      co_return;
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(sibling)");
+    EXPECT_TRUE(cancelled);
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+    EXPECT_DOUBLE_EQ(seconds(), 0);
+  });
+}
+
+// 152. BaseTestTaskGroup.test_cancellation_does_not_leak_out_of_tg (gh-128588), lazily
+TEST(Group, CancelDoesNotLeakOut) {
+  run([]() -> Task<void> {
+    auto block = [](TaskGroup& group) -> Task<void> {
+      group.spawn(fail, "at once");
+      co_return;
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(at once)");
+    co_await sleep(0s);
+    co_await sleep(1ms);
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+  });
+}
+
+// 153. BaseTestTaskGroup.test_taskgroup_task_name
+TEST(Group, OptionsPassThrough) {
+  run([]() -> Task<void> {
+    co_await task_group([](TaskGroup& group) -> Task<void> {
+      auto child = group.spawn(named("yolo").sched_class(3), nop);
+      EXPECT_EQ(child.name(), "yolo");
+      EXPECT_EQ(child.state().sched_class(), 3);
+      co_return;
+    });
+  });
+}
+
+Task<void> slow_cleanup(Duration cleanup) {
+  Outcome<void> end = co_await outcome(sleep(10s));
+  co_await sleep(cleanup);
+  end.get();
+}
+
+// 154. gh-155433: a cancel from outside after group.cancel() is not swallowed.
+TEST(Group, TimeoutAndCancelAfterTheGroupsOwnCancel) {
+  run([]() -> Task<void> {
+    auto block = [](TaskGroup& group) -> Task<void> {
+      group.spawn(slow_cleanup, 1s);
+      co_await ticks(2);
+      group.cancel();
+    };
+    auto within = [&](Timeout&) -> Task<void> { return task_group(block); };
+    std::string end = co_await end_of(timeout(500ms, within));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_DOUBLE_EQ(seconds(), 1);
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+
+    auto task = spawn_group(block);
+    co_await sleep(100ms);
+    task.cancel("m");
+    end = co_await end_of(task);
+    EXPECT_EQ(end, "cancelled: m");
+  });
+}
+
+// 156. gh-108951: group.cancel() from the body, a child and outside, twice, after the end.
+TEST(Group, CancelOfTheGroupEndsItWithoutCancelled) {
+  run([]() -> Task<void> {
+    TaskRec& self = EventLoop::require_task();
+    bool after = false;
+    auto from_body = [&](TaskGroup& group) -> Task<void> {
+      group.spawn(sleep_for, 10s);
+      group.cancel();
+      group.cancel();
+      co_await sleep(10s);
+      after = true;
+    };
+    std::string end = co_await end_of(task_group(from_body));
+    EXPECT_EQ(end, "value");
+    EXPECT_FALSE(after);
+    EXPECT_EQ(self.cancelling(), 0U);
+
+    auto from_child = [](TaskGroup& group) -> Task<void> {
+      group.spawn(
+          [](TaskGroup& g) -> Task<void> {
+            g.cancel();
+            co_await sleep(10s);
+          },
+          std::ref(group));
+      co_await sleep(10s);
+    };
+    end = co_await end_of(task_group(from_child));
+    EXPECT_EQ(end, "value");
+
+    TaskGroup* seen = nullptr;
+    auto from_outside = [&](TaskGroup& group) -> Task<void> {
+      seen = &group;
+      group.spawn(sleep_for, 10s);
+      co_return;
+    };
+    EventLoop::current().call_later(1s, [&] { seen->cancel(); });
+    end = co_await end_of(task_group(from_outside));
+    EXPECT_EQ(end, "value");
+
+    auto with_errors = [](TaskGroup& group) -> Task<void> {
+      group.spawn(crash_on_cancel, 10s, "crash");
+      co_await ticks(2);
+      group.cancel();
+      group.cancel();
+    };
+    end = co_await end_of(task_group(with_errors));
+    EXPECT_EQ(end, "group(crash)");
+
+    auto no_value = [](TaskGroup& group) -> Task<int> {
+      group.cancel();
+      co_await sleep(10s);
+      co_return 1;
+    };
+    Outcome<int> none = co_await outcome(task_group(no_value));
+    EXPECT_TRUE(none.cancelled());
+    EXPECT_EQ(self.cancelling(), 0U);
+    EXPECT_DOUBLE_EQ(seconds(), 1);
+  });
+}
+
+// 9.1 semantics: a cancel from outside around the failure of a child: the errors come first, the cancel
+// follows at the next await.
+TEST(Group, CancelThatMetAFailureFollowsAtTheNextAwait) {
+  for (int late = 0; late <= 2; ++late) {
+    run([late]() -> Task<void> {
+      std::string group_end;
+      std::uint32_t requests = 0;
+      std::string next;
+      auto task = spawn(
+          [](std::string& end, std::uint32_t& count, std::string& then) -> Task<void> {
+            auto block = [](TaskGroup& group) -> Task<void> {
+              group.spawn(fail_later, 1s, "child");
+              group.spawn(slow_cleanup, 1s);
+              co_await sleep(10s);
+            };
+            end = co_await end_of(task_group(block));
+            count = EventLoop::require_task().cancelling();
+            Outcome<void> later = co_await outcome(sleep(0s));
+            then = text(later);
+          },
+          std::ref(group_end), std::ref(requests), std::ref(next));
+      co_await sleep(1s);
+      co_await ticks(late);
+      task.cancel();
+      co_await task;
+      EXPECT_EQ(group_end, "group(child)");
+      EXPECT_EQ(requests, 1U);
+      EXPECT_EQ(next, "cancelled");
+    });
+  }
+}
+
+}  // namespace
+}  // namespace coterie

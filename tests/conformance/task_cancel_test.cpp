@@ -1,0 +1,362 @@
+// Task: cancel, double cancel, uncancel (list C). Line numbers and names are those of CPython 3.14.7.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+
+// 46. test_tasks::BaseTaskTests.test_cancel
+TEST(TaskCancel, SleepingTaskIsCancelledByACallback) {
+  run([]() -> Task<void> {
+    auto task = spawn(sleep_for, 10s);
+    EventLoop::current().call_soon([&] { task.cancel(); });
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_FALSE(task.cancel());
+    EXPECT_EQ(EventLoop::current().timer_count(), 0U);
+    EXPECT_EQ(seconds(), 0);
+  });
+}
+
+// 47. test_tasks::BaseTaskTests.test_cancel_yield
+TEST(TaskCancel, YieldingTaskEndsAtItsNextStep) {
+  run([]() -> Task<void> {
+    int steps = 0;
+    auto task = spawn(
+        [](int& count) -> Task<void> {
+          ++count;
+          co_await yield();
+          ++count;
+          co_await yield();
+        },
+        std::ref(steps));
+    co_await yield();
+    task.cancel();
+    EXPECT_FALSE(task.done());
+    co_await yield();
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_EQ(steps, 1);
+  });
+}
+
+// 48. test_tasks::BaseTaskTests.test_cancel_inner_future
+TEST(TaskCancel, CancellingTheAwaitedFutureEndsTheTask) {
+  run([]() -> Task<void> {
+    Future<void> future;
+    auto task = spawn(await_future<void>, future);
+    co_await yield();
+    future.cancel();
+    co_await ticks(1);
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_EQ(task.cancelling(), 0U);
+  });
+}
+
+Task<void> count_deliveries(Future<void> first, Future<void> second, std::vector<std::string>& seen) {
+  Outcome<void> end = co_await outcome(await_future(first));
+  seen.push_back(text(end));
+  end = co_await outcome(await_future(second));
+  seen.push_back(text(end));
+}
+
+// 49. test_tasks::BaseTaskTests.test_cancel_both_task_and_inner_future
+TEST(TaskCancel, FutureAndTaskCancelledInOneTickAreOneDelivery) {
+  for (bool future_first : {true, false}) {
+    run([=]() -> Task<void> {
+      std::vector<std::string> seen;
+      Future<void> first;
+      Future<void> second;
+      auto task = spawn(count_deliveries, first, second, std::ref(seen));
+      co_await ticks(2);
+      if (future_first) first.cancel();
+      EXPECT_TRUE(task.cancel());
+      EXPECT_FALSE(first.cancel());
+      co_await ticks(2);
+      EXPECT_THAT(seen, ElementsAre("cancelled"));
+      EXPECT_FALSE(task.done());
+      second.set_value();
+      co_await task;
+      EXPECT_THAT(seen, ElementsAre("cancelled", "value"));
+    });
+  }
+  run([]() -> Task<void> {  // and when it is not caught, the task is cancelled
+    Future<void> future;
+    auto task = spawn(await_future<void>, future);
+    co_await yield();
+    future.cancel();
+    task.cancel();
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+// 50. test_tasks::BaseTaskTests.test_cancel_task_catching
+TEST(TaskCancel, CaughtCancelIsNoCancelledTask) {
+  run([]() -> Task<void> {
+    Future<void> first;
+    Future<void> second;
+    auto task = spawn(
+        [](Future<void> a, Future<void> b) -> Task<int> {
+          co_await a;
+          Outcome<void> end = co_await outcome(await_future(b));
+          EXPECT_TRUE(end.cancelled());
+          co_return 42;
+        },
+        first, second);
+    co_await yield();
+    first.set_value();
+    co_await yield();
+    task.cancel();
+    EXPECT_TRUE(second.cancelled());  // synchronously
+    int result = co_await task;
+    EXPECT_EQ(result, 42);
+    EXPECT_FALSE(task.cancelled());
+    EXPECT_EQ(task.cancelling(), 1U);
+  });
+}
+
+// 51. test_tasks::BaseTaskTests.test_cancel_task_ignoring
+TEST(TaskCancel, SwallowedCancelLeavesLaterAwaitsAlone) {
+  run([]() -> Task<void> {
+    Future<void> first;
+    Future<void> second;
+    Future<int> third;
+    auto task = spawn(
+        [](Future<void> a, Future<void> b, Future<int> c) -> Task<int> {
+          co_await a;
+          try {
+            co_await b;
+          } catch (const Cancelled&) {
+          }
+          co_return co_await c;
+        },
+        first, second, third);
+    co_await yield();
+    first.set_value();
+    co_await yield();
+    task.cancel();
+    EXPECT_TRUE(second.cancelled());
+    co_await ticks(3);
+    EXPECT_FALSE(task.done());
+    EXPECT_FALSE(third.cancelled());
+    third.set_value(42);
+    int result = co_await task;
+    EXPECT_EQ(result, 42);
+    EXPECT_FALSE(task.cancelled());
+    EXPECT_FALSE(third.cancelled());
+  });
+}
+
+// 52. test_tasks::BaseTaskTests.test_cancel_current_task
+TEST(TaskCancel, TaskThatCancelsItselfThrowsAtItsNextAwait) {
+  run([]() -> Task<void> {
+    auto task = spawn([]() -> Task<int> {
+      EventLoop::require_task().cancel(nullptr);
+      co_await sleep(100s);
+      ADD_FAILURE() << "went on";
+      co_return 12;
+    });
+    Outcome<int> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_EQ(seconds(), 0);
+    // Without another await it is cancelled all the same, and its value dropped.
+    auto last = spawn([]() -> Task<int> {
+      EventLoop::require_task().cancel(nullptr);
+      co_return 12;
+    });
+    end = co_await outcome(last);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_TRUE(last.cancelled());
+  });
+}
+
+// 53. test_tasks::BaseTaskTests.test_cancel_awaited_task
+TEST(TaskCancel, TaskThatCancelledItselfCancelsWhatItThenAwaits) {
+  run([]() -> Task<void> {
+    Future<void> future;
+    auto nested = spawn(await_future<void>, future);
+    auto task = spawn(
+        [](JoinHandle<void> inner) -> Task<void> {
+          EventLoop::require_task().cancel(nullptr);
+          co_await inner;
+        },
+        nested);
+    co_await yield();  // nested is blocked before the other one runs
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_TRUE(nested.cancelled());
+    EXPECT_TRUE(future.cancelled());
+  });
+}
+
+// 54. test_tasks::BaseTaskTests.test_cancelling
+TEST(TaskCancel, EveryRequestCountsAndOneDeliveryEndsIt) {
+  run([]() -> Task<void> {
+    auto task = spawn(sleep_for, 10s);
+    co_await yield();
+    EXPECT_EQ(task.cancelling(), 0U);
+    EXPECT_TRUE(task.cancel());
+    EXPECT_TRUE(task.cancel());
+    EXPECT_EQ(task.cancelling(), 2U);
+    co_await yield();
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+// 55. test_tasks::BaseTaskTests.test_uncancel_basic
+TEST(TaskCancel, UncancelTakesTheRequestBack) {
+  run([]() -> Task<void> {
+    auto task = spawn([]() -> Task<void> {
+      Outcome<void> end = co_await outcome(sleep(10s));
+      EXPECT_TRUE(end.cancelled());
+      TaskRec& self = EventLoop::require_task();
+      EXPECT_EQ(self.uncancel(), 0U);
+      co_await sleep(10s);
+    });
+    co_await yield();
+    EXPECT_EQ(task.cancelling(), 0U);
+    EXPECT_TRUE(task.cancel());
+    EXPECT_EQ(task.cancelling(), 1U);
+    EXPECT_TRUE(task.cancel());
+    EXPECT_EQ(task.cancelling(), 2U);
+    EXPECT_EQ(task.uncancel(), 1U);
+    co_await yield();
+    EXPECT_FALSE(task.done());
+    EXPECT_EQ(task.cancelling(), 0U);
+    EXPECT_TRUE(task.cancel());
+    EXPECT_EQ(task.cancelling(), 1U);
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_EQ(task.cancelling(), 1U);
+    EXPECT_EQ(task.uncancel(), 0U);
+    EXPECT_EQ(task.cancelling(), 0U);
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+// 3.3 semantics: at zero a cancel that was not delivered yet is withdrawn (gh-117407).
+TEST(TaskCancel, UncancelBeforeTheDeliveryWithdrawsIt) {
+  run([]() -> Task<void> {
+    auto task = spawn([]() -> Task<int> {
+      co_await yield();
+      co_return 1;
+    });
+    co_await yield();
+    task.cancel();
+    EXPECT_EQ(task.uncancel(), 0U);
+    int result = co_await task;
+    EXPECT_EQ(result, 1);
+  });
+}
+
+/// timeout() as a user would write it with call_later, cancel and uncancel.
+Task<bool> structured_block(Duration limit, Task<void> body) {
+  TaskRec& self = EventLoop::require_task();
+  bool fired = false;
+  auto handle = EventLoop::current().call_later(limit, [&] {
+    fired = true;
+    self.cancel(nullptr);
+  });
+  Outcome<void> end = co_await outcome(std::move(body));
+  handle.cancel();
+  if (fired && self.uncancel() == 0 && end.cancelled()) co_return true;
+  end.get();
+  co_return false;
+}
+
+// 56. test_tasks::BaseTaskTests.test_uncancel_structured_blocks
+TEST(TaskCancel, UncancelInAStructuredBlock) {
+  for (const bool times_out : {true, false}) {
+    run([=]() -> Task<void> {
+      auto task = spawn(
+          [](bool slow) -> Task<double> {
+            const bool timed_out = co_await structured_block(100ms, sleep_for(slow ? 10s : 10ms));
+            EXPECT_EQ(timed_out, slow);
+            EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+            co_await sleep(1s);  // the run goes on
+            co_return seconds();
+          },
+          times_out);
+      double end = co_await task;
+      EXPECT_DOUBLE_EQ(end, times_out ? 1.1 : 1.01);
+      EXPECT_EQ(task.cancelling(), 0U);
+      EXPECT_FALSE(task.cancelled());
+    });
+  }
+  run([]() -> Task<void> {  // a cancel from outside is no timeout
+    auto task = spawn(structured_block, Duration(1s), sleep_for(10s));
+    co_await yield();
+    task.cancel("outside");
+    Outcome<bool> end = co_await outcome(task);
+    EXPECT_EQ(text(end), "cancelled: outside");
+    EXPECT_EQ(task.cancelling(), 1U);
+  });
+}
+
+// 68. Two requests before the task ran are one delivery, with the first message; a third is another.
+TEST(TaskCancel, DoubleCancelBeforeTheTaskRanIsOneDelivery) {
+  run([]() -> Task<void> {
+    std::vector<std::string> seen;
+    Future<void> first;
+    Future<void> second;
+    auto task = spawn(count_deliveries, first, second, std::ref(seen));
+    co_await ticks(2);
+    EXPECT_TRUE(task.cancel("m1"));
+    EXPECT_TRUE(task.cancel("m2"));
+    EXPECT_EQ(task.cancelling(), 2U);
+    co_await ticks(3);
+    EXPECT_THAT(seen, ElementsAre("cancelled: m1"));
+    EXPECT_EQ(task.cancelling(), 2U);
+    EXPECT_TRUE(task.cancel("m3"));
+    co_await task;
+    EXPECT_THAT(seen, ElementsAre("cancelled: m1", "cancelled: m3"));
+    EXPECT_EQ(task.cancelling(), 3U);
+    EXPECT_FALSE(task.cancelled());
+  });
+}
+
+TEST(TaskCancel, DoubleCancelOfASleepIsOneDeliveryToo) {
+  run([]() -> Task<void> {
+    std::vector<std::string> seen;
+    auto task = spawn(
+        [](std::vector<std::string>& out) -> Task<void> {
+          for (int i = 0; i < 2; ++i) {
+            Outcome<void> end = co_await outcome(sleep(10s));
+            out.push_back(text(end));
+          }
+        },
+        std::ref(seen));
+    co_await yield();
+    task.cancel("m1");
+    task.cancel("m2");
+    co_await ticks(3);
+    EXPECT_THAT(seen, ElementsAre("cancelled: m1"));
+    task.cancel("m3");
+    co_await task;
+    EXPECT_THAT(seen, ElementsAre("cancelled: m1", "cancelled: m3"));
+    EXPECT_EQ(EventLoop::current().timer_count(), 0U);
+  });
+}
+
+// 0.3 semantics: a cancel after the awaited end and before the task ran replaces the result.
+TEST(TaskCancel, CancelAfterTheFutureWasSetLosesItsValue) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    auto task = spawn(await_future<int>, future);
+    co_await yield();
+    future.set_value(1);
+    EXPECT_TRUE(task.cancel("late"));
+    Outcome<int> end = co_await outcome(task);
+    EXPECT_EQ(text(end), "cancelled: late");
+    EXPECT_EQ(future.result(), 1);
+  });
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,230 @@
+// wait_for() (list E). Line numbers and names are those of CPython 3.14.7's test_waitfor.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+
+/// Ignores cancels until its cleanup has taken `cleanup`; then goes on with the cancel.
+Task<void> slow_to_leave(Duration cleanup, bool& left) {
+  Outcome<void> end = co_await outcome(sleep(10s));
+  co_await sleep(cleanup);
+  left = true;
+  end.get();
+}
+
+// 78. AsyncioWaitForTest.test_asyncio_wait_for_cancelled
+TEST(WaitFor, CancellingItWaitsForTheInnerToLeave) {
+  run([]() -> Task<void> {
+    bool left = false;
+    auto waiter = spawn([](bool& flag) -> Task<void> { co_await wait_for(5s, slow_to_leave(200ms, flag)); },
+                        std::ref(left));
+    co_await sleep(100ms);
+    waiter.cancel();
+    Outcome<void> end = co_await outcome(waiter);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_TRUE(left);
+    EXPECT_DOUBLE_EQ(seconds(), 0.3);
+  });
+}
+
+// 79. AsyncioWaitForTest.test_asyncio_wait_for_timeout; 85. test_wait_for_waits_for_task_cancellation
+TEST(WaitFor, TimeoutWaitsForTheInnerToLeave) {
+  run([]() -> Task<void> {
+    bool left = false;
+    try {
+      co_await wait_for(100ms, slow_to_leave(200ms, left));
+      ADD_FAILURE();
+    } catch (const TimeoutError& timeout) {
+      EXPECT_THROW(std::rethrow_if_nested(timeout), Cancelled);
+    }
+    EXPECT_TRUE(left);
+    EXPECT_DOUBLE_EQ(seconds(), 0.3);
+    bool task_left = false;
+    auto task = spawn(slow_to_leave, 200ms, std::ref(task_left));
+    std::string end = co_await end_of(wait_for(100ms, task));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_TRUE(task_left);
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+// 80. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_future_done
+TEST(WaitFor, TaskThatHasEndedGivesItsValueWithoutTime) {
+  run([]() -> Task<void> {
+    auto task = spawn(give, 7);
+    co_await ticks(2);
+    for (const Duration limit : {Duration(0), Duration(-1s)}) {
+      int value = co_await wait_for(limit, task);
+      EXPECT_EQ(value, 7);
+    }
+    EXPECT_EQ(task.result(), 7);
+  });
+}
+
+// 81. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_coroutine_do_not_started
+TEST(WaitFor, CoroutineIsNeverStartedWithoutTime) {
+  for (const Duration limit : {Duration(0), Duration(-1s)}) {
+    run([limit]() -> Task<void> {
+      bool started = false;
+      auto body = [](bool& flag) -> Task<void> {
+        flag = true;
+        co_return;
+      };
+      std::string end = co_await end_of(wait_for(limit, body(started)));
+      EXPECT_EQ(end, "timeout");
+      EXPECT_FALSE(started);
+      EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+    });
+  }
+}
+
+// 82. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0
+TEST(WaitFor, RunningTaskIsCancelledAndUnwoundWithoutTime) {
+  for (const Duration limit : {Duration(0), Duration(-1s)}) {
+    run([limit]() -> Task<void> {
+      bool left = false;
+      auto task = spawn(slow_to_leave, 200ms, std::ref(left));
+      co_await ticks(2);
+      std::string end = co_await end_of(wait_for(limit, task));
+      EXPECT_EQ(end, "timeout");
+      EXPECT_TRUE(task.done());
+      EXPECT_TRUE(task.cancelled());
+      EXPECT_TRUE(left);
+    });
+  }
+}
+
+// 83. AsyncioWaitForTest.test_wait_for
+TEST(WaitFor, TaskIsCancelledAtTheLimit) {
+  run([]() -> Task<void> {
+    auto task = spawn(sleep_for, 10s);
+    std::string end = co_await end_of(wait_for(100ms, task));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_DOUBLE_EQ(seconds(), 0.1);
+    int value = co_await wait_for(100ms, give_later(50ms, 3));
+    EXPECT_EQ(value, 3);
+    EXPECT_EQ(EventLoop::current().timer_count(), 0U);
+  });
+}
+
+// 84. AsyncioWaitForTest.test_wait_for_race_condition
+TEST(WaitFor, ValueThatACallbackSets) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    EventLoop::current().call_soon([&] { future.set_value(1); });
+    int value = co_await wait_for(200ms, await_future(future));
+    EXPECT_EQ(value, 1);
+  });
+}
+
+// 86. AsyncioWaitForTest.test_wait_for_reraises_exception_during_cancellation
+TEST(WaitFor, ErrorOfTheCleanupComesOut) {
+  run([]() -> Task<void> {
+    std::string end = co_await end_of(wait_for(100ms, crash_on_cancel(10s, "foo")));
+    EXPECT_EQ(end, "foo");
+    auto task = spawn(crash_on_cancel, 10s, "bar");
+    co_await ticks(1);
+    end = co_await end_of(wait_for(0s, task));
+    EXPECT_EQ(end, "bar");
+  });
+}
+
+// 87. AsyncioWaitForTest.test_cancel_wait_for, test_cancel_blocking_wait_for
+TEST(WaitFor, CancellingItCancelsTheTask) {
+  run([]() -> Task<void> {
+    auto task = spawn(sleep_for, 100s);
+    auto waiter = spawn([](JoinHandle<void> t) -> Task<void> { co_await wait_for(60s, t); }, task);
+    co_await ticks(2);
+    waiter.cancel("stop");
+    std::string end = co_await end_of(std::move(waiter));
+    EXPECT_EQ(end, "cancelled: stop");
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+// 88. AsyncioWaitForTest.test_wait_for_cancel_suppressed
+TEST(WaitFor, ValueThatAnswersTheCancelIsTheResult) {
+  run([]() -> Task<void> {
+    auto stubborn = []() -> Task<int> {
+      (void)co_await outcome(sleep(10s));
+      co_return 42;
+    };
+    int value = co_await wait_for(100ms, stubborn());
+    EXPECT_EQ(value, 42);
+    auto task = spawn(stubborn);
+    co_await ticks(1);
+    value = co_await wait_for(0s, task);
+    EXPECT_EQ(value, 42);
+    EXPECT_EQ(task.result(), 42);  // it was not moved out of the caller's handle
+  });
+}
+
+// 89. WaitForShieldTests.test_zero_timeout, test_none_timeout, test_shielded_timeout
+TEST(WaitFor, ShieldedTaskRunsOn) {
+  run([]() -> Task<void> {
+    auto task = spawn(give_later, 1s, 5);
+    auto shielded = [](JoinHandle<int> t) -> Task<int> { co_return co_await shield(t); };
+    for (const Duration limit : {Duration(0), Duration(100ms)}) {
+      std::string end = co_await end_of(wait_for(limit, shielded(task)));
+      EXPECT_EQ(end, "timeout");
+    }
+    int value = co_await task;
+    EXPECT_EQ(value, 5);
+  });
+}
+
+// 91. The timeout has fired and the inner cleans up when a cancel comes from outside: that one wins.
+TEST(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
+  run([]() -> Task<void> {
+    auto task = spawn([]() -> Task<void> {
+      auto inner = []() -> Task<void> {
+        Outcome<void> end = co_await outcome(sleep(1s));
+        (void)co_await outcome(sleep(50ms));
+        end.get();
+      };
+      co_await wait_for(10ms, inner());
+    });
+    co_await sleep(20ms);
+    task.cancel("ext");
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled()) << text(end);
+    EXPECT_EQ(task.cancelling(), 1U);
+  });
+  run([]() -> Task<void> {  // the same where the cleanup lets the second cancel out
+    auto task = spawn([]() -> Task<void> {
+      auto inner = []() -> Task<void> {
+        Outcome<void> end = co_await outcome(sleep(1s));
+        co_await sleep(50ms);
+        end.get();
+      };
+      co_await wait_for(10ms, inner());
+    });
+    co_await sleep(20ms);
+    task.cancel("ext");
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_EQ(text(end), "cancelled: ext");
+    EXPECT_EQ(task.cancelling(), 1U);
+  });
+}
+
+// Results that cannot be copied pass too.
+TEST(WaitFor, MoveOnlyResults) {
+  run([]() -> Task<void> {
+    auto make = []() -> Task<std::unique_ptr<int>> {
+      co_await yield();
+      co_return std::make_unique<int>(3);
+    };
+    auto direct = co_await wait_for(1s, make());
+    EXPECT_EQ(*direct, 3);
+    auto task = spawn(make);
+    auto joined = co_await wait_for(1s, std::move(task));
+    EXPECT_EQ(*joined, 3);
+  });
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,240 @@
+// How a loop ends: who refuses is named, what is left is destroyed, newest first, and nothing leaks (ASan).
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+
+class Note {
+ public:
+  Note(std::vector<int>& out, int number) : out_(&out), number_(number) {}
+  Note(Note&& other) noexcept : out_(std::exchange(other.out_, nullptr)), number_(other.number_) {}
+  Note& operator=(Note&&) = delete;
+  ~Note() {
+    if (out_ != nullptr) out_->push_back(number_);
+  }
+
+ private:
+  std::vector<int>* out_;
+  int number_;
+};
+
+Task<void> refuse(std::vector<int>& out, int number) {
+  Note note(out, number);
+  for (;;) (void)co_await outcome(sleep(1h));
+}
+
+TEST(Closing, TasksThatRefuseAreNamedAndThenDestroyedNewestFirst) {
+  std::vector<int> order;
+  std::vector<std::string> refused;
+  {
+    testing::VirtualLoop loop;
+    loop.loop().set_exception_handler([](const ErrorContext&) {});
+    loop.run([](std::vector<int>& out) -> Task<void> {
+      for (int i = 1; i <= 3; ++i) spawn(named("refuses-" + std::to_string(i)), refuse, std::ref(out), i);
+      spawn(named("obeys"), sleep_for, 1h);
+      co_await ticks(2);
+    }(order));
+    refused = loop.loop().cancel_all_and_run(1min);
+    EXPECT_TRUE(order.empty());
+    loop.loop().close();
+    EXPECT_THAT(order, ElementsAre(3, 2, 1));
+    loop.loop().close();  // again: nothing
+    EXPECT_TRUE(loop.loop().closed());
+    EXPECT_THROW(loop.loop().run_forever(), std::logic_error);
+    EXPECT_THROW(loop.loop().call_soon([] {}), std::logic_error);
+    EXPECT_THROW(loop.loop().call_later(1s, [] {}), std::logic_error);
+    EXPECT_FALSE(loop.loop().call_soon_threadsafe([] {}));
+  }
+  EXPECT_THAT(refused, ElementsAre("refuses-1", "refuses-2", "refuses-3"));
+}
+
+TEST(Closing, WithoutALimitADeadlockLeavesNothingBehind) {
+  testing::VirtualLoop loop;
+  loop.loop().set_exception_handler([](const ErrorContext&) {});
+  loop.run([]() -> Task<void> {
+    spawn([]() -> Task<void> {
+      for (;;) (void)co_await outcome(await_future(Future<void>()));
+    });
+    co_await ticks(2);
+  }());
+  EXPECT_THROW(loop.loop().cancel_all_and_run(Duration::max()), testing::Deadlock);
+}
+
+TEST(Closing, EverythingThatWaitsIsReleased) {
+  int alive = 0;
+  std::shared_ptr<Inbox> inbox;
+  auto completion = std::make_unique<Completion<int>>();
+  Future<int> outer;
+  JoinHandle<int> kept;
+  {
+    testing::VirtualLoop loop;
+    loop.loop().set_exception_handler([](const ErrorContext&) {});
+    inbox = loop.loop().inbox();
+    loop.run([](int& count, Completion<int> thread, Future<int> future, JoinHandle<int>& out) -> Task<void> {
+      auto lock = std::make_shared<Lock>();
+      auto queue = std::make_shared<Queue<int>>();
+      auto semaphore = std::make_shared<Semaphore>(0U);
+      auto event = std::make_shared<Event>();
+      co_await lock->acquire();
+      auto target = spawn(sleep_for, 1h);
+      out = spawn([](Probe) -> Task<int> { return give_later(1h, 1); }, Probe(count));
+      spawn([](Probe, std::shared_ptr<Lock> l) -> Task<void> { LockGuard guard = co_await l->scoped(); },
+            Probe(count), lock);
+      spawn([](Probe, std::shared_ptr<Queue<int>> q) -> Task<void> { (void)co_await q->get(); }, Probe(count),
+            queue);
+      spawn([](Probe, std::shared_ptr<Semaphore> s) -> Task<void> { co_await s->acquire(); }, Probe(count),
+            semaphore);
+      spawn([](Probe, std::shared_ptr<Event> e) -> Task<void> { co_await e->wait(); }, Probe(count), event);
+      spawn([](Probe, Future<int> f) -> Task<void> { (void)co_await f; }, Probe(count), future);
+      spawn([](Probe, Completion<int> c) -> Task<void> { (void)co_await c.wait(); }, Probe(count), thread);
+      spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await t; }, Probe(count), target);
+      spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await shield(t); }, Probe(count), target);
+      spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await gather(t, t); }, Probe(count), target);
+      spawn([](Probe) -> Task<void> { co_await gather(sleep_for(1h), sleep_for(1h)); }, Probe(count));
+      spawn([](Probe) -> Task<void> { co_await shield(sleep_for(1h)); }, Probe(count));
+      spawn([](Probe) -> Task<void> { co_await wait_for(2h, sleep_for(1h)); }, Probe(count));
+      spawn(
+          [](Probe) -> Task<void> {
+            co_await task_group([](TaskGroup& group) -> Task<void> {
+              group.spawn(sleep_for, 1h);
+              co_await sleep(1h);
+            });
+          },
+          Probe(count));
+      spawn([](Probe) -> Task<void> { co_await ticks(1'000'000); }, Probe(count));
+      spawn(
+          [](Probe) -> Task<void> {
+            co_await yield();
+            throw Boom("never seen");
+          },
+          Probe(count));
+      target.add_done_callback([probe = Probe(count)](const JoinHandle<void>&) {});
+      future.add_done_callback([probe = Probe(count)](const Future<int>&) {});
+      co_await ticks(2);
+      spawn([](Probe) -> Task<void> { co_return; }, Probe(count));  // never starts
+      EventLoop& running = EventLoop::current();
+      running.call_soon([probe = Probe(count)] {});
+      running.call_later(1h, [probe = Probe(count)] {});
+      running.call_soon_threadsafe([probe = Probe(count)] {});
+      EXPECT_GT(count, 15);
+    }(alive, *completion, outer, kept));
+    loop.loop().close();  // by force
+    EXPECT_EQ(loop.loop().task_count(), 0U);
+    EXPECT_EQ(loop.loop().timer_count(), 0U);
+  }
+  EXPECT_EQ(alive, 1) << "the future's callback goes with the future";
+  EXPECT_TRUE(kept.cancelled());
+  EXPECT_FALSE(inbox->post(make_posted([probe = Probe(alive)] {})));
+  completion->set_value(3);  // nobody waits, and the loop is gone
+  outer.set_value(1);
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(Closing, TasksThatWaitAtLocalsOfAMainThatHasReturned) {
+  int alive = 0;
+  run([&alive]() -> Task<void> {
+    Queue<int> queue;
+    Lock lock;
+    Event event;
+    co_await lock.acquire();
+    for (int i = 0; i < 3; ++i) {
+      spawn([](Probe, Queue<int>& q) -> Task<void> { (void)co_await q.get(); }, Probe(alive),
+            std::ref(queue));
+      spawn([](Probe, Lock& l) -> Task<void> { co_await l.acquire(); }, Probe(alive), std::ref(lock));
+      spawn([](Probe, Event& e) -> Task<void> { co_await e.wait(); }, Probe(alive), std::ref(event));
+    }
+    co_await ticks(2);
+    EXPECT_EQ(alive, 9);
+  });
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(Closing, DestructorsOfFramesMayStartMoreWork) {
+  int alive = 0;
+  struct Starts {
+    EventLoop* loop;
+    int* count;
+    ~Starts() {
+      if (loop == nullptr) return;
+      loop->call_soon([probe = Probe(*count)] {});
+      loop->call_later(1h, [probe = Probe(*count)] {});
+    }
+  };
+  {
+    testing::VirtualLoop loop;
+    loop.loop().set_exception_handler([](const ErrorContext&) {});
+    loop.run([](int& count) -> Task<void> {
+      spawn(
+          [](int& n) -> Task<void> {
+            Starts starts{&EventLoop::current(), &n};
+            co_await sleep(1h);
+          },
+          std::ref(count));
+      co_await ticks(2);
+    }(alive));
+    loop.loop().close();
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(Closing, PostsInFlightFromManyThreads) {
+  for (int round = 0; round < 20; ++round) {
+    int dummy = 0;
+    std::atomic<int> refused{0};
+    std::vector<std::thread> threads;
+    {
+      testing::VirtualLoop loop;
+      std::atomic<int> posted{0};
+      for (int t = 0; t < 4; ++t)
+        threads.emplace_back([inbox = loop.loop().inbox(), &posted, &refused] {
+          while (inbox->post(make_posted([text = std::string(100, 'x')] { (void)text; })))
+            posted.fetch_add(1);
+          refused.fetch_add(1);
+        });
+      loop.run([](std::atomic<int>& count) -> Task<void> {
+        while (count.load() < 100) co_await yield();
+      }(posted));
+      loop.loop().close();
+      for (auto& thread : threads) thread.join();
+    }
+    EXPECT_EQ(refused.load(), 4);
+    EXPECT_EQ(dummy, 0);
+  }
+}
+
+TEST(Closing, RunInsideARunningLoopIsRefused) {
+  run([]() -> Task<void> {
+    testing::VirtualLoop inner;
+    EXPECT_THROW(inner.run(nop()), std::logic_error);
+    EXPECT_THROW(EventLoop::current().run_forever(), std::logic_error);
+    co_return;
+  });
+}
+
+TEST(Closing, StopBeforeRunForeverIsExactlyOneTick) {
+  testing::VirtualLoop loop;
+  int runs = 0;
+  loop.loop().call_soon([&] {
+    ++runs;
+    loop.loop().call_soon([&] { ++runs; });
+  });
+  loop.loop().stop();
+  loop.loop().run_forever();
+  EXPECT_EQ(runs, 1);
+  loop.loop().call_soon([&] { loop.loop().stop(); });
+  loop.loop().run_forever();
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Closing, WhatCanNeverHappenIsADeadlock) {
+  EXPECT_THROW(run([]() -> Task<void> { return await_future(Future<void>()); }), testing::Deadlock);
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,223 @@
+// JoinHandle, outcome(), CallbackHandle: copies, moves, what may be asked when.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(Handle, CopiesAndMovesMeanOneTask) {
+  run([]() -> Task<void> {
+    auto task = spawn(give_later, 1s, 3);
+    JoinHandle<int> copy = task;
+    EXPECT_TRUE(copy == task);
+    JoinHandle<int> moved = std::move(task);
+    EXPECT_FALSE(task);  // NOLINT(bugprone-use-after-move): that is the question
+    EXPECT_THROW((void)task.done(), InvalidState);
+    EXPECT_TRUE(moved == copy);
+    int value = co_await copy;
+    EXPECT_EQ(value, 3);
+    EXPECT_EQ(moved.result(), 3);
+    copy = spawn(give, 4);
+    EXPECT_FALSE(moved == copy);
+    EXPECT_THROW(copy.result(), InvalidState);
+    EXPECT_THROW((void)copy.exception(), InvalidState);
+    co_await copy;
+  });
+}
+
+TEST(Handle, NamedGivesAReferenceAndMovedGivesTheValueOnce) {
+  run([]() -> Task<void> {
+    auto make = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+    auto task = spawn(make);
+    const std::unique_ptr<int>& look = co_await task;
+    EXPECT_EQ(*look, 7);
+    JoinHandle<std::unique_ptr<int>> other = task;
+    std::unique_ptr<int> taken = co_await std::move(task);
+    EXPECT_EQ(*taken, 7);
+    EXPECT_THROW(other.result(), InvalidState);
+    std::string again;
+    try {
+      co_await other;
+    } catch (const InvalidState& error) {
+      again = error.what();
+    }
+    EXPECT_THAT(again, HasSubstr("moved out"));
+    again.clear();
+    try {
+      auto twice = co_await std::move(other);
+    } catch (const InvalidState& error) {
+      again = error.what();
+    }
+    EXPECT_THAT(again, HasSubstr("moved out"));
+  });
+}
+
+TEST(Handle, WaitSeesTheEndWithoutAClaim) {
+  run([]() -> Task<void> {
+    auto task = spawn(fail_later, 1s, "bad");
+    co_await task.wait();
+    EXPECT_TRUE(task.done());
+    EXPECT_THROW(task.result(), Boom);
+    auto target = spawn(sleep_for, 1h);
+    auto waiter = spawn([](JoinHandle<void> t) -> Task<void> { co_await t.wait(); }, target);
+    co_await ticks(2);
+    waiter.cancel();
+    co_await ticks(2);
+    EXPECT_TRUE(waiter.cancelled());
+    EXPECT_FALSE(target.done());
+    EXPECT_EQ(target.cancelling(), 0U);
+  });
+}
+
+TEST(Handle, DoneCallbacksRunInOrderOneTickAfterTheEnd) {
+  run([]() -> Task<void> {
+    std::vector<std::string> order;
+    auto task = spawn(give_later, 1s, 3);
+    task.add_done_callback([&](const JoinHandle<int>& t) { order.push_back(std::to_string(t.result())); });
+    auto waiter = spawn(
+        [](JoinHandle<int> t, std::vector<std::string>& out) -> Task<void> {
+          co_await t;
+          out.push_back("waiter");
+        },
+        task, std::ref(order));
+    co_await ticks(2);
+    task.add_done_callback([&](const JoinHandle<int>&) { order.push_back("second"); });
+    co_await waiter;
+    co_await ticks(1);
+    task.add_done_callback([&](const JoinHandle<int>&) { order.push_back("late"); });
+    co_await ticks(1);
+    EXPECT_THAT(order, ElementsAre("3", "waiter", "second", "late"));
+  });
+}
+
+TEST(Handle, AwaitingATaskOfAnotherLoopIsAnError) {
+  testing::VirtualLoop other;
+  JoinHandle<void> foreign;
+  other.run([](JoinHandle<void>& out) -> Task<void> {
+    out = spawn(sleep_for, 1h);
+    co_return;
+  }(foreign));
+  run([&foreign]() -> Task<void> {
+    Outcome<void> end = co_await outcome([](JoinHandle<void> t) -> Task<void> { co_await t; }(foreign));
+    EXPECT_THROW(end.get(), InvalidState);
+    EXPECT_THAT(text(end), HasSubstr("different loop"));
+  });
+}
+
+TEST(Handle, SchedulingClassIsInherited) {
+  run([]() -> Task<void> {
+    auto parent = spawn(named("parent").sched_class(5), []() -> Task<std::uint64_t> {
+      auto child = spawn(nop);
+      EXPECT_EQ(child.state().sched_class(), 5);
+      EXPECT_EQ(child.state().parent_id(), EventLoop::require_task().id());
+      auto other = spawn(SpawnOptions().sched_class(2), nop);
+      EXPECT_EQ(other.state().sched_class(), 2);
+      co_await child;
+      co_return EventLoop::require_task().id();
+    });
+    std::uint64_t id = co_await parent;
+    EXPECT_EQ(id, parent.id());
+    EXPECT_EQ(parent.state().sched_class(), 5);
+  });
+}
+
+TEST(Outcomes, HoldEveryKindOfEnd) {
+  Outcome<std::string> end;
+  EXPECT_TRUE(end.empty());
+  EXPECT_THROW((void)end.get(), std::logic_error);
+  EXPECT_EQ(end.error(), nullptr);
+  end.set_value("text");
+  Outcome<std::string> copy = end;
+  EXPECT_EQ(copy.get(), "text");
+  end.set_exception(error("bad"));
+  EXPECT_TRUE(end.has_exception());
+  EXPECT_THROW((void)end.get(), Boom);
+  copy = end;
+  EXPECT_THROW((void)copy.get(), Boom);
+  try {
+    throw Cancelled("why");
+  } catch (...) {
+    end.set_current_exception();
+  }
+  EXPECT_TRUE(end.cancelled());
+  EXPECT_EQ(text(end), "cancelled: why");
+  Outcome<std::string> moved = std::move(copy);
+  EXPECT_TRUE(moved.has_exception());
+  Outcome<void> nothing;
+  nothing.set_value();
+  EXPECT_NO_THROW(nothing.get());
+}
+
+TEST(Callbacks, HandlesCancelWhatIsQueuedOrTimed) {
+  run([]() -> Task<void> {
+    EventLoop& loop = EventLoop::current();
+    int runs = 0;
+    CallbackHandle soon = loop.call_soon([&] { ++runs; });
+    CallbackHandle copy = soon;
+    CallbackHandle later = loop.call_later(1s, [&] { ++runs; });
+    EXPECT_EQ(loop.timer_count(), 1U);
+    copy.cancel();
+    later.cancel();
+    EXPECT_TRUE(soon.cancelled());
+    EXPECT_EQ(loop.timer_count(), 0U);
+    co_await sleep(2s);
+    EXPECT_EQ(runs, 0);
+    CallbackHandle self;
+    self = loop.call_soon([&] {
+      ++runs;
+      self.cancel();
+      ++runs;
+    });
+    co_await ticks(1);
+    EXPECT_EQ(runs, 2);
+    EXPECT_TRUE(self.cancelled());
+    soon.cancel();
+    CallbackHandle().cancel();
+  });
+}
+
+TEST(Callbacks, OrderOfTimersIsDeadlineThenArming) {
+  run([]() -> Task<void> {
+    EventLoop& loop = EventLoop::current();
+    std::vector<int> order;
+    const TimePoint when = loop.now() + 1s;
+    for (int i = 0; i < 6; ++i) loop.call_at(when, [&order, i] { order.push_back(i); });
+    loop.call_at(when - 1ms, [&order] { order.push_back(-1); });
+    loop.call_later(-1s, [&order] { order.push_back(-2); });
+    loop.call_later(-2s, [&order] { order.push_back(-3); });
+    co_await sleep(2s);
+    EXPECT_THAT(order, ElementsAre(-3, -2, -1, 0, 1, 2, 3, 4, 5));
+  });
+}
+
+TEST(Callbacks, WhatTheyThrowGoesToTheHandlerAndTheLoopGoesOn) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    EventLoop::current().call_soon([] { throw Boom("soon"); });
+    EventLoop::current().call_later(1s, [] { throw Boom("later"); });
+    co_await sleep(2s);
+  }());
+  EXPECT_THAT(reports.messages(), ElementsAre("Exception in callback", "Exception in callback"));
+  EXPECT_EQ(text(reports[1].error), "later");
+}
+
+TEST(Callbacks, BrokenHandlerDoesNotBreakTheLoop) {
+  testing::VirtualLoop loop;
+  loop.loop().set_exception_handler([](const ErrorContext&) { throw Boom("handler"); });
+  ::testing::internal::CaptureStderr();
+  loop.run([]() -> Task<void> {
+    EventLoop::current().call_soon([] { throw Boom("callback"); });
+    co_await ticks(2);
+  }());
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(told, HasSubstr("Unhandled error in exception handler: handler"));
+  EXPECT_THAT(told, HasSubstr("callback"));
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,118 @@
+# The example that `make run` runs, on a folder with everything odd in it.
+set -euo pipefail
+bin=$COTERIE_BUILD/examples/file_index
+[[ -x $bin ]] || { echo "no example was built"; exit 77; }
+tmp=$(mktemp -d)
+trap 'chmod -R u+rwX "$tmp"; rm -rf "$tmp"' EXIT
+cd "$tmp"
+
+fail() { printf 'file_index_test: %s\n' "$*" >&2; exit 1; }
+has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "$1 lacks: $2"; }; }
+# Runs the example and expects its exit code: expect CODE ARGUMENT...
+expect() {
+  local want=$1 got=0
+  shift
+  "$bin" "$@" >out 2>err || got=$?
+  [[ $got == "$want" ]] || { cat out err >&2; fail "exit $got, not $want: file_index $*"; }
+}
+
+# --- what it says of good files agrees with sha256sum and wc ---------------------------------------------------------
+mkdir -p good/below
+printf 'one two\nthree\n' >good/a.txt
+seq 1 30000 >good/below/numbers
+head -c 200000 /dev/urandom >good/noise
+printf 'x\n' >$'good/line\nbreak'
+printf 'y z\n' >$'good/not\xff\xfeutf8'
+printf 'w\n' >'good/100%25 sure'
+: >good/empty
+expect 0 good --broker memory:// --once
+has out '7 indexed, 0 failed'
+expect 0 good --broker memory:// --json
+for file in a.txt below/numbers noise; do
+  read -r sum _ < <(sha256sum "good/$file")
+  has out "good/$file\",\"sha256\":\"$sum\",\"bytes\":$(wc -c <"good/$file"),\"lines\":$(wc -l <"good/$file")"
+done
+has out "\"lines\":$(wc -l <good/below/numbers),\"words\":$(wc -w <good/below/numbers)"
+bytes=$(find good -type f -exec cat {} + | wc -c)
+lines=$(find good -type f -exec cat {} + | wc -l)
+has out "{\"files\":7,\"links\":0,\"bytes\":$bytes,\"lines\":$lines,"
+# The largest are only five: leave those with odd names alone.
+rm good/noise good/below/numbers
+expect 0 good --broker memory:// --json
+has out 'good/line%0Abreak"'
+has out 'good/not%FF%FEutf8"'
+has out 'good/100%2525 sure"'
+
+# --- what cannot be read is reported by reason, and nothing waits for it --------------------------------------------
+mkdir bad
+printf 'fine\n' >bad/fine
+ln -s nowhere bad/broken
+ln -s turn bad/round
+ln -s round bad/turn
+ln -s fine bad/link
+ln -s .. bad/up
+mkfifo bad/pipe
+expect 0 bad --broker memory://
+has out '1 indexed, 4 failed, 2 links not followed'
+grep -Eq 'broken link +1  broken' out || fail "no broken link: $(cat out)"
+grep -Eq 'link that leads in a circle +2 ' out || fail "no circle: $(cat out)"
+grep -Eq 'not a regular file +1  pipe' out || fail "no FIFO: $(cat out)"
+
+# Permissions, which root does not feel: as nobody, where that can be.
+mkdir -p shut/folder
+printf 's\n' >shut/secret
+chmod 0 shut/secret shut/folder
+chmod 755 .
+as_user=()
+((EUID)) || as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+if "${as_user[@]}" "$bin" shut --broker memory:// >out 2>err; then
+  grep -Eq 'permission denied +2 ' out || fail "no permission denied: $(cat out)"
+else
+  ((EUID == 0)) || fail "as a user: $(cat err)"
+  echo 'file_index_test: nobody cannot run the example here; permissions were not tried'
+fi
+
+# --- SIGINT while a job runs: nothing is lost, and the next start goes on -------------------------------------------
+mkdir stopped
+for i in 1 2 3 4 5; do echo "$i" >"stopped/$i"; done
+truncate -s 500G stopped/endless stopped/vanishing # zeros without end, on one slot
+mkfifo said
+set -m # or the shell would have it ignore SIGINT
+"$bin" stopped --broker sqlite://jobs.db -j 1 >out 2>said &
+pid=$!
+set +m
+exec 3<said
+while read -r line <&3; do
+  [[ $line != *' of 8 jobs'* ]] || break # they stand in the file, and the worker works
+done
+kill -INT $pid
+code=0
+wait $pid || code=$?
+cat <&3 >err
+exec 3<&-
+((code == 130)) || fail "exit $code after SIGINT: $(cat err)"
+has err 'Nothing is lost'
+has err 'sqlite://'
+rm stopped/vanishing
+truncate -s 3 stopped/endless
+expect 0 stopped --broker sqlite://jobs.db
+has out '6 indexed, 1 failed'
+grep -Eq 'vanished +1  vanishing' out || fail "no vanished file: $(cat out)"
+# That run is over: the next one reads everything anew.
+echo 6 >stopped/6
+expect 0 stopped --broker sqlite://jobs.db
+has out '7 indexed, 0 failed'
+
+# --- bad input: one line, and an exit code that says whose fault it is ----------------------------------------------
+expect 2 no-such-folder
+has err 'no folder no-such-folder'
+expect 2 good -j 0
+expect 2 good -j many
+expect 2 good --broker
+expect 2 good --what
+expect 3 good --broker gopher://hole
+expect 3 good --broker sqlite://no/such/folder/jobs.db
+printf 'This is no database, but it is long enough to look at, and it goes on for a while.\n%.0s' {1..20} >text.db
+expect 3 good --broker sqlite://text.db
+[[ $(wc -l <err) -le 2 ]] || fail "more than one line: $(cat err)"
+echo "file_index_test: all as it should be"
