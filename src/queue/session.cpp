@@ -94,7 +94,8 @@ void Session::free_run(JobRun& run) {
 }
 
 void Session::accept(Lease&& lease, TimePoint now) {
-  const bool before_running = lease.alone;
+  const bool alone = lease.alone;
+  const bool report_first = alone || lease.lost_before;
   JobRun& run = new_run(std::move(lease));
   run.lease_until = granted_at_ + options_.lease();
   if (!handlers_->contains(run.name())) {
@@ -107,8 +108,8 @@ void Session::accept(Lease&& lease, TimePoint now) {
     give_back(run, JobError("drain", "its worker was told to stop"), Milliseconds{0});
   } else if (run.lease_until <= now) {
     give_back(run, JobError("lease lost", "the reply that brought it came too late"), Milliseconds{0});
-  } else if (before_running) {
-    alone_run_ = &run;
+  } else if (report_first) {
+    if (alone) alone_run_ = &run;
     to_report_.push_back(&run);
   } else {
     launch(run, now);

@@ -14,11 +14,14 @@ constexpr Duration retry_every = std::chrono::milliseconds(250);
 constexpr Duration pause_limit = std::chrono::milliseconds(20);
 constexpr std::size_t ids_per_call = 1000;
 
-/// Of looks that found nothing the first two are free; after that they leave room for what does the work.
-Duration pause_after(std::uint32_t fruitless, Duration look_took) {
-  if (fruitless <= 2) return Duration::zero();
-  const Duration growing = std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U));
-  return std::max(std::min(growing, pause_limit), look_took);
+/// What a look costs grows with the jobs it asks for: it waits until it is worth it, and leaves room for what
+/// does the work. Of looks that found nothing the first two are free.
+Duration pause_after(std::uint32_t fruitless, std::size_t asked, std::size_t ended, Duration took) {
+  Duration pause = std::chrono::microseconds(30) * (asked / (ended + 1));
+  if (fruitless > 2)
+    pause = std::max<Duration>(pause, std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)));
+  if (pause < std::chrono::milliseconds(1)) return Duration::zero();
+  return std::max(std::min(pause, pause_limit), took);
 }
 
 }  // namespace
@@ -78,6 +81,7 @@ Task<void> Client::Waiters::follow_changes(std::shared_ptr<Waiters> self) {
     Outcome<std::uint64_t> version = co_await outcome(std::move(asked));
     Outcome<std::size_t> ended;
     const TimePoint began = loop.now();
+    const std::size_t asked_for = self->waiting_.size();
     if (version.has_value()) {
       seen = version.get();
       ended = co_await outcome(self->look());
@@ -104,7 +108,7 @@ Task<void> Client::Waiters::follow_changes(std::shared_ptr<Waiters> self) {
     }
     away_since = TimePoint::max();
     fruitless = ended.get() > 0 ? 0 : std::min(fruitless + 1, 100U);
-    const Duration pause = pause_after(fruitless, loop.now() - began);
+    const Duration pause = pause_after(fruitless, asked_for, ended.get(), loop.now() - began);
     if (pause > Duration::zero()) co_await sleep(pause);
   }
 }

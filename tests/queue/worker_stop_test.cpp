@@ -200,6 +200,36 @@ TEST_F(WorkerStop, ASuspectRunsAlone) {
   EXPECT_EQ(alone, 1U);
 }
 
+TEST_F(WorkerStop, AJobThatWasLostBeforeIsReportedStartedBeforeItRuns) {
+  Worker worker(broker, options());
+  std::size_t alive_before_start = 0;
+  const auto look = [&](JobContext&, std::string) -> Task<std::string> {
+    for (const Seen& cycle : broker->cycles) alive_before_start += cycle.alive;
+    co_return std::string("1");
+  };
+  worker.handle_raw("look", look);
+  run([](WorkerStop& test, Worker& serving) -> Task<void> {
+    Client jobs = test.client();
+    const JobId id = co_await jobs.enqueue(JobSpec("look"));
+    CycleRequest victim;  // a worker that dies before it has said anything of the job
+    victim.worker.incarnation = new_uuid();
+    victim.queues.push_back("default");
+    victim.seq = 1;
+    victim.want = 1;
+    victim.lease = 1s;
+    Task<CycleReply> take = test.broker->cycle(std::move(victim));
+    co_await std::move(take);
+    co_await sleep(2s);
+    JoinHandle<void> served = spawn(serve, &serving);
+    const JobInfo info = co_await jobs.wait(id);
+    EXPECT_EQ(info.state, JobState::done);
+    EXPECT_EQ(info.crashes, 0U);
+    serving.drain();
+    co_await served;
+  }(*this, worker));
+  EXPECT_EQ(alive_before_start, 1U);
+}
+
 TEST_F(WorkerStop, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_THROW(Worker(broker, WorkerOptions().concurrency(0)), BadRequest);
   EXPECT_THROW(Worker(broker, WorkerOptions().queues({})), BadRequest);

@@ -105,6 +105,10 @@ struct Lease {
   std::uint32_t max_attempts = 1;
   Milliseconds timeout{0};
   bool alone = false;  ///< a suspect: report it started before running it, and run nothing beside it
+  /// An earlier lease of this attempt was lost with its worker, before or after it was reported started:
+  /// report it started before running it. Else a job that kills its worker at once would never be counted a
+  /// crash.
+  bool lost_before = false;
   UnixMillis created_at = 0;
   Lease() = default;
 };

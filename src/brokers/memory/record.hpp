@@ -82,6 +82,7 @@ struct Record {
   bool cancel_requested : 1 = false;
   bool started : 1 = false;       ///< the lease was reported started
   bool alone : 1 = false;         ///< the lease was given to a worker that runs nothing else
+  bool lost_before : 1 = false;   ///< a lease of this attempt was lost with its worker
   bool settled_done : 1 = false;  ///< that acknowledgement was `done`
   bool in_line : 1 = false;       ///< it stands in a line of ready jobs
 

@@ -195,6 +195,7 @@ queue::Lease Store::describe_lease(Slot slot) const {
   lease.max_attempts = record.max_attempts;
   lease.timeout = record.timeout;
   lease.alone = record.alone;
+  lease.lost_before = record.lost_before;
   lease.created_at = record.created_at;
   return lease;
 }

@@ -77,6 +77,7 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
   if (!is_held(record, worker, failed.lease)) return Verdict::fenced;
   record.settled_token = record.token;
   record.settled_done = false;
+  record.lost_before = false;
   if (!failed.error.type.empty() || !failed.error.message.empty()) {
     record.need_rare().error = queue::clean_error(failed.error, limits);
     record.rare->has_error = true;
@@ -123,6 +124,7 @@ Verdict Store::extend(const Worker& worker, const queue::Alive& alive, Milliseco
 void Store::recover(Slot slot) {
   Record& record = pool_[slot];
   --record.attempt;
+  record.lost_before = true;
   bool quarantine = false;
   if (record.started) {
     ++record.crashes;
@@ -186,6 +188,7 @@ std::vector<bool> Store::retry(const std::vector<JobId>& ids) {
     leave(slot);
     record->attempt = 0;
     record->alone_crashes = 0;
+    record->lost_before = false;
     record->waits_for = 0;
     record->expires_at = 0;
     record->finished_at = 0;
