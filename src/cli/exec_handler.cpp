@@ -7,6 +7,7 @@
 #include "coterie/io/process.hpp"
 #include "coterie/io/signal.hpp"
 #include "coterie/queue/json.hpp"
+#include "src/cli/exec_guard.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::cli {
@@ -52,6 +53,7 @@ class ExecHandler final : public queue::Handler {
     const ExecArgs args = parse(job);
     io::ShellOptions shell;
     shell.cwd = args.cwd.value_or("");
+    shell.env.push_back(guard_.mark());
     shell.output_limit = options_.output_bytes;
     shell.grace = args.grace_ms ? Milliseconds(*args.grace_ms) : options_.grace;
     if (args.timeout_ms) shell.timeout = Milliseconds(*args.timeout_ms);
@@ -99,6 +101,7 @@ class ExecHandler final : public queue::Handler {
   }
 
   ExecOptions options_;
+  ExecGuard guard_;
 };
 
 }  // namespace

@@ -49,9 +49,9 @@ struct ExecOptions {
 /// stdout and stderr as they came, as valid UTF-8. A cancel stops the group by SIGTERM, and by SIGKILL after
 /// the grace.
 ///
-/// What a command leaves running in the background is not waited for. Commands die with the worker: the
-/// kernel kills the shell when the worker goes, however it goes; those that make themselves daemons are out
-/// of reach.
+/// What a command leaves running in the background is not waited for. Commands die with the worker, however
+/// it goes: the kernel kills the shell, an ExecGuard what that had started. Those that make themselves
+/// daemons are out of reach.
 [[nodiscard]] std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options = ExecOptions());
 
 /// How a command ended, read back from what the broker keeps.

@@ -41,6 +41,14 @@ Task<std::vector<queue::JobInfo>> list_all(std::string url) {
   co_return all;
 }
 
+Task<int> cancel_one(std::string url, queue::JobId id) {
+  const auto broker = queue::open_broker(url);
+  std::vector<queue::JobId> ids;
+  ids.push_back(id);
+  co_await broker->cancel(std::move(ids));
+  co_return 0;
+}
+
 }  // namespace
 
 Folder::Folder() {
@@ -129,6 +137,10 @@ Ended Folder::wait(pid_t pid) const {
 
 std::vector<queue::JobInfo> Folder::jobs(const std::string& database) const {
   return coterie::run(list_all("sqlite://" + path(database)));
+}
+
+void Folder::cancel(const std::string& database, const queue::JobId& id) const {
+  (void)coterie::run(cancel_one("sqlite://" + path(database), id));
 }
 
 bool is_gone(pid_t pid) {

@@ -43,6 +43,8 @@ class Folder {
 
   /// All jobs of the broker "sqlite://<name>" in this folder.
   [[nodiscard]] std::vector<coterie::queue::JobInfo> jobs(const std::string& database) const;
+  /// What `coterie cancel` does.
+  void cancel(const std::string& database, const coterie::queue::JobId& id) const;
 
  private:
   std::filesystem::path path_;

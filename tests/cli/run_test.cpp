@@ -204,6 +204,22 @@ TEST(Run, FreshCancelsWhatAnOlderStartHasLeft) {
   EXPECT_EQ(folder.lines("out"), (std::vector<std::string>{"new"}));
 }
 
+TEST(Run, SeesThatAnotherProcessHasCancelledACommand) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.make_fifo("go");
+  folder.write("c", "echo > up; read line < go\ntouch ran\n");
+  const pid_t pid = folder.start({"run", "-j", "1", "c", "--results", "r"});
+  (void)folder.wait_at("up");
+  folder.cancel("coterie.db", folder.jobs("coterie.db").at(1).id);
+  folder.write("go", "\n");
+  const Ended end = folder.wait(pid);
+  EXPECT_EQ(end.code, 1);
+  EXPECT_THAT(end.out, HasSubstr("1 of 2 commands succeeded, 1 cancelled"));
+  EXPECT_THAT(folder.lines("r").at(1), HasSubstr(R"("state":"cancelled")"));
+  EXPECT_FALSE(folder.exists("ran"));
+}
+
 TEST(Run, ItIsContinuedWhereItWasStarted) {
   const Folder folder;
   folder.write("c", "false\n");
