@@ -46,9 +46,15 @@ void in_task(benchmark::State& state, Body body) {
   (void)loop.cancel_all_and_run(1h);
 }
 
-Task<int> ready(int value) { co_return value; }
-Task<void> nop() { co_return; }
-Task<void> sleeper(Duration time) { co_await sleep(time); }
+Task<int> ready(int value) {
+  co_return value;
+}
+Task<void> nop() {
+  co_return;
+}
+Task<void> sleeper(Duration time) {
+  co_await sleep(time);
+}
 Task<void> spin(const bool& stop) {
   while (!stop) co_await yield();
 }
@@ -171,9 +177,11 @@ BENCHMARK(task_group_of_10)->Apply(as_told);
 void queue_buffered(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
     Queue<int> queue(1024);
-    auto producer = spawn([](Queue<int>& items) -> Task<void> {
-      for (int i = 0;; ++i) co_await items.put(i);
-    }, std::ref(queue));
+    auto producer = spawn(
+        [](Queue<int>& items) -> Task<void> {
+          for (int i = 0;; ++i) co_await items.put(i);
+        },
+        std::ref(queue));
     for (auto _ : s) {
       int item = co_await queue.get();
       benchmark::DoNotOptimize(item);
@@ -190,12 +198,14 @@ void lock_free_and_contended(benchmark::State& state) {
     bool stop = false;
     std::vector<JoinHandle<void>> rivals;
     for (int i = 1; i < s.range(0); ++i)
-      rivals.push_back(spawn([](Lock& mine, const bool& over) -> Task<void> {
-        while (!over) {
-          LockGuard guard = co_await mine.scoped();
-          co_await yield();
-        }
-      }, std::ref(lock), std::cref(stop)));
+      rivals.push_back(spawn(
+          [](Lock& mine, const bool& over) -> Task<void> {
+            while (!over) {
+              LockGuard guard = co_await mine.scoped();
+              co_await yield();
+            }
+          },
+          std::ref(lock), std::cref(stop)));
     for (auto _ : s) {
       LockGuard guard = co_await lock.scoped();
       if (s.range(0) > 1) co_await yield();

@@ -30,7 +30,7 @@ struct Spread {
   double median_value = 0;
   double least = 0;
   double most = 0;
-  Spread(const BenchReport& report, double BenchRun::*figure) {
+  Spread(const BenchReport& report, double BenchRun::* figure) {
     std::vector<double> values;
     for (const BenchRun& run : report.runs) values.push_back(run.*figure);
     median_value = median(values);

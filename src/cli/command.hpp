@@ -23,11 +23,13 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The subcommand that the command line chose, ready to run; returns the exit code. UsageError, queue::BadRequest
-/// → 2; queue::BadBroker, queue::BrokerUnavailable → 3: main() prints what() after "coterie: ".
+/// The subcommand that the command line chose, ready to run; returns the exit code. UsageError,
+/// queue::BadRequest → 2; queue::BadBroker, queue::BrokerUnavailable → 3: main() prints what() after
+/// "coterie: ".
 using Action = std::function<int()>;
 
-// Each subcommand stands in a file of its own and adds itself. CLI11 is included only where flags are declared.
+// Each subcommand stands in a file of its own and adds itself. CLI11 is included only where flags are
+// declared.
 void add_run(CLI::App& app, Action& chosen);
 void add_worker(CLI::App& app, Action& chosen);
 void add_enqueue(CLI::App& app, Action& chosen);

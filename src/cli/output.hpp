@@ -74,7 +74,8 @@ class JsonObject {
   JsonObject& add(std::string_view key, bool value) { return add_raw(key, value ? "true" : "false"); }
   JsonObject& add(std::string_view key, double value);
   template <class Integer>
-  requires(std::is_integral_v<Integer>) JsonObject& add(std::string_view key, Integer value) {
+    requires(std::is_integral_v<Integer>)
+  JsonObject& add(std::string_view key, Integer value) {
     return add_raw(key, std::to_string(value));
   }
   JsonObject& add_null(std::string_view key) { return add_raw(key, "null"); }
