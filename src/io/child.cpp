@@ -4,10 +4,10 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cerrno>
 #include <mutex>
@@ -176,7 +176,9 @@ std::string describe(const ProcessOptions& options, Stage stage) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::vfork();
+  // fork() would copy the page tables of a large worker for every job. What makes vfork() dangerous, running
+  // code that changes the shared memory, is what run_child() does not do.
+  const pid_t pid = ::vfork();  // NOLINT(bugprone-unsafe-functions,clang-analyzer-security.insecureAPI.vfork)
   if (pid == 0) run_child(plan);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -187,6 +189,7 @@ std::string describe(const ProcessOptions& options, Stage stage) {
 struct Groups {
   std::mutex mutex;
   std::set<pid_t> leaders;
+  pid_t owner = ::getpid();  // in a child that was forked without exec they are its parent's
 };
 Groups& groups() {
   static Groups instance;
@@ -244,8 +247,10 @@ Child start_child(const ProcessOptions& options) {
 }
 
 void remember_group(pid_t pid) {
-  const std::lock_guard lock(groups().mutex);
-  groups().leaders.insert(pid);
+  Groups& all = groups();
+  const std::lock_guard lock(all.mutex);
+  if (std::exchange(all.owner, ::getpid()) != ::getpid()) all.leaders.clear();
+  all.leaders.insert(pid);
 }
 
 void forget_group(pid_t pid) noexcept {
@@ -255,6 +260,7 @@ void forget_group(pid_t pid) noexcept {
 
 void kill_all_groups() noexcept {
   const std::lock_guard lock(groups().mutex);
+  if (groups().owner != ::getpid()) return;
   for (const pid_t pid : groups().leaders) (void)::kill(-pid, SIGKILL);
 }
 

@@ -1,7 +1,7 @@
 // A process's output, and its orderly end.
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
 #include <cerrno>

@@ -1,9 +1,9 @@
 #include "coterie/io/process.hpp"
 
-#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cerrno>
 

@@ -1,7 +1,7 @@
 #include "coterie/run.hpp"
 
-#include <signal.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstdio>
 #include <cstring>

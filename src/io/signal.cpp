@@ -1,7 +1,7 @@
 #include "coterie/io/signal.hpp"
 
-#include <signal.h>
-#include <string.h>
+#include <csignal>
+#include <cstring>
 
 #include <bit>
 #include <optional>

@@ -1,9 +1,9 @@
 #include "src/io/signal_hub.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <array>
 #include <bit>

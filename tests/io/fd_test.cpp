@@ -89,6 +89,7 @@ TEST(Descriptor, ACancelledWaitLeavesNothingBehind) {
 Task<int> wake_all() {
   io::Pipe pipe = io::make_pipe();
   std::vector<JoinHandle<void>> waiters;
+  waiters.reserve(5);
   for (int i = 0; i < 5; ++i) waiters.push_back(spawn(wait_readable, std::ref(pipe.read_end)));
   co_await yield();
   waiters[2].cancel();

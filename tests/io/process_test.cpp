@@ -165,6 +165,7 @@ Task<int> several_wait() {
     co_return status.code();
   };
   std::vector<JoinHandle<int>> waiters;
+  waiters.reserve(4);
   for (int i = 0; i < 4; ++i) waiters.push_back(spawn(wait, std::ref(process)));
   co_await yield();
   waiters[0].cancel();
@@ -213,6 +214,7 @@ Task<int> one_of_many(int number) {
 
 Task<int> many_at_once() {
   std::vector<JoinHandle<int>> all;
+  all.reserve(200);
   for (int i = 0; i < 200; ++i) all.push_back(spawn(one_of_many, i));
   int wrong = 0;
   for (int i = 0; i < 200; ++i) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "coterie/io/process.hpp"
 #include "coterie/io/signal.hpp"
 #include "coterie/spawn.hpp"
 #include "io/support.hpp"
@@ -225,6 +226,25 @@ TEST(RunSignals, TheSecondOneEndsTheProcessAndNamesWhatIsUnfinished) {
   });
   EXPECT_EQ(ended.exit_code(), 143);
   EXPECT_EQ(ended.errors, "coterie: SIGTERM again: ending at once, unfinished: 'main', 'stubborn'\n");
+}
+
+TEST(RunSignals, TheSecondOneTakesProcessGroupsAlong) {
+  const TempFile file;
+  const Ended ended = in_a_child([&file] {
+    const auto main = [](std::string path) -> Task<int> {
+      auto child = spawn(named("stubborn"), stubborn);
+      io::ProcessOptions options({"/bin/sh", "-c", "sleep 1000 & echo $! > " + path + "; wait"});
+      const io::Process process(options);
+      co_await until([&path] { return std::ifstream(path).peek() != EOF; });
+      ::raise(SIGINT);
+      co_await child;
+      co_return 0;
+    };
+    return run(main(file.path()));
+  });
+  EXPECT_EQ(ended.exit_code(), 143);
+  const pid_t grandchild = std::stoi(file.text());
+  run(until([grandchild] { return !alive(grandchild); }));
 }
 
 TEST(RunSignals, OneDuringTheShutdownEndsTheProcessToo) {

@@ -1,6 +1,6 @@
 #pragma once
-#include <signal.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstdio>
 #include <fstream>
