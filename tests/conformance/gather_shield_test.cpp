@@ -202,7 +202,7 @@ TEST(Gather, FirstErrorOfHandlesComesAtOnceAndTheOthersAreIgnored) {
 // 123. FutureGatherTests.test_return_exceptions; 124. test_result_exception_one_cancellation
 TEST(Gather, OutcomesHoldErrorsAndCancels) {
   run([]() -> Task<void> {
-    auto slow = spawn(sleep_for, 10s);
+    auto slow = spawn(sleeper, 10s);
     EventLoop::current().call_later(1s, [slow] { slow.cancel(); });
     auto failing = spawn(fail_later, 2s, "bad");
     auto good = spawn(give_later, 3s, 3);
@@ -261,7 +261,7 @@ TEST(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
     int rounds = 0;
     auto main = spawn(
         [](int& count) -> Task<void> {
-          for (;; ++count) co_await gather_outcomes(sleep_for(50ms), sleep_for(80ms));
+          for (;; ++count) co_await gather_outcomes(sleeper(50ms), sleeper(80ms));
         },
         std::ref(rounds));
     co_await sleep(1s);

@@ -177,7 +177,7 @@ TEST(Group, CancelOfTheGroupEndsItWithoutCancelled) {
     TaskRec& self = EventLoop::require_task();
     bool after = false;
     auto from_body = [&](TaskGroup& group) -> Task<void> {
-      group.spawn(sleep_for, 10s);
+      group.spawn(sleeper, 10s);
       group.cancel();
       group.cancel();
       co_await sleep(10s);
@@ -203,7 +203,7 @@ TEST(Group, CancelOfTheGroupEndsItWithoutCancelled) {
     TaskGroup* seen = nullptr;
     auto from_outside = [&](TaskGroup& group) -> Task<void> {
       seen = &group;
-      group.spawn(sleep_for, 10s);
+      group.spawn(sleeper, 10s);
       co_return;
     };
     EventLoop::current().call_later(1s, [&] { seen->cancel(); });

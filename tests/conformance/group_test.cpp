@@ -32,7 +32,7 @@ TEST(Group, ChildCancelledByHandIsNoError) {
   run([]() -> Task<void> {
     JoinHandle<int> other;
     co_await task_group([&](TaskGroup& group) -> Task<void> {
-      auto child = group.spawn(sleep_for, 10s);
+      auto child = group.spawn(sleeper, 10s);
       other = group.spawn(give_later, 1s, 2);
       co_await sleep(100ms);
       child.cancel();
@@ -48,7 +48,7 @@ TEST(Group, FailingChildCancelsItsSiblings) {
     JoinHandle<void> sibling;
     auto block = [&](TaskGroup& group) -> Task<void> {
       group.spawn(fail_later, 100ms, "zero");
-      sibling = group.spawn(sleep_for, 10s);
+      sibling = group.spawn(sleeper, 10s);
       co_return;
     };
     Outcome<void> end = co_await outcome(task_group(block));
@@ -128,7 +128,7 @@ TEST(Group, ErrorOfTheBodyCancelsTheChildren) {
     run([after_an_await]() -> Task<void> {
       JoinHandle<void> child;
       auto block = [&](TaskGroup& group) -> Task<void> {
-        child = group.spawn(sleep_for, 10s);
+        child = group.spawn(sleeper, 10s);
         if (after_an_await) co_await sleep(100ms);
         throw Boom("body");
       };
@@ -163,7 +163,7 @@ TEST(Group, InnerChildFails) {
       co_await sleep(10s);
     };
     auto outer = [&](TaskGroup& group) -> Task<void> {
-      group.spawn(sleep_for, 10s);
+      group.spawn(sleeper, 10s);
       co_await task_group(inner);
     };
     Outcome<void> end = co_await outcome(task_group(outer));
@@ -205,7 +205,7 @@ TEST(Group, ChildThatCrashesWhileTheBodyCleansUpAfterACancel) {
 // 141. BaseTestTaskGroup.test_taskgroup_17; 145. test_taskgroup_22; 142. test_taskgroup_18
 TEST(Group, CancelledBody) {
   run([]() -> Task<void> {
-    auto empty = [](TaskGroup&) -> Task<void> { return sleep_for(10s); };
+    auto empty = [](TaskGroup&) -> Task<void> { return sleeper(10s); };
     auto task = spawn_group(empty);
     co_await sleep(100ms);
     task.cancel();
@@ -213,8 +213,8 @@ TEST(Group, CancelledBody) {
     EXPECT_EQ(end, "cancelled");
 
     auto with_children = [](TaskGroup& group) -> Task<void> {
-      group.spawn(sleep_for, 10s);
-      group.spawn(sleep_for, 10s);
+      group.spawn(sleeper, 10s);
+      group.spawn(sleeper, 10s);
       co_return;
     };
     task = spawn_group(with_children);
@@ -224,7 +224,7 @@ TEST(Group, CancelledBody) {
     EXPECT_EQ(end, "cancelled");
 
     auto converts = [](TaskGroup& group) -> Task<void> {
-      group.spawn(sleep_for, 10s);
+      group.spawn(sleeper, 10s);
       return crash_on_cancel(10s, "mine");
     };
     task = spawn_group(converts);

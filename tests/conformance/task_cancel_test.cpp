@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 // 46. test_tasks::BaseTaskTests.test_cancel
 TEST(TaskCancel, SleepingTaskIsCancelledByACallback) {
   run([]() -> Task<void> {
-    auto task = spawn(sleep_for, 10s);
+    auto task = spawn(sleeper, 10s);
     EventLoop::current().call_soon([&] { task.cancel(); });
     Outcome<void> end = co_await outcome(task);
     EXPECT_TRUE(end.cancelled());
@@ -198,7 +198,7 @@ TEST(TaskCancel, TaskThatCancelledItselfCancelsWhatItThenAwaits) {
 // 54. test_tasks::BaseTaskTests.test_cancelling
 TEST(TaskCancel, EveryRequestCountsAndOneDeliveryEndsIt) {
   run([]() -> Task<void> {
-    auto task = spawn(sleep_for, 10s);
+    auto task = spawn(sleeper, 10s);
     co_await yield();
     EXPECT_EQ(task.cancelling(), 0U);
     EXPECT_TRUE(task.cancel());
@@ -276,7 +276,7 @@ TEST(TaskCancel, UncancelInAStructuredBlock) {
     run([=]() -> Task<void> {
       auto task = spawn(
           [](bool slow) -> Task<double> {
-            const bool timed_out = co_await structured_block(100ms, sleep_for(slow ? 10s : 10ms));
+            const bool timed_out = co_await structured_block(100ms, sleeper(slow ? 10s : 10ms));
             EXPECT_EQ(timed_out, slow);
             EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
             co_await sleep(1s);  // the run goes on
@@ -290,7 +290,7 @@ TEST(TaskCancel, UncancelInAStructuredBlock) {
     });
   }
   run([]() -> Task<void> {  // a cancel from outside is no timeout
-    auto task = spawn(structured_block, Duration(1s), sleep_for(10s));
+    auto task = spawn(structured_block, Duration(1s), sleeper(10s));
     co_await yield();
     task.cancel("outside");
     Outcome<bool> end = co_await outcome(task);

@@ -74,7 +74,7 @@ TEST(TaskBasics, DefaultNamesCountUp) {
 TEST(TaskBasics, MessageArrivesUnchanged) {
   for (const std::string message : {"", "m", "a longer message that does not fit in place"}) {
     run([&message]() -> Task<void> {
-      auto task = spawn(sleep_for, 10s);
+      auto task = spawn(sleeper, 10s);
       auto awaiter = spawn([](JoinHandle<void> inner) -> Task<void> { co_await inner; }, task);
       co_await ticks(2);
       awaiter.cancel(message);
@@ -117,7 +117,7 @@ TEST(TaskBasics, MessageBeforeTheFirstStepAndTheBodyNeverRuns) {
 TEST(TaskBasics, AwaiterCatchesTheCancelOfAChild) {
   run([]() -> Task<void> {
     auto task = spawn([]() -> Task<std::string> {
-      auto child = spawn(sleep_for, 10s);
+      auto child = spawn(sleeper, 10s);
       EventLoop::current().call_later(100ms, [child] { child.cancel(); });
       Outcome<void> end = co_await outcome(child);
       co_return text(end);
@@ -223,7 +223,7 @@ TEST(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
       co_await ticks(1);
       EXPECT_NE(looked.exception(), nullptr);
       EXPECT_FALSE(cancelled_later.cancel());
-      auto cancelled = spawn(sleep_for, 1s);
+      auto cancelled = spawn(sleeper, 1s);
       co_await ticks(1);
       cancelled.cancel();
       co_await ticks(1);

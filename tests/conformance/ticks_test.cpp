@@ -163,7 +163,7 @@ TEST(Ticks, FailingGroupTakesThree) {
 
 TEST(Ticks, ExpiredTimeoutTakesTwoAndExpiredWaitForThree) {
   EXPECT_EQ(measure(expired_timeout), 2);
-  EXPECT_EQ(measure([]() -> Task<void> { return wait_for(0s, sleep_for(10s)); }), 3);
+  EXPECT_EQ(measure([]() -> Task<void> { return wait_for(0s, sleeper(10s)); }), 3);
 }
 
 TEST(Ticks, CallbacksAndAwaitingTasksRunInOrderOfRegistration) {

@@ -100,7 +100,7 @@ TEST(WaitFor, RunningTaskIsCancelledAndUnwoundWithoutTime) {
 // 83. AsyncioWaitForTest.test_wait_for
 TEST(WaitFor, TaskIsCancelledAtTheLimit) {
   run([]() -> Task<void> {
-    auto task = spawn(sleep_for, 10s);
+    auto task = spawn(sleeper, 10s);
     std::string end = co_await end_of(wait_for(100ms, task));
     EXPECT_EQ(end, "timeout");
     EXPECT_TRUE(task.cancelled());
@@ -136,7 +136,7 @@ TEST(WaitFor, ErrorOfTheCleanupComesOut) {
 // 87. AsyncioWaitForTest.test_cancel_wait_for, test_cancel_blocking_wait_for
 TEST(WaitFor, CancellingItCancelsTheTask) {
   run([]() -> Task<void> {
-    auto task = spawn(sleep_for, 100s);
+    auto task = spawn(sleeper, 100s);
     auto waiter = spawn([](JoinHandle<void> t) -> Task<void> { co_await wait_for(60s, t); }, task);
     co_await ticks(2);
     waiter.cancel("stop");

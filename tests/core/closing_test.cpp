@@ -37,7 +37,7 @@ TEST(Closing, TasksThatRefuseAreNamedAndThenDestroyedNewestFirst) {
     loop.loop().set_exception_handler([](const ErrorContext&) {});
     loop.run([](std::vector<int>& out) -> Task<void> {
       for (int i = 1; i <= 3; ++i) spawn(named("refuses-" + std::to_string(i)), refuse, std::ref(out), i);
-      spawn(named("obeys"), sleep_for, 1h);
+      spawn(named("obeys"), sleeper, 1h);
       co_await ticks(2);
     }(order));
     refused = loop.loop().cancel_all_and_run(1min);
@@ -82,7 +82,7 @@ TEST(Closing, EverythingThatWaitsIsReleased) {
       auto semaphore = std::make_shared<Semaphore>(0U);
       auto event = std::make_shared<Event>();
       co_await lock->acquire();
-      auto target = spawn(sleep_for, 1h);
+      auto target = spawn(sleeper, 1h);
       out = spawn([](Probe) -> Task<int> { return give_later(1h, 1); }, Probe(count));
       spawn([](Probe, std::shared_ptr<Lock> l) -> Task<void> { LockGuard guard = co_await l->scoped(); },
             Probe(count), lock);
@@ -96,13 +96,13 @@ TEST(Closing, EverythingThatWaitsIsReleased) {
       spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await t; }, Probe(count), target);
       spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await shield(t); }, Probe(count), target);
       spawn([](Probe, JoinHandle<void> t) -> Task<void> { co_await gather(t, t); }, Probe(count), target);
-      spawn([](Probe) -> Task<void> { co_await gather(sleep_for(1h), sleep_for(1h)); }, Probe(count));
-      spawn([](Probe) -> Task<void> { co_await shield(sleep_for(1h)); }, Probe(count));
-      spawn([](Probe) -> Task<void> { co_await wait_for(2h, sleep_for(1h)); }, Probe(count));
+      spawn([](Probe) -> Task<void> { co_await gather(sleeper(1h), sleeper(1h)); }, Probe(count));
+      spawn([](Probe) -> Task<void> { co_await shield(sleeper(1h)); }, Probe(count));
+      spawn([](Probe) -> Task<void> { co_await wait_for(2h, sleeper(1h)); }, Probe(count));
       spawn(
           [](Probe) -> Task<void> {
             co_await task_group([](TaskGroup& group) -> Task<void> {
-              group.spawn(sleep_for, 1h);
+              group.spawn(sleeper, 1h);
               co_await sleep(1h);
             });
           },

@@ -124,7 +124,7 @@ Task<void> join(JoinHandle<void> next) {
 TEST(Depth, CancelThroughAChainOfTenThousandTasks) {
   run([]() -> Task<void> {
     constexpr int length = 10'000;
-    JoinHandle<void> task = spawn(sleep_for, 1h);
+    JoinHandle<void> task = spawn(sleeper, 1h);
     const JoinHandle<void> leaf = task;
     for (int i = 1; i < length; ++i) task = spawn(join, task);
     co_await ticks(2);

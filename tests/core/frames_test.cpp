@@ -103,7 +103,7 @@ TEST(Frames, EveryPrimitiveSaysWhatIsWaitedFor) {
     Future<void> future;
     Completion<void> completion;
     co_await lock.acquire();
-    auto target = spawn(sleep_for, 1h);
+    auto target = spawn(sleeper, 1h);
     auto on_lock = spawn([](Lock& l) -> Task<void> { co_await l.acquire(); }, std::ref(lock));
     auto on_semaphore = spawn([](Semaphore& s) -> Task<void> { co_await s.acquire(); }, std::ref(semaphore));
     auto on_event = spawn([](Event& e) -> Task<void> { co_await e.wait(); }, std::ref(event));
@@ -117,7 +117,7 @@ TEST(Frames, EveryPrimitiveSaysWhatIsWaitedFor) {
     auto on_gather = spawn([](JoinHandle<void> t) -> Task<void> { co_await gather(t, t); }, target);
     auto on_group = spawn([]() -> Task<void> {
       co_await task_group([](TaskGroup& group) -> Task<void> {
-        group.spawn(sleep_for, 1h);
+        group.spawn(sleeper, 1h);
         co_return;
       });
     });
@@ -147,9 +147,9 @@ TEST(Frames, EveryPrimitiveSaysWhatIsWaitedFor) {
 
 TEST(Frames, TasksAreListedInOrderOfCreation) {
   run([]() -> Task<void> {
-    auto a = spawn(named("a"), sleep_for, 1h);
+    auto a = spawn(named("a"), sleeper, 1h);
     auto b = spawn(named("b"), nop);
-    auto c = spawn(named("c"), sleep_for, 1h);
+    auto c = spawn(named("c"), sleeper, 1h);
     co_await ticks(2);
     std::vector<std::string> names;
     for (TaskRec* task = EventLoop::current().first_task(); task != nullptr; task = task->next_task())

@@ -62,7 +62,7 @@ TEST(Handle, WaitSeesTheEndWithoutAClaim) {
     co_await task.wait();
     EXPECT_TRUE(task.done());
     EXPECT_THROW(task.result(), Boom);
-    auto target = spawn(sleep_for, 1h);
+    auto target = spawn(sleeper, 1h);
     auto waiter = spawn([](JoinHandle<void> t) -> Task<void> { co_await t.wait(); }, target);
     co_await ticks(2);
     waiter.cancel();
@@ -98,7 +98,7 @@ TEST(Handle, AwaitingATaskOfAnotherLoopIsAnError) {
   testing::VirtualLoop other;
   JoinHandle<void> foreign;
   other.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn(sleep_for, 1h);
+    out = spawn(sleeper, 1h);
     co_return;
   }(foreign));
   run([&foreign]() -> Task<void> {

@@ -201,7 +201,7 @@ TEST(Ownership, CleanupRunsHoweverTheBodyEnds) {
     EXPECT_EQ(value, 3);
     std::string end = co_await end_of(with_cleanup(fail("bad"), cleanup));
     EXPECT_EQ(end, "bad");
-    auto task = spawn([&]() -> Task<void> { co_await with_cleanup(sleep_for(1h), cleanup); });
+    auto task = spawn([&]() -> Task<void> { co_await with_cleanup(sleeper(1h), cleanup); });
     co_await ticks(2);
     task.cancel("stop");
     end = co_await end_of(std::move(task));

@@ -150,7 +150,7 @@ inline Task<void> fail_later(Duration delay, std::string what = "boom") {
   co_await sleep(delay);
   throw Boom(what);
 }
-inline Task<void> sleep_for(Duration delay) {
+inline Task<void> sleeper(Duration delay) {
   co_await sleep(delay);
 }
 /// Sleeps, and answers a cancel with another error.
