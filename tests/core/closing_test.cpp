@@ -184,8 +184,7 @@ TEST(Closing, DestructorsOfFramesMayStartMoreWork) {
 }
 
 TEST(Closing, PostsInFlightFromManyThreads) {
-  for (int round = 0; round < 20; ++round) {
-    int dummy = 0;
+  for (int round = 0; round < 5; ++round) {
     std::atomic<int> refused{0};
     std::vector<std::thread> threads;
     {
@@ -204,7 +203,6 @@ TEST(Closing, PostsInFlightFromManyThreads) {
       for (auto& thread : threads) thread.join();
     }
     EXPECT_EQ(refused.load(), 4);
-    EXPECT_EQ(dummy, 0);
   }
 }
 
