@@ -99,6 +99,7 @@ Milliseconds parse_duration(const std::string& what, const std::string& text) {
   if (!left.empty() && left.front() == '-') refuse(what, text, "a time is never negative");
   if (left.empty()) refuse(what, text, duration_form);
   double total = 0;
+  bool first = true;
   while (!left.empty()) {
     double number = 0;
     const auto [stop, error] =
@@ -108,7 +109,9 @@ Milliseconds parse_duration(const std::string& what, const std::string& text) {
     std::size_t letters = 0;
     while (letters < left.size() && !is_digit(left[letters])) ++letters;
     const double unit = unit_ms(left.substr(0, letters));
-    if (unit == 0) refuse(what, text, duration_form);
+    const bool bare = letters == 0;  // fine as the whole, a slip as a part: 1m30
+    if (unit == 0 || (bare && !first)) refuse(what, text, duration_form);
+    first = false;
     left.remove_prefix(letters);
     total += number * unit;
   }

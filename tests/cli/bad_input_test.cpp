@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"PurgeOfReady", {"purge", "--state", "ready", "--yes"}, 2, {"--state 'ready'", "cancel"}},
         Mistake{"BenchOfWhat", {"bench"}, 2, {"coterie bench --help"}},
         Mistake{"BenchOfNoJobs", {"bench", "queue", "--jobs", "0"}, 2, {"--jobs '0'", "1 to"}}),
-    [](const testing::TestParamInfo<Mistake>& info) { return std::string(info.param.name); });
+    [](const testing::TestParamInfo<Mistake>& shown) { return std::string(shown.param.name); });
 
 TEST(BadInput, PayloadOverTheLimitIsRefusedAndNothingIsStored) {
   const Folder folder;

@@ -57,7 +57,8 @@ TEST(Values, Durations) {
   EXPECT_EQ(parse_duration("--x", "1h30m"), 90min);
   EXPECT_EQ(parse_duration("--x", "2d"), 48h);
   EXPECT_EQ(parse_duration("--x", "0"), 0s);
-  for (const char* bad : {"", "-1", "1x", "s", "1s2", "nan", "inf", "1e9", "1 s", "0x10", "+1"})
+  for (const char* bad :
+       {"", "-1", "1x", "s", "1s2", "0s2", "1m30", "nan", "inf", "1e9", "1 s", "0x10", "+1"})
     EXPECT_THROW(static_cast<void>(parse_duration("--x", bad)), UsageError) << bad;
 }
 
