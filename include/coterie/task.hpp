@@ -16,6 +16,8 @@ class Task;
 
 namespace detail {
 
+[[noreturn]] void throw_no_coroutine();
+
 /// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
 [[nodiscard]] bool cancel_in_flight() noexcept;
 
@@ -174,7 +176,10 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
     if (handle_) handle_.destroy();
   }
 
-  detail::TaskAwaiter<T> operator co_await() && noexcept {
+  /// std::logic_error when it was moved from or awaited before.
+  detail::TaskAwaiter<T> operator co_await() && {
+    if (!handle_) [[unlikely]]
+      detail::throw_no_coroutine();
     return detail::TaskAwaiter<T>(std::exchange(handle_, nullptr));
   }
   /// False after it was moved from or awaited.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <stdexcept>
 #include <typeinfo>
 
 #include "coterie/core/leaf.hpp"
@@ -13,6 +14,10 @@
 namespace coterie {
 namespace {
 std::atomic<std::uint64_t> last_task_id{0};
+}
+
+void detail::throw_no_coroutine() {
+  throw std::logic_error("this Task holds no coroutine: it was moved from, or awaited before");
 }
 
 bool detail::cancel_in_flight() noexcept {

@@ -29,6 +29,21 @@ TEST(Handle, CopiesAndMovesMeanOneTask) {
   });
 }
 
+TEST(Task, AwaitingOneThatWasMovedFromOrAwaitedIsAnError) {
+  run([]() -> Task<void> {
+    Task<int> task = give(1);
+    int value = co_await std::move(task);
+    EXPECT_EQ(value, 1);
+    bool refused = false;
+    try {
+      co_await std::move(task);  // NOLINT(bugprone-use-after-move): that is the question
+    } catch (const std::logic_error&) {
+      refused = true;
+    }
+    EXPECT_TRUE(refused);
+  });
+}
+
 TEST(Handle, NamedGivesAReferenceAndMovedGivesTheValueOnce) {
   run([]() -> Task<void> {
     auto make = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
