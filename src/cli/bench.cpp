@@ -32,6 +32,7 @@ struct Spread {
   double most = 0;
   Spread(const BenchReport& report, double BenchRun::* figure) {
     std::vector<double> values;
+    values.reserve(report.runs.size());
     for (const BenchRun& run : report.runs) values.push_back(run.*figure);
     median_value = median(values);
     least = *std::min_element(values.begin(), values.end());

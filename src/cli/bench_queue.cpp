@@ -149,6 +149,7 @@ class QueueBench {
     title_ = std::move(title);
     const Clock::time_point start = Clock::now();
     std::vector<Task<void>> tasks;
+    tasks.reserve(producers);
     for (int i = 0; i < producers; ++i) tasks.push_back(produce(queue, count));
     co_await gather(std::move(tasks));
     run.enqueue_per_s = static_cast<double>(count) / seconds_since(start);
@@ -213,6 +214,7 @@ Task<void> bench_clean(BrokerPtr broker, std::string queue) {
     do {
       queue::JobPage page = co_await broker->list(filter);
       std::vector<queue::JobId> ids;
+      ids.reserve(page.jobs.size());
       for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
       filter.after = page.next;
       if (!ids.empty()) static_cast<void>(co_await broker->cancel(ids));

@@ -109,6 +109,7 @@ Task<int> retry_state(std::shared_ptr<queue::Broker> broker, ManageOptions optio
     do {
       queue::JobPage page = co_await broker->list(filter);
       std::vector<queue::JobId> ids;
+      ids.reserve(page.jobs.size());
       for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
       filter.after = page.next;
       if (ids.empty()) continue;

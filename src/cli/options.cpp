@@ -3,6 +3,19 @@
 #include <CLI/CLI.hpp>
 
 namespace coterie::cli {
+namespace {
+
+/// An option with one value, which is ours to read.
+CLI::Option* add_value(CLI::App& command, const std::string& names,
+                       std::function<void(const std::string&)> take, const std::string& help) {
+  const auto take_last = [take = std::move(take)](const CLI::results_t& given) {
+    take(given.back());
+    return true;
+  };
+  return command.add_option(names, CLI::callback_t(take_last), help);
+}
+
+}  // namespace
 
 Flags::Flags(CLI::App& app, const std::string& name, const std::string& description)
     : command_(app.add_subcommand(name, description)) {}
@@ -26,10 +39,7 @@ Flags& Flags::text(const std::string& names, std::string& target, const std::str
 
 Flags& Flags::text(const std::string& names, std::optional<std::string>& target, const std::string& help,
                    const std::string& type) {
-  command_
-      ->add_option_function<std::string>(
-          names, [&target](const std::string& given) { target = given; }, help)
-      ->type_name(type);
+  add_value(*command_, names, [&target](const std::string& given) { target = given; }, help)->type_name(type);
   return *this;
 }
 
@@ -49,24 +59,18 @@ Flags& Flags::rest(const std::string& name, std::vector<std::string>& target, co
 Flags& Flags::number(const std::string& names, std::int64_t& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
   const std::string what = names.substr(0, names.find(','));
-  command_
-      ->add_option_function<std::string>(
-          names,
-          [&target, what, least, most](const std::string& given) {
-            target = parse_number(what, given, least, most);
-          },
-          help)
-      ->type_name("N");
+  const auto take = [&target, what, least, most](const std::string& given) {
+    target = parse_number(what, given, least, most);
+  };
+  add_value(*command_, names, take, help)->type_name("N");
   return *this;
 }
 
 Flags& Flags::duration(const std::string& names, std::optional<queue::Milliseconds>& target,
                        const std::string& help) {
   const std::string what = names.substr(0, names.find(','));
-  command_
-      ->add_option_function<std::string>(
-          names, [&target, what](const std::string& given) { target = parse_duration(what, given); }, help)
-      ->type_name("TIME");
+  const auto take = [&target, what](const std::string& given) { target = parse_duration(what, given); };
+  add_value(*command_, names, take, help)->type_name("TIME");
   return *this;
 }
 

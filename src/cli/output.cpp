@@ -114,6 +114,7 @@ void Table::row(const std::vector<std::string>& cells) {
 void Table::flush(Output& out) {
   if (!headed_) {
     std::vector<std::string> titles;
+    titles.reserve(columns_.size());
     for (const Column& column : columns_) titles.push_back(column.title);
     print(out, titles);
     headed_ = true;

@@ -1,9 +1,9 @@
 // enqueue, worker, jobs, job, queues, cancel, retry, purge: one file, several processes, the real binary.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <set>
 #include <sstream>
 
@@ -72,6 +72,7 @@ TEST(Jobs, FailureIsShownWithItsError) {
 TEST(Jobs, ListingGoesOnWhereTheLastOneStopped) {
   const Folder folder;
   std::vector<std::string> ids;
+  ids.reserve(5);
   for (int i = 0; i < 5; ++i) ids.push_back(enqueue(folder, {"x", std::to_string(i)}));
   const Ended first = folder.run({"jobs", "--limit", "2", "--json"});
   const std::vector<std::string> lines = lines_of(first.out);
