@@ -13,6 +13,9 @@ constexpr Duration broker_may_be_away = std::chrono::seconds(30);
 constexpr Duration retry_every = std::chrono::milliseconds(250);
 constexpr Duration pause_limit = std::chrono::milliseconds(20);
 constexpr std::size_t ids_per_call = 1000;
+constexpr std::size_t few_ids = 4;
+
+using Found = std::vector<std::optional<JobInfo>>;
 
 /// What a look costs grows with the jobs it asks for: it waits until it is worth it, and leaves room for what
 /// does the work. Of looks that found nothing the first two are free.
@@ -118,30 +121,37 @@ Task<std::size_t> Client::Waiters::look() {
   ids.reserve(waiting_.size());
   for (auto it = waiting_.begin(); it != waiting_.end(); it = waiting_.equal_range(it->first).second)
     ids.push_back(it->first);
-  const bool few = ids.size() <= 4;
   std::size_t ended = 0;
-  for (std::size_t from = 0; from < ids.size(); from += ids_per_call) {
-    const std::size_t count = std::min(ids_per_call, ids.size() - from);
+  std::size_t from = 0;
+  do {
     const auto first = ids.begin() + static_cast<std::ptrdiff_t>(from);
-    std::vector<JobId> part(first, first + static_cast<std::ptrdiff_t>(count));
-    Task<std::vector<std::optional<JobInfo>>> asked = broker_->get(part, few);
-    std::vector<std::optional<JobInfo>> found = co_await std::move(asked);
-    if (!few) {  // payloads and results only of what has ended
-      std::vector<JobId> finals;
-      for (std::size_t i = 0; i < found.size(); ++i)
-        if (!found[i] || is_final(found[i]->state)) finals.push_back(part[i]);
-      part = std::move(finals);
-      found.clear();
-      if (!part.empty()) {
-        Task<std::vector<std::optional<JobInfo>>> bodies = broker_->get(part, true);
-        found = co_await std::move(bodies);
-      }
-    }
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (found[i] && !is_final(found[i]->state)) continue;
-      tell(part[i], found[i]);
-      ++ended;
-    }
+    from += std::min(ids_per_call, ids.size() - from);
+    const auto last = ids.begin() + static_cast<std::ptrdiff_t>(from);
+    Task<std::size_t> part = look_at(std::vector<JobId>(first, last));
+    ended += co_await std::move(part);
+  } while (from < ids.size());
+  co_return ended;
+}
+
+/// Payloads and results only of what has ended; where there are few, in the same call.
+Task<std::size_t> Client::Waiters::look_at(std::vector<JobId> ids) {
+  const bool few = ids.size() <= few_ids;
+  Task<Found> asked = broker_->get(ids, few);
+  Found found = co_await std::move(asked);
+  if (!few) {
+    std::vector<JobId> finals;
+    for (std::size_t i = 0; i < found.size(); ++i)
+      if (!found[i] || is_final(found[i]->state)) finals.push_back(ids[i]);
+    ids = std::move(finals);
+    if (ids.empty()) co_return 0;
+    Task<Found> bodies = broker_->get(ids, true);
+    found = co_await std::move(bodies);
+  }
+  std::size_t ended = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] && !is_final(found[i]->state)) continue;
+    tell(ids[i], found[i]);
+    ++ended;
   }
   co_return ended;
 }

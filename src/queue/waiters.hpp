@@ -37,7 +37,9 @@ class Client::Waiters final : public std::enable_shared_from_this<Client::Waiter
   Task<std::optional<JobInfo>> look_once(JobId id);
   void follow();
   static Task<void> follow_changes(std::shared_ptr<Waiters> self);
+  /// How many have ended.
   Task<std::size_t> look();
+  Task<std::size_t> look_at(std::vector<JobId> ids);
   void tell(const JobId& id, const std::optional<JobInfo>& info);
   void fail(const std::exception_ptr& error);
 

@@ -102,6 +102,7 @@ TEST_F(ClientTest, AThousandWaitsShareTheirLooks) {
   run(beside(worker, [](ClientTest& test) -> Task<void> {
     Client jobs = test.client();
     std::vector<JobSpec> specs;
+    specs.reserve(1000);
     for (int i = 0; i < 1000; ++i) specs.emplace_back("price", R"({"item":"nail","count":1})");
     const std::vector<JobId> ids = co_await jobs.enqueue(std::move(specs));
     test.broker->gets = 0;
@@ -151,6 +152,7 @@ TEST_F(SmallBatches, ABulkGoesInAsManyCallsAsTheLimitsAsk) {
   run([](SmallBatches& test) -> Task<void> {
     Client jobs = test.client();
     std::vector<JobSpec> specs;
+    specs.reserve(25);
     for (int i = 0; i < 25; ++i) specs.emplace_back("h");
     specs[3].id = derived_uuid("three");
     const std::vector<JobId> ids = co_await jobs.enqueue(std::move(specs));

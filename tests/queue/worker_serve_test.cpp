@@ -18,6 +18,7 @@ class WorkerServe : public WorkerTest {
   static std::vector<JobSpec> many(std::size_t count, const std::string& name,
                                    const std::string& payload = "0") {
     std::vector<JobSpec> jobs;
+    jobs.reserve(count);
     for (std::size_t i = 0; i < count; ++i) jobs.emplace_back(name, payload);
     return jobs;
   }

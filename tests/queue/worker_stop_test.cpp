@@ -175,6 +175,7 @@ TEST_F(WorkerStop, ASuspectRunsAlone) {
       co_await sleep(2s);
     }
     std::vector<JobSpec> others;
+    others.reserve(100);
     for (int i = 0; i < 100; ++i) others.emplace_back("sleep", "500");
     std::vector<JobId> ids = co_await jobs.enqueue(std::move(others));
     test.broker->cycles.clear();
