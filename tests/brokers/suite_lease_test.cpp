@@ -112,6 +112,25 @@ TEST_P(BrokerSuite, OnceStartedALeaseStaysStarted) {
   EXPECT_EQ(info(id)->crashes, 1U);
 }
 
+TEST_P(BrokerSuite, ALeaseSaysThatItsAttemptWasLostWithAWorkerBefore) {
+  JobSpec spec = job();
+  spec.max_attempts = 3;
+  enqueue_one(spec);
+  TestWorker first;
+  EXPECT_FALSE(take_one(first).lost_before);
+  pass(31s);  // gone before it reported a start: no crash, but the next worker shall report first
+  TestWorker second;
+  const Lease again = take_one(second);
+  EXPECT_TRUE(again.lost_before);
+  EXPECT_EQ(info(again.ref.id)->crashes, 0U);
+  CycleRequest request = second.next();
+  request.failed.emplace_back(again.ref, FailKind::retry, JobError("exception", "boom"));
+  request.failed[0].delay = Milliseconds(0);
+  cycle(request);
+  TestWorker third;
+  EXPECT_FALSE(take_one(third).lost_before) << "a new attempt begins clean";
+}
+
 TEST_P(BrokerSuite, ACrashCostsNoAttempt) {
   JobSpec spec = job();
   spec.max_attempts = 1;

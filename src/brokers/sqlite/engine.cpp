@@ -156,6 +156,7 @@ bool Engine::load_job(std::int64_t job, JobRow& row) {
     row.backoff.cap = Milliseconds(cap);
   }
   row.name = find.integer(19);
+  row.lost = find.integer(20);
   return true;
 }
 
@@ -163,7 +164,7 @@ void Engine::store_job(const JobRow& row) {
   sql_.update_job
       .with(db_, row.job, row.state, row.key, row.attempt, row.crashes, row.alone_crashes, row.run_at,
             row.started_at, row.expires_at, row.waits, row.token, row.owner,
-            static_cast<std::int64_t>(row.decision))
+            static_cast<std::int64_t>(row.decision), row.lost)
       .run();
 }
 

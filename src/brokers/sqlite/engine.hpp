@@ -30,7 +30,7 @@ struct JobRow {
   std::int64_t queue = 0, name = 0, state = 0, priority = 0, key = 0;
   std::int64_t attempt = 0, max_attempts = 0, crashes = 0, alone_crashes = 0, max_crashes = 0;
   std::int64_t result_ttl = 0, run_at = 0, started_at = 0, expires_at = 0, waits = 0;
-  std::int64_t token = 0, owner = 0;
+  std::int64_t token = 0, owner = 0, lost = 0;
   Decision decision = Decision::none;
   Backoff backoff;
 

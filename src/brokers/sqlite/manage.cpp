@@ -65,6 +65,7 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
     count(row.queue, state, -1);
     row.attempt = 0;
     row.alone_crashes = 0;
+    row.lost = 0;
     row.waits = 0;
     row.expires_at = 0;  // it was too late once; whoever asks for it now wants it
     row.run_at = now_;

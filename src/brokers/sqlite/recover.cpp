@@ -86,6 +86,7 @@ void Engine::recover(const LeaseRow& lease) {
   count(lease.queue, JobState::leased, -1);
   // Nobody settled this attempt, so row.token stays that of the last one and a late report is fenced. The
   // attempt is taken back: row.attempt has the number before it.
+  row.lost = 1;
   if ((lease.flags & lease_started) != 0) {
     row.started_at = lease.started_at;
     ++row.crashes;

@@ -51,7 +51,8 @@ CREATE TABLE job(
   owner INTEGER NOT NULL,
   decision INTEGER NOT NULL,
   backoff BLOB,                -- NULL: the default
-  payload TEXT                 -- NULL: in body, because it is long and this row may be written again
+  payload TEXT,                -- NULL: in body, because it is long and this row may be written again
+  lost INTEGER NOT NULL        -- 1: a lease of this attempt was lost with its worker
 );
 CREATE TABLE body(job INTEGER PRIMARY KEY, payload TEXT NOT NULL);
 CREATE TABLE ready(

@@ -63,6 +63,7 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   row.token = lease.token;
   row.owner = lease.owner;
   row.started_at = lease.started_at;
+  row.lost = 0;
   const bool stop = (lease.flags & lease_cancel) != 0;
   Ending ending;
   ending.attempt = lease.attempt;

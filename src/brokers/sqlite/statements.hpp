@@ -23,17 +23,17 @@ struct Statements {
   Statement add_job{
       "INSERT INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, "
       "0, 0, 0,"
-      " ?16, ?17)"};
+      " ?16, ?17, 0)"};
   Statement add_body{"INSERT INTO body VALUES(?, ?)"};
   Statement find_body{"SELECT payload FROM body WHERE job = ?"};
   Statement find_job{
       "SELECT id, queue, state, priority, key, attempt, max_attempts, crashes, alone_crashes, max_crashes,"
-      " result_ttl, run_at, started_at, expires_at, waits, token, owner, decision, backoff, name"
+      " result_ttl, run_at, started_at, expires_at, waits, token, owner, decision, backoff, name, lost"
       " FROM job WHERE job = ?"};
   Statement update_job{
       "UPDATE job SET state = ?2, key = ?3, attempt = ?4, crashes = ?5, alone_crashes = ?6, run_at = ?7,"
-      " started_at = ?8, expires_at = ?9, waits = ?10, token = ?11, owner = ?12, decision = ?13 WHERE job = "
-      "?1"};
+      " started_at = ?8, expires_at = ?9, waits = ?10, token = ?11, owner = ?12, decision = ?13,"
+      " lost = ?14 WHERE job = ?1"};
   Statement update_waits{"UPDATE job SET waits = ?2 WHERE job = ?1"};
   Statement drop_job{"DELETE FROM job WHERE job = ?"};
   Statement drop_body{"DELETE FROM body WHERE job = ?"};
@@ -44,10 +44,11 @@ struct Statements {
   Statement count_lane{"SELECT count(*) FROM ready WHERE lane = ?"};
   Statement take{
       "SELECT r.key, r.job, j.id, j.name, j.priority, j.attempt, j.max_attempts, j.timeout, j.result_ttl,"
-      " j.created_at, j.expires_at, j.payload, j.crashes"
+      " j.created_at, j.expires_at, j.payload, j.crashes, j.lost"
       " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? ORDER BY r.key LIMIT ?"};
   Statement reread{
-      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload FROM job WHERE job = ?"};
+      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost FROM job WHERE job "
+      "= ?"};
 
   Statement add_scheduled{"INSERT INTO scheduled VALUES(?, ?)"};
   Statement drop_scheduled{"DELETE FROM scheduled WHERE run_at = ? AND job = ?"};

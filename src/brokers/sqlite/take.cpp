@@ -150,6 +150,7 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.max_attempts = static_cast<std::uint32_t>(row.integer(6));
       lease.timeout = Milliseconds(row.integer(7));
       lease.alone = suspects;
+      lease.lost_before = row.integer(13) != 0;
       lease.created_at = row.integer(9);
       sql_.add_lease
           .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : no_flags,
@@ -251,6 +252,7 @@ CycleReply Engine::unpack(std::string_view packed, const WorkerRow& worker) {
     lease.timeout = Milliseconds(row.integer(5));
     lease.created_at = row.integer(6);
     lease.payload = row.is_null(7) ? body(job) : std::string(row.text(7));
+    lease.lost_before = row.integer(8) != 0;
   }
   return reply;
 }
