@@ -1,9 +1,9 @@
 // Names a process so that another one on the same machine can see that it is gone: a pid alone is reused, so
 // its start time stands beside it; a pid means something only in its own pid namespace and boot.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cerrno>
 #include <charconv>

@@ -1,7 +1,7 @@
 // coterie run, killed at any moment and started again: every command runs, none that has ended runs again.
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <signal.h>
+#include <csignal>
 
 #include <chrono>
 #include <random>

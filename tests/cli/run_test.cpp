@@ -1,8 +1,8 @@
 // coterie run: what it prints, refuses and continues. The real binary.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/stat.h>
+#include <csignal>
 
 #include <algorithm>
 #include <cstdlib>
