@@ -114,7 +114,7 @@ Task<Summary> summarise(queue::Broker& broker, SummaryJob job) {
       sum.words += facts.words;
       sum.compressed += facts.compressed;
       sum.largest.push_back(facts);
-      std::ranges::stable_sort(sum.largest, std::ranges::greater(), &FileFacts::bytes);
+      std::ranges::sort(sum.largest, std::ranges::greater(), &FileFacts::bytes);
       if (sum.largest.size() > 5) sum.largest.pop_back();
     }
     filter.after = page.next;
