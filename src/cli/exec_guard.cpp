@@ -30,7 +30,7 @@ struct DirEntry {  // linux_dirent64
 };
 
 char entries[32 << 10];
-char environment[4 << 10];  // the mark stands at the front
+char environment[64 << 10];  // a piece at a time: shells put their own order into what they hand on
 
 COTERIE_IN_GUARD bool carries(pid_t pid, const char* mark, std::size_t length) {
   char path[32] = "/proc/";
@@ -43,14 +43,23 @@ COTERIE_IN_GUARD bool carries(pid_t pid, const char* mark, std::size_t length) {
   *end = '\0';
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  const ssize_t got = ::read(fd, environment, sizeof environment);
-  ::close(fd);
-  for (ssize_t at = 0; at + static_cast<ssize_t>(length) <= got; ++at) {
-    std::size_t same = 0;
-    while (same < length && environment[at + static_cast<ssize_t>(same)] == mark[same]) ++same;
-    if (same == length) return true;
+  bool found = false;
+  std::size_t kept = 0;  // of the last piece: the mark may stand across two
+  for (;;) {
+    const ssize_t got = ::read(fd, environment + kept, sizeof environment - kept);
+    if (got <= 0) break;
+    const std::size_t here = kept + static_cast<std::size_t>(got);
+    for (std::size_t at = 0; !found && at + length <= here; ++at) {
+      std::size_t same = 0;
+      while (same < length && environment[at + same] == mark[same]) ++same;
+      found = same == length;
+    }
+    if (found) break;
+    kept = here < length ? here : length - 1;
+    for (std::size_t i = 0; i < kept; ++i) environment[i] = environment[here - kept + i];
   }
-  return false;
+  ::close(fd);
+  return found;
 }
 
 /// One pass over all processes; how many were killed.

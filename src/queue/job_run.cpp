@@ -1,11 +1,14 @@
 #include "src/queue/job_run.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "src/queue/session.hpp"
 
 namespace coterie::queue {
 namespace {
+// What a handler computes wrongly must not make the broker refuse the whole call.
+constexpr Milliseconds longest_delay = std::chrono::hours(24 * 365);
 
 std::string seconds_text(Milliseconds time) {
   char text[32];
@@ -54,7 +57,7 @@ void JobRun::launch(Handler& handler, TimePoint now) {
 
 void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
   refusal_.emplace(lease_.ref, kind, std::move(error));
-  refusal_->delay = delay;
+  refusal_->delay = std::min(delay, longest_delay);
 }
 
 void JobRun::stop(Stop why, const char* message) {
@@ -131,7 +134,7 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
     }
   } catch (const AttemptError& error) {
     failure.kind = error.kind();
-    failure.delay = error.delay();
+    failure.delay = std::min(error.delay(), longest_delay);
     failure.error = JobError(error.type(), error.what());
   } catch (const std::exception& error) {
     failure.error = JobError("exception", error.what());

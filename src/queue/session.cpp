@@ -137,6 +137,12 @@ void Session::launch(JobRun& run, TimePoint now) {
     run.refuse(FailKind::retry, JobError("exception", error.what()), Milliseconds{-1});
     finished_.push_back(&run);
     return;
+  } catch (...) {
+    run.refuse(FailKind::retry,
+               JobError("exception", "its handler threw something that is no std::exception"),
+               Milliseconds{-1});
+    finished_.push_back(&run);
+    return;
   }
   run.place = running_.size();
   running_.push_back(&run);
