@@ -64,6 +64,7 @@ class Future {
           : owner(future), call(std::move(callable)), loop(&EventLoop::current()), inbox(loop->inbox()) {}
       void ready() noexcept override {
         // The future may outlive the loop, and be settled while the loop does not run.
+        const detail::ContextScope scope(context);
         if (const auto box = inbox.lock(); box && box->open())
           loop->call_soon([future = Future(owner->shared_from_this()), call = std::move(call)]() mutable {
             call(future);
@@ -75,6 +76,7 @@ class Future {
       Fn call;
       EventLoop* loop;
       std::weak_ptr<Inbox> inbox;
+      detail::ContextSlot context = detail::ContextSlot::capture();
     };
     if (done())
       EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); });

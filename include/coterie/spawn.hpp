@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "coterie/context.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
@@ -27,10 +28,11 @@ class TaskState final : public TaskRec {
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
   template <class How>
   static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
-                             SchedClass sched_class = 0, std::source_location where = {}) {
+                             SchedClass sched_class = 0, std::source_location where = {},
+                             ContextSlot context = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
-    state->start(loop, body.release().promise(), std::move(name), where);
+    state->start(loop, body.release().promise(), std::move(name), where, std::move(context));
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -228,18 +230,21 @@ class JoinHandle {
     if (cancelled()) (void)state().outcome().get();
     return state().outcome().error();
   }
-  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters.
+  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters, in a copy of
+  /// the context of this call.
   template <class Fn>
   void add_done_callback(Fn fn) const {
     struct Callback final : DoneHook {
       explicit Callback(Fn callable) : call(std::move(callable)) {}
       void task_done(TaskRec& task) noexcept override {
         JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
+        const detail::ContextScope scope(context);
         task.loop().call_soon(
             [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
         delete this;
       }
       Fn call;
+      detail::ContextSlot context = detail::ContextSlot::capture();
     };
     if (done()) {
       EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); });
@@ -290,8 +295,19 @@ class SpawnOptions {
     sched_class_ = value;
     return std::move(*this);
   }
+  /// It runs in `value` itself, not in a copy of its creator's context: what it sets is seen by whoever else
+  /// runs there. (asyncio.create_task(context=…))
+  SpawnOptions& context(const Context& value) & {
+    context_ = value.slot();
+    return *this;
+  }
+  SpawnOptions&& context(const Context& value) && {
+    context_ = value.slot();
+    return std::move(*this);
+  }
 
   /// For the runtime.
+  [[nodiscard]] detail::ContextSlot& context_ref() noexcept { return context_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
   [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
   [[nodiscard]] std::source_location where() const noexcept { return where_; }
@@ -299,6 +315,7 @@ class SpawnOptions {
  private:
   std::string name_;
   std::source_location where_;
+  detail::ContextSlot context_;
   SchedClass sched_class_ = 0;
 };
 [[nodiscard]] inline SpawnOptions named(std::string name,
@@ -313,7 +330,7 @@ template <class T, class How>
 JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
   return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
                                                std::move(options.name_ref()), options.sched_class_value(),
-                                               options.where()));
+                                               options.where(), std::move(options.context_ref())));
 }
 }  // namespace detail
 

@@ -1,21 +1,39 @@
 #include "coterie/core/callback.hpp"
 
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/poller.hpp"
 
 namespace coterie {
 
+CallbackHandle::Call::Call(EventLoop& owner, std::source_location origin)
+    : loop(&owner), where(origin), context(detail::ContextSlot::capture()) {
+  if (owner.debug()) [[unlikely]]
+    created = std::make_unique<std::vector<std::source_location>>(owner.debug_places());
+}
+
 void CallbackHandle::Call::run() noexcept {
+  EventLoop& owner = *loop;
+  owner.callback_context_ = &context;
   try {
     invoke();
+  } catch (const Fatal&) {
+    owner.leave_with(std::current_exception());
   } catch (...) {
-    loop->report(ErrorContext("Exception in callback", std::current_exception()));
+    ErrorContext error("Exception in callback", std::current_exception(), {}, where);
+    error.handle = describe();
+    if (created) error.created = *created;
+    owner.report(error);
   }
+  owner.callback_context_ = nullptr;
   release();
+}
+
+std::string CallbackHandle::Call::describe() const {
+  return (when ? "<TimerHandle " : "<Handle ") + detail::place(where) + ">";
 }
 
 void CallbackHandle::cancel() noexcept {
@@ -28,13 +46,14 @@ void CallbackHandle::cancel() noexcept {
 }
 
 void CallbackHandle::queue() {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
   ++call_->refs;
   call_->loop->push(*call_);
 }
 
 void CallbackHandle::arm(TimePoint when) {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
+  call_->when = when;
   call_->loop->arm(*call_, when);
   ++call_->refs;
 }

@@ -10,9 +10,7 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
     void task_done(TaskRec& task) noexcept override {
       const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
       task.mark_retrieved();
-      if (error)
-        task.loop().report(
-            ErrorContext("unhandled exception during shutdown", error, task.name(), task.spawned_at()));
+      if (error) task.loop().report(task, "unhandled exception during shutdown", error);
     }
     explicit Reporter(TaskRec& task) : watched(&task) { task.add_ref(); }
     Reporter(const Reporter&) = delete;
@@ -31,11 +29,13 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
     task->cancel(nullptr);
   }
   bool expired = false;
-  CallbackHandle timer;
-  const bool limited = limit < Duration::max();
-  if (limited && task_count_ > 0) timer = call_later(limit, [&expired] { expired = true; });
+  struct Limit {
+    CallbackHandle timer;
+    ~Limit() { timer.cancel(); }  // also when a task ends the run with Fatal
+  } limited;
+  if (limit < Duration::max() && task_count_ > 0)
+    limited.timer = call_later(limit, [&expired] { expired = true; });
   if (task_count_ > 0) run_until([&] { return task_count_ == 0 || expired; });
-  timer.cancel();
 
   std::vector<std::string> refused;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
@@ -50,25 +50,20 @@ void EventLoop::close() noexcept {
   // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
   while (TaskRec* task = last_task_) {
     if (task->queued()) remove(*task);
-    report(ErrorContext("Task was destroyed but it is pending!", nullptr, task->name(), task->spawned_at()));
+    report(*task, "Task was destroyed but it is pending!", nullptr);
     task->destroy_frame();
     task->finish();
   }
   while (Timer* timer = timers_.pop_any()) timer->drop();
-  for (;;) {
-    Runnable* next = nullptr;
-    if (policy_ == nullptr) {
+  while (!nothing_ready()) {
+    if (policy_ == nullptr)
       fifo_.begin_tick();
-      next = fifo_.pop();
-    } else {
+    else
       policy_->begin_tick();
-      next = policy_->pop();
-    }
-    if (next == nullptr) break;
-    next->drop();
+    while (Runnable* next = policy_ == nullptr ? fifo_.pop() : policy_->pop()) next->drop();
   }
   for (Posted* item = inbox_->take(); item != nullptr;) delete std::exchange(item, Inbox::next(*item));
-  closed_ = true;
+  closed_ = closed_or_debug_ = true;
 }
 
 }  // namespace coterie

@@ -1,50 +1,25 @@
 #include "coterie/loop.hpp"
 
-#include <cstdio>
 #include <stdexcept>
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/task.hpp"
+#include "src/core/debug_mode.hpp"
 
 namespace coterie {
 namespace {
 
 thread_local constinit EventLoop* current_loop = nullptr;
 
-std::string describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (const Cancelled& c) {
-    return "cancelled" + (c.message().empty() ? std::string() : ": " + c.message());
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-void print(const ErrorContext& context) noexcept {
-  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
-}
-
 }  // namespace
-
-std::string ErrorContext::str() const {
-  std::string text = message;
-  if (!task.empty()) {
-    text += ": task '" + task + "'";
-    if (where.line() != 0)
-      text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
-  }
-  if (error) text += ": " + describe(error);
-  return text;
-}
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
     : policy_(std::move(ready)),
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
-      options_(options) {}
+      options_(options) {
+  set_debug(options.debug);
+}
 
 EventLoop::~EventLoop() {
   close();
@@ -73,39 +48,64 @@ EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
   if (current_loop != nullptr)
     throw std::logic_error(
         "cannot run an event loop while another one runs on this thread: co_await instead");
-  loop.running_ = true;
+  loop.running_.store(true, std::memory_order_relaxed);
   current_loop = &loop;
 }
 
 EventLoop::Running::~Running() {
-  loop_.running_ = false;
+  loop_.running_.store(false, std::memory_order_relaxed);
   current_loop = nullptr;
+}
+
+void EventLoop::Running::leave() {
+  loop_.stopping_ = false;
+  if (loop_.fatal_) [[unlikely]]
+    std::rethrow_exception(std::exchange(loop_.fatal_, nullptr));
+}
+
+void EventLoop::leave_with(std::exception_ptr fatal) noexcept {
+  stopping_ = true;
+  if (fatal_)
+    report(ErrorContext("Fatal error while the loop is leaving with another", std::move(fatal)));
+  else
+    fatal_ = std::move(fatal);
 }
 
 void EventLoop::run_forever() {
   Running guard(*this);
   do tick();
   while (!stopping_);
-  stopping_ = false;
+  guard.leave();
+}
+
+template <class Visit>
+void EventLoop::pass(Visit visit) {
+  if (policy_ == nullptr) {
+    fifo_.begin_tick();
+    while (Runnable* next = fifo_.pop()) visit(*next);
+  } else {
+    policy_->begin_tick();
+    while (Runnable* next = policy_->pop()) visit(*next);
+  }
 }
 
 void EventLoop::tick() {
   if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
       steps_since_poll_ >= options_.steps_per_poll)
     look_around();
-  if (policy_ == nullptr) {
-    fifo_.begin_tick();
-    while (Runnable* next = fifo_.pop()) {
+  if (debug_ == nullptr) [[likely]]
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  } else {
-    policy_->begin_tick();
-    while (Runnable* next = policy_->pop()) {
+      next.run();
+    });
+  else
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  }
+      if (debug_ != nullptr)
+        debug_->step(next);
+      else
+        next.run();
+    });
 }
 
 void EventLoop::look_around() {
@@ -150,24 +150,27 @@ void EventLoop::delist(TaskRec& task) noexcept {
   --task_count_;
 }
 
-void EventLoop::report(const ErrorContext& context) noexcept {
-  try {
-    if (handler_) {
-      handler_(context);
-      return;
-    }
-  } catch (...) {
-    std::fprintf(stderr, "coterie: Unhandled error in exception handler: %s\n",
-                 describe(std::current_exception()).c_str());
-  }
-  print(context);
+void EventLoop::check_closed_and_thread() const {
+  if (closed_) throw std::logic_error("Event loop is closed");
+  if (running() && current_loop != this)
+    throw std::logic_error(
+        "Non-thread-safe operation invoked on an event loop other than the current one: use "
+        "call_soon_threadsafe()");
 }
 
-void EventLoop::report_anywhere(const ErrorContext& context) noexcept {
-  if (current_loop != nullptr)
-    current_loop->report(context);
-  else
-    print(context);
+void EventLoop::set_debug(bool on) {
+  if (on == debug()) return;
+  debug_ = on ? std::make_unique<detail::DebugMode>(*this, options_.slow_callback_duration) : nullptr;
+  closed_or_debug_ = closed_ || on;
+}
+
+void EventLoop::set_slow_callback_duration(Duration limit) noexcept {
+  options_.slow_callback_duration = limit;
+  if (debug_) debug_->set_slow(limit);
+}
+
+std::vector<std::source_location> EventLoop::debug_places() const {
+  return debug_ ? debug_->here() : std::vector<std::source_location>();
 }
 
 }  // namespace coterie
