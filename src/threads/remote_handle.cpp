@@ -1,0 +1,21 @@
+#include "coterie/threads/remote_handle.hpp"
+
+namespace coterie::detail {
+
+void RemoteLeaf::check() const {
+  if (remote_->runs_here())
+    throw InvalidState("task '" + EventLoop::require_task().name() + "' cannot await on itself");
+}
+
+void RemoteLeaf::arrived() noexcept {
+  const bool too_late = request_ != 0 && !remote_->delivered(request_) && !remote_->ended_cancelled();
+  wake();
+  if (!too_late) return;
+  // The task had ended when the cancel came to it: the waiter must not lose it. It was counted when it was
+  // requested, so it is given again and taken back once; if all have been taken back meanwhile, nothing is
+  // left.
+  task()->cancel(message_);
+  task()->uncancel();
+}
+
+}  // namespace coterie::detail
