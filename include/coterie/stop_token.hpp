@@ -8,9 +8,6 @@
 namespace coterie {
 namespace detail {
 
-/// Cancels the task when `token` is requested, until it has ended. The task's loop's thread, or before that runs.
-void cancel_on_stop(std::stop_token token, TaskRec& task);
-
 /// Joins a task; a cancel requests the stop first and then goes on to the task.
 template <class T>
 class StopJoinAwaiter final : public JoinLeaf {
@@ -40,8 +37,8 @@ Task<T> stop_token_block(Body body) {
 
 }  // namespace detail
 
-/// Cancels `task`, with the message "stop requested", once when `token` is requested: by any thread, before or
-/// after this call; at the latest until the task has ended. The task's loop's thread.
+/// Cancels `task`, with the message "stop requested", once when `token` is requested: by any thread, before
+/// or after this call; at the latest until the task has ended. The task's loop's thread.
 template <class T>
 void cancel_on_stop(std::stop_token token, const JoinHandle<T>& task) {
   detail::cancel_on_stop(std::move(token), task.state());
@@ -58,9 +55,9 @@ template <class T, class Unwind>
   co_return co_await std::move(child);
 }
 
-/// Awaits `body(std::stop_token)`, whose token is requested as soon as the awaiting task is cancelled: for what
-/// the body hands the token to, threads and other libraries. The body is cancelled right after it, as usual.
-/// Structured: `body` may refer to the caller's locals.
+/// Awaits `body(std::stop_token)`, whose token is requested as soon as the awaiting task is cancelled: for
+/// what the body hands the token to, threads and other libraries. The body is cancelled right after it, as
+/// usual. Structured: `body` may refer to the caller's locals.
 template <class Body>
   requires detail::TaskFunction<std::decay_t<Body>&, std::stop_token>
 [[nodiscard]] auto with_stop_token(Body&& body) {

@@ -21,7 +21,7 @@ namespace coterie {
 struct ThreadPool::State : detail::Settlement {  // settled when it stops and the last thread has left
   struct Member {
     std::thread thread;
-    bool left = false;
+    bool gone = false;  // it has left, or was detached
   };
 
   explicit State(std::size_t threads)
@@ -36,7 +36,7 @@ struct ThreadPool::State : detail::Settlement {  // settled when it stops and th
       work.reset();
       lock.lock();
     }
-    self.left = true;
+    self.gone = true;
     if (--running == 0) settle([] {});
     left.notify_all();
   }
@@ -119,13 +119,15 @@ std::size_t ThreadPool::shutdown(Duration limit) noexcept {
   std::list<State::Member> joined;
   {
     std::unique_lock lock(state.mutex);
-    const auto all_left = [&] { return state.running == 0; };
+    const auto all_left = [&] {
+      return std::all_of(state.members.begin(), state.members.end(), [](const auto& m) { return m.gone; });
+    };
     if (limit == Duration::max())
       state.left.wait(lock, all_left);
     else
       state.left.wait_for(lock, limit, all_left);
     for (auto& member : state.members) {
-      if (member.left || !member.thread.joinable()) continue;
+      if (std::exchange(member.gone, true)) continue;
       member.thread.detach();
       ++abandoned;
     }

@@ -1,5 +1,7 @@
 #include "coterie/threads/remote_handle.hpp"
 
+#include "coterie/threads/spawn_on.hpp"
+
 namespace coterie::detail {
 
 void RemoteLeaf::check() const {
@@ -19,3 +21,21 @@ void RemoteLeaf::arrived() noexcept {
 }
 
 }  // namespace coterie::detail
+
+namespace coterie {
+
+TaskSnapshot::TaskSnapshot(const TaskRec& task)
+    : id(task.id()), parent_id(task.parent_id()), name(task.name()), spawned_at(task.spawned_at()) {
+  if (const Leaf* leaf = task.waiting_on()) waits_for = leaf->wait_info();
+}
+
+RemoteHandle<std::vector<TaskSnapshot>> all_tasks_threadsafe(EventLoop& loop) {
+  return call_on(loop, [] {
+    std::vector<TaskSnapshot> tasks;
+    for (const TaskRec* task = EventLoop::current().first_task(); task != nullptr; task = task->next_task())
+      tasks.emplace_back(*task);
+    return tasks;
+  });
+}
+
+}  // namespace coterie

@@ -90,6 +90,10 @@ class RemoteTaskOf final : public RemoteTask {
     require_kept();
     return outcome_;
   }
+  /// Ends it without a task.
+  void finish(Outcome<T> end) {
+    settle([&] { outcome_ = std::move(end); });
+  }
   /// After the end: the value moves out, once; an exception or a cancel stays for others.
   [[nodiscard]] Outcome<T> move_out() {
     if (outcome_.has_value()) {

@@ -1,5 +1,8 @@
 #pragma once
+#include <cstdint>
 #include <memory>
+#include <source_location>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -7,6 +10,7 @@
 
 #include "coterie/core/callable.hpp"
 #include "coterie/spawn.hpp"
+#include "coterie/threads/bound_call.hpp"
 #include "coterie/threads/remote_handle.hpp"
 
 namespace coterie {
@@ -48,6 +52,27 @@ class SpawnMessage final : public Posted {
   SpawnOptions options_;
   Fn fn_;
   std::tuple<Args...> args_;
+};
+
+/// The message that calls a plain function on a loop.
+template <class T, class Fn, class... Args>
+class CallMessage final : public Posted {
+ public:
+  template <class... A>
+  explicit CallMessage(RemoteRef<RemoteTaskOf<T>> remote, A&&... args)
+      : remote_(std::move(remote)), call_(std::forward<A>(args)...) {}
+  void run() noexcept override {
+    remote_->finish(call_.template call<T>());
+    delete this;
+  }
+  void drop() noexcept override {
+    remote_->lose();
+    delete this;
+  }
+
+ private:
+  RemoteRef<RemoteTaskOf<T>> remote_;
+  BoundCall<Fn, Args...> call_;
 };
 
 template <class Fn, class... Args>
@@ -95,6 +120,36 @@ detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop,
   COTERIE_GUARD_CALLABLE(Fn);
   return detail::make_remote(loop, SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
+
+/// Runs the plain function `fn(args...)` on the thread of `loop`, in a turn of its own: for what only that
+/// thread may look at. The handle is as spawn_on()'s, but what `fn` throws is told to nobody else, and a
+/// cancel does not stop it.
+template <class Fn, class... Args>
+auto call_on(EventLoop& loop, Fn&& fn, Args&&... args) {
+  COTERIE_GUARD_CALLABLE(Fn);
+  using T = std::invoke_result_t<std::decay_t<Fn>, std::decay_t<Args>...>;
+  static_assert(!detail::is_task<T>, "call_on() runs plain functions: use spawn_on() for a coroutine");
+  detail::RemoteRef<detail::RemoteTaskOf<T>> remote(new detail::RemoteTaskOf<T>(loop.inbox(), {}));
+  loop.inbox()->post(PostedPtr(new detail::CallMessage<T, std::decay_t<Fn>, std::decay_t<Args>...>(
+      remote, std::forward<Fn>(fn), std::forward<Args>(args)...)));
+  return RemoteHandle<T>(std::move(remote));
+}
+
+/// A task, for people.
+struct TaskSnapshot {
+  std::uint64_t id;
+  std::uint64_t parent_id;
+  std::string name;
+  std::source_location spawned_at;
+  WaitInfo waits_for;
+
+  explicit TaskSnapshot(const TaskRec& task);
+};
+
+/// The tasks of `loop` that have not ended, in order of their creation, from any thread: `co_await` it, or
+/// get() it where no loop runs. The loop itself answers, between two steps, so what it tells was true at one
+/// moment. (asyncio.all_tasks(loop), CPython 3.14)
+[[nodiscard]] RemoteHandle<std::vector<TaskSnapshot>> all_tasks_threadsafe(EventLoop& loop);
 
 /// spawn_on() by asyncio's name.
 template <class Fn, class... Args>

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "coterie/core/callable.hpp"
+#include "coterie/threads/bound_call.hpp"
 #include "coterie/threads/completion.hpp"
 #include "coterie/threads/pool.hpp"
 
@@ -39,33 +40,6 @@ template <class T>
 inline constexpr bool runs_on_thread<T> = false;
 
 [[nodiscard]] std::exception_ptr pool_was_shut_down();
-
-/// A function and its arguments, called once.
-template <class Fn, class... Args>
-class BoundCall {
- public:
-  template <class F, class... A>
-  explicit BoundCall(F&& fn, A&&... args) : fn_(std::forward<F>(fn)), args_(std::forward<A>(args)...) {}
-  template <class T>
-  Outcome<T> call() {
-    Outcome<T> end;
-    try {
-      if constexpr (std::is_void_v<T>) {
-        std::apply(std::forward<Fn>(fn_), std::move(args_));
-        end.set_value();
-      } else {
-        end.set_value(std::apply(std::forward<Fn>(fn_), std::move(args_)));
-      }
-    } catch (...) {
-      end.set_exception(std::current_exception());
-    }
-    return end;
-  }
-
- private:
-  Fn fn_;
-  std::tuple<Args...> args_;
-};
 
 /// The work of to_thread(): owns what it calls.
 template <class T, class Fn, class... Args>
@@ -101,7 +75,8 @@ class ThreadCall final : public ThreadPool::Work {
 template <class Fn, class... Args>
 auto submit_call(ThreadPool& pool, Fn&& fn, Args&&... args) {
   using T = thread_result_t<std::decay_t<Fn>, std::decay_t<Args>...>;
-  static_assert(runs_on_thread<T>, "the pool runs plain functions: a coroutine belongs on the loop, co_await it");
+  static_assert(runs_on_thread<T>,
+                "the pool runs plain functions: a coroutine belongs on the loop, co_await it");
   Completion<T> completion;
   if constexpr (takes_stop_token<std::decay_t<Fn>, std::decay_t<Args>...>)
     pool.submit(std::make_unique<ThreadCall<T, std::decay_t<Fn>, std::stop_token, std::decay_t<Args>...>>(
