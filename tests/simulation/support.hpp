@@ -49,10 +49,11 @@ inline Task<void> all_end(SeededLoop& seeded, Tasks& tasks) {
     co_await task.wait();
     const std::uint32_t cancels = seeded.cancels_of(task);
     EXPECT_EQ(task.cancelling(), cancels) << task.name() << ": requests are left over, or taken back";
-    if (task.cancelled())
+    if (task.cancelled()) {
       EXPECT_GT(cancels, 0U) << task.name() << " was cancelled by nobody";
-    else
-      EXPECT_EQ(task.exception(), nullptr) << testing::detail::describe(task.exception());
+    } else if (const std::exception_ptr error = task.exception()) {
+      ADD_FAILURE() << task.name() << " failed: " << testing::detail::describe(error);
+    }
   }
 }
 
