@@ -107,14 +107,19 @@ function(coterie_benches)
   endforeach()
 endfunction()
 
-# coterie_test_executable(dir source...): what a tests/<dir>/CMakeLists.txt can call too.
+# coterie_test_executable(dir source...): what a tests/<dir>/CMakeLists.txt can call too. Only tests of the queue wait
+# for it to be built.
 function(coterie_test_executable dir)
+  set(library coterie::runtime)
+  if(dir MATCHES "^(queue|brokers|cli)$")
+    set(library coterie::queue SQLite::SQLite3)
+  endif()
   coterie_executable(${dir}_tests tests ${ARGN})
   target_include_directories(${dir}_tests PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${dir}_tests PRIVATE
     COTERIE_BIN_DIR="${COTERIE_BIN_DIR}" COTERIE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${dir}_tests PRIVATE
-    coterie::testing coterie::queue SQLite::SQLite3 GTest::gmock GTest::gtest GTest::gtest_main)
+    coterie::testing ${library} GTest::gmock GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${dir}_tests TEST_PREFIX "${dir}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${dir} TIMEOUT 120)
 endfunction()

@@ -81,8 +81,9 @@ class MainRunner {
 ///
 /// std::logic_error inside a running loop (co_await instead), or when the loop was stopped before main had
 /// ended.
-template <class T>
-auto run(Task<T> main, RunOptions options = RunOptions()) -> std::conditional_t<std::is_void_v<T>, int, T> {
+template <class T, class How>
+auto run(Task<T, How> main, RunOptions options = RunOptions())
+    -> std::conditional_t<std::is_void_v<T>, int, T> {
   detail::MainRunner runner(options);
   JoinHandle<T> task = detail::start_main(runner.loop(), std::move(main));
   runner.drive(task.state());

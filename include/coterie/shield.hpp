@@ -59,8 +59,8 @@ template <class T>
 
 /// A section that is not interrupted: a cancel that arrives meanwhile waits until `body` has ended and is
 /// then thrown instead of its result. Structured: `body` may refer to the caller's locals.
-template <class T>
-[[nodiscard]] Task<T> shield(Task<T> body) {
+template <class T, class How>
+[[nodiscard]] Task<T> shield(Task<T, How> body) {
   JoinHandle<T> child = detail::spawn_borrowing(std::move(body));
   std::exception_ptr cancel;
   while (!child.done()) {

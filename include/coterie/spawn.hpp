@@ -25,8 +25,9 @@ template <class T>
 class TaskState final : public TaskRec {
  public:
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
-  static TaskState* spawn_on(EventLoop& loop, Task<T> body, std::string name = {}, SchedClass sched_class = 0,
-                             std::source_location where = {}) {
+  template <class How>
+  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
+                             SchedClass sched_class = 0, std::source_location where = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
     state->start(loop, body.release().promise(), std::move(name), where);
@@ -58,7 +59,7 @@ class TaskState final : public TaskRec {
   TaskState() = default;
   ~TaskState() = default;
   OutcomeKind take_outcome(Frame& root) noexcept override {
-    outcome_ = std::move(static_cast<Promise<T>&>(root).outcome());
+    outcome_ = std::move(static_cast<ResultPromise<T>&>(root).outcome());
     return outcome_.kind();
   }
   void set_cancelled(std::exception_ptr error) noexcept override {
@@ -308,8 +309,8 @@ class SpawnOptions {
 namespace detail {
 /// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
 /// coroutine refers to must outlive it.
-template <class T>
-JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions()) {
+template <class T, class How>
+JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
   return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
                                                std::move(options.name_ref()), options.sched_class_value(),
                                                options.where()));

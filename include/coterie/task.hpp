@@ -11,7 +11,13 @@
 
 namespace coterie {
 
-template <class T>
+/// How a coroutine unwinds when its task is cancelled, as the second argument of its Task.
+/// By the exception `Cancelled`, thrown at the innermost await: it can be caught.
+struct catching {};
+/// By destruction, without an exception: `catch` blocks in such a frame do not see the cancel.
+struct no_catch {};
+
+template <class T, class How>
 class Task;
 
 namespace detail {
@@ -83,12 +89,10 @@ class PromiseBase : public Frame {
   bool nested_ = false;
 };
 
+/// What a coroutine returns or throws, however it unwinds.
 template <class T>
-class Promise final : public PromiseBase {
+class ResultPromise : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : PromiseBase(where) {}
-  Task<T> get_return_object() noexcept;
   template <class U = T>
   void return_value(U&& value) {
     outcome_.set_value(std::forward<U>(value));
@@ -98,31 +102,44 @@ class Promise final : public PromiseBase {
   }
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
 
+ protected:
+  explicit ResultPromise(std::source_location where) noexcept : PromiseBase(where) {}
+  ~ResultPromise() = default;
+
  private:
   Outcome<T> outcome_;
 };
 
 template <>
-class Promise<void> final : public PromiseBase {
+class ResultPromise<void> : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : PromiseBase(where) {}
-  Task<void> get_return_object() noexcept;
   void return_void() noexcept { outcome_.set_value(); }
   void unhandled_exception() noexcept {
     outcome_.set_exception(std::current_exception(), cancel_in_flight());
   }
   [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
 
+ protected:
+  explicit ResultPromise(std::source_location where) noexcept : PromiseBase(where) {}
+  ~ResultPromise() = default;
+
  private:
   Outcome<void> outcome_;
+};
+
+template <class T, class How>
+class Promise final : public ResultPromise<T> {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : ResultPromise<T>(where) {}
+  Task<T, How> get_return_object() noexcept;
 };
 
 /// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame.
 template <class T>
 class TaskAwaiter {
  public:
-  using Handle = std::coroutine_handle<Promise<T>>;
+  using Handle = std::coroutine_handle<ResultPromise<T>>;
   explicit TaskAwaiter(Handle child) noexcept : child_(child) {}
   TaskAwaiter(TaskAwaiter&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
   TaskAwaiter& operator=(TaskAwaiter&&) = delete;
@@ -133,7 +150,7 @@ class TaskAwaiter {
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> caller) {
-    Promise<T>& promise = child_.promise();
+    ResultPromise<T>& promise = child_.promise();
     promise.set_caller(caller.promise());
     promise.set_nested(true);
     child_.resume();
@@ -155,16 +172,19 @@ class TaskAwaiter {
 ///
 /// Awaiting costs no tick when the body does not suspend. A cancel of the awaiting task is delivered at the
 /// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
-template <class T = void>
+template <class T = void, class How = catching>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
   static_assert(!std::is_reference_v<T>,
                 "a Task returns a value: return a pointer or std::reference_wrapper");
-  static_assert(alignof(detail::Promise<T>) <= 16,
+  static_assert(std::is_same_v<How, catching> || std::is_same_v<How, no_catch>,
+                "the second argument of a Task is coterie::catching or coterie::no_catch");
+  static_assert(alignof(detail::Promise<T, How>) <= 16,
                 "gcc 12 misaligns over-aligned values in coroutine frames: return a std::unique_ptr to it");
 
  public:
-  using promise_type = detail::Promise<T>;
+  using promise_type = detail::Promise<T, How>;
   using value_type = T;
+  using how_type = How;
 
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
@@ -180,14 +200,14 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   detail::TaskAwaiter<T> operator co_await() && {
     if (!handle_) [[unlikely]]
       detail::throw_no_coroutine();
-    return detail::TaskAwaiter<T>(std::exchange(handle_, nullptr));
+    return detail::TaskAwaiter<T>(release());
   }
   /// False after it was moved from or awaited.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept {
-    return std::exchange(handle_, nullptr);
+  [[nodiscard]] typename detail::TaskAwaiter<T>::Handle release() noexcept {
+    return detail::TaskAwaiter<T>::Handle::from_promise(std::exchange(handle_, nullptr).promise());
   }
 
  private:
@@ -197,18 +217,15 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
 };
 
 namespace detail {
-template <class T>
-Task<T> Promise<T>::get_return_object() noexcept {
-  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
-}
-inline Task<void> Promise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+template <class T, class How>
+Task<T, How> Promise<T, How>::get_return_object() noexcept {
+  return Task<T, How>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
 template <class T>
 inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<Task<T>> = true;
+template <class T, class How>
+inline constexpr bool is_task<Task<T, How>> = true;
 
 }  // namespace detail
 }  // namespace coterie

@@ -7,8 +7,8 @@
 namespace coterie::detail {
 
 /// `body` as the task "main" of a loop that does not run yet.
-template <class T>
-[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T> body) {
+template <class T, class How>
+[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T, How> body) {
   return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main"));
 }
 

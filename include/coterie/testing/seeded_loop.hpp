@@ -77,8 +77,8 @@ class SeededLoop {
 
   /// Runs `body` as the task "main", which the seed never cancels, to its end; gives its value or throws what
   /// it threw, `Deadlock` when nothing can go on, std::runtime_error when it takes more than `max_steps`.
-  template <class T>
-  T run(Task<T> body) {
+  template <class T, class How>
+  T run(Task<T, How> body) {
     const JoinHandle<T> main = coterie::detail::start_main(loop(), std::move(body));
     run_until_ended(main.state());
     return coterie::detail::take_main(main);

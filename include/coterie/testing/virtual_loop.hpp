@@ -47,8 +47,8 @@ class VirtualLoop {
 
   /// Runs `body` as the task "main" to its end and returns its value or throws what it threw. The loop can be
   /// used again. Tasks that are left stay, see EventLoop::cancel_all_and_run().
-  template <class T>
-  T run(Task<T> body) {
+  template <class T, class How>
+  T run(Task<T, How> body) {
     const JoinHandle<T> main = coterie::detail::start_main(*loop_, std::move(body));
     loop_->run_until([&] { return main.done(); });
     if (!main.done()) throw std::logic_error("Event loop stopped before the task completed.");
@@ -62,8 +62,8 @@ class VirtualLoop {
 };
 
 /// Runs `body` on a virtual loop of its own, then cancels what is left and closes the loop.
-template <class T>
-T run_virtual(Task<T> body) {
+template <class T, class How>
+T run_virtual(Task<T, How> body) {
   VirtualLoop loop;
   return loop.run(std::move(body));
 }
