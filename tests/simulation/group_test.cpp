@@ -47,6 +47,7 @@ Task<void> body(SeededLoop& seeded, Family& family, TaskGroup& group) {
 Task<void> one_group(SeededLoop& seeded) {
   Family family;
   TaskRec& self = EventLoop::require_task();
+  const std::uint32_t cancels_before = cancels_of_this_task(seeded);
   auto block = [&](TaskGroup& group) -> Task<void> { return body(seeded, family, group); };
   Outcome<void> end = co_await outcome(task_group(block));
   EXPECT_EQ(family.children, 0) << "a child outlived its group";
@@ -59,6 +60,7 @@ Task<void> one_group(SeededLoop& seeded) {
   }
   if (end.has_value()) {
     EXPECT_EQ(family.failures, 0U) << "an error is lost";
+    EXPECT_EQ(cancels, cancels_before) << "a cancel from outside is lost";
   } else {
     try {
       std::move(end).get();
