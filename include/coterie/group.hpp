@@ -71,6 +71,7 @@ class TaskGroup {
   void adopt(TaskRec& task);
   void child_ended(Child& child, TaskRec& task) noexcept;
   void abort() noexcept;
+  [[nodiscard]] std::exception_ptr take_fatal() const;
 
   TaskRec* parent_;
   Child* first_ = nullptr;  // in order of creation: that is the order in which they are cancelled

@@ -12,16 +12,14 @@
 #include "coterie/core/duration.hpp"
 #include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
+#include "coterie/core/inbox.hpp"
 #include "coterie/core/task_rec.hpp"
+#include "coterie/core/threadsafe_handle.hpp"
 #include "coterie/core/timer_heap.hpp"
 #include "coterie/poller.hpp"
 #include "coterie/ready_queue.hpp"
 
 namespace coterie {
-
-namespace detail {
-class DebugMode;
-}
 
 struct LoopOptions {
   /// I/O is looked at and the clock read when nothing is ready, or after so many ticks…
@@ -44,7 +42,7 @@ struct LoopOptions {
 /// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
 /// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
 ///
-/// All members belong to the loop's thread but `call_soon_threadsafe()` and `stop_threadsafe()`.
+/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()` and `inbox()`.
 class EventLoop {
  public:
   /// `ready`: the scheduling policy; null is first in, first out.
@@ -84,12 +82,17 @@ class EventLoop {
                             std::source_location where = std::source_location::current()) {
     return call_at(now() + detail::to_duration(delay), std::forward<Fn>(fn), where);
   }
-  /// As call_soon(), from any thread; false when the loop has closed, and `fn` is then destroyed by the
-  /// caller's thread. To call a loop that may be gone, keep its inbox().
+  /// As call_soon(), from any thread. Order is kept: per calling thread, and between a callback that another
+  /// thread has queued and whatever this loop's thread queues after that. The handle is for any thread too;
+  /// it is empty when the loop has closed, and `fn` is then destroyed by the caller's thread. Else `fn` is
+  /// destroyed by the loop's. To call a loop that may be gone, keep its inbox().
   template <class Fn>
-  bool call_soon_threadsafe(Fn&& fn) {
-    return inbox_->post(make_posted(std::forward<Fn>(fn)));
+  ThreadsafeHandle call_soon_threadsafe(Fn&& fn,
+                                        std::source_location where = std::source_location::current()) {
+    return ThreadsafeHandle::post(*this, where, std::forward<Fn>(fn));
   }
+  /// Any thread. False when the loop has closed: `item` is dropped.
+  bool post(PostedPtr item);
   [[nodiscard]] const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
 
   /// Runs until stop(). Throws std::logic_error when this or another loop already runs on this thread, and
@@ -108,10 +111,12 @@ class EventLoop {
   /// returned by name, its frames still alive. Exceptions of the tasks go to the exception handler.
   std::vector<std::string> cancel_all_and_run(Duration limit);
   /// Destroys what is left: frames of tasks, newest first, callbacks and timers, without running them. Later
-  /// calls from other threads are refused. Idempotent; an error while running.
-  void close() noexcept;
+  /// calls from other threads are refused. Idempotent; std::logic_error while it runs.
+  void close();
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
+  /// It is inside cancel_all_and_run(): what ends as cancelled now probably does so because the loop stops.
+  [[nodiscard]] bool stopping_tasks() const noexcept { return stopping_tasks_; }
 
   /// The task whose step runs now; null in a plain callback.
   [[nodiscard]] TaskRec* current_task() const noexcept { return current_; }
@@ -121,6 +126,7 @@ class EventLoop {
   [[nodiscard]] TaskRec* first_task() const noexcept { return first_task_; }
   [[nodiscard]] std::size_t task_count() const noexcept { return task_count_; }
 
+  using ExceptionHandler = coterie::ExceptionHandler;
   /// Null: the default one, see set_default_exception_handler(). When the handler throws, the default one
   /// hears of both errors.
   void set_exception_handler(ExceptionHandler handler) { handler_ = std::move(handler); }
@@ -137,9 +143,9 @@ class EventLoop {
   ///    which the loop runs: std::logic_error there;
   /// and reports say in which coroutines a task or a callback was made (`ErrorContext::created`). What it
   /// finds goes to the exception handler.
-  void set_debug(bool on);
-  [[nodiscard]] bool debug() const noexcept { return debug_ != nullptr; }
-  void set_slow_callback_duration(Duration limit) noexcept;
+  void set_debug(bool on) noexcept;
+  [[nodiscard]] bool debug() const noexcept { return options_.debug; }
+  void set_slow_callback_duration(Duration limit) noexcept { options_.slow_callback_duration = limit; }
 
   // --- for the runtime's own awaitables
   // ----------------------------------------------------------------------
@@ -155,6 +161,10 @@ class EventLoop {
     else
       policy_->remove(node);
   }
+  /// Queues what other threads have posted so far.
+  void receive() noexcept {
+    if (!inbox_->empty()) take_posts();
+  }
   void arm(Timer& timer, TimePoint when) { timers_.push(timer, when); }
   /// Out of the heap or the ready queue, wherever it stands.
   void disarm(Timer& timer) noexcept {
@@ -164,21 +174,20 @@ class EventLoop {
   /// The coroutine that goes on when the one that runs now has returned to the loop.
   void ascend_to(Frame& frame) noexcept { ascend_ = &frame; }
   [[nodiscard]] std::size_t timer_count() const noexcept { return timers_.size(); }
-  /// Ends the run with `Fatal`.
-  void leave_with(std::exception_ptr fatal) noexcept;
-  /// The context of the callback that runs now; null outside of one.
-  [[nodiscard]] detail::ContextSlot* callback_context() const noexcept { return callback_context_; }
+  /// Ends the run with `fatal`; once, through however many tasks it goes.
+  void leave_with(const std::exception_ptr& fatal) noexcept;
   /// std::logic_error when it is closed and, in debug mode, when it runs on another thread.
   void check_usable() const {
     if (closed_or_debug_) [[unlikely]]
       check_closed_and_thread();
   }
-  /// In debug mode: where the code that runs now stands, the innermost coroutine first. Empty otherwise.
-  [[nodiscard]] std::vector<std::source_location> debug_places() const;
+  /// In debug mode: the coroutines that run now, at most ten. Empty otherwise.
+  [[nodiscard]] Stack debug_stack() const;
+  /// std::logic_error when it is closed, or when a loop runs on this thread.
+  void check_can_run() const;
 
  private:
   friend class TaskRec;
-  friend class CallbackHandle;
   class Running {
    public:
     explicit Running(EventLoop& loop);
@@ -196,7 +205,9 @@ class EventLoop {
   template <class Visit>
   void pass(Visit visit);
   void look_around();
+  void debug_step(Runnable& node) noexcept;
   void check_closed_and_thread() const;
+  void take_posts() noexcept;
   void run_step(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
   void delist(TaskRec& task) noexcept;
@@ -219,13 +230,13 @@ class EventLoop {
   bool closed_ = false;
   bool closing_ = false;
   bool closed_or_debug_ = false;
+  bool stopping_tasks_ = false;
   TaskRec* first_task_ = nullptr;
   TaskRec* last_task_ = nullptr;
   std::size_t task_count_ = 0;
   ExceptionHandler handler_;
-  detail::ContextSlot* callback_context_ = nullptr;
-  std::unique_ptr<detail::DebugMode> debug_;  // null: off
-  std::exception_ptr fatal_;
+  std::exception_ptr fatal_;       // what the run that goes on ends with
+  std::exception_ptr last_fatal_;  // what some run has ended with
 };
 
 }  // namespace coterie

@@ -34,7 +34,6 @@ std::add_lvalue_reference_t<const T> run_until_complete(EventLoop& loop, const F
 /// The same for a coroutine, as the task "main".
 template <class T, class How>
 T run_until_complete(EventLoop& loop, Task<T, How> main) {
-  detail::check_not_running();
   const JoinHandle<T> task = detail::start_main(loop, std::move(main));
   detail::run_until_done(loop, task);
   return detail::take_main(task);

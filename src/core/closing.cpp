@@ -1,6 +1,7 @@
 // How a loop ends: ask every task to stop, wait, name what refuses, then destroy what is left.
 #include <stdexcept>
 
+#include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
 
 namespace coterie {
@@ -10,7 +11,8 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
     void task_done(TaskRec& task) noexcept override {
       const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
       task.mark_retrieved();
-      if (error) task.loop().report(task, "unhandled exception during shutdown", error);
+      if (error && !detail::is_fatal(error))  // that one comes out of the run
+        task.loop().report(task, "unhandled exception during shutdown", error);
     }
     explicit Reporter(TaskRec& task) : watched(&task) { task.add_ref(); }
     Reporter(const Reporter&) = delete;
@@ -30,9 +32,16 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   }
   bool expired = false;
   struct Limit {
+    EventLoop& loop;
     CallbackHandle timer;
-    ~Limit() { timer.cancel(); }  // also when a task ends the run with Fatal
-  } limited;
+    explicit Limit(EventLoop& of) : loop(of) { loop.stopping_tasks_ = true; }
+    Limit(const Limit&) = delete;
+    Limit& operator=(const Limit&) = delete;
+    ~Limit() {  // also when a task ends the run with Fatal
+      timer.cancel();
+      loop.stopping_tasks_ = false;
+    }
+  } limited(*this);
   if (limit < Duration::max() && task_count_ > 0)
     limited.timer = call_later(limit, [&expired] { expired = true; });
   if (task_count_ > 0) run_until([&] { return task_count_ == 0 || expired; });
@@ -43,8 +52,9 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   return refused;
 }
 
-void EventLoop::close() noexcept {
-  if (closing_ || running_) return;
+void EventLoop::close() {
+  if (running()) throw std::logic_error("Cannot close a running event loop");
+  if (closing_) return;
   closing_ = true;
   inbox_->close();
   // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
@@ -62,7 +72,7 @@ void EventLoop::close() noexcept {
       policy_->begin_tick();
     while (Runnable* next = policy_ == nullptr ? fifo_.pop() : policy_->pop()) next->drop();
   }
-  for (Posted* item = inbox_->take(); item != nullptr;) delete std::exchange(item, Inbox::next(*item));
+  for (Posted* item = inbox_->take(); item != nullptr;) std::exchange(item, Inbox::next(*item))->drop();
   closed_ = closed_or_debug_ = true;
 }
 

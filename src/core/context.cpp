@@ -10,15 +10,13 @@ namespace {
 
 std::atomic<std::uint64_t> last_variable_id{0};
 thread_local constinit ContextScope* innermost_scope = nullptr;
-// Of a thread outside of tasks and callbacks.
+// Of a thread outside of tasks.
 thread_local ContextSlot thread_slot;
 
 /// Without regard to scopes.
 ContextSlot& natural_slot() noexcept {
-  if (EventLoop* loop = EventLoop::current_or_null()) {
+  if (EventLoop* loop = EventLoop::current_or_null())
     if (TaskRec* task = loop->current_task()) return task->context();
-    if (ContextSlot* callback = loop->callback_context()) return *callback;
-  }
   return thread_slot;
 }
 

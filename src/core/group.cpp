@@ -1,5 +1,9 @@
 #include "coterie/group.hpp"
 
+#include <algorithm>
+
+#include "coterie/fatal.hpp"
+
 namespace coterie {
 
 struct TaskGroup::Child final : DoneCallback {
@@ -7,6 +11,10 @@ struct TaskGroup::Child final : DoneCallback {
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
   static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
   void after_done(TaskRec& task) noexcept override { group->child_ended(*this, task); }
+  // Also while the body still runs: the parent cannot leave before its children.
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override {
+    return {group->parent_, &group->drained_};
+  }
   TaskGroup* group;
   Child* next = nullptr;
   Child* prev = nullptr;
@@ -76,6 +84,16 @@ void TaskGroup::wait_cancelled(const std::exception_ptr& cancel) noexcept {
   abort();
 }
 
+/// `Fatal` goes out bare: then only the exception handler hears of the other errors (gh-135736).
+std::exception_ptr TaskGroup::take_fatal() const {
+  const auto fatal = std::find_if(errors_.begin(), errors_.end(), detail::is_fatal);
+  if (fatal == errors_.end()) return nullptr;
+  for (auto other = errors_.begin(); other != errors_.end(); ++other)
+    if (other != fatal)
+      parent_->loop().report(*parent_, "unhandled error in a TaskGroup that a fatal one ended", *other);
+  return *fatal;
+}
+
 std::exception_ptr TaskGroup::settle() {
   ended_ = true;
   if (parent_cancel_requested_) {
@@ -87,6 +105,7 @@ std::exception_ptr TaskGroup::settle() {
   if (propagate_ && errors_.empty() && !body_error_) return propagate_;
   if (body_error_) errors_.push_back(body_error_);
   if (errors_.empty()) return nullptr;
+  if (std::exception_ptr fatal = take_fatal()) return fatal;
   if (parent_->cancelling() > 0) {  // the errors come first; the cancel is armed again for the next await
     parent_->uncancel();
     parent_->cancel(nullptr);

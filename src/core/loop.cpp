@@ -4,7 +4,6 @@
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/task.hpp"
-#include "src/core/debug_mode.hpp"
 
 namespace coterie {
 namespace {
@@ -17,9 +16,8 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
     : policy_(std::move(ready)),
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
-      options_(options) {
-  set_debug(options.debug);
-}
+      options_(options),
+      closed_or_debug_(options.debug) {}
 
 EventLoop::~EventLoop() {
   close();
@@ -43,11 +41,15 @@ TaskRec& EventLoop::require_task() {
   return *task;
 }
 
-EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
-  if (loop.closed_) throw std::logic_error("Event loop is closed");
+void EventLoop::check_can_run() const {
+  if (closed_) throw std::logic_error("Event loop is closed");
   if (current_loop != nullptr)
     throw std::logic_error(
         "cannot run an event loop while another one runs on this thread: co_await instead");
+}
+
+EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
+  loop.check_can_run();
   loop.running_.store(true, std::memory_order_relaxed);
   current_loop = &loop;
 }
@@ -63,12 +65,11 @@ void EventLoop::Running::leave() {
     std::rethrow_exception(std::exchange(loop_.fatal_, nullptr));
 }
 
-void EventLoop::leave_with(std::exception_ptr fatal) noexcept {
+void EventLoop::leave_with(const std::exception_ptr& fatal) noexcept {
+  if (fatal == last_fatal_) return;  // a task that awaited the one that threw it ends with it too
+  if (fatal_) return report(ErrorContext("A run of the loop ended with another fatal error", fatal));
+  fatal_ = last_fatal_ = fatal;
   stopping_ = true;
-  if (fatal_)
-    report(ErrorContext("Fatal error while the loop is leaving with another", std::move(fatal)));
-  else
-    fatal_ = std::move(fatal);
 }
 
 void EventLoop::run_forever() {
@@ -93,7 +94,7 @@ void EventLoop::tick() {
   if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
       steps_since_poll_ >= options_.steps_per_poll)
     look_around();
-  if (debug_ == nullptr) [[likely]]
+  if (!debug()) [[likely]]
     pass([this](Runnable& next) {
       ++steps_since_poll_;
       next.run();
@@ -101,10 +102,7 @@ void EventLoop::tick() {
   else
     pass([this](Runnable& next) {
       ++steps_since_poll_;
-      if (debug_ != nullptr)
-        debug_->step(next);
-      else
-        next.run();
+      debug_step(next);
     });
 }
 
@@ -116,22 +114,31 @@ void EventLoop::look_around() {
   else if (!timers_.empty())
     deadline = timers_.earliest();
   poller_->poll(deadline);
-  for (Posted* item = inbox_->take(); item != nullptr;) {
-    std::unique_ptr<Posted> call(std::exchange(item, Inbox::next(*item)));
-    call_soon([call = std::move(call)] { call->run(); });
-  }
+  receive();
   if (timers_.empty()) return;
   const TimePoint now = poller_->now();
   while (Timer* due = timers_.pop_due(now)) push(*due);
 }
 
+bool EventLoop::post(PostedPtr item) {
+  if (current_loop != this) return inbox_->post(std::move(item));
+  receive();
+  push(*item.release());
+  return true;
+}
+
+void EventLoop::take_posts() noexcept {
+  for (Posted* item = inbox_->take(); item != nullptr;) push(*std::exchange(item, Inbox::next(*item)));
+}
+
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
   current_ = &task;
-  do {
+  for (;;) {
     ascend_ = nullptr;
     frame->handle().resume();
-    frame = ascend_;
-  } while (frame != nullptr);
+    if (ascend_ == nullptr) break;
+    frame = task.top_ = ascend_;
+  }
   current_ = nullptr;
   if (task.body_ended_) task.end_body();
 }
@@ -148,29 +155,6 @@ void EventLoop::delist(TaskRec& task) noexcept {
   (task.registry_next_ != nullptr ? task.registry_next_->registry_prev_ : last_task_) = task.registry_prev_;
   task.registry_prev_ = task.registry_next_ = nullptr;
   --task_count_;
-}
-
-void EventLoop::check_closed_and_thread() const {
-  if (closed_) throw std::logic_error("Event loop is closed");
-  if (running() && current_loop != this)
-    throw std::logic_error(
-        "Non-thread-safe operation invoked on an event loop other than the current one: use "
-        "call_soon_threadsafe()");
-}
-
-void EventLoop::set_debug(bool on) {
-  if (on == debug()) return;
-  debug_ = on ? std::make_unique<detail::DebugMode>(*this, options_.slow_callback_duration) : nullptr;
-  closed_or_debug_ = closed_ || on;
-}
-
-void EventLoop::set_slow_callback_duration(Duration limit) noexcept {
-  options_.slow_callback_duration = limit;
-  if (debug_) debug_->set_slow(limit);
-}
-
-std::vector<std::source_location> EventLoop::debug_places() const {
-  return debug_ ? debug_->here() : std::vector<std::source_location>();
 }
 
 }  // namespace coterie

@@ -63,8 +63,9 @@ std::string ErrorContext::str() const {
     text += " " + handle;
   }
   if (error) text += ": " + describe(error);
-  for (const std::source_location& step : created)
-    text += "\n  made at " + std::string(step.file_name()) + ":" + std::to_string(step.line());
+  for (const StackFrame& frame : created)
+    text += "\n  made in " + frame.function() + " at " + std::string(frame.file()) + ":" +
+            std::to_string(frame.line());
   return text;
 }
 
@@ -97,6 +98,17 @@ void detail::report_broken_handler(const ErrorContext& context) noexcept {
         "handler",
         context);
   }
+}
+
+void detail::report_callback_error(const Runnable& callback, std::source_location where,
+                                   const Stack* created) noexcept {
+  const std::exception_ptr error = std::current_exception();
+  EventLoop* loop = EventLoop::current_or_null();
+  if (loop != nullptr && is_fatal(error)) return loop->leave_with(error);
+  ErrorContext context("Exception in callback", error, {}, where);
+  context.handle = callback.describe();
+  if (created != nullptr) context.created = *created;
+  EventLoop::report_anywhere(context);
 }
 
 void EventLoop::report(const ErrorContext& context) noexcept {

@@ -52,7 +52,7 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
   spawned_at_ = where.line() != 0 ? where : root.awaiting();
   if (loop.debug()) [[unlikely]]
-    notes().created = loop.debug_places();
+    notes().created = loop.debug_stack();
   if (TaskRec* parent = loop.current_task()) {
     parent_id_ = parent->id_;
     if (sched_class_ == 0) sched_class_ = parent->sched_class_;
@@ -144,6 +144,20 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   hook.next_ = nullptr;
   (last_hook_ != nullptr ? last_hook_->next_ : first_hook_) = &hook;
   last_hook_ = &hook;
+}
+
+std::vector<WaitingTask> TaskRec::awaited_by() const {
+  std::vector<WaitingTask> result;
+  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+    if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
+  return result;
+}
+
+Frame* TaskRec::innermost() const noexcept {
+  if (ended_) return nullptr;
+  Frame* frame = top_;
+  while (Frame* child = frame->running_child()) frame = child;
+  return frame;
 }
 
 void TaskRec::make_runnable() noexcept {

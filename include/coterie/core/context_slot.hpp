@@ -102,8 +102,8 @@ class ContextSlot {
     if (word_ != 0) release();
   }
 
-  /// The slot that the calling code runs in: of a ContextScope, of the task or the callback that runs on this
-  /// thread, or else of the thread.
+  /// The slot that the calling code runs in: of a ContextScope (a callback, Context::run()), of the task
+  /// that runs on this thread, or else of the thread.
   [[nodiscard]] static ContextSlot& current() noexcept;
   /// A context of its own with the values of the current one: for a new task or callback.
   [[nodiscard]] static ContextSlot capture() noexcept {

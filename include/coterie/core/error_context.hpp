@@ -5,7 +5,8 @@
 #include <source_location>
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "coterie/core/stack_frame.hpp"
 
 namespace coterie {
 
@@ -16,9 +17,9 @@ struct ErrorContext {
   std::string task;            ///< the task's name; empty when it concerns none
   std::source_location where;  ///< where the task was spawned or the callback was registered
   std::string handle;          ///< the callback, "<Handle app.cpp:12>"; empty when it concerns none
-  /// In debug mode: the coroutines in which the task or callback was made, innermost first, each with the
-  /// line it had reached.
-  std::vector<std::source_location> created;
+  /// In debug mode: the coroutines in which the task or callback was made, each with the line of its newest
+  /// await by then.
+  Stack created;
   /// Where an exception handler threw (`error`): what it had been told. Null otherwise.
   std::shared_ptr<const ErrorContext> told;
 
