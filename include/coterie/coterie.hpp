@@ -1,5 +1,6 @@
 #pragma once
 // Everything of the runtime. The queue stands in coterie/queue/*.hpp.
+#include "coterie/as_completed.hpp"
 #include "coterie/await_outcome.hpp"
 #include "coterie/cancel.hpp"
 #include "coterie/exception_group.hpp"
@@ -11,7 +12,10 @@
 #include "coterie/io/signal.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
+#include "coterie/promise.hpp"
+#include "coterie/race.hpp"
 #include "coterie/run.hpp"
+#include "coterie/scope.hpp"
 #include "coterie/shield.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
@@ -20,5 +24,7 @@
 #include "coterie/sync/queue.hpp"
 #include "coterie/sync/semaphore.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 #include "coterie/threads/to_thread.hpp"
 #include "coterie/timeout.hpp"
+#include "coterie/wait.hpp"

@@ -28,6 +28,10 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
+  wait = 30,
+  race = 31,
+  as_completed = 32,
+  scope = 33,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 
