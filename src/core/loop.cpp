@@ -123,13 +123,21 @@ void EventLoop::look_around() {
   else if (!timers_.empty())
     deadline = timers_.earliest();
   poller_->poll(deadline);
-  for (Posted* item = inbox_->take(); item != nullptr;) {
-    std::unique_ptr<Posted> call(std::exchange(item, Inbox::next(*item)));
-    call_soon([call = std::move(call)] { call->run(); });
-  }
+  receive();
   if (timers_.empty()) return;
   const TimePoint now = poller_->now();
   while (Timer* due = timers_.pop_due(now)) push(*due);
+}
+
+bool EventLoop::post(PostedPtr item) {
+  if (current_loop != this) return inbox_->post(std::move(item));
+  receive();
+  push(*item.release());
+  return true;
+}
+
+void EventLoop::take_posts() noexcept {
+  for (Posted* item = inbox_->take(); item != nullptr;) push(*std::exchange(item, Inbox::next(*item)));
 }
 
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
@@ -169,6 +177,10 @@ void EventLoop::report(const ErrorContext& context) noexcept {
                  describe(std::current_exception()).c_str());
   }
   print(context);
+}
+
+void detail::report_callback_error() noexcept {
+  EventLoop::report_anywhere(ErrorContext("Exception in callback", std::current_exception()));
 }
 
 void EventLoop::report_anywhere(const ErrorContext& context) noexcept {

@@ -28,6 +28,7 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
+  callback = 19,
   wait = 30,
   race = 31,
   as_completed = 32,
