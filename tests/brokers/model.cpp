@@ -201,7 +201,7 @@ std::optional<std::string> Model::check_leases(const CycleRequest& request, cons
   std::uint64_t takeable = 0;
   for (const auto& [id, job] : jobs_) {
     if (!waits_in(job) || (job.may_expire() && job.spec.expires_at <= now_)) continue;
-    ++(job.crashes >= 2 ? suspects : takeable);
+    ++(job.is_suspect() ? suspects : takeable);
   }
   std::uint64_t expected = std::min<std::uint64_t>(request.want, takeable);
   if (request.want > 0 && request.alone && suspects > 0) expected = 1;
@@ -223,13 +223,13 @@ std::optional<std::string> Model::check_lease(const CycleRequest& request, const
   Job& job = found->second;
   if (job.state != JobState::ready) return "a lease of a job that was " + std::string(to_string(job.state));
   if (job.may_expire() && job.spec.expires_at <= now_) return "a lease of a job that is too late";
-  if (lease.alone != (job.crashes >= 2)) return "a suspect that is not alone";
+  if (lease.alone != job.is_suspect()) return "a suspect that is not alone";
   const auto rank = [&request](const Job& other) {
     const auto queue = std::find(request.queues.begin(), request.queues.end(), other.spec.queue);
     return std::tuple{queue - request.queues.begin(), -other.spec.priority, other.became_ready};
   };
   for (const auto& [id, other] : jobs_) {
-    if (other.state != JobState::ready || (other.crashes >= 2) != lease.alone) continue;
+    if (other.state != JobState::ready || other.is_suspect() != lease.alone) continue;
     if (other.may_expire() && other.spec.expires_at <= now_) continue;
     if (std::find(request.queues.begin(), request.queues.end(), other.spec.queue) == request.queues.end())
       continue;

@@ -37,6 +37,7 @@ class Model {
     bool settled_done = false;
     std::string result;
 
+    [[nodiscard]] bool is_suspect() const { return spec.max_crashes != 0 && crashes >= 2; }
     [[nodiscard]] bool may_expire() const { return spec.expires_at != 0 && attempt == 0 && crashes == 0; }
   };
 

@@ -199,9 +199,9 @@ class Broker {
   ///
   /// Recovery makes a job `ready` again, behind its equals, and takes back the attempt: what a worker's death
   /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes
-  /// is a *suspect*: it is given out only to a request with `alone`, before any other job and as the only
-  /// lease of the reply; crashes while alone count towards `max_crashes`, at which the job is `dead` with the
-  /// error type "quarantine".
+  /// is a *suspect*, unless its `max_crashes` is 0: it is given out only to a request with `alone`, before
+  /// any other job and as the only lease of the reply; crashes while alone count towards `max_crashes`, at
+  /// which the job is `dead` with the error type "quarantine".
   ///
   /// A job whose cancel was requested does not run again: where its lease expires, or its attempt is given
   /// back or would be retried, it is `cancelled`. Its `done` still counts.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coterie/queue/broker.hpp"
+#include "src/queue/validate.hpp"
 
 /// What the memory broker keeps. Nothing in here locks: the store's mutex guards all of it.
 namespace coterie::brokers::memory {
@@ -90,6 +91,7 @@ struct Record {
     if (!rare) rare = std::make_unique<Rare>();
     return *rare;
   }
+  [[nodiscard]] bool is_suspect() const { return queue::is_suspect(crashes, max_crashes); }
   /// `expires_at` counts until an attempt has been spent on it.
   [[nodiscard]] bool may_expire() const { return expires_at != 0 && attempt == 0 && crashes == 0; }
 };

@@ -101,7 +101,7 @@ void Store::enter(Slot slot, JobState state) {
                 record.may_expire() && record.expires_at < record.run_at ? record.expires_at : record.run_at);
       break;
     case JobState::ready:
-      (record.crashes >= queue::suspect_crashes ? queue.suspects : queue.ready).push(pool_, slot);
+      (record.is_suspect() ? queue.suspects : queue.ready).push(pool_, slot);
       if (record.may_expire()) due_.push(slot, record.expires_at);
       changed_ = true;
       break;
@@ -123,8 +123,7 @@ void Store::leave(Slot slot) {
   Record& record = pool_[slot];
   Queue& queue = *queues_[record.queue];
   --queue.counts[static_cast<std::size_t>(record.state)];
-  if (record.in_line)
-    (record.crashes >= queue::suspect_crashes ? queue.suspects : queue.ready).remove(pool_, slot);
+  if (record.in_line) (record.is_suspect() ? queue.suspects : queue.ready).remove(pool_, slot);
   if (record.timer == no_slot) return;
   if (record.state == JobState::leased) {
     leases_.remove(record);

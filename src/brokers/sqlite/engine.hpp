@@ -13,6 +13,7 @@
 #include "src/brokers/sqlite/schema.hpp"
 #include "src/brokers/sqlite/statements.hpp"
 #include "src/queue/clock.hpp"
+#include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -34,6 +35,7 @@ struct JobRow {
   Decision decision = Decision::none;
   Backoff backoff;
 
+  [[nodiscard]] bool suspect() const noexcept { return is_suspect(crashes, max_crashes); }
   [[nodiscard]] bool begun() const noexcept { return attempt > 0 || crashes > 0; }
   [[nodiscard]] Ending last_settlement() const noexcept {
     return {JobState::done, decision, attempt, started_at, token, owner};
