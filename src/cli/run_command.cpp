@@ -56,8 +56,9 @@ class RunCommand {
       (void)co_await outcome(save());
     }
     if (end.cancelled()) {
-      const std::string left = owned_ ? std::to_string(jobs_.pending()) + " of " +
-                                            std::to_string(jobs_.size()) + " commands have not ended. "
+      const std::string left = owned_ ? human_count(jobs_.pending()) + " of " +
+                                            counted(jobs_.size(), "command") +
+                                            (jobs_.pending() == 1 ? " has" : " have") + " not ended. "
                                       : "";
       display_.warn("Stopped. " + left + "`" + again() + "` goes on from here.");
     }
@@ -146,7 +147,7 @@ class RunCommand {
   }
 
   void announce() {
-    std::string line = "Run " + manifest_.name + ": " + human_count(jobs_.size()) + " commands";
+    std::string line = "Run " + manifest_.name + ": " + counted(jobs_.size(), "command");
     if (before_ > 0) line += ", " + human_count(before_) + " of them have ended before";
     line += "; " + std::to_string(concurrency_) + " at a time, kept in " + printable(broker_->url());
     display_.say(line);

@@ -4,6 +4,7 @@
 
 #include "coterie/queue/json.hpp"
 #include "coterie/sleep.hpp"
+#include "src/cli/output.hpp"
 
 namespace coterie::cli {
 
@@ -30,10 +31,6 @@ std::string name_of_hash(const RunInput& input) {
   for (const char c : input.hash)
     if (c != '-' && name.size() < 12) name += c;
   return name;
-}
-
-std::string plural(std::uint64_t count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -81,7 +78,7 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
   if (known->state == "finished") {
     const std::string again =
         known->failed > 0 ? "--resume runs the failed ones again" : "--resume shows it again";
-    throw UsageError(which + "has finished: " + plural(known->lines, "command") + ", " +
+    throw UsageError(which + "has finished: " + counted(known->lines, "command") + ", " +
                      std::to_string(known->failed) + " failed: " + again +
                      ", --fresh runs all of them anew, --run NAME makes it another run");
   }

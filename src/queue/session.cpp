@@ -197,7 +197,9 @@ void Session::drain(Milliseconds grace) {
   to_report_.clear();
   drain_timer_.cancel();
   if (grace > Milliseconds{0} && !running_.empty())
-    warn("draining: " + std::to_string(running_.size()) + " running jobs have " +
+    warn("draining: " +
+         (running_.size() == 1 ? "one running job has "
+                               : std::to_string(running_.size()) + " running jobs have ") +
          std::to_string(grace.count()) + " ms to end");
   if (grace <= Milliseconds{0})
     stop_running(Stop::drain, "drain");

@@ -46,6 +46,15 @@ TEST(Run, ListsFailuresWithTheirLastOutput) {
   EXPECT_THAT(results[2], AllOf(HasSubstr(R"("line":3)"), HasSubstr(R"("signal":"SIGSEGV")")));
 }
 
+TEST(Run, OneCommandIsNoneOfManyCommands) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  const Ended end = folder.run({"run", "c"});
+  EXPECT_THAT(end.err, HasSubstr(": 1 command;"));
+  EXPECT_THAT(end.out, HasSubstr("1 of 1 command succeeded"));
+  EXPECT_THAT(folder.run({"run", "c"}).err, HasSubstr("has finished: 1 command, 0 failed"));
+}
+
 TEST(Run, PrintsOneJsonObject) {
   const Folder folder;
   folder.write("c", "false\ntrue\n");
