@@ -288,6 +288,10 @@ int run_commands(const RunFlags& flags) {
   std::optional<ResultsFile> results;
   if (!flags.results.empty()) results.emplace(flags.results);
   if (input.lines.empty()) {  // a pipeline that found nothing to do is no failure
+    if (results) {
+      results->begin();
+      results->commit();
+    }
     Output::standard().line("No commands in " + input.shown + ".");
     return exit_ok;
   }

@@ -191,10 +191,13 @@ TEST(Run, ARunThatIsBeingWorkedOnIsRefused) {
   folder.write("c", "echo > up; read line < go\n");
   const pid_t pid = folder.start({"run", "c"});
   (void)folder.wait_at("up");
+  folder.write("r.part", "the new file, half written");
   // Not start(): the first one's output stays in its files.
   const int code = std::system(
-      ("cd '" + folder.path("") + "' && '" + COTERIE_BIN_DIR + "/coterie' run c 2> second").c_str());
+      ("cd '" + folder.path("") + "' && '" + COTERIE_BIN_DIR + "/coterie' run --results r c 2> second")
+          .c_str());
   EXPECT_EQ(WEXITSTATUS(code), 2);
+  EXPECT_EQ(folder.read("r.part"), "the new file, half written") << "that is the first one's";
   EXPECT_THAT(folder.read("second"), HasSubstr("by another process"));
   folder.write("go", "\n");
   EXPECT_EQ(folder.wait(pid).code, 0);
@@ -290,6 +293,17 @@ INSTANTIATE_TEST_SUITE_P(
                 2,
                 "line 2"}),
     [](const testing::TestParamInfo<BadCall>& bad) { return std::string(bad.param.name); });
+
+TEST(Run, NoCommandsIsNoFailureAndHasNoResults) {
+  const Folder folder;
+  folder.write("before", "true\n");
+  EXPECT_EQ(folder.run({"run", "before", "--results", "r"}).code, 0);
+  EXPECT_EQ(folder.lines("r").size(), 1U);
+  folder.write("c", "# nothing\n");
+  EXPECT_EQ(folder.run({"run", "c", "--results", "r"}).code, 0);
+  EXPECT_EQ(folder.read("r"), "");
+  EXPECT_TRUE(folder.exists("r"));
+}
 
 TEST(Run, NoCommandsIsNoFailure) {
   const Folder folder;
