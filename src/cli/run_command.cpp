@@ -44,7 +44,7 @@ class RunCommand {
         results_(results),
         concurrency_(concurrency),
         broker_(queue::open_broker(flags.common.broker)),
-        jobs_(broker_, input, flags),
+        jobs_(broker_, input),
         display_(flags.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic) {}
 
   Task<int> run() {
@@ -96,7 +96,6 @@ class RunCommand {
     if (jobs_.pending() > 0) {
       RunWork::Parts parts;
       parts.broker = broker_;
-      parts.flags = &flags_;
       parts.jobs = &jobs_;
       parts.store = &*store_;
       parts.manifest = &manifest_;

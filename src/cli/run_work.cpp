@@ -150,7 +150,7 @@ Task<void> RunWork::run() {
   options.queues(std::move(queues));
   worker_ = std::make_unique<queue::Worker>(parts_.broker, options);
   ExecOptions exec;
-  if (parts_.flags->grace) exec.grace = *parts_.flags->grace;
+  exec.grace = grace_of(*parts_.manifest);
   worker_->handle_with(exec_handler_name, make_exec_handler(exec));
 
   serving_ = spawn(named("worker"), [this] { return serve(); });

@@ -169,6 +169,37 @@ TEST(Run, AChangedFileIsRefusedAndResumeRunsOnlyWhatIsNew) {
   EXPECT_EQ(folder.lines("r").size(), 5U);
 }
 
+TEST(Run, OtherOptionsThanItWasStartedWithAreRefused) {
+  const Folder folder;
+  folder.write("c", "echo x >> out; false\n");
+  EXPECT_EQ(folder.run({"run", "c", "--retries", "1", "--retry-delay", "1ms", "--timeout", "1m"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 2U);
+  for (const std::vector<std::string>& other : std::vector<std::vector<std::string>>{
+           {"--retries", "5"}, {"--retry-delay", "2s"}, {"--timeout", "5s"}, {"--grace", "1s"}}) {
+    const Ended refused = folder.run({"run", "c", "--resume", other[0], other[1]});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_EQ(lines_in(refused.err), 1U) << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("leave " + other[0] + " out"), HasSubstr("--fresh"),
+                                   HasSubstr("--run NAME")));
+  }
+  EXPECT_THAT(folder.run({"run", "c", "--resume", "--timeout", "5s"}).err,
+              HasSubstr("with --timeout 60000ms"));
+  EXPECT_EQ(folder.lines("out").size(), 2U) << "nothing of it ran";
+  EXPECT_EQ(folder.run({"run", "c", "--resume", "--timeout", "60"}).code, 1) << "the same in other words";
+  EXPECT_EQ(folder.lines("out").size(), 4U) << "and what was not said is as it was";
+  EXPECT_EQ(folder.run({"run", "c", "--fresh", "--retries", "0"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 5U);
+}
+
+TEST(Run, LinesThatResumeAddsGetTheOptionsOfTheRun) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  EXPECT_EQ(folder.run({"run", "c", "--retries", "2", "--retry-delay", "1ms"}).code, 0);
+  folder.write("c", "true\necho x >> out; false\n");
+  EXPECT_EQ(folder.run({"run", "c", "--resume"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 3U);
+}
+
 TEST(Run, StandardInputIsNotContinuedByItself) {
   const Folder folder;
   folder.make_fifo("up");
