@@ -19,6 +19,9 @@ inline constexpr std::size_t note_key_bytes = 255;
 inline constexpr std::size_t note_value_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t progress_note_bytes = 1024;  ///< longer ones are cut
 inline constexpr std::size_t queues_per_cycle = 1024;
+inline constexpr std::size_t names_per_cycle = 1024;
+/// How many of the names that nobody here handles a reply tells.
+inline constexpr std::size_t unhandled_told = 16;
 /// The longest delay, backoff, timeout or TTL, and the longest lease.
 inline constexpr Milliseconds duration_max{std::chrono::hours(24 * 366 * 100)};
 inline constexpr Milliseconds lease_max{std::chrono::hours(24)};

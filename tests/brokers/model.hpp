@@ -73,6 +73,7 @@ class Model {
   Verdict alive(const CycleRequest& request, const Alive& alive, std::vector<JobId>& cancel);
   void promote();
   void recover();
+  static bool may_take(const CycleRequest& request, const Job& job);
   std::optional<std::string> check_leases(const CycleRequest& request, const CycleReply& reply);
   std::optional<std::string> check_lease(const CycleRequest& request, const Lease& lease);
 
