@@ -83,6 +83,8 @@ class Future {
       shared_->waiters.push_back(new Callback(shared_.get(), std::move(fn)));
   }
   friend bool operator==(const Future&, const Future&) = default;
+  /// The same for all copies: what WaitInfo::object says of a task that awaits it.
+  [[nodiscard]] const void* id() const noexcept { return shared_.get(); }
   /// For the runtime: refers to a future and does not keep it.
   class Weak {
    public:

@@ -108,6 +108,7 @@ class JoinLeaf : public Leaf, private DoneHook {
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   void check_target() const;
   TaskRec* target_;
 };
@@ -164,6 +165,7 @@ class WaitAwaiter final : public Leaf, private DoneHook {
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 
@@ -254,6 +256,10 @@ class JoinHandle {
   void set_name(std::string name) const { state().set_name(std::move(name)); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
+  /// Its coroutines from the innermost outwards, with the line at which each waits: the whole chain, where
+  /// asyncio shows one frame of a suspended task. Empty once the task has ended. `limit` > 0: only so many of
+  /// the innermost; < 0: of the outermost. Never runs the task. (asyncio.Task.get_stack)
+  [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
 

@@ -135,11 +135,12 @@ void EventLoop::take_posts() noexcept {
 
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
   current_ = &task;
-  do {
+  for (;;) {
     ascend_ = nullptr;
     frame->handle().resume();
-    frame = ascend_;
-  } while (frame != nullptr);
+    if (ascend_ == nullptr) break;
+    frame = task.top_ = ascend_;
+  }
   current_ = nullptr;
   if (task.body_ended_) task.end_body();
 }
