@@ -28,6 +28,12 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
+  condition = 19,
+  barrier = 20,
+  read_lock = 21,
+  write_lock = 22,
+  channel_send = 23,
+  channel_receive = 24,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 
