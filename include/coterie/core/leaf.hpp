@@ -28,12 +28,13 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
-  condition = 19,
-  barrier = 20,
-  read_lock = 21,
-  write_lock = 22,
-  channel_send = 23,
-  channel_receive = 24,
+  callback = 19,
+  condition = 20,
+  barrier = 21,
+  read_lock = 22,
+  write_lock = 23,
+  channel_send = 24,
+  channel_receive = 25,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 
