@@ -38,6 +38,7 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   JoinHandle<T> inner_;
 };
 

@@ -62,7 +62,7 @@ class PromiseBase : public Frame {
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) noexcept {
-      if (!promise.nested_) ascend(promise);
+      if (!promise.nested()) ascend(promise);
     }
     void await_resume() noexcept {}
     PromiseBase& promise;
@@ -79,14 +79,9 @@ class PromiseBase : public Frame {
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
 
-  void set_nested(bool nested) noexcept { nested_ = nested; }
-
  protected:
-  explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
+  using Frame::Frame;
   ~PromiseBase() = default;
-
- private:
-  bool nested_ = false;
 };
 
 /// What a coroutine returns or throws, however it unwinds.
@@ -150,11 +145,11 @@ class TaskAwaiter {
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> caller) {
-    ResultPromise<T>& promise = child_.promise();
-    promise.set_caller(caller.promise());
-    promise.set_nested(true);
+    Frame& parent = caller.promise();
+    Frame& child = child_.promise();
+    parent.enter(child);
     child_.resume();
-    promise.set_nested(false);
+    parent.leave(child);
     return !child_.done();
   }
   T await_resume() { return std::move(child_.promise().outcome()).get(); }

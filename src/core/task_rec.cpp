@@ -130,6 +130,20 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   last_hook_ = &hook;
 }
 
+std::vector<WaitingTask> TaskRec::awaited_by() const {
+  std::vector<WaitingTask> result;
+  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+    if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
+  return result;
+}
+
+Frame* TaskRec::innermost() const noexcept {
+  if (ended_) return nullptr;
+  Frame* frame = top_;
+  while (Frame* child = frame->running_child()) frame = child;
+  return frame;
+}
+
 void TaskRec::make_runnable() noexcept {
   loop_->push(*this);
 }

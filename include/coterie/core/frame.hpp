@@ -8,35 +8,60 @@ namespace coterie {
 
 class TaskRec;
 
-/// The first 16 bytes of every coroutine's promise: who waits for this coroutine, and at which line this
-/// coroutine waits. Together they are the async stack, always on, in release builds too.
+/// What kind of coroutine a frame is.
+enum class FrameKind : std::uint8_t { coroutine = 0, generator = 1 };
+
+/// The first 24 bytes of every coroutine's promise: who waits for this coroutine, at which line this
+/// coroutine waits, and which child runs inside that wait. Together they are the async stack, always on, in
+/// release builds too.
 ///
-///     TaskRec ◀─┐ (tagged)
-///               └─ Frame of the root ◀── Frame of its child ◀── … ◀── the innermost Frame
-///                    at main.cpp:12         at fetch.cpp:30               at io.cpp:7
+///     TaskRec ◀─┐ (tagged)   child         child
+///               └─ Frame of the root ◀──▶ Frame of its child ◀──▶ … ◀──▶ the innermost Frame
+///                    at main.cpp:12          at fetch.cpp:30                at io.cpp:7
+///
+/// The way out, caller(), always stands. The way in, running_child(), stands only while the child's code is
+/// on the native stack: the innermost frame of a suspended task is known to its record.
 ///
 /// The layout is read by debuggers and other processes; it does not change between builds.
 class Frame {
  public:
-  explicit Frame(std::source_location where) noexcept : awaiting_(where) {}
+  explicit Frame(std::source_location where, FrameKind kind = FrameKind::coroutine) noexcept
+      : caller_(kind == FrameKind::generator ? generator_tag : 0), awaiting_(where) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
   /// The coroutine that awaits this one; null for a task's root and before the first await.
   [[nodiscard]] Frame* caller() const noexcept {
-    return is_root() ? nullptr : reinterpret_cast<Frame*>(caller_);
+    return is_root() ? nullptr : reinterpret_cast<Frame*>(caller_ & ~tags);
   }
   /// The task whose body this is; null for any other coroutine.
   [[nodiscard]] TaskRec* root_of() const noexcept {
-    return is_root() ? reinterpret_cast<TaskRec*>(caller_ & ~root_tag) : nullptr;
+    return is_root() ? reinterpret_cast<TaskRec*>(caller_ & ~tags) : nullptr;
   }
   /// The newest `co_await` in this coroutine: file, line and (unnormalised) function; before the first, the
   /// function itself.
   [[nodiscard]] std::source_location awaiting() const noexcept { return awaiting_; }
+  /// The coroutine that this one awaits, while that runs; null when this one runs itself or is suspended.
+  [[nodiscard]] Frame* running_child() const noexcept { return child_; }
+  /// Runs inside its caller's `await_suspend`, which is still on the native stack.
+  [[nodiscard]] bool nested() const noexcept { return (caller_ & nested_tag) != 0; }
+  [[nodiscard]] FrameKind kind() const noexcept {
+    return (caller_ & generator_tag) != 0 ? FrameKind::generator : FrameKind::coroutine;
+  }
 
-  void set_caller(Frame& frame) noexcept { caller_ = reinterpret_cast<std::uintptr_t>(&frame); }
-  void set_root_of(TaskRec& task) noexcept { caller_ = reinterpret_cast<std::uintptr_t>(&task) | root_tag; }
+  void set_root_of(TaskRec& task) noexcept {
+    caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & generator_tag) | root_tag;
+  }
   void set_awaiting(std::source_location where) noexcept { awaiting_ = where; }
+  /// Before and after `child` is resumed inside this coroutine's `await_suspend`.
+  void enter(Frame& child) noexcept {
+    child.caller_ = reinterpret_cast<std::uintptr_t>(this) | (child.caller_ & generator_tag) | nested_tag;
+    child_ = &child;
+  }
+  void leave(Frame& child) noexcept {
+    child.caller_ &= ~nested_tag;
+    child_ = nullptr;
+  }
 
   /// Valid because a promise is never over-aligned: it always stands right behind the frame's two pointers.
   [[nodiscard]] std::coroutine_handle<> handle() noexcept {
@@ -45,12 +70,16 @@ class Frame {
 
  private:
   static constexpr std::uintptr_t root_tag = 1;
+  static constexpr std::uintptr_t nested_tag = 2;
+  static constexpr std::uintptr_t generator_tag = 4;
+  static constexpr std::uintptr_t tags = root_tag | nested_tag | generator_tag;
   [[nodiscard]] bool is_root() const noexcept { return (caller_ & root_tag) != 0; }
 
-  std::uintptr_t caller_ = 0;
+  std::uintptr_t caller_;
   std::source_location awaiting_;
+  Frame* child_ = nullptr;
 };
-static_assert(sizeof(Frame) == 16);
+static_assert(sizeof(Frame) == 24);
 
 /// Memory for coroutine frames and task records: a free list per thread in classes of 64 bytes up to 2 KiB,
 /// at most 1 MiB kept per class; what is larger goes to `operator new`. Under a sanitizer everything does, so
