@@ -185,6 +185,18 @@ class EventLoop {
   [[nodiscard]] Stack debug_stack() const;
   /// std::logic_error when it is closed, or when a loop runs on this thread.
   void check_can_run() const;
+  /// While it stands, what a callback spawns is spawned by `task`, which waits.
+  class OnBehalfOf {
+   public:
+    explicit OnBehalfOf(TaskRec& task) noexcept;
+    ~OnBehalfOf();
+    OnBehalfOf(const OnBehalfOf&) = delete;
+    OnBehalfOf& operator=(const OnBehalfOf&) = delete;
+
+   private:
+    EventLoop& loop_;
+    TaskRec* before_;
+  };
 
  private:
   friend class TaskRec;

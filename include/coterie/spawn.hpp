@@ -11,6 +11,7 @@
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 
 namespace coterie {
 
@@ -21,6 +22,12 @@ class InvalidState : public std::logic_error {
 };
 
 namespace detail {
+
+template <class>
+inline constexpr bool never = false;
+
+/// InvalidState when the current task must not wait for `target`: for itself, or for one of another loop.
+void check_awaitable(const TaskRec& target);
 
 /// A task's record with room for its outcome.
 template <class T>
@@ -90,7 +97,7 @@ class JoinLeaf : public Leaf, private DoneHook {
   bool await_ready() const noexcept { return target_->done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
-    check_target();
+    check_awaitable(*target_);
     target_->add_hook(*this);
     suspend(caller);
   }
@@ -111,7 +118,6 @@ class JoinLeaf : public Leaf, private DoneHook {
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
   [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
-  void check_target() const;
   TaskRec* target_;
 };
 
@@ -236,24 +242,26 @@ class JoinHandle {
   /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters, in a copy of
   /// the context of this call.
   template <class Fn>
-  void add_done_callback(Fn fn) const {
+  void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
     struct Callback final : DoneHook {
-      explicit Callback(Fn callable) : call(std::move(callable)) {}
+      Callback(Fn callable, std::source_location origin) : call(std::move(callable)), where(origin) {}
       void task_done(TaskRec& task) noexcept override {
         JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
         const detail::ContextScope scope(context);
         task.loop().call_soon(
-            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
+            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); }, where);
         delete this;
       }
       Fn call;
+      std::source_location where;
       detail::ContextSlot context = detail::ContextSlot::capture();
     };
     if (done()) {
-      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); });
+      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); },
+                                     where);
       return;
     }
-    state().add_hook(*new Callback(std::move(fn)));
+    state().add_hook(*new Callback(std::move(fn), where));
   }
 
   /// "Task-N" unless it was named.
@@ -267,6 +275,9 @@ class JoinHandle {
   [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
+  /// The task without its type: for lists of tasks of several types, as wait() takes them.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  operator TaskRef() const { return TaskRef(state()); }
 
   /// For the runtime.
   [[nodiscard]] detail::TaskState<T>& state() const {
@@ -377,6 +388,15 @@ template <class Fn, class... Args>
 auto spawn(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+}
+
+/// Refused: the arguments of a coroutine that was called here already may refer to this frame, which the task
+/// may outlive.
+template <class T, class How>
+void spawn(Task<T, How>) {
+  static_assert(
+      detail::never<T>,
+      "give the function and its arguments, so that the task owns them: spawn(f, x), not spawn(f(x))");
 }
 
 }  // namespace coterie

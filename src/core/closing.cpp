@@ -59,10 +59,8 @@ void EventLoop::close() {
   inbox_->close();
   // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
   while (TaskRec* task = last_task_) {
-    if (task->queued()) remove(*task);
     report(*task, "Task was destroyed but it is pending!", nullptr);
-    task->destroy_frame();
-    task->finish();
+    task->destroy_unfinished();
   }
   while (Timer* timer = timers_.pop_any()) timer->drop();
   while (!nothing_ready()) {
