@@ -8,6 +8,7 @@
 #include "coterie/fatal.hpp"
 #include "coterie/future.hpp"
 #include "coterie/gather.hpp"
+#include "coterie/generator.hpp"
 #include "coterie/group.hpp"
 #include "coterie/io/fd.hpp"
 #include "coterie/io/process.hpp"
