@@ -77,8 +77,9 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
     CompletionLeaf<T>::await_suspend(caller);
     if (!this->waiting()) return;  // cancelled before it began: nothing is started
     started_ = true;
+    const Completer<T> done(completion_);  // outlives what start throws, which comes before "dropped"
     try {
-      start_(Completer<T>(completion_));
+      start_(done);
     } catch (...) {
       completion_.set_exception(std::current_exception());
     }
@@ -109,7 +110,7 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
 ///     });
 ///
 /// `start(completer)` is called once, by the await, on the loop's thread; what it throws comes out of the
-/// await. The task goes on one tick after the first call of the completer. If all its copies are destroyed
+/// await. The task goes on two ticks after the first call of the completer. If all its copies are destroyed
 /// without a call, BrokenCallback is thrown; if one is kept and never called, the task waits until it is
 /// cancelled. Through a C API's `void*` travels a `new Completer<T>(done)` that the callback deletes.
 ///

@@ -91,10 +91,10 @@ class JoinedAwaiter final : public SettlementLeaf {
   }
 
  private:
+  /// The thread will not run it, now or before.
   bool give_up() noexcept {
-    if (!shared_->claim(Shared::State::given_up)) return false;
-    shared_->call.reset();
-    return true;
+    if (shared_->claim(Shared::State::given_up)) shared_->call.reset();
+    return shared_->state.load(std::memory_order_relaxed) == Shared::State::given_up;
   }
   ThreadPool* pool_;
   std::stop_source stop_;
