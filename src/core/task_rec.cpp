@@ -48,8 +48,14 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!name.empty()) name_ = std::make_unique<std::string>(std::move(name));
-  spawned_at_ = where.line() != 0 ? where : root.awaiting();
-  if (TaskRec* parent = loop.current_task()) {
+  TaskRec* parent = loop.current_task();
+  if (where.line() != 0)
+    spawned_at_ = where;
+  else if (root.kind() == FrameKind::wrapper && parent != nullptr)
+    spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
+  else
+    spawned_at_ = root.awaiting();
+  if (parent != nullptr) {
     parent_id_ = parent->id_;
     if (sched_class_ == 0) sched_class_ = parent->sched_class_;
   }
