@@ -44,8 +44,28 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a process to exit";
     case WaitKind::signal:
       return "a signal";
+    case WaitKind::wait:
+      return "several tasks";
+    case WaitKind::race:
+      return "the first of several tasks";
+    case WaitKind::as_completed:
+      return "the next task to end";
+    case WaitKind::scope:
+      return "a scope's tasks";
     case WaitKind::callback:
       return "a callback";
+    case WaitKind::condition:
+      return "a condition";
+    case WaitKind::barrier:
+      return "the others at a barrier";
+    case WaitKind::read_lock:
+      return "a lock to read";
+    case WaitKind::write_lock:
+      return "a lock to write";
+    case WaitKind::channel_send:
+      return "room in a channel";
+    case WaitKind::channel_receive:
+      return "an item of a channel";
   }
   return "something unknown";
 }
