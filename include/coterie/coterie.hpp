@@ -6,6 +6,7 @@
 #include "coterie/exception_group.hpp"
 #include "coterie/future.hpp"
 #include "coterie/gather.hpp"
+#include "coterie/generator.hpp"
 #include "coterie/group.hpp"
 #include "coterie/io/fd.hpp"
 #include "coterie/io/process.hpp"
