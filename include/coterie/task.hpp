@@ -202,6 +202,8 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   /// False after it was moved from or awaited.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
+  /// For the runtime. Precondition: valid().
+  [[nodiscard]] Frame& frame() noexcept { return handle_.promise(); }
   /// For the runtime: gives up the frame, which the caller now owns.
   [[nodiscard]] typename detail::TaskAwaiter<T>::Handle release() noexcept {
     return detail::TaskAwaiter<T>::Handle::from_promise(std::exchange(handle_, nullptr).promise());

@@ -50,10 +50,16 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!name.empty()) notes().name = std::move(name);
   context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
-  spawned_at_ = where.line() != 0 ? where : root.awaiting();
+  TaskRec* parent = loop.current_task();
+  if (where.line() != 0)
+    spawned_at_ = where;
+  else if (root.kind() == FrameKind::wrapper && parent != nullptr)
+    spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
+  else
+    spawned_at_ = root.awaiting();
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
-  if (TaskRec* parent = loop.current_task()) {
+  if (parent != nullptr) {
     parent_id_ = parent->id_;
     if (sched_class_ == 0) sched_class_ = parent->sched_class_;
   }
