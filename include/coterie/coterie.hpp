@@ -1,5 +1,6 @@
 #pragma once
 // Everything of the runtime. The queue stands in coterie/queue/*.hpp.
+#include "coterie/as_completed.hpp"
 #include "coterie/await_outcome.hpp"
 #include "coterie/cancel.hpp"
 #include "coterie/exception_group.hpp"
@@ -11,8 +12,11 @@
 #include "coterie/io/signal.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
+#include "coterie/promise.hpp"
+#include "coterie/race.hpp"
 #include "coterie/run.hpp"
 #include "coterie/runtime.hpp"
+#include "coterie/scope.hpp"
 #include "coterie/shield.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
@@ -26,6 +30,7 @@
 #include "coterie/sync/rw_lock.hpp"
 #include "coterie/sync/semaphore.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 #include "coterie/threads/executor.hpp"
 #include "coterie/threads/from_callback.hpp"
 #include "coterie/threads/spawn_on.hpp"
@@ -33,3 +38,4 @@
 #include "coterie/threads/to_thread_joined.hpp"
 #include "coterie/threads/wrap_future.hpp"
 #include "coterie/timeout.hpp"
+#include "coterie/wait.hpp"

@@ -159,6 +159,18 @@ class EventLoop {
   /// The coroutine that goes on when the one that runs now has returned to the loop.
   void ascend_to(Frame& frame) noexcept { ascend_ = &frame; }
   [[nodiscard]] std::size_t timer_count() const noexcept { return timers_.size(); }
+  /// While it stands, what a callback spawns is spawned by `task`, which waits.
+  class OnBehalfOf {
+   public:
+    explicit OnBehalfOf(TaskRec& task) noexcept;
+    ~OnBehalfOf();
+    OnBehalfOf(const OnBehalfOf&) = delete;
+    OnBehalfOf& operator=(const OnBehalfOf&) = delete;
+
+   private:
+    EventLoop& loop_;
+    TaskRec* before_;
+  };
 
  private:
   friend class TaskRec;

@@ -10,6 +10,7 @@
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 
 namespace coterie {
 
@@ -20,6 +21,12 @@ class InvalidState : public std::logic_error {
 };
 
 namespace detail {
+
+template <class>
+inline constexpr bool never = false;
+
+/// InvalidState when the current task must not wait for `target`: for itself, or for one of another loop.
+void check_awaitable(const TaskRec& target);
 
 /// A task's record with room for its outcome.
 template <class T>
@@ -88,7 +95,7 @@ class JoinLeaf : public Leaf, private DoneHook {
   bool await_ready() const noexcept { return target_->done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
-    check_target();
+    check_awaitable(*target_);
     target_->add_hook(*this);
     suspend(caller);
   }
@@ -109,7 +116,6 @@ class JoinLeaf : public Leaf, private DoneHook {
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
   [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
-  void check_target() const;
   TaskRec* target_;
 };
 
@@ -262,6 +268,9 @@ class JoinHandle {
   [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
+  /// The task without its type: for lists of tasks of several types, as wait() takes them.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  operator TaskRef() const { return TaskRef(state()); }
 
   /// For the runtime.
   [[nodiscard]] detail::TaskState<T>& state() const {
@@ -360,6 +369,14 @@ template <class Fn, class... Args>
 auto spawn(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+}
+
+/// Refused: the arguments of a coroutine that was called here already may refer to this frame, which the task
+/// may outlive.
+template <class T, class How>
+void spawn(Task<T, How>) {
+  static_assert(detail::never<T>,
+                "give the function and its arguments, so that the task owns them: spawn(f, x), not spawn(f(x))");
 }
 
 }  // namespace coterie

@@ -51,10 +51,8 @@ void EventLoop::close() noexcept {
   inbox_->close();
   // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
   while (TaskRec* task = last_task_) {
-    if (task->queued()) remove(*task);
     report(ErrorContext("Task was destroyed but it is pending!", nullptr, task->name(), task->spawned_at()));
-    task->destroy_frame();
-    task->finish();
+    task->destroy_unfinished();
   }
   while (Timer* timer = timers_.pop_any()) timer->drop();
   for (;;) {

@@ -2,38 +2,20 @@
 
 namespace coterie {
 
-struct TaskGroup::Child final : DoneCallback {
-  Child(TaskGroup& owner, TaskRec& task) : group(&owner) { attach(task); }
-  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-  static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
-  void after_done(TaskRec& task) noexcept override { group->child_ended(*this, task); }
-  // Also while the body still runs: the parent cannot leave before its children.
-  [[nodiscard]] WaitingTask waiting_task() const noexcept override {
-    return {group->parent_, &group->drained_};
-  }
-  TaskGroup* group;
-  Child* next = nullptr;
-  Child* prev = nullptr;
-};
-
 TaskGroup::~TaskGroup() {
-  while (Child* child = first_) {
-    first_ = child->next;
-    delete child;
-  }
+  destroy_all();  // the frame of the block is being destroyed, and children may refer to it
 }
 
 void TaskGroup::check_open() const {
-  if (ended_ || (exiting_ && size_ == 0)) throw InvalidState("TaskGroup is finished: it takes no more tasks");
+  if (ended_ || (exiting_ && size() == 0))
+    throw InvalidState("TaskGroup is finished: it takes no more tasks");
   if (aborting_) throw InvalidState("TaskGroup is shutting down: it takes no more tasks");
 }
 
-void TaskGroup::adopt(TaskRec& task) {
-  auto* child = new Child(*this, task);
-  child->prev = last_;
-  (last_ != nullptr ? last_->next : first_) = child;
-  last_ = child;
-  ++size_;
+void TaskGroup::admit(TaskRec& task) {
+  adopt(task);
+  // One that started eagerly may have ended the group in its first step, before it stood in it. (gh-155418)
+  if (aborting_ && !task.done()) task.cancel(nullptr);
 }
 
 void TaskGroup::cancel() {
@@ -46,18 +28,13 @@ void TaskGroup::cancel() {
 
 void TaskGroup::abort() noexcept {
   aborting_ = true;
-  for (Child* child = first_; child != nullptr; child = child->next)
-    if (!child->task()->done()) child->task()->cancel(nullptr);
+  cancel_all(nullptr);
 }
 
-void TaskGroup::child_ended(Child& child, TaskRec& task) noexcept {
+void TaskGroup::child_ended(TaskRec& task) noexcept {
   task.mark_retrieved();
   const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
-  (child.prev != nullptr ? child.prev->next : first_) = child.next;
-  (child.next != nullptr ? child.next->prev : last_) = child.prev;
-  delete &child;
-  --size_;
-  if (size_ == 0 && drained_.waiting()) drained_.wake();
+  if (size() == 0 && drained_.waiting()) drained_.wake();
   if (!error) return;
   errors_.push_back(error);
   if (aborting_ || parent_cancel_requested_) return;

@@ -44,6 +44,14 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a process to exit";
     case WaitKind::signal:
       return "a signal";
+    case WaitKind::wait:
+      return "several tasks";
+    case WaitKind::race:
+      return "the first of several tasks";
+    case WaitKind::as_completed:
+      return "the next task to end";
+    case WaitKind::scope:
+      return "a scope's tasks";
     case WaitKind::callback:
       return "a callback";
     case WaitKind::condition:

@@ -68,6 +68,13 @@ TaskRec& EventLoop::require_task() {
   return *task;
 }
 
+EventLoop::OnBehalfOf::OnBehalfOf(TaskRec& task) noexcept
+    : loop_(task.loop()), before_(std::exchange(loop_.current_, &task)) {}
+
+EventLoop::OnBehalfOf::~OnBehalfOf() {
+  loop_.current_ = before_;
+}
+
 EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
   if (loop.closed_) throw std::logic_error("Event loop is closed");
   if (current_loop != nullptr)

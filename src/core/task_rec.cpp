@@ -210,12 +210,22 @@ void TaskRec::report_never_retrieved() const noexcept {
     std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
 }
 
+void TaskRec::destroy_unfinished() noexcept {
+  if (loop_->current_ == this) {
+    std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
+    std::terminate();
+  }
+  if (queued()) loop_->remove(*this);
+  destroy_frame();
+  finish();
+}
+
 void TaskRec::destroy_frame() noexcept {
   // Only for a task that will never run again: unwinds without running any of its code but destructors.
   Frame* root = top_;
   while (Frame* caller = root->caller()) root = caller;
   root->handle().destroy();
-  set_cancelled(std::make_exception_ptr(Cancelled("the loop was closed")));
+  set_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));
   ended_cancelled_ = true;
 }
 

@@ -35,6 +35,10 @@ enum class WaitKind : std::uint8_t {
   write_lock = 23,
   channel_send = 24,
   channel_receive = 25,
+  wait = 26,
+  race = 27,
+  as_completed = 28,
+  scope = 29,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 

@@ -128,6 +128,10 @@ class TaskRec : public Runnable {
   }
   void run() noexcept override;
   void drop() noexcept override;
+  /// The task ends here, cancelled: its frames are destroyed, innermost first, and run no code but
+  /// destructors. Precondition: it has not ended; std::terminate when it is running, for its frame stands on
+  /// the native stack.
+  void destroy_unfinished() noexcept;
 
  protected:
   TaskRec() = default;

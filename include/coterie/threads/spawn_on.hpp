@@ -43,8 +43,8 @@ class SpawnMessage final : public Posted {
     delete this;
   }
 
- private:
-  Task<T> body() {
+  /// The task's coroutine; once.
+  auto body() {
     return std::apply([this](Args&... args) { return make_owning_task(std::move(fn_), std::move(args)...); },
                       args_);
   }
@@ -83,6 +83,9 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
   using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
   RemoteRef<RemoteTaskOf<T>> remote(new RemoteTaskOf<T>(owner, options.name_ref()));
   using Message = SpawnMessage<T, std::decay_t<Fn>, std::decay_t<Args>...>;
+  // Makes the coroutine's instance here: made at the end of the file, as from run(), it would have gcc warn
+  // of closures, whose types have no linkage (-Wsubobject-linkage).
+  static_assert(is_task<decltype(std::declval<Message&>().body())>);
   PostedPtr message(
       new Message(remote, std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...));
   owner->post(std::move(message));
