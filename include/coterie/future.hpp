@@ -132,10 +132,7 @@ class Future {
     }
     std::add_lvalue_reference_t<const T> await_resume() {
       shared_->unretrieved = false;
-      if (woken() && shared_->outcome.cancelled())
-        absorb_cancel();
-      else
-        deliver();
+      deliver();
       return std::as_const(shared_->outcome).get();
     }
     Leaf::CancelReply cancel(const CancelMessage& message) override {
@@ -145,6 +142,9 @@ class Future {
 
    private:
     void ready() noexcept override { wake(); }
+    std::exception_ptr target_cancel() noexcept override {
+      return shared_->outcome.cancelled() ? shared_->outcome.error() : nullptr;
+    }
     std::shared_ptr<Shared> shared_;
   };
   [[nodiscard]] Awaiter operator co_await() const { return Awaiter(shared_); }

@@ -47,6 +47,7 @@ class GatherLeaf : public Leaf {
 
  private:
   void child_ended(TaskRec& task) noexcept;
+  std::exception_ptr target_cancel() noexcept override;
   Child* children_ = nullptr;
   std::size_t count_ = 0;
   std::size_t pending_ = 0;
@@ -55,6 +56,7 @@ class GatherLeaf : public Leaf {
   bool cancel_requested_ = false;
   CancelMessage message_;
   std::exception_ptr first_error_;
+  bool first_error_is_cancel_ = false;
 };
 
 template <class T>

@@ -30,7 +30,7 @@ class TaskState final : public TaskRec {
                              SchedClass sched_class = 0, std::source_location where = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
-    state->start(loop, body.release().promise(), std::move(name), where);
+    state->start(loop, body.release(), std::move(name), where);
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -98,15 +98,16 @@ class JoinLeaf : public Leaf, private DoneHook {
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
   void deliver_join() {
     target_->mark_retrieved();
-    if (woken() && target_->cancelled()) [[unlikely]]
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
   }
   [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  std::exception_ptr target_cancel() noexcept override {
+    target_->mark_retrieved();
+    return cancel_of(*target_);
+  }
   void check_target() const;
   TaskRec* target_;
 };

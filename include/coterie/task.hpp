@@ -1,5 +1,6 @@
 #pragma once
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <source_location>
 #include <type_traits>
@@ -14,7 +15,21 @@ namespace coterie {
 /// How a coroutine unwinds when its task is cancelled, as the second argument of its Task.
 /// By the exception `Cancelled`, thrown at the innermost await: it can be caught.
 struct catching {};
-/// By destruction, without an exception: `catch` blocks in such a frame do not see the cancel.
+/// By destruction of the suspended frame, without an exception: a tenth of the price, for coroutines that
+/// have nothing to say to a cancel.
+///
+/// **A guard that acts on success acts.** `catch` blocks and scope-success or scope-failure guards of such a
+/// frame do not see the cancel: its locals die as if the block had been left, with
+/// `std::uncaught_exceptions()` unchanged. A guard that commits unless an exception flies **commits**. Keep
+/// such guards in a Task<T>, or let them ask for an explicit "done".
+///
+/// The same as with the exception: locals of an inner frame die before those of an outer one, each once, in
+/// reverse order; what was waited for is passed on; callbacks run and tasks wake in the same order; and the
+/// awaiter sees the same end: a Task<T> gets `Cancelled` at its await, outcome() a cancelled Outcome, and the
+/// task ends cancelled with the same message. Not promised: when parameters die relative to the caller's
+/// locals. `co_await outcome(...)` in such a frame is given the cancel as a value and the frame goes on.
+/// A frame that is on the native stack is not destroyed: a `Cancelled` that comes out of an await that did
+/// not suspend is the exception, here too. See docs/cancellation.md.
 struct no_catch {};
 
 template <class T, class How>
@@ -27,9 +42,40 @@ namespace detail {
 /// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
 [[nodiscard]] bool cancel_in_flight() noexcept;
 
-/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned
+/// Hands control to the caller, or to the loop for a task's root, once the current coroutine has returned
 /// there.
 void ascend(Frame& finished) noexcept;
+/// The same for a coroutine that ended by the cancel `error`, whose caller may be one to destroy.
+void ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept;
+
+/// An awaiter whose value may be a cancel says `using takes_cancel = void;`: the coroutine that awaits it
+/// goes on, also one without a catch.
+template <class Awaitable>
+concept TakesCancel = requires { typename std::remove_cvref_t<Awaitable>::takes_cancel; };
+
+class PromiseBase;
+
+/// Owns the frame of a coroutine that is being awaited; part of the awaiter, in the caller's frame. The owned
+/// frame knows it, so that a suspended chain can be destroyed from its innermost frame outwards, in a loop.
+class FrameOwner {
+ public:
+  explicit FrameOwner(PromiseBase* child) noexcept : child_(child) {}
+  FrameOwner(FrameOwner&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
+  FrameOwner& operator=(FrameOwner&&) = delete;
+  ~FrameOwner();
+
+ protected:
+  /// Null when it was destroyed while suspended, by a cancel.
+  [[nodiscard]] PromiseBase* child() const noexcept { return child_; }
+  /// In the caller's await_suspend: resumes the child, nested. False when it has ended.
+  bool run_child(Frame& caller);
+  /// The cancel that destroyed the child; null for one without a message. Once, first thing in await_resume.
+  [[nodiscard]] static std::exception_ptr take_unwound() noexcept;
+
+ private:
+  friend class PromiseBase;
+  PromiseBase* child_;
+};
 
 /// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
 /// returns by reference.
@@ -48,7 +94,7 @@ class AwaiterRef {
   Awaiter* awaiter_;
 };
 
-/// What every promise of a Task shares.
+/// What every coroutine's promise shares: every Frame is one.
 class PromiseBase : public Frame {
  public:
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -61,13 +107,18 @@ class PromiseBase : public Frame {
   /// Never resumed from here: it may destroy this frame.
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<>) noexcept {
-      if (!promise.nested_) ascend(promise);
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> finished) noexcept {
+      P& promise = finished.promise();
+      if (promise.nested()) return;
+      if (promise.outcome().cancelled()) [[unlikely]]
+        ascend_cancelled(promise, promise.outcome().error());
+      else
+        ascend(promise);
     }
     void await_resume() noexcept {}
-    PromiseBase& promise;
   };
-  FinalAwaiter final_suspend() noexcept { return {*this}; }
+  FinalAwaiter final_suspend() noexcept { return {}; }
 
   /// Notes the line of every await.
   template <class Awaitable>
@@ -79,15 +130,44 @@ class PromiseBase : public Frame {
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
 
-  void set_nested(bool nested) noexcept { nested_ = nested; }
+  /// Runs inside its owner's `await_suspend`, which is on the native stack.
+  [[nodiscard]] bool nested() const noexcept { return (owner_ & nested_tag) != 0; }
+  /// A cancel that comes out of the await at which this frame is suspended destroys it.
+  [[nodiscard]] bool unwinds_by_destruction() const noexcept { return (owner_ & destroyed_tag) != 0; }
+  /// Destroys the frame, which is suspended and on no native stack, behind its owner's back.
+  void destroy() noexcept {
+    if (auto* owner = reinterpret_cast<FrameOwner*>(owner_ & ~tags)) owner->child_ = nullptr;
+    handle().destroy();
+  }
 
  protected:
   explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
   ~PromiseBase() = default;
+  void set_unwinds_by_destruction(bool destroyed) noexcept {
+    owner_ = destroyed ? owner_ | destroyed_tag : owner_ & ~destroyed_tag;
+  }
 
  private:
-  bool nested_ = false;
+  friend class FrameOwner;
+  static constexpr std::uintptr_t nested_tag = 1;
+  static constexpr std::uintptr_t destroyed_tag = 2;
+  static constexpr std::uintptr_t tags = nested_tag | destroyed_tag;
+  static_assert(alignof(FrameOwner) > tags);
+
+  std::uintptr_t owner_ = 0;  // tagged; null for a task's root and before the first await
 };
+
+inline FrameOwner::~FrameOwner() {
+  if (child_ != nullptr) child_->handle().destroy();
+}
+inline bool FrameOwner::run_child(Frame& caller) {
+  PromiseBase& child = *child_;
+  child.set_caller(caller);
+  child.owner_ |= reinterpret_cast<std::uintptr_t>(this) | PromiseBase::nested_tag;
+  child.handle().resume();
+  child.owner_ &= ~PromiseBase::nested_tag;
+  return !child.handle().done();
+}
 
 /// What a coroutine returns or throws, however it unwinds.
 template <class T>
@@ -135,34 +215,47 @@ class Promise final : public ResultPromise<T> {
   Task<T, How> get_return_object() noexcept;
 };
 
+template <class T>
+class Promise<T, no_catch> final : public ResultPromise<T> {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : ResultPromise<T>(where) {}
+  Task<T, no_catch> get_return_object() noexcept;
+
+  template <class Awaitable>
+  auto await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) {
+    this->set_unwinds_by_destruction(!TakesCancel<Awaitable>);
+    return PromiseBase::await_transform(static_cast<Awaitable&&>(awaitable), where);
+  }
+};
+
 /// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame.
 template <class T>
-class TaskAwaiter {
+class TaskAwaiter : public FrameOwner {
  public:
-  using Handle = std::coroutine_handle<ResultPromise<T>>;
-  explicit TaskAwaiter(Handle child) noexcept : child_(child) {}
-  TaskAwaiter(TaskAwaiter&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
-  TaskAwaiter& operator=(TaskAwaiter&&) = delete;
-  ~TaskAwaiter() {
-    if (child_) child_.destroy();
-  }
+  explicit TaskAwaiter(ResultPromise<T>& child) noexcept : FrameOwner(&child) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> caller) {
-    ResultPromise<T>& promise = child_.promise();
-    promise.set_caller(caller.promise());
-    promise.set_nested(true);
-    child_.resume();
-    promise.set_nested(false);
-    return !child_.done();
+    return run_child(caller.promise());
   }
-  T await_resume() { return std::move(child_.promise().outcome()).get(); }
+  T await_resume() {
+    if (child() == nullptr) [[unlikely]]
+      raise_cancel(take_unwound());
+    return std::move(outcome()).get();
+  }
   /// For outcome(): the same without throwing.
-  Outcome<T> take_outcome() { return std::move(child_.promise().outcome()); }
+  Outcome<T> take_outcome() {
+    if (child() != nullptr) [[likely]]
+      return std::move(outcome());
+    Outcome<T> end;
+    end.set_cancelled(take_unwound());
+    return end;
+  }
 
  private:
-  Handle child_;
+  Outcome<T>& outcome() noexcept { return static_cast<ResultPromise<T>*>(child())->outcome(); }
 };
 
 }  // namespace detail
@@ -206,8 +299,8 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] typename detail::TaskAwaiter<T>::Handle release() noexcept {
-    return detail::TaskAwaiter<T>::Handle::from_promise(std::exchange(handle_, nullptr).promise());
+  [[nodiscard]] detail::ResultPromise<T>& release() noexcept {
+    return std::exchange(handle_, nullptr).promise();
   }
 
  private:
@@ -220,6 +313,10 @@ namespace detail {
 template <class T, class How>
 Task<T, How> Promise<T, How>::get_return_object() noexcept {
   return Task<T, How>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+template <class T>
+Task<T, no_catch> Promise<T, no_catch>::get_return_object() noexcept {
+  return Task<T, no_catch>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
 template <class T>

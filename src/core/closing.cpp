@@ -51,8 +51,8 @@ void EventLoop::close() noexcept {
   while (TaskRec* task = last_task_) {
     if (task->queued()) remove(*task);
     report(ErrorContext("Task was destroyed but it is pending!", nullptr, task->name(), task->spawned_at()));
-    task->destroy_frame();
-    task->finish();
+    task->destroy_frames();
+    task->end_cancelled(std::make_exception_ptr(Cancelled("the loop was closed")));
   }
   while (Timer* timer = timers_.pop_any()) timer->drop();
   for (;;) {

@@ -26,6 +26,7 @@ void GatherLeaf::child_ended(TaskRec& task) noexcept {
   if (!waiting()) return;  // the first error has decided
   if (fail_fast_ && !first_error_ && task.error()) {
     first_error_ = task.error();
+    first_error_is_cancel_ = task.cancelled();
     if (!joins_) {
       wake();
       return;
@@ -36,12 +37,14 @@ void GatherLeaf::child_ended(TaskRec& task) noexcept {
   if (pending_ == 0) wake();
 }
 
+std::exception_ptr GatherLeaf::target_cancel() noexcept {
+  if (cancel_requested_) return std::make_exception_ptr(Cancelled(message_));
+  return first_error_is_cancel_ ? first_error_ : nullptr;
+}
+
 void GatherLeaf::finish() {
-  if (cancel_requested_) {
-    absorb_cancel();
-    throw Cancelled(message_);
-  }
   deliver();
+  if (cancel_requested_) throw Cancelled(message_);
   if (first_error_) std::rethrow_exception(std::move(first_error_));
 }
 

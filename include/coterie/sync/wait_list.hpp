@@ -24,6 +24,7 @@ class ListedWaiter : public Leaf {
   void leave() noexcept;
 
  private:
+  void withdraw() noexcept final { leave(); }
   friend class WaitList;
   WaitList* list_;
   ListedWaiter* next_ = nullptr;
