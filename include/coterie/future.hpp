@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,21 @@ class Future {
       shared_->waiters.push_back(new Callback(shared_.get(), std::move(fn)));
   }
   friend bool operator==(const Future&, const Future&) = default;
+  /// The same for all copies: what WaitInfo::object says of a task that awaits it.
+  [[nodiscard]] const void* id() const noexcept { return shared_.get(); }
+  /// For the runtime: refers to a future and does not keep it.
+  class Weak {
+   public:
+    explicit Weak(const Future& future) noexcept : shared_(future.shared_) {}
+    /// Empty when every handle has gone.
+    [[nodiscard]] std::optional<Future> lock() const {
+      auto shared = shared_.lock();
+      return shared ? std::optional<Future>(Future(std::move(shared))) : std::nullopt;
+    }
+
+   private:
+    std::weak_ptr<Shared> shared_;
+  };
 
  private:
   struct Waiter {

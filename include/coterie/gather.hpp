@@ -34,6 +34,7 @@ class GatherLeaf : public Leaf {
  protected:
   struct Child final : DoneCallback {
     void after_done(TaskRec& task) noexcept override { owner->child_ended(task); }
+    [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {owner->task(), owner}; }
     GatherLeaf* owner = nullptr;
   };
   ~GatherLeaf() = default;

@@ -9,7 +9,9 @@
 
 #include "coterie/core/callback.hpp"
 #include "coterie/core/frame.hpp"
+#include "coterie/core/inbox.hpp"
 #include "coterie/core/task_rec.hpp"
+#include "coterie/core/threadsafe_handle.hpp"
 #include "coterie/core/timer_heap.hpp"
 #include "coterie/poller.hpp"
 #include "coterie/ready_queue.hpp"
@@ -45,7 +47,7 @@ struct LoopOptions {
 /// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
 /// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
 ///
-/// All members belong to the loop's thread but `call_soon_threadsafe()` and `stop_threadsafe()`.
+/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()` and `inbox()`.
 class EventLoop {
  public:
   /// `ready`: the scheduling policy; null is first in, first out.
@@ -81,12 +83,16 @@ class EventLoop {
   CallbackHandle call_later(Duration delay, Fn&& fn) {
     return call_at(now() + delay, std::forward<Fn>(fn));
   }
-  /// As call_soon(), from any thread; false when the loop has closed, and `fn` is then destroyed by the
-  /// caller's thread. To call a loop that may be gone, keep its inbox().
+  /// As call_soon(), from any thread. Order is kept: per calling thread, and between a callback that another
+  /// thread has queued and whatever this loop's thread queues after that. The handle is for any thread too;
+  /// it is empty when the loop has closed, and `fn` is then destroyed by the caller's thread. Else `fn` is
+  /// destroyed by the loop's. To call a loop that may be gone, keep its inbox().
   template <class Fn>
-  bool call_soon_threadsafe(Fn&& fn) {
-    return inbox_->post(make_posted(std::forward<Fn>(fn)));
+  ThreadsafeHandle call_soon_threadsafe(Fn&& fn) {
+    return ThreadsafeHandle::post(*this, std::forward<Fn>(fn));
   }
+  /// Any thread. False when the loop has closed: `item` is dropped.
+  bool post(PostedPtr item);
   [[nodiscard]] const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
 
   /// Runs until stop(). Throws std::logic_error when this or another loop already runs on this thread.
@@ -108,6 +114,8 @@ class EventLoop {
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] bool running() const noexcept { return running_; }
+  /// It is inside cancel_all_and_run(): what ends as cancelled now probably does so because the loop stops.
+  [[nodiscard]] bool stopping_tasks() const noexcept { return stopping_tasks_; }
 
   /// The task whose step runs now; null in a plain callback.
   [[nodiscard]] TaskRec* current_task() const noexcept { return current_; }
@@ -137,6 +145,10 @@ class EventLoop {
       fifo_.remove(node);
     else
       policy_->remove(node);
+  }
+  /// Queues what other threads have posted so far.
+  void receive() noexcept {
+    if (!inbox_->empty()) take_posts();
   }
   void arm(Timer& timer, TimePoint when) { timers_.push(timer, when); }
   /// Out of the heap or the ready queue, wherever it stands.
@@ -170,6 +182,7 @@ class EventLoop {
 
   void tick();
   void look_around();
+  void take_posts() noexcept;
   void run_step(TaskRec& task, Frame* frame) noexcept;
   [[nodiscard]] Frame* unwind(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
@@ -194,6 +207,7 @@ class EventLoop {
   bool running_ = false;
   bool closed_ = false;
   bool closing_ = false;
+  bool stopping_tasks_ = false;
   TaskRec* first_task_ = nullptr;
   TaskRec* last_task_ = nullptr;
   std::size_t task_count_ = 0;

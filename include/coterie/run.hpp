@@ -2,6 +2,7 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -24,6 +25,9 @@ struct RunOptions {
   /// How long tasks that are left when main has ended may take to end, once cancelled. What is left then is
   /// named on stderr and destroyed. Duration::max(): for ever.
   Duration shutdown_timeout = std::chrono::seconds(30);
+  /// Cancels main when it is requested, by any thread, with the message "stop requested". What main then
+  /// throws comes out of run().
+  std::stop_token stop_token;
   LoopOptions loop;
 
   RunOptions() = default;
@@ -86,6 +90,7 @@ auto run(Task<T, How> main, RunOptions options = RunOptions())
     -> std::conditional_t<std::is_void_v<T>, int, T> {
   detail::MainRunner runner(options);
   JoinHandle<T> task = detail::start_main(runner.loop(), std::move(main));
+  detail::cancel_on_stop(options.stop_token, task.state());
   runner.drive(task.state());
   if (const int signo = runner.interrupted_by(); signo != 0) {
     if constexpr (std::is_void_v<T> || std::is_same_v<T, int>)

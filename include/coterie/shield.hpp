@@ -36,6 +36,7 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
   std::exception_ptr target_cancel() noexcept override { return cancel_of(inner_.state()); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   JoinHandle<T> inner_;
 };
 

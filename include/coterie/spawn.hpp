@@ -1,6 +1,7 @@
 #pragma once
 #include <source_location>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -108,6 +109,7 @@ class JoinLeaf : public Leaf, private DoneHook {
     target_->mark_retrieved();
     return cancel_of(*target_);
   }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   void check_target() const;
   TaskRec* target_;
 };
@@ -164,6 +166,7 @@ class WaitAwaiter final : public Leaf, private DoneHook {
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 
@@ -254,6 +257,10 @@ class JoinHandle {
   void set_name(std::string name) const { state().set_name(std::move(name)); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
+  /// Its coroutines from the innermost outwards, with the line at which each waits: the whole chain, where
+  /// asyncio shows one frame of a suspended task. Empty once the task has ended. `limit` > 0: only so many of
+  /// the innermost; < 0: of the outermost. Never runs the task. (asyncio.Task.get_stack)
+  [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
 
@@ -291,8 +298,18 @@ class SpawnOptions {
     sched_class_ = value;
     return std::move(*this);
   }
+  /// The task is cancelled when `token` is requested, by any thread, before it starts or later.
+  SpawnOptions& stop_token(std::stop_token token) & {
+    stop_token_ = std::move(token);
+    return *this;
+  }
+  SpawnOptions&& stop_token(std::stop_token token) && {
+    stop_token_ = std::move(token);
+    return std::move(*this);
+  }
 
   /// For the runtime.
+  [[nodiscard]] const std::stop_token& stop_token_value() const noexcept { return stop_token_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
   [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
   [[nodiscard]] std::source_location where() const noexcept { return where_; }
@@ -301,6 +318,7 @@ class SpawnOptions {
   std::string name_;
   std::source_location where_;
   SchedClass sched_class_ = 0;
+  std::stop_token stop_token_;
 };
 [[nodiscard]] inline SpawnOptions named(std::string name,
                                         std::source_location where = std::source_location::current()) {
@@ -308,13 +326,20 @@ class SpawnOptions {
 }
 
 namespace detail {
+/// Cancels the task when `token` is requested, until it has ended. The task's loop's thread, or before that
+/// runs.
+void cancel_on_stop(std::stop_token token, TaskRec& task);
+
 /// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
 /// coroutine refers to must outlive it.
 template <class T, class How>
 JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
-  return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
-                                               std::move(options.name_ref()), options.sched_class_value(),
-                                               options.where()));
+  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
+                                             std::move(options.name_ref()), options.sched_class_value(),
+                                             options.where()));
+  if (options.stop_token_value().stop_possible()) [[unlikely]]
+    cancel_on_stop(options.stop_token_value(), task.state());
+  return task;
 }
 }  // namespace detail
 

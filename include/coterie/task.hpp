@@ -53,30 +53,6 @@ void ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept;
 template <class Awaitable>
 concept TakesCancel = requires { typename std::remove_cvref_t<Awaitable>::takes_cancel; };
 
-class PromiseBase;
-
-/// Owns the frame of a coroutine that is being awaited; part of the awaiter, in the caller's frame. The owned
-/// frame knows it, so that a suspended chain can be destroyed from its innermost frame outwards, in a loop.
-class FrameOwner {
- public:
-  explicit FrameOwner(PromiseBase* child) noexcept : child_(child) {}
-  FrameOwner(FrameOwner&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
-  FrameOwner& operator=(FrameOwner&&) = delete;
-  ~FrameOwner();
-
- protected:
-  /// Null when it was destroyed while suspended, by a cancel.
-  [[nodiscard]] PromiseBase* child() const noexcept { return child_; }
-  /// In the caller's await_suspend: resumes the child, nested. False when it has ended.
-  bool run_child(Frame& caller);
-  /// The cancel that destroyed the child; null for one without a message. Once, first thing in await_resume.
-  [[nodiscard]] static std::exception_ptr take_unwound() noexcept;
-
- private:
-  friend class PromiseBase;
-  PromiseBase* child_;
-};
-
 /// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
 /// returns by reference.
 template <class Awaiter>
@@ -94,7 +70,7 @@ class AwaiterRef {
   Awaiter* awaiter_;
 };
 
-/// What every coroutine's promise shares: every Frame is one.
+/// What every promise of a Task shares.
 class PromiseBase : public Frame {
  public:
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -130,44 +106,10 @@ class PromiseBase : public Frame {
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
 
-  /// Runs inside its owner's `await_suspend`, which is on the native stack.
-  [[nodiscard]] bool nested() const noexcept { return (owner_ & nested_tag) != 0; }
-  /// A cancel that comes out of the await at which this frame is suspended destroys it.
-  [[nodiscard]] bool unwinds_by_destruction() const noexcept { return (owner_ & destroyed_tag) != 0; }
-  /// Destroys the frame, which is suspended and on no native stack, behind its owner's back.
-  void destroy() noexcept {
-    if (auto* owner = reinterpret_cast<FrameOwner*>(owner_ & ~tags)) owner->child_ = nullptr;
-    handle().destroy();
-  }
-
  protected:
-  explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
+  using Frame::Frame;
   ~PromiseBase() = default;
-  void set_unwinds_by_destruction(bool destroyed) noexcept {
-    owner_ = destroyed ? owner_ | destroyed_tag : owner_ & ~destroyed_tag;
-  }
-
- private:
-  friend class FrameOwner;
-  static constexpr std::uintptr_t nested_tag = 1;
-  static constexpr std::uintptr_t destroyed_tag = 2;
-  static constexpr std::uintptr_t tags = nested_tag | destroyed_tag;
-  static_assert(alignof(FrameOwner) > tags);
-
-  std::uintptr_t owner_ = 0;  // tagged; null for a task's root and before the first await
 };
-
-inline FrameOwner::~FrameOwner() {
-  if (child_ != nullptr) child_->handle().destroy();
-}
-inline bool FrameOwner::run_child(Frame& caller) {
-  PromiseBase& child = *child_;
-  child.set_caller(caller);
-  child.owner_ |= reinterpret_cast<std::uintptr_t>(this) | PromiseBase::nested_tag;
-  child.handle().resume();
-  child.owner_ &= ~PromiseBase::nested_tag;
-  return !child.handle().done();
-}
 
 /// What a coroutine returns or throws, however it unwinds.
 template <class T>
@@ -224,30 +166,39 @@ class Promise<T, no_catch> final : public ResultPromise<T> {
 
   template <class Awaitable>
   auto await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) {
-    this->set_unwinds_by_destruction(!TakesCancel<Awaitable>);
+    this->set_dies_of_cancel(!TakesCancel<Awaitable>);
     return PromiseBase::await_transform(static_cast<Awaitable&&>(awaitable), where);
   }
 };
 
-/// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame.
+/// The cancel that destroyed an awaited child; null for one without a message. First thing in await_resume.
+[[nodiscard]] std::exception_ptr take_unwound() noexcept;
+
+/// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame,
+/// unless a cancel destroyed it while it was suspended.
 template <class T>
-class TaskAwaiter : public FrameOwner {
+class TaskAwaiter {
  public:
-  explicit TaskAwaiter(ResultPromise<T>& child) noexcept : FrameOwner(&child) {}
+  explicit TaskAwaiter(ResultPromise<T>& child) noexcept : child_(&child) {}
+  TaskAwaiter(TaskAwaiter&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
+  TaskAwaiter& operator=(TaskAwaiter&&) = delete;
+  ~TaskAwaiter() {
+    if (child_ != nullptr) child_->handle().destroy();
+  }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> caller) {
-    return run_child(caller.promise());
+    return caller.promise().run_child(child_);
   }
   T await_resume() {
-    if (child() == nullptr) [[unlikely]]
+    if (child_ == nullptr) [[unlikely]]
       raise_cancel(take_unwound());
     return std::move(outcome()).get();
   }
   /// For outcome(): the same without throwing.
   Outcome<T> take_outcome() {
-    if (child() != nullptr) [[likely]]
+    if (child_ != nullptr) [[likely]]
       return std::move(outcome());
     Outcome<T> end;
     end.set_cancelled(take_unwound());
@@ -255,7 +206,8 @@ class TaskAwaiter : public FrameOwner {
   }
 
  private:
-  Outcome<T>& outcome() noexcept { return static_cast<ResultPromise<T>*>(child())->outcome(); }
+  Outcome<T>& outcome() noexcept { return static_cast<ResultPromise<T>*>(child_)->outcome(); }
+  Frame* child_;
 };
 
 }  // namespace detail

@@ -67,6 +67,7 @@ class EndLeaf final : public Leaf, private DoneCallback {
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 

@@ -34,7 +34,9 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   CallbackHandle timer;
   const bool limited = limit < Duration::max();
   if (limited && task_count_ > 0) timer = call_later(limit, [&expired] { expired = true; });
+  stopping_tasks_ = true;
   if (task_count_ > 0) run_until([&] { return task_count_ == 0 || expired; });
+  stopping_tasks_ = false;
   timer.cancel();
 
   std::vector<std::string> refused;
@@ -67,7 +69,7 @@ void EventLoop::close() noexcept {
     if (next == nullptr) break;
     next->drop();
   }
-  for (Posted* item = inbox_->take(); item != nullptr;) delete std::exchange(item, Inbox::next(*item));
+  for (Posted* item = inbox_->take(); item != nullptr;) std::exchange(item, Inbox::next(*item))->drop();
   closed_ = true;
 }
 

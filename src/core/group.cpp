@@ -7,6 +7,10 @@ struct TaskGroup::Child final : DoneCallback {
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
   static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
   void after_done(TaskRec& task) noexcept override { group->child_ended(*this, task); }
+  // Also while the body still runs: the parent cannot leave before its children.
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override {
+    return {group->parent_, &group->drained_};
+  }
   TaskGroup* group;
   Child* next = nullptr;
   Child* prev = nullptr;

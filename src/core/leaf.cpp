@@ -44,6 +44,8 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a process to exit";
     case WaitKind::signal:
       return "a signal";
+    case WaitKind::callback:
+      return "a callback";
   }
   return "something unknown";
 }

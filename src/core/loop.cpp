@@ -116,26 +116,36 @@ void EventLoop::look_around() {
   else if (!timers_.empty())
     deadline = timers_.earliest();
   poller_->poll(deadline);
-  for (Posted* item = inbox_->take(); item != nullptr;) {
-    std::unique_ptr<Posted> call(std::exchange(item, Inbox::next(*item)));
-    call_soon([call = std::move(call)] { call->run(); });
-  }
+  receive();
   if (timers_.empty()) return;
   const TimePoint now = poller_->now();
   while (Timer* due = timers_.pop_due(now)) push(*due);
 }
 
+bool EventLoop::post(PostedPtr item) {
+  if (current_loop != this) return inbox_->post(std::move(item));
+  receive();
+  push(*item.release());
+  return true;
+}
+
+void EventLoop::take_posts() noexcept {
+  for (Posted* item = inbox_->take(); item != nullptr;) push(*std::exchange(item, Inbox::next(*item)));
+}
+
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
   current_ = &task;
-  do {
+  for (;;) {
     if (unwinding_) [[unlikely]] {
       frame = unwind(task, frame);
       if (frame == nullptr) return;  // the task has ended
     }
     ascend_ = nullptr;
     frame->handle().resume();
-    frame = ascend_;
-  } while (frame != nullptr);
+    if (ascend_ == nullptr) break;
+    frame = task.top_ = ascend_;
+    frame->child_ended();
+  }
   current_ = nullptr;
   if (task.body_ended_) task.end_body();
 }
@@ -146,8 +156,7 @@ void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
 Frame* EventLoop::unwind(TaskRec& task, Frame* frame) noexcept {
   unwinding_ = false;
   std::exception_ptr cancel = take_unwound();
-  while (frame != nullptr && static_cast<detail::PromiseBase*>(frame)->unwinds_by_destruction())
-    frame = task.destroy_innermost(*frame);
+  while (frame != nullptr && frame->dies_of_cancel()) frame = task.destroy_innermost(*frame);
   if (frame != nullptr) {
     unwound_ = std::move(cancel);
   } else {
@@ -182,6 +191,10 @@ void EventLoop::report(const ErrorContext& context) noexcept {
                  describe(std::current_exception()).c_str());
   }
   print(context);
+}
+
+void detail::report_callback_error() noexcept {
+  EventLoop::report_anywhere(ErrorContext("Exception in callback", std::current_exception()));
 }
 
 void EventLoop::report_anywhere(const ErrorContext& context) noexcept {

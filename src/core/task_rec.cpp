@@ -34,12 +34,11 @@ void detail::ascend(Frame& finished) noexcept {
 
 void detail::ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept {
   Frame* caller = finished.caller();
-  if (caller != nullptr && static_cast<PromiseBase*>(caller)->unwinds_by_destruction())
-    EventLoop::current().unwind_from(std::move(error));
+  if (caller != nullptr && caller->dies_of_cancel()) EventLoop::current().unwind_from(std::move(error));
   ascend(finished);
 }
 
-std::exception_ptr detail::FrameOwner::take_unwound() noexcept {
+std::exception_ptr detail::take_unwound() noexcept {
   return EventLoop::current().take_unwound();
 }
 
@@ -140,6 +139,20 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   last_hook_ = &hook;
 }
 
+std::vector<WaitingTask> TaskRec::awaited_by() const {
+  std::vector<WaitingTask> result;
+  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+    if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
+  return result;
+}
+
+Frame* TaskRec::innermost() const noexcept {
+  Frame* frame = ended_ ? nullptr : top_;
+  if (frame == nullptr) return nullptr;
+  while (Frame* child = frame->child()) frame = child;
+  return frame;
+}
+
 void TaskRec::make_runnable() noexcept {
   loop_->push(*this);
 }
@@ -154,7 +167,7 @@ void TaskRec::run() noexcept {
       return;
     }
   }
-  if (static_cast<detail::PromiseBase*>(frame)->unwinds_by_destruction()) [[unlikely]] {
+  if (frame->dies_of_cancel()) [[unlikely]] {
     std::exception_ptr error;
     if (unwinds(error)) loop_->unwind_from(std::move(error));
   }
@@ -173,7 +186,7 @@ bool TaskRec::unwinds(std::exception_ptr& error) noexcept {
 /// Destroys a suspended frame, which is the innermost, and gives the next one.
 Frame* TaskRec::destroy_innermost(Frame& frame) noexcept {
   top_ = frame.caller();  // first: what its destructors do sees a task whose innermost frame is the next one
-  static_cast<detail::PromiseBase&>(frame).destroy();
+  frame.destroy();
   return top_;
 }
 

@@ -1,6 +1,4 @@
 #pragma once
-#include <atomic>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -9,7 +7,6 @@
 namespace coterie {
 
 class EventLoop;
-class Poller;
 
 /// A callback of a loop, queued or timed: asyncio's Handle. Copyable; all copies mean the same callback,
 /// which the loop keeps as long as it is due. Loop thread only.
@@ -68,58 +65,6 @@ class CallbackHandle {
   void arm(TimePoint when);
 
   Call* call_ = nullptr;
-};
-
-/// Something to run on a loop, from another thread.
-class Posted {
- public:
-  Posted() = default;
-  Posted(const Posted&) = delete;
-  Posted& operator=(const Posted&) = delete;
-  virtual ~Posted() = default;
-  virtual void run() = 0;
-
- private:
-  friend class Inbox;
-  Posted* next_ = nullptr;
-};
-
-template <class Fn>
-[[nodiscard]] std::unique_ptr<Posted> make_posted(Fn&& fn) {
-  struct Call final : Posted {
-    explicit Call(Fn&& callable) : fn(std::forward<Fn>(callable)) {}
-    void run() override { fn(); }
-    std::decay_t<Fn> fn;
-  };
-  return std::make_unique<Call>(std::forward<Fn>(fn));
-}
-
-/// The loop's letter box: the one part of it that other threads touch. It outlives the loop for whoever holds
-/// it; after the loop closed, posts are refused. Lock-free; one wake-up of the loop per non-empty spell.
-class Inbox {
- public:
-  explicit Inbox(Poller& poller) noexcept : poller_(&poller) {}
-  Inbox(const Inbox&) = delete;
-  Inbox& operator=(const Inbox&) = delete;
-  ~Inbox();
-
-  /// Any thread. False when the loop has closed: `item` is destroyed.
-  bool post(std::unique_ptr<Posted> item);
-  /// The loop has not begun to close. On the loop's thread this says that it is still there.
-  [[nodiscard]] bool open() const noexcept { return !closed_.load(std::memory_order_relaxed); }
-
- private:
-  friend class EventLoop;
-  [[nodiscard]] bool empty() const noexcept { return head_.load(std::memory_order_relaxed) == nullptr; }
-  /// In the order of posting.
-  [[nodiscard]] Posted* take() noexcept;
-  static Posted* next(Posted& item) noexcept { return item.next_; }
-  void close() noexcept;
-
-  std::atomic<Posted*> head_{nullptr};
-  std::atomic<std::uint32_t> posting_{0};  // posts in flight: close() waits for them before the poller goes
-  std::atomic<bool> closed_{false};
-  Poller* poller_;
 };
 
 }  // namespace coterie

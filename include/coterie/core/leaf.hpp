@@ -29,6 +29,7 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
+  callback = 19,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 

@@ -5,10 +5,12 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coterie/cancel.hpp"
 #include "coterie/core/frame.hpp"
 #include "coterie/core/runnable.hpp"
+#include "coterie/core/stack_frame.hpp"
 #include "coterie/outcome.hpp"
 
 namespace coterie {
@@ -16,6 +18,12 @@ namespace coterie {
 class EventLoop;
 class Leaf;
 class TaskRec;
+
+/// Who waits for a task's end, and at which leaf it will do so. Nobody: null.
+struct WaitingTask {
+  TaskRec* task = nullptr;
+  const Leaf* leaf = nullptr;
+};
 
 /// Something that happens when a task has ended. Intrusive: whoever waits embeds it, and removes it in its
 /// destructor. Hooks run in the order of their registration.
@@ -27,6 +35,9 @@ class DoneHook {
 
   /// The task has ended and its outcome is set. Runs inside the step that ended it, so it only queues work.
   virtual void task_done(TaskRec& task) noexcept = 0;
+  /// For dumps: on whose behalf this is. The graph of who awaits whom is these answers, and costs nothing
+  /// else.
+  [[nodiscard]] virtual WaitingTask waiting_task() const noexcept { return {}; }
 
  protected:
   ~DoneHook() = default;
@@ -71,8 +82,15 @@ class TaskRec : public Runnable {
   [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
   /// Where it was given its name; where its function stands when it was given none.
   [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
-  /// The innermost coroutine while the task is suspended; walk `Frame::caller()` outwards from it.
-  [[nodiscard]] Frame* innermost() const noexcept { return ended_ ? nullptr : top_; }
+  /// The coroutine that runs now, or at whose await the task is suspended; walk `Frame::caller()` outwards
+  /// from it. Null once the task has ended.
+  [[nodiscard]] Frame* innermost() const noexcept;
+  /// See JoinHandle::stack().
+  [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const {
+    return stack_of(innermost(), limit);
+  }
+  /// Who waits for its end, in the order of their coming; a task may be in it several times.
+  [[nodiscard]] std::vector<WaitingTask> awaited_by() const;
   /// What it waits for; null while it is runnable, running or ended.
   [[nodiscard]] Leaf* waiting_on() const noexcept { return waiting_on_; }
   [[nodiscard]] bool started() const noexcept { return started_; }
@@ -148,7 +166,7 @@ class TaskRec : public Runnable {
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t deliveries_ = 0;
   EventLoop* loop_ = nullptr;
-  Frame* top_ = nullptr;
+  Frame* top_ = nullptr;  // suspended: the innermost frame; running: the one that the loop resumed
   Leaf* waiting_on_ = nullptr;
   DoneHook* first_hook_ = nullptr;
   DoneHook* last_hook_ = nullptr;
