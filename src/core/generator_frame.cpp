@@ -6,6 +6,21 @@
 
 namespace coterie::detail {
 
+// Whoever destroys the frame, its owner or step, or the loop when it closes by force: both learn of it.
+GeneratorFrame::~GeneratorFrame() {
+  if (owner_ != nullptr) owner_->frame_ = nullptr;
+  if (step_ != nullptr) step_->frame_ = nullptr;
+}
+
+void GeneratorFrame::ended() noexcept {
+  phase_ = Phase::ended;
+  if (nested()) return;
+  if (cancelled_)
+    ascend_cancelled(*this, error_);
+  else
+    ascend(*this);
+}
+
 void YieldPoint::await_suspend(std::coroutine_handle<>) noexcept {
   frame_->item_ = item_;
   frame_->phase_ = GeneratorFrame::Phase::yielded;
@@ -43,9 +58,7 @@ GeneratorStep::~GeneratorStep() {
 }
 
 void GeneratorStep::destroy_frame() noexcept {
-  GeneratorFrame* frame = std::exchange(frame_, nullptr);
-  if (frame->owner_ != nullptr) frame->owner_->frame_ = nullptr;
-  frame->handle().destroy();
+  frame_->handle().destroy();
 }
 
 bool GeneratorStep::begin() {
@@ -68,10 +81,11 @@ bool GeneratorStep::begin() {
 bool GeneratorStep::resume(Frame& caller) noexcept {
   GeneratorFrame& frame = *frame_;
   frame.phase_ = GeneratorFrame::Phase::running;
-  caller.enter(frame);
-  frame.handle().resume();
-  caller.leave(frame);
-  return frame.phase_ == GeneratorFrame::Phase::running;
+  child_ = &frame;
+  caller.run_child(child_);
+  if (frame.phase_ == GeneratorFrame::Phase::running) return true;
+  caller.child_ended();
+  return false;
 }
 
 void* GeneratorStep::end() {
