@@ -25,7 +25,7 @@ struct RunOptions {
   /// SIGINT).
   bool handle_signals = true;
   /// How long tasks that are left when main has ended may take to end, once cancelled. What is left then is
-  /// named on stderr and destroyed. Duration::max(): for ever.
+  /// printed on stderr with its stacks, and destroyed. Duration::max(): for ever.
   Duration shutdown_timeout = std::chrono::seconds(30);
   /// Cancels main when it is requested, by any thread, with the message "stop requested". What main then
   /// throws comes out of run().
@@ -107,9 +107,9 @@ class Runner {
 /// The first SIGINT or SIGTERM cancels main, with the signal's name as the message. When main then ends as
 /// cancelled the result is an exit code as the shell has it, 130 or 143, for Task<int> and Task<void>; for
 /// any other T `Interrupted` is thrown. A main that catches `Cancelled` and returns gives its value. A second
-/// signal, or one that comes while leftovers are being stopped, prints the names of the unfinished tasks and
-/// ends the process at once with that exit code: no destructors, no exit handlers, but child processes are
-/// killed with their groups. If the loop is blocked and answers none of them, the third does so from the
+/// signal, or one that comes while leftovers are being stopped, prints the unfinished tasks with their stacks
+/// and ends the process at once with that exit code: no destructors, no exit handlers, but child processes
+/// are killed with their groups. If the loop is blocked and answers none of them, the third does so from the
 /// signal handler itself. A signal that an io::SignalSet waits for goes there instead.
 ///
 /// std::logic_error inside a running loop (co_await instead), or when the loop was stopped before main had

@@ -1,0 +1,309 @@
+// Context variables (list Q, the context part of 240) and what asyncio's semantics say of them beyond the
+// list.
+#include <gmock/gmock.h>
+
+#include <latch>
+#include <thread>
+
+#include "support/both_ways.hpp"
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// 245. test_tasks::BaseTaskTests.test_context_1
+TEST(Context, ChildSeesTheValueAtItsCreationAndKeepsItsChangesToItself) {
+  const ContextVar<std::string> variable("variable", "nope");
+  run([&variable]() -> Task<void> {
+    const auto child = [](const ContextVar<std::string>& cvar) -> Task<void> {
+      co_await yield();
+      EXPECT_EQ(cvar.get(), "nope");
+      (void)cvar.set("something else");
+    };
+    EXPECT_EQ(variable.get(), "nope");
+    auto first = spawn(child, std::ref(variable));
+    (void)variable.set("yes");
+    EXPECT_EQ(variable.get(), "yes");
+    co_await first;
+    EXPECT_EQ(variable.get(), "yes");
+  });
+  EXPECT_EQ(variable.get(), "nope");
+}
+
+// 246. test_tasks::BaseTaskTests.test_context_2
+TEST(Context, DoneCallbackRunsInTheContextOfItsRegistration) {
+  const ContextVar<std::string> variable("variable", "nope");
+  run([&variable]() -> Task<void> {
+    std::vector<std::string> seen;
+    Future<void> future;
+    JoinHandle<void> task = spawn(nop);
+    const auto callback = [&](const auto&) {
+      seen.push_back(variable.get());
+      (void)variable.set("a callback's");
+    };
+    (void)variable.set("at registration");
+    future.add_done_callback(callback);
+    task.add_done_callback(callback);
+    (void)variable.set("later");
+    future.add_done_callback(callback);
+    future.set_value();
+    co_await ticks(3);
+    EXPECT_THAT(seen, ElementsAre("at registration", "later", "at registration"));
+    EXPECT_EQ(variable.get(), "later") << "what a callback sets is its own";
+    future.add_done_callback(callback);  // done already
+    task.add_done_callback(callback);
+    (void)variable.set("too late");
+    co_await ticks(1);
+    EXPECT_EQ(seen.size(), 5U);
+    EXPECT_EQ(seen[3], "later");
+    EXPECT_EQ(seen[4], "later");
+  });
+}
+
+// 247. test_tasks::BaseTaskTests.test_context_4
+TEST(Context, TwoTasksInOneContextShareWhatTheySet) {
+  const ContextVar<int> variable("variable");
+  const Context context;
+  std::vector<int> seen;
+  testing::VirtualLoop loop;
+  loop.run([](const ContextVar<int>& cvar, Context shared, std::vector<int>& out) -> Task<void> {
+    const auto set = [](const ContextVar<int>& v, int value) -> Task<void> {
+      co_await yield();
+      (void)v.set(value);
+    };
+    const auto get = [](const ContextVar<int>& v, std::vector<int>& list) -> Task<void> {
+      co_await yield();
+      list.push_back(v.get());
+    };
+    for (int i = 1; i <= 2; ++i) {
+      co_await spawn(SpawnOptions().context(shared), set, std::ref(cvar), i);
+      co_await spawn(SpawnOptions().context(shared), get, std::ref(cvar), std::ref(out));
+    }
+    EXPECT_EQ(cvar.get_or(0), 0) << "the creator runs elsewhere";
+  }(variable, context, seen));
+  EXPECT_THAT(seen, ElementsAre(1, 2));
+  EXPECT_EQ(context.get(variable), 2);
+}
+
+// 247. test_tasks::BaseTaskTests.test_context_5
+TEST(Context, MainRunsInTheContextThatARunnerIsGiven) {
+  const ContextVar<int> variable("variable");
+  const Context context;
+  Runner runner;
+  const auto main = [](const ContextVar<int>& cvar, Context given) -> Task<void> {
+    (void)cvar.set(1);
+    co_await spawn(
+        SpawnOptions().context(given),
+        [](const ContextVar<int>& v) -> Task<void> {
+          co_await yield();
+          EXPECT_EQ(v.get(), 1);
+          (void)v.set(2);
+        },
+        std::ref(cvar));
+    EXPECT_EQ(cvar.get(), 2);
+  };
+  runner.run(main(variable, context), context);
+  EXPECT_EQ(context.get(variable), 2);
+}
+
+// 247. test_tasks::BaseTaskTests.test_context_6
+TEST(Context, PlainCallsAndTasksShareAContext) {
+  const ContextVar<int> variable("variable");
+  const Context context;
+  context.run([&] { (void)variable.set(1); });
+  testing::VirtualLoop loop;
+  EXPECT_EQ(loop.run([](const ContextVar<int>& cvar, Context shared) -> Task<int> {
+    co_await spawn(
+        SpawnOptions().context(shared),
+        [](const ContextVar<int>& v) -> Task<void> {
+          EXPECT_EQ(v.get(), 1);
+          (void)v.set(2);
+          co_return;
+        },
+        std::ref(cvar));
+    co_return shared.run([&cvar] { return cvar.get(); });
+  }(variable, context)),
+            2);
+}
+
+// 240. test_threads::ToThreadTests.test_to_thread_contextvars
+TEST(Context, ToThreadTakesTheContextAlong) {
+  const ContextVar<std::string> variable("variable", "none");
+  run([&variable]() -> Task<void> {
+    const auto read_and_set = [](const ContextVar<std::string>& cvar) {
+      std::string seen = cvar.get();
+      (void)cvar.set("the thread's");
+      return seen;
+    };
+    (void)variable.set("parrot");
+    std::string first = co_await to_thread(read_and_set, std::ref(variable));
+    EXPECT_EQ(first, "parrot");
+    EXPECT_EQ(variable.get(), "parrot");
+    Future<std::string> call = run_in_executor(read_and_set, std::ref(variable));
+    (void)variable.set("changed");
+    std::string second = co_await call;
+    EXPECT_EQ(second, "parrot") << "as it was at the call; the thread was left as it had been";
+    std::string third = co_await to_thread(read_and_set, std::ref(variable));
+    EXPECT_EQ(third, "changed");
+  });
+}
+
+// 14. semantics: what other threads start runs in a copy of their context.
+TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
+  const ContextVar<int> variable("variable", 0);
+  testing::VirtualLoop owner;
+  std::vector<int> seen;
+  std::thread([&] {
+    (void)variable.set(1);
+    owner.loop().call_soon_threadsafe([&] { seen.push_back(variable.get()); });
+    (void)variable.set(2);
+    (void)spawn_on(
+        owner.loop(),
+        [](const ContextVar<int>& cvar, std::vector<int>& out) -> Task<void> {
+          out.push_back(cvar.get());
+          co_return;
+        },
+        std::ref(variable), std::ref(seen));
+    (void)variable.set(3);
+  }).join();
+  owner.run(ticks(3));
+  EXPECT_THAT(seen, ElementsAre(1, 2));
+  EXPECT_EQ(variable.get(), 0);
+}
+
+COTERIE_CASE(Context, CoroutineSharesTheContextOfTheTaskThatAwaitsIt) {
+  const ContextVar<int> variable("variable", 0);
+  run([&variable]() -> Task<void> {
+    const auto body = [](const ContextVar<int>& cvar) -> Co<void> {
+      const auto set = [](const ContextVar<int>& v) -> Co<void> {
+        co_await sleep(1s);
+        (void)v.set(7);
+      };
+      co_await set(cvar);
+      EXPECT_EQ(cvar.get(), 7);
+    };
+    auto task = spawn(body, std::ref(variable));
+    auto other = spawn(body, std::ref(variable));
+    co_await task;
+    co_await other;
+    EXPECT_EQ(variable.get(), 0);
+  });
+}
+
+TEST(Context, CallbacksSeeWhatStoodAtTheirRegistration) {
+  const ContextVar<int> variable("variable", 0);
+  run([&variable]() -> Task<void> {
+    std::vector<int> seen;
+    const auto note = [&] {
+      seen.push_back(variable.get());
+      (void)variable.set(-1);
+      EventLoop::current().call_soon([&] { seen.push_back(variable.get()); });
+    };
+    (void)variable.set(1);
+    EventLoop::current().call_later(1s, note);
+    (void)variable.set(2);
+    EventLoop::current().call_soon(note);
+    (void)variable.set(3);
+    co_await sleep(2s);
+    EXPECT_THAT(seen, ElementsAre(2, -1, 1, -1));
+    EXPECT_EQ(variable.get(), 3);
+  });
+}
+
+TEST(Context, ATokenTakesASetBackOnceAndOnlyWhereItWasMade) {
+  const ContextVar<std::string> variable("variable");
+  const ContextVar<std::string> other("other", "fallback");
+  run([&]() -> Task<void> {
+    EXPECT_THROW((void)variable.get(), std::out_of_range);
+    EXPECT_EQ(variable.get_or("mine"), "mine");
+    ContextToken first = variable.set("1");
+    ContextToken second = variable.set("2");
+    EXPECT_THROW(other.reset(second), std::invalid_argument);
+    EXPECT_THROW(copy_context().run([&] { variable.reset(second); }), std::invalid_argument);
+    variable.reset(second);
+    EXPECT_EQ(variable.get(), "1");
+    EXPECT_THROW(variable.reset(second), std::invalid_argument);
+    variable.reset(std::move(first));
+    EXPECT_THROW((void)variable.get(), std::out_of_range);
+    EXPECT_EQ(other.get(), "fallback");
+    co_return;
+  });
+}
+
+TEST(Context, CopiesAreIndependentAndNested) {
+  const ContextVar<int> variable("variable", 0);
+  run([&]() -> Task<void> {
+    (void)variable.set(1);
+    const Context context = copy_context();
+    const Context copy = context.copy();
+    EXPECT_FALSE(context == copy);
+    EXPECT_TRUE(context == Context(context));
+    context.run([&] {
+      (void)variable.set(2);
+      copy.run([&] {
+        EXPECT_EQ(variable.get(), 1);
+        (void)variable.set(3);
+        context.run([&] { EXPECT_EQ(variable.get(), 2); });
+      });
+      EXPECT_EQ(variable.get(), 2);
+      EXPECT_THROW(copy.run([] { throw Boom(); }), Boom);
+      EXPECT_EQ(variable.get(), 2);
+    });
+    EXPECT_EQ(variable.get(), 1);
+    EXPECT_EQ(context.get(variable), 2);
+    EXPECT_EQ(copy.get(variable), 3);
+    EXPECT_EQ(Context().get(variable), std::nullopt);
+    EXPECT_EQ(copy.size(), 1U);
+    co_return;
+  });
+}
+
+TEST(Context, ValuesLiveAsLongAsSomebodyCanReadThem) {
+  int alive = 0;
+  {
+    const ContextVar<std::shared_ptr<Probe>> variable("variable");
+    run([&]() -> Task<void> {
+      (void)variable.set(std::make_shared<Probe>(alive, 1));
+      auto child = spawn(
+          [](const ContextVar<std::shared_ptr<Probe>>& cvar) -> Task<int> {
+            co_await sleep(1s);
+            co_return cvar.get()->value();
+          },
+          std::ref(variable));
+      (void)variable.set(nullptr);
+      EXPECT_EQ(alive, 1);
+      int value = co_await child;
+      EXPECT_EQ(value, 1);
+    });
+    EXPECT_EQ(alive, 0);
+  }
+}
+
+TEST(Context, ManyThreadsShareValuesAndContexts) {
+  const ContextVar<std::string> variable("variable", "none");
+  (void)variable.set("the main thread's");
+  const Context context = copy_context();
+  std::latch start(4);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&variable, &start, mine = context.copy()] {
+      start.arrive_and_wait();
+      for (int i = 0; i < 200; ++i) {
+        const Context copy = mine.copy();
+        copy.run([&] {
+          EXPECT_EQ(variable.get(), "the main thread's");
+          (void)variable.set(std::to_string(i));
+          EXPECT_EQ(variable.get(), std::to_string(i));
+        });
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  variable.reset(variable.set("back"));
+  EXPECT_EQ(variable.get(), "the main thread's");
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,311 @@
+// Runner and run() (list J), signal handlers (27).
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <thread>
+
+#include "coterie/io/signal.hpp"
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string what_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+// 27. test_events::UnixEventLoopTestsMixin.test_add_signal_handler
+TEST(SignalHandler, RunsOnTheLoopsThreadAndItsRemovalRestoresTheDisposition) {
+  ASSERT_EQ(::signal(SIGUSR1, SIG_IGN), SIG_DFL);
+  const auto main = []() -> Task<std::thread::id> {
+    io::SignalSet set(SIGUSR1);
+    ::raise(SIGUSR1);
+    int signo = co_await set.next();
+    EXPECT_EQ(signo, SIGUSR1);
+    co_return std::this_thread::get_id();
+  };
+  EXPECT_EQ(coterie::run(main()), std::this_thread::get_id());
+  EXPECT_EQ(::signal(SIGUSR1, SIG_DFL), SIG_IGN);
+}
+
+// 27. test_events::UnixEventLoopTestsMixin.test_signal_handling_while_selecting
+TEST(SignalHandler, WakesALoopThatWaits) {
+  const auto main = []() -> Task<int> {
+    io::SignalSet set(SIGUSR2);
+    const pid_t self = ::getpid();
+    std::thread other;
+    // The other thread starts when nothing is left to do here but to wait: no timer is armed.
+    EventLoop::current().call_soon([&] { other = std::thread([self] { ::kill(self, SIGUSR2); }); });
+    int signo = co_await set.next();
+    other.join();
+    co_return signo;
+  };
+  EXPECT_EQ(coterie::run(main()), SIGUSR2);
+}
+
+// 167. test_runners::RunTests.test_asyncio_run_return
+TEST(Runner, RunGivesTheValueOfMain) {
+  EXPECT_EQ(coterie::run(give_later(1ms, 12)), 12);
+}
+
+// 167. test_runners::RunTests.test_asyncio_run_raises
+TEST(Runner, RunThrowsWhatMainThrew) {
+  EXPECT_EQ(what_of([] { coterie::run(fail_later(1ms, "spam")); }), "spam");
+}
+
+// 168. test_runners::RunTests.test_asyncio_run_from_running_loop
+TEST(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
+  run([]() -> Task<void> {
+    bool started = false;
+    const auto inner = [](bool& flag) -> Task<void> {
+      flag = true;
+      co_return;
+    };
+    EXPECT_THAT(what_of([&] { coterie::run(inner(started)); }), HasSubstr("inside a running event loop"));
+    EXPECT_FALSE(started);
+    co_return;
+  });
+}
+
+// 169. test_runners::RunTests.test_asyncio_run_reports_hanging_tasks_errors
+TEST(Runner, ErrorOfALeftoverIsReported) {
+  Runner runner;
+  Reports reports(runner.loop());
+  const auto main = []() -> Task<void> {
+    spawn(named("left"), crash_on_cancel, 1h, "late");
+    co_await ticks(1);
+  };
+  runner.run(main());
+  EXPECT_EQ(reports.count(), 0U);
+  std::vector<std::string> told;
+  runner.loop().set_exception_handler([&](const ErrorContext& context) {
+    told.push_back(context.message + " " + context.task + " " + text(context.error));
+  });
+  runner.close();
+  EXPECT_THAT(told, ElementsAre("unhandled exception during shutdown left late"));
+}
+
+AsyncGenerator<int> fidget() {
+  for (;;) {
+    co_yield 1;
+    co_await sleep(1h);
+  }
+}
+
+// 170. test_runners::RunTests.test_asyncio_run_closes_gens_after_hanging_tasks_errors. A generator belongs to
+// who holds it, not to the loop: it ends with the leftover task that iterates it, and one that nobody
+// iterates goes with its owner.
+TEST(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
+  AsyncGenerator<int> spinner = fidget();
+  AsyncGenerator<int> idle = fidget();
+  const auto main = [](AsyncGenerator<int>& spins, AsyncGenerator<int>& idles) -> Task<void> {
+    spawn(
+        [](AsyncGenerator<int>& generator) -> Task<void> {
+          const auto spin = [](AsyncGenerator<int>& g) -> Task<void> {
+            while (int* item = co_await g.next()) EXPECT_EQ(*item, 1);
+          };
+          Outcome<void> end = co_await outcome(spin(generator));
+          EXPECT_TRUE(generator.done()) << "before the leftover goes on with its error";
+          throw Boom("of the leftover");
+        },
+        std::ref(spins));
+    int* item = co_await idles.next();
+    EXPECT_EQ(*item, 1);
+    co_await ticks(2);
+    throw Boom("fancy exit");
+  };
+  std::vector<std::string> told;
+  RunOptions options;
+  options.loop_factory = [&told] {
+    auto loop = new_event_loop();
+    loop->set_exception_handler(
+        [&told](const ErrorContext& context) { told.push_back(text(context.error)); });
+    return loop;
+  };
+  EXPECT_EQ(what_of([&] { coterie::run(main(spinner, idle), options); }), "fancy exit");
+  EXPECT_THAT(told, ElementsAre("of the leftover"));
+  EXPECT_TRUE(spinner.done());
+  EXPECT_FALSE(idle.done());
+}
+
+// 171. test_runners::RunnerTests.test_run
+TEST(Runner, RunsSeveralMainsOnOneLoop) {
+  Runner runner;
+  EventLoop* loop = nullptr;
+  const auto main = [](EventLoop*& out) -> Task<std::string> {
+    out = &EventLoop::current();
+    co_await yield();
+    co_return "done";
+  };
+  EXPECT_EQ(runner.run(main(loop)), "done");
+  EXPECT_EQ(loop, &runner.loop());
+  EventLoop* again = nullptr;
+  EXPECT_EQ(runner.run(main(again)), "done");
+  EXPECT_EQ(again, loop);
+  EXPECT_EQ(what_of([&] { runner.run(fail()); }), "boom");
+  EXPECT_EQ(runner.run(give(3)), 3);
+}
+
+// 171. test_runners::RunnerTests.test_explicit_close
+TEST(Runner, UseAfterCloseIsAnError) {
+  Runner runner;
+  bool cancelled = false;
+  const auto main = [](bool& seen) -> Task<void> {
+    spawn(
+        [](bool& flag) -> Task<void> {
+          Outcome<void> end = co_await outcome(sleep(1h));
+          flag = end.cancelled();
+        },
+        std::ref(seen));
+    co_await ticks(1);
+  };
+  runner.run(main(cancelled));
+  EXPECT_FALSE(cancelled) << "between runs the others stay";
+  runner.close();
+  EXPECT_TRUE(cancelled);
+  EXPECT_TRUE(runner.closed());
+  EXPECT_EQ(what_of([&] { runner.run(nop()); }), "Runner is closed");
+  EXPECT_EQ(what_of([&] { (void)runner.loop(); }), "Runner is closed");
+}
+
+// 171. test_runners::RunnerTests.test_double_close
+TEST(Runner, ClosesTwiceAlsoWithoutALoop) {
+  Runner used;
+  used.run(nop());
+  used.close();
+  used.close();
+  Runner unused;
+  unused.close();
+  unused.close();
+  EXPECT_EQ(what_of([&] { (void)unused.loop(); }), "Runner is closed");
+}
+
+// 171. test_runners::RunnerTests.test_second_with_block_raises: closing belongs to the destructor here
+TEST(Runner, ClosesItselfAtTheEndOfItsScope) {
+  bool ended = false;
+  {
+    Runner runner;
+    const auto main = [](bool& flag) -> Task<void> {
+      spawn(
+          [](bool& done) -> Task<void> {
+            (void)co_await outcome(sleep(1h));
+            done = true;
+          },
+          std::ref(flag));
+      co_await ticks(1);
+    };
+    runner.run(main(ended));
+  }
+  EXPECT_TRUE(ended);
+}
+
+// 172. test_runners::RunnerTests.test_run_keeps_context
+TEST(Runner, ContextVariablesSurviveBetweenRuns) {
+  const ContextVar<int> variable("variable", -1);
+  (void)variable.set(1);
+  Runner runner;
+  (void)runner.loop();
+  (void)variable.set(0);
+  const auto get_and_set = [](const ContextVar<int>& cvar, int value) -> Task<int> {
+    int before = cvar.get();
+    (void)cvar.set(value);
+    co_await yield();
+    co_return before;
+  };
+  EXPECT_EQ(runner.run(get_and_set(variable, 2)), 1) << "a copy of the context in which the loop was made";
+  EXPECT_EQ(runner.run(get_and_set(variable, 3)), 2);
+  EXPECT_EQ(variable.get(), 0);
+  EXPECT_EQ(runner.run(get_and_set(variable, 4), copy_context()), 0);
+  EXPECT_EQ(runner.run(get_and_set(variable, 5)), 3);
+  variable.reset(variable.set(0));
+}
+
+// 173. test_runners::RunnerTests.test_interrupt_call_soon
+TEST(Runner, SigintCancelsAMainThatSpins) {
+  Runner runner;
+  std::string end;
+  const auto main = [](std::string& out) -> Task<int> {
+    const auto spin = []() -> Task<void> {
+      for (;;) co_await yield();
+    };
+    EventLoop::current().call_later(1ms, [] { ::raise(SIGINT); });
+    Outcome<void> spun = co_await outcome(spin());
+    out = text(spun);
+    spun.get();
+    co_return 0;
+  };
+  EXPECT_THROW(runner.run(main(end)), Interrupted);
+  EXPECT_EQ(end, "cancelled: SIGINT");
+  EXPECT_EQ(::signal(SIGINT, SIG_DFL), SIG_DFL) << "between runs the disposition is the program's";
+  EXPECT_EQ(runner.run(give(2)), 2);
+}
+
+// 174. test_runners::RunnerTests.test_interrupt_wait
+TEST(Runner, SigintCancelsWhatMainAwaits) {
+  Runner runner;
+  Future<void> future;
+  const auto main = [](Future<void> awaited) -> Task<int> {
+    ::raise(SIGINT);
+    co_await awaited;
+    co_return 0;
+  };
+  EXPECT_THROW(runner.run(main(future)), Interrupted);
+  EXPECT_TRUE(future.cancelled());
+}
+
+// 10. semantics: whose cancel it is, is counted.
+TEST(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
+  Runner runner;
+  const auto main = []() -> Task<int> {
+    EventLoop::require_task().cancel(nullptr);
+    ::raise(SIGINT);
+    (void)co_await outcome(yield());
+    co_await sleep(1h);
+    co_return 0;
+  };
+  try {
+    runner.run(main());
+    ADD_FAILURE();
+  } catch (const Cancelled& cancel) {
+    EXPECT_EQ(cancel.message(), "SIGINT");
+  }
+}
+
+// 175. test_runners::RunnerTests.test_recursive_run
+TEST(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
+  Runner runner;
+  const auto main = [](Runner& self) -> Task<void> {
+    EXPECT_THAT(what_of([&] { self.run(nop()); }), HasSubstr("inside a running event loop"));
+    EXPECT_THAT(what_of([&] { self.close(); }), HasSubstr("inside a running event loop"));
+    EXPECT_EQ(EventLoop::current().task_count(), 1U);
+    co_return;
+  };
+  runner.run(main(runner));
+  EXPECT_FALSE(runner.closed());
+}
+
+TEST(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
+  Runner runner;
+  int steps = 0;
+  const auto main = [](int& n) -> Task<void> {
+    ++n;
+    EventLoop::current().stop();
+    co_await ticks(2);
+    ++n;
+  };
+  EXPECT_EQ(what_of([&] { runner.run(main(steps)); }), "Event loop stopped before Future completed.");
+  EXPECT_EQ(steps, 1);
+  runner.run(ticks(4));
+  EXPECT_EQ(steps, 2);
+}
+
+}  // namespace
+}  // namespace coterie
