@@ -17,7 +17,6 @@ target_include_directories(coterie_mutants_support PUBLIC "${PROJECT_SOURCE_DIR}
 target_link_libraries(coterie_mutants_support PUBLIC coterie::runtime GTest::gmock GTest::gtest GTest::gtest_main)
 
 function(_coterie_mutant_executable target)
-  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/" REGEX "^[^/]")
   add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/mutants/bin")
   target_link_libraries(${target} PRIVATE coterie_mutants_support)
@@ -29,23 +28,34 @@ function(_coterie_mutant_test name)
   set_tests_properties("mutants.${name}" PROPERTIES LABELS mutants TIMEOUT 300 ENVIRONMENT "COTERIE_SEEDS=1000")
 endfunction()
 
-# coterie_mutant(name file source...): `file` is the one that is mutated. A header's copy stands first in the include
-# path; a source's copy is an object, so that the linker does not take the one of the library.
-function(coterie_mutant name file)
+# coterie_mutant_tests(key filters source...): the test sources of some mutants. Unmutated they must pass.
+function(coterie_mutant_tests key filters)
+  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/")
+  set(_coterie_mutant_sources_${key} "${ARGN}" PARENT_SCOPE)
+  add_library(mutant_tests_${key} OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  target_link_libraries(mutant_tests_${key} PRIVATE coterie_mutants_support)
+  _coterie_mutant_executable(original_${key} $<TARGET_OBJECTS:mutant_tests_${key}>)
+  _coterie_mutant_test("original.${key}" original "${filters}" $<TARGET_FILE:original_${key}>)
+endfunction()
+
+# coterie_mutant(name file key source...): `file` is the one that is mutated, `key` names its tests, `source...` is
+# compiled besides. A source's copy is an object, so that the linker does not take the one of the library. A header's
+# copy stands first in the include path, and the tests are compiled again.
+function(coterie_mutant name file key)
   set(folder "${PROJECT_BINARY_DIR}/mutants/${name}")
   add_custom_command(OUTPUT "${folder}/${file}"
     COMMAND Python3::Interpreter "${_coterie_mutants_script}" apply ${name} "${folder}/${file}"
     DEPENDS "${_coterie_mutants_script}" "${PROJECT_SOURCE_DIR}/${file}" ${_coterie_mutants_lists}
     COMMENT "Mutant ${name}" VERBATIM)
-  _coterie_mutant_executable(mutant_${name} ${ARGN} "${folder}/${file}")
+  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/")
+  if(file MATCHES "\\.cpp$")
+    set(tests $<TARGET_OBJECTS:mutant_tests_${key}>)
+  else()
+    set(tests ${_coterie_mutant_sources_${key}})
+  endif()
+  _coterie_mutant_executable(mutant_${name} ${tests} ${ARGN} "${folder}/${file}")
   target_include_directories(mutant_${name} BEFORE PRIVATE "${folder}/include")
   _coterie_mutant_test(${name} run ${name} "${PROJECT_BINARY_DIR}/mutants/results/${name}.txt" $<TARGET_FILE:mutant_${name}>)
-endfunction()
-
-# coterie_mutant_original(name filters source...): the same tests without a mutation pass.
-function(coterie_mutant_original name filters)
-  _coterie_mutant_executable(original_${name} ${ARGN})
-  _coterie_mutant_test("original.${name}" original "${filters}" $<TARGET_FILE:original_${name}>)
 endfunction()
 
 execute_process(COMMAND "${Python3_EXECUTABLE}" "${_coterie_mutants_script}" cmake

@@ -98,11 +98,11 @@ void print_report(Output& out, const BenchOptions& options, const BenchReport& r
     title.resize(26, ' ');
     out.line(title + value);
   };
-  out.line(printable(report.broker_url) + ": " + human_count(options.jobs) + " jobs of " +
-           std::to_string(options.payload_bytes) + " bytes, results of " +
-           std::to_string(bench_result_bytes) + ", " + std::to_string(report.runs.size()) +
-           " runs, concurrency " + std::to_string(options.concurrency) + ", " +
-           std::to_string(std::thread::hardware_concurrency()) + " cores");
+  out.line(printable(report.broker_url) + ": " + counted(options.jobs, "job") + " of " +
+           counted(options.payload_bytes, "byte") + ", results of " + std::to_string(bench_result_bytes) +
+           ", " + counted(report.runs.size(), "run") + ", concurrency " +
+           std::to_string(options.concurrency) + ", " + std::to_string(std::thread::hardware_concurrency()) +
+           " cores");
   if (options.preload > 0) line("finished jobs beside them", human_count(options.preload));
   line("enqueue", rate(Spread(report, &BenchRun::enqueue_per_s)));
   line("process", rate(Spread(report, &BenchRun::process_per_s)));

@@ -6,8 +6,11 @@
 #include <cstring>
 #include <memory>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/queue/client.hpp"
 #include "coterie/run.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/spawn.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/exec_handler.hpp"
 #include "src/cli/job_view.hpp"
@@ -114,6 +117,44 @@ int report_end(const queue::JobInfo& job, bool json) {
   return exit_job_failed;
 }
 
+/// Where a job that nobody takes finds somebody.
+std::string how_to_serve(const queue::JobInfo& job, const CommonOptions& common) {
+  const std::string where = job.queue == "default" ? "" : " -q " + printable(job.queue);
+  if (job.name != exec_handler_name)
+    return "the program whose worker has a handler named '" + printable(job.name) + "'" +
+           (where.empty() ? "" : " and serves the queue '" + printable(job.queue) + "'");
+  const std::string broker = common.broker == default_broker ? "" : " --broker " + printable(common.broker);
+  return "`coterie worker --allow-exec" + broker + where + "`";
+}
+
+/// Says so, once, when the job stands ready and nobody takes it: most likely no worker runs.
+Task<void> tell_when_nobody_takes_it(std::shared_ptr<queue::Broker> broker, queue::JobId id,
+                                     CommonOptions common) {
+  constexpr Duration look_every = std::chrono::seconds(1);
+  for (int looks = 0; looks < 2;) {
+    co_await sleep(look_every);
+    const std::vector<queue::JobId> ids(1, id);
+    const std::vector<std::optional<queue::JobInfo>> found = co_await broker->get(ids, false);
+    const std::optional<queue::JobInfo>& job = found.at(0);
+    if (!job || queue::is_final(job->state) || job->state == queue::JobState::leased) co_return;
+    looks = job->state == queue::JobState::ready ? looks + 1 : 0;
+    if (looks == 2)
+      std::fprintf(stderr, "coterie: no worker has taken job %s yet; if none runs, start one: %s\n",
+                   id.str().c_str(), how_to_serve(*job, common).c_str());
+  }
+}
+
+Task<queue::JobInfo> wait_for_end(std::shared_ptr<queue::Broker> broker, queue::JobId id,
+                                  EnqueueOptions options) {
+  queue::Client client(broker);
+  JoinHandle<void> hint = spawn(tell_when_nobody_takes_it, broker, id, options.common);
+  Outcome<queue::JobInfo> end =
+      co_await outcome(client.wait(id, options.wait_at_most.value_or(queue::Client::forever)));
+  hint.cancel();
+  (void)co_await outcome(hint);  // the broker's trouble is the wait's too, and is told there
+  co_return std::move(end.get());
+}
+
 Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec, EnqueueOptions options) {
   const queue::JobId id = spec.id;
   std::vector<queue::JobSpec> batch;
@@ -127,11 +168,10 @@ Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec
         options.common.json ? JsonObject().add("id", id.str()).add("created", created).str() : id.str());
     co_return exit_ok;
   }
-  queue::Client client(std::move(broker));
   bool in_time = true;
   queue::JobInfo job;
   try {
-    job = co_await client.wait(id, options.wait_at_most.value_or(queue::Client::forever));
+    job = co_await wait_for_end(broker, id, options);
   } catch (const TimeoutError&) {
     in_time = false;
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@ namespace {
 // The child was forked out of a process with threads: until its end it makes system calls and nothing else.
 #define COTERIE_IN_GUARD __attribute__((no_sanitize("address", "undefined", "thread")))
 
+/// The worker's last message: nothing is to be killed.
+constexpr pid_t farewell = 0;
+
 struct DirEntry {  // linux_dirent64
   std::uint64_t ino;
   std::int64_t off;
@@ -31,6 +35,27 @@ struct DirEntry {  // linux_dirent64
 
 char entries[32 << 10];
 char environment[64 << 10];  // a piece at a time: shells put their own order into what they hand on
+pid_t groups[128 << 10];     // of commands that run; more than a worker runs at a time
+std::size_t group_count = 0;
+
+/// A message of the worker; see io::ProcessOptions::group_watcher.
+COTERIE_IN_GUARD void note_group(pid_t group) {
+  if (group > 0) {
+    if (group_count < sizeof groups / sizeof groups[0]) groups[group_count++] = group;
+    return;
+  }
+  for (std::size_t i = 0; i < group_count; ++i) {
+    if (groups[i] != -group) continue;
+    groups[i] = groups[--group_count];
+    return;
+  }
+}
+
+COTERIE_IN_GUARD bool is_known(pid_t group) {
+  for (std::size_t i = 0; i < group_count; ++i)
+    if (groups[i] == group) return true;
+  return false;
+}
 
 COTERIE_IN_GUARD bool carries(pid_t pid, const char* mark, std::size_t length) {
   char path[32] = "/proc/";
@@ -63,7 +88,7 @@ COTERIE_IN_GUARD bool carries(pid_t pid, const char* mark, std::size_t length) {
 }
 
 /// One pass over all processes; how many were killed.
-COTERIE_IN_GUARD int kill_marked(const char* mark, std::size_t length) {
+COTERIE_IN_GUARD int kill_commands(const char* mark, std::size_t length) {
   int killed = 0;
   const pid_t session = ::getsid(0);
   const int proc = ::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -77,29 +102,36 @@ COTERIE_IN_GUARD int kill_marked(const char* mark, std::size_t length) {
       const char* c = entry->name;
       for (; *c >= '0' && *c <= '9'; ++c) pid = pid * 10 + (*c - '0');
       if (*c != '\0' || pid <= 1) continue;
-      if (::getsid(pid) == session && carries(pid, mark, length) && ::kill(pid, SIGKILL) == 0) ++killed;
+      if (::getsid(pid) != session || pid == ::getpid()) continue;
+      if ((is_known(::getpgid(pid)) || carries(pid, mark, length)) && ::kill(pid, SIGKILL) == 0) ++killed;
     }
   }
   ::close(proc);
   return killed;
 }
 
-[[noreturn]] COTERIE_IN_GUARD void watch(int pipe, const char* mark, std::size_t length) {
+[[noreturn]] COTERIE_IN_GUARD void watch(int socket, const char* mark, std::size_t length) {
   (void)::setpgid(0, 0);  // a Ctrl-C or a kill of the worker's group is not for us
   for (const int signo : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) (void)::signal(signo, SIG_IGN);
   (void)::prctl(PR_SET_NAME, "coterie-guard");
-  if (pipe != 3) (void)::dup2(pipe, 3);
+  if (socket != 3) (void)::dup2(socket, 3);
   (void)::close_range(4, ~0U, 0);
   for (int fd = 0; fd < 3; ++fd)
     ::close(fd);  // nobody shall wait for us at the other end of the worker's output
-  char word = 0;
-  ssize_t got = 0;
-  do got = ::read(3, &word, 1);
-  while (got < 0 && errno == EINTR);
-  // A process may fork while we look: until nothing is found.
-  if (got == 0)
-    for (int pass = 0; pass < 100 && kill_marked(mark, length) > 0; ++pass) {
+  for (;;) {
+    pid_t group = 0;
+    const ssize_t got = ::recv(3, &group, sizeof group, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == static_cast<ssize_t>(sizeof group) && group != farewell) {
+      note_group(group);
+      continue;
     }
+    if (got == 0) break;  // the worker is gone, and did not say so
+    ::_exit(0);
+  }
+  // A process may fork while we look: until nothing is found.
+  for (int pass = 0; pass < 100 && kill_commands(mark, length) > 0; ++pass) {
+  }
   ::_exit(0);
 }
 
@@ -107,17 +139,17 @@ COTERIE_IN_GUARD int kill_marked(const char* mark, std::size_t length) {
 
 ExecGuard::ExecGuard() : mark_("COTERIE_WORKER_MARK=" + queue::new_uuid().str()) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return;
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
   pid_ = ::fork();
   if (pid_ == 0) watch(ends[0], mark_.c_str(), mark_.size());
   ::close(ends[0]);
-  pipe_ = ends[1];
+  socket_ = ends[1];
 }
 
 ExecGuard::~ExecGuard() {
-  if (pipe_ < 0) return;
-  if (pid_ > 0) (void)!::write(pipe_, "q", 1);
-  ::close(pipe_);
+  if (socket_ < 0) return;
+  if (pid_ > 0) (void)::send(socket_, &farewell, sizeof farewell, MSG_NOSIGNAL);
+  ::close(socket_);
   if (pid_ <= 0) return;
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }

@@ -54,6 +54,7 @@ class ExecHandler final : public queue::Handler {
     io::ShellOptions shell;
     shell.cwd = args.cwd.value_or("");
     shell.env.push_back(guard_.mark());
+    shell.group_watcher = guard_.group_watcher();
     shell.output_limit = options_.output_bytes;
     shell.grace = args.grace_ms ? Milliseconds(*args.grace_ms) : options_.grace;
     if (args.timeout_ms) shell.timeout = Milliseconds(*args.timeout_ms);

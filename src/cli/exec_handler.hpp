@@ -51,7 +51,7 @@ struct ExecOptions {
 ///
 /// What a command leaves running in the background is not waited for. Commands die with the worker, however
 /// it goes: the kernel kills the shell, an ExecGuard what that had started. Those that make themselves
-/// daemons are out of reach.
+/// daemons (setsid) are out of reach.
 [[nodiscard]] std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options = ExecOptions());
 
 /// How a command ended, read back from what the broker keeps.

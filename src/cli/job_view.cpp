@@ -29,7 +29,7 @@ std::string ran(const JobInfo& job, UnixMillis now) {
 
 /// The one thing to know beside the state.
 std::string remark(const JobInfo& job, UnixMillis now) {
-  if (job.state == JobState::blocked) return "waits for " + human_count(job.waits_for) + " jobs";
+  if (job.state == JobState::blocked) return "waits for " + counted(job.waits_for, "job");
   std::string text;
   if (job.state == JobState::scheduled)
     text = "due in " + human_time(std::max<UnixMillis>(0, job.run_at - now));
@@ -155,7 +155,8 @@ void print_job(Output& out, const JobInfo& job, UnixMillis now) {
   if (job.crashes > 0) tries += "; workers that died running it: " + std::to_string(job.crashes);
   details.line("attempts", tries);
   if (job.state == JobState::blocked)
-    details.line("waits for", human_count(job.waits_for) + " jobs that are not final");
+    details.line("waits for", counted(job.waits_for, "job") +
+                                  (job.waits_for == 1 ? " that is not final" : " that are not final"));
   details.time("created", job.created_at, now);
   if (job.state == JobState::scheduled) details.time("due", job.run_at, now);
   details.time("started", job.started_at, now);

@@ -117,9 +117,9 @@ Task<int> retry_state(std::shared_ptr<queue::Broker> broker, ManageOptions optio
       count += static_cast<std::uint64_t>(std::count(retried.begin(), retried.end(), true));
     } while (filter.after != 0);
   }
-  Output::standard().line(options.common.json ? JsonObject().add("retried", count).str()
-                                              : human_count(count) + (count == 1 ? " job is" : " jobs are") +
-                                                    " ready again.");
+  Output::standard().line(options.common.json
+                              ? JsonObject().add("retried", count).str()
+                              : counted(count, "job") + (count == 1 ? " is" : " are") + " ready again.");
   co_return exit_ok;
 }
 
@@ -199,7 +199,7 @@ Task<int> purge_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions option
   }
   const std::string where =
       options.queue.empty() ? " in all queues" : " in queue '" + printable(options.queue) + "'";
-  const std::string what = human_count(count) + (count == 1 ? " job" : " jobs") + where + " (" + words + ")";
+  const std::string what = counted(count, "job") + where + " (" + words + ")";
   if (count > 0 && !options.yes) {
     if (::isatty(STDIN_FILENO) != 1)
       throw UsageError("would forget " + what + " with their results for good: say --yes to do it");

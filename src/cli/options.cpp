@@ -58,11 +58,21 @@ Flags& Flags::rest(const std::string& name, std::vector<std::string>& target, co
 
 Flags& Flags::number(const std::string& names, std::int64_t& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
+  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
+}
+
+Flags& Flags::number(const std::string& names, std::optional<std::int64_t>& target, const std::string& help,
+                     std::int64_t least, std::int64_t most) {
+  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
+}
+
+Flags& Flags::number_into(const std::string& names, std::function<void(std::int64_t)> take,
+                          const std::string& help, std::int64_t least, std::int64_t most) {
   const std::string what = names.substr(0, names.find(','));
-  const auto take = [&target, what, least, most](const std::string& given) {
-    target = parse_number(what, given, least, most);
+  const auto read = [take = std::move(take), what, least, most](const std::string& given) {
+    take(parse_number(what, given, least, most));
   };
-  add_value(*command_, names, take, help)->type_name("N");
+  add_value(*command_, names, read, help)->type_name("N");
   return *this;
 }
 

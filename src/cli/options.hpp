@@ -40,6 +40,8 @@ class Flags {
   /// A whole number in [least, most].
   Flags& number(const std::string& names, std::int64_t& target, const std::string& help, std::int64_t least,
                 std::int64_t most);
+  Flags& number(const std::string& names, std::optional<std::int64_t>& target, const std::string& help,
+                std::int64_t least, std::int64_t most);
   /// See parse_duration(); never negative.
   Flags& duration(const std::string& names, std::optional<queue::Milliseconds>& target,
                   const std::string& help);
@@ -55,6 +57,8 @@ class Flags {
   void chooses(Action& chosen, Action action);
 
  private:
+  Flags& number_into(const std::string& names, std::function<void(std::int64_t)> take,
+                     const std::string& help, std::int64_t least, std::int64_t most);
   CLI::App* command_;
 };
 

@@ -73,6 +73,10 @@ std::string human_count(std::uint64_t number) {
   return digits;
 }
 
+std::string counted(std::uint64_t number, const std::string& noun) {
+  return human_count(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string human_time(std::int64_t milliseconds) {
   if (milliseconds < 0) return "-" + human_time(-milliseconds);
   if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";

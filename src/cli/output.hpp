@@ -39,7 +39,9 @@ class Output {
 /// Cut to `columns`, with an ellipsis where something was cut.
 [[nodiscard]] std::string clip(std::string_view printable_text, std::size_t columns);
 
-[[nodiscard]] std::string human_count(std::uint64_t number);      ///< 1,234,567
+[[nodiscard]] std::string human_count(std::uint64_t number);  ///< 1,234,567
+/// "1 job", "1,234 jobs".
+[[nodiscard]] std::string counted(std::uint64_t number, const std::string& noun);
 [[nodiscard]] std::string human_time(std::int64_t milliseconds);  ///< 12 ms, 1.5 s, 3m 20s, 2h 05m, 4d 3h
 [[nodiscard]] std::string iso_time(std::int64_t unix_ms);         ///< 2026-11-05 14:03:07.123Z
 

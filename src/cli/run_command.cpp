@@ -44,7 +44,7 @@ class RunCommand {
         results_(results),
         concurrency_(concurrency),
         broker_(queue::open_broker(flags.common.broker)),
-        jobs_(broker_, input, flags),
+        jobs_(broker_, input),
         display_(flags.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic) {}
 
   Task<int> run() {
@@ -56,8 +56,9 @@ class RunCommand {
       (void)co_await outcome(save());
     }
     if (end.cancelled()) {
-      const std::string left = owned_ ? std::to_string(jobs_.pending()) + " of " +
-                                            std::to_string(jobs_.size()) + " commands have not ended. "
+      const std::string left = owned_ ? human_count(jobs_.pending()) + " of " +
+                                            counted(jobs_.size(), "command") +
+                                            (jobs_.pending() == 1 ? " has" : " have") + " not ended. "
                                       : "";
       display_.warn("Stopped. " + left + "`" + again() + "` goes on from here.");
     }
@@ -95,7 +96,6 @@ class RunCommand {
     if (jobs_.pending() > 0) {
       RunWork::Parts parts;
       parts.broker = broker_;
-      parts.flags = &flags_;
       parts.jobs = &jobs_;
       parts.store = &*store_;
       parts.manifest = &manifest_;
@@ -146,7 +146,7 @@ class RunCommand {
   }
 
   void announce() {
-    std::string line = "Run " + manifest_.name + ": " + human_count(jobs_.size()) + " commands";
+    std::string line = "Run " + manifest_.name + ": " + counted(jobs_.size(), "command");
     if (before_ > 0) line += ", " + human_count(before_) + " of them have ended before";
     line += "; " + std::to_string(concurrency_) + " at a time, kept in " + printable(broker_->url());
     display_.say(line);
@@ -287,6 +287,10 @@ int run_commands(const RunFlags& flags) {
   std::optional<ResultsFile> results;
   if (!flags.results.empty()) results.emplace(flags.results);
   if (input.lines.empty()) {  // a pipeline that found nothing to do is no failure
+    if (results) {
+      results->begin();
+      results->commit();
+    }
     Output::standard().line("No commands in " + input.shown + ".");
     return exit_ok;
   }

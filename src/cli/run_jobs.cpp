@@ -129,16 +129,15 @@ JobSpec RunJobs::spec(const Manifest& manifest, std::size_t line) const {
   args.generation = manifest.generation;
   args.line = input_.lines[line].number;
   JobSpec job(exec_handler_name);
-  if (flags_.grace) args.grace_ms = static_cast<std::uint64_t>(flags_.grace->count());
-  if (flags_.timeout) {
-    args.timeout_ms = static_cast<std::uint64_t>(flags_.timeout->count());
-    job.timeout = *flags_.timeout + flags_.grace.value_or(ExecOptions().grace) + last_resort;
-  }
+  args.grace_ms = manifest.grace_ms;
+  args.timeout_ms = manifest.timeout_ms;
+  if (manifest.timeout_ms)
+    job.timeout = Milliseconds(*manifest.timeout_ms) + grace_of(manifest) + last_resort;
   job.id = ids_[line];
   job.queue = manifest.queue;
   job.payload = write_exec_args(args);
-  job.max_attempts = static_cast<std::uint32_t>(flags_.retries) + 1;
-  if (flags_.retry_delay) job.backoff.base = *flags_.retry_delay;
+  job.max_attempts = static_cast<std::uint32_t>(manifest.retries.value_or(0)) + 1;
+  if (manifest.retry_delay_ms) job.backoff.base = Milliseconds(*manifest.retry_delay_ms);
   job.result_ttl = run_kept_for;
   job.max_crashes = 0;  // a worker that was killed is not the command's fault
   return job;

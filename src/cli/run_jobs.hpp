@@ -26,8 +26,8 @@ class RunJobs {
   /// Called now and then with how many lines have been dealt with.
   using Report = std::function<void(std::size_t)>;
 
-  RunJobs(std::shared_ptr<queue::Broker> broker, const RunInput& input, const RunFlags& flags)
-      : broker_(std::move(broker)), input_(input), flags_(flags) {}
+  RunJobs(std::shared_ptr<queue::Broker> broker, const RunInput& input)
+      : broker_(std::move(broker)), input_(input) {}
 
   /// Gives each line its id: derived from run, generation, line number and text, so that it is the same
   /// whenever the run is started again; in a run whose input was changed, a line that stands elsewhere now
@@ -64,7 +64,6 @@ class RunJobs {
 
   std::shared_ptr<queue::Broker> broker_;
   const RunInput& input_;
-  const RunFlags& flags_;
   std::vector<queue::JobId> ids_;
   std::vector<LineState> states_;
   std::array<std::size_t, 5> counts_{};

@@ -4,12 +4,15 @@
 
 #include "coterie/queue/json.hpp"
 #include "coterie/sleep.hpp"
+#include "src/cli/exec_handler.hpp"
+#include "src/cli/output.hpp"
 
 namespace coterie::cli {
 
 BOOST_DESCRIBE_STRUCT(Manifest, (),
-                      (version, name, generation, input_hash, lines, source, cwd, queue, state, enqueued,
-                       retry_failed, mapped, failed, owner, beat))
+                      (version, name, generation, input_hash, lines, source, cwd, queue, retries,
+                       retry_delay_ms, timeout_ms, grace_ms, state, enqueued, retry_failed, mapped, failed,
+                       owner, beat))
 
 namespace {
 
@@ -32,8 +35,19 @@ std::string name_of_hash(const RunInput& input) {
   return name;
 }
 
-std::string plural(std::uint64_t count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
+std::optional<std::uint64_t> count_of(const std::optional<queue::Milliseconds>& time) {
+  if (!time) return std::nullopt;
+  return static_cast<std::uint64_t>(time->count());
+}
+
+/// A job keeps what it was enqueued with. A flag that says otherwise would be lost on it, so it is refused.
+void require_as_started(const std::string& which, const std::string& flag, const std::string& unit,
+                        const std::optional<std::uint64_t>& given,
+                        const std::optional<std::uint64_t>& known) {
+  if (!given || given == known) return;
+  const std::string before = known ? "with " + flag + " " + std::to_string(*known) + unit : "without " + flag;
+  throw UsageError(which + "was started " + before + ", and its jobs keep that: leave " + flag +
+                   " out to continue it so, or start it anew with --fresh or as another run with --run NAME");
 }
 
 }  // namespace
@@ -71,6 +85,11 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
         which + "was started in " + known->cwd +
         ": go there to continue it, or start it anew here with --fresh or as another run with --run NAME");
   }
+  const std::uint64_t retries = known->retries.value_or(0);
+  require_as_started(which, "--retries", "", flags.retries, retries);
+  require_as_started(which, "--retry-delay", "ms", count_of(flags.retry_delay), known->retry_delay_ms);
+  require_as_started(which, "--timeout", "ms", count_of(flags.timeout), known->timeout_ms);
+  require_as_started(which, "--grace", "ms", count_of(flags.grace), known->grace_ms);
   if (flags.resume) return RunStart::resume;
   if (input.hash != known->input_hash) {
     throw UsageError(
@@ -81,7 +100,7 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
   if (known->state == "finished") {
     const std::string again =
         known->failed > 0 ? "--resume runs the failed ones again" : "--resume shows it again";
-    throw UsageError(which + "has finished: " + plural(known->lines, "command") + ", " +
+    throw UsageError(which + "has finished: " + counted(known->lines, "command") + ", " +
                      std::to_string(known->failed) + " failed: " + again +
                      ", --fresh runs all of them anew, --run NAME makes it another run");
   }
@@ -115,10 +134,18 @@ Manifest start_manifest(const std::optional<Manifest>& known, RunStart start, co
     next.enqueued = next.retry_failed = next.mapped = false;
     next.cwd = cwd;
     next.queue = flags.queue.empty() ? "run." + name : flags.queue;
+    next.retries = flags.retries;
+    next.retry_delay_ms = count_of(flags.retry_delay);
+    next.timeout_ms = count_of(flags.timeout);
+    next.grace_ms = count_of(flags.grace);
   }
   next.input_hash = input.hash;
   next.source = input.source;
   return next;
+}
+
+queue::Milliseconds grace_of(const Manifest& manifest) {
+  return manifest.grace_ms ? queue::Milliseconds(*manifest.grace_ms) : ExecOptions().grace;
 }
 
 Task<std::optional<Manifest>> ManifestStore::load() {

@@ -27,6 +27,11 @@ struct Manifest {
   std::string source;
   std::string cwd;
   std::string queue;
+  // What its jobs were enqueued with; see RunFlags. Nothing: not given.
+  std::optional<std::uint64_t> retries;
+  std::optional<std::uint64_t> retry_delay_ms;
+  std::optional<std::uint64_t> timeout_ms;
+  std::optional<std::uint64_t> grace_ms;
   std::string state;          ///< preparing, running, finished
   bool enqueued = false;      ///< every line of this input has its job, or had it once
   bool retry_failed = false;  ///< while preparing: failed lines run again
@@ -49,6 +54,8 @@ enum class RunStart { create, go_on, resume, fresh };
 [[nodiscard]] Manifest start_manifest(const std::optional<Manifest>& known, RunStart start,
                                       const RunInput& input, const RunFlags& flags, const std::string& name,
                                       const std::string& cwd);
+/// Between SIGTERM and SIGKILL when a command of this run is stopped.
+[[nodiscard]] queue::Milliseconds grace_of(const Manifest& manifest);
 /// UsageError unless it can be part of a queue's name and of a command line.
 void check_run_name(const std::string& name);
 

@@ -12,7 +12,7 @@ struct RunFlags {
   CommonOptions common;
   std::string file;
   std::int64_t jobs = 0;  ///< 0: one per core
-  std::int64_t retries = 0;
+  std::optional<std::int64_t> retries;
   std::optional<queue::Milliseconds> retry_delay;
   std::optional<queue::Milliseconds> timeout;
   std::optional<queue::Milliseconds> grace;

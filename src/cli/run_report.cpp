@@ -27,7 +27,7 @@ void print_output(Output& out, const ExecEnd& end) {
   }
 }
 
-std::string counted(std::uint64_t count, const char* what) {
+std::string unless_none(std::uint64_t count, const char* what) {
   return count == 0 ? "" : ", " + human_count(count) + " " + what;
 }
 
@@ -53,9 +53,9 @@ void print_report(Output& out, const RunReport& report) {
     }
     out.line("");
   }
-  std::string line = human_count(report.done) + " of " + human_count(report.lines) + " commands succeeded" +
-                     counted(report.failed, "failed") + counted(report.cancelled, "cancelled") +
-                     counted(report.forgotten, "ended so long ago that nothing is kept of them");
+  std::string line = human_count(report.done) + " of " + counted(report.lines, "command") + " succeeded" +
+                     unless_none(report.failed, "failed") + unless_none(report.cancelled, "cancelled") +
+                     unless_none(report.forgotten, "ended so long ago that nothing is kept of them");
   if (report.before > 0) line += " (" + human_count(report.before) + " had ended before)";
   line += "; " + human_time(static_cast<std::int64_t>(report.seconds * 1000));
   if (report.executed > 1 && report.seconds > 0) {

@@ -69,7 +69,8 @@ ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
   };
   if (path.empty()) refuse("an empty name");
   std::error_code error;
-  path_ = std::filesystem::weakly_canonical(path, error).string();  // a link stays one
+  path_ =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();  // a link stays one
   if (error) refuse(error.message());
   struct stat info{};
   if (::stat(path_.c_str(), &info) == 0) {
@@ -83,12 +84,10 @@ ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
     if (read != first_bytes.substr(0, read.size()))
       refuse("it exists and does not hold results of a run, so it is not overwritten");
   }
-  // It will be replaced by a new file beside it.
-  const std::string part = path_ + ".part";
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) refuse("cannot make '" + part + "': " + std::strerror(errno));
-  ::close(fd);
-  ::unlink(part.c_str());
+  // It will be replaced by a new file beside it. That is not made yet: another process may be at work on this
+  // very run, and be writing its own.
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) refuse("in '" + folder + "': " + std::strerror(errno));
 }
 
 ResultsFile::~ResultsFile() {

@@ -5,6 +5,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
+#include "src/cli/output.hpp"
 
 namespace coterie::cli {
 
@@ -149,7 +150,7 @@ Task<void> RunWork::run() {
   options.queues(std::move(queues));
   worker_ = std::make_unique<queue::Worker>(parts_.broker, options);
   ExecOptions exec;
-  if (parts_.flags->grace) exec.grace = *parts_.flags->grace;
+  exec.grace = grace_of(*parts_.manifest);
   worker_->handle_with(exec_handler_name, make_exec_handler(exec));
 
   serving_ = spawn(named("worker"), [this] { return serve(); });
@@ -161,8 +162,7 @@ Task<void> RunWork::run() {
   Outcome<void> waited = co_await outcome(serving_.wait());
   if (waited.cancelled()) {
     if (const std::size_t running = worker_->running(); running > 0) {
-      parts_.display->say("Stopping " + std::to_string(running) + " running command" +
-                          (running == 1 ? "" : "s") + "; once more to kill at once.");
+      parts_.display->say("Stopping " + counted(running, "running command") + "; once more to kill at once.");
     }
     serving_.cancel();
   }

@@ -15,7 +15,6 @@ class RunWork {
  public:
   struct Parts {
     std::shared_ptr<queue::Broker> broker;
-    const RunFlags* flags = nullptr;
     RunJobs* jobs = nullptr;
     ManifestStore* store = nullptr;
     Manifest* manifest = nullptr;

@@ -104,8 +104,8 @@ int work(const WorkerFlags& flags) {
   queue::Worker worker(open_shared(flags.common.broker), options);
   worker.handle_with(exec_handler_name, make_exec_handler());
   if (!flags.quiet && !flags.common.json && stderr_is_terminal()) {
-    std::fprintf(stderr, "Working on %s, %u jobs at a time. Ctrl-C lets running jobs end and stops.\n",
-                 printable(worker.broker()->url()).c_str(), options.concurrency());
+    std::fprintf(stderr, "Working on %s, %s at a time. Ctrl-C lets running jobs end and stops.\n",
+                 printable(worker.broker()->url()).c_str(), counted(options.concurrency(), "job").c_str());
   }
   return worker.run();
 }

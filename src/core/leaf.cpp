@@ -54,6 +54,18 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a scope's tasks";
     case WaitKind::callback:
       return "a callback";
+    case WaitKind::condition:
+      return "a condition";
+    case WaitKind::barrier:
+      return "the others at a barrier";
+    case WaitKind::read_lock:
+      return "a lock to read";
+    case WaitKind::write_lock:
+      return "a lock to write";
+    case WaitKind::channel_send:
+      return "room in a channel";
+    case WaitKind::channel_receive:
+      return "an item of a channel";
   }
   return "something unknown";
 }

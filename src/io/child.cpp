@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -35,6 +36,7 @@ struct Plan {
   const char* cwd;         // null: stay
   std::array<int, 3> fds;  // for 0, 1, 2; above 2, or one of these:
   int error_fd;
+  int group_watcher;  // -1: none
   pid_t parent;
 };
 constexpr int leave_it = -1;
@@ -48,10 +50,18 @@ constexpr int same_as_stdout = -2;
   ::_exit(127);
 }
 
+/// Waits while the watcher is behind; one that is gone is no reason to fail.
+COTERIE_IN_CHILD void tell(int watcher, pid_t group) noexcept {
+  if (watcher < 0) return;
+  while (::send(watcher, &group, sizeof group, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
 [[noreturn]] COTERIE_IN_CHILD void run_child(const Plan& plan) noexcept {
   if (::setpgid(0, 0) != 0) give_up(plan, Stage::setup, errno);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, Stage::setup, errno);
   if (::getppid() != plan.parent) ::_exit(127);  // it died before the line above: nobody will tell us
+  tell(plan.group_watcher, ::getpid());          // by the child: the parent might die before it could
   for (int i = 0; i < 3; ++i) {
     const int source = plan.fds[static_cast<std::size_t>(i)];
     if (source == leave_it) continue;
@@ -228,6 +238,7 @@ Child start_child(const ProcessOptions& options) {
   plan.envp = envp.data();
   plan.cwd = options.cwd.empty() ? nullptr : options.cwd.c_str();
   plan.error_fd = errors.write.get();
+  plan.group_watcher = options.group_watcher;
   plan.parent = ::getpid();
 
   child.pid = fork_and_run(plan);
@@ -238,6 +249,7 @@ Child start_child(const ProcessOptions& options) {
   do got = ::read(errors.read.get(), &failure, sizeof failure);
   while (got < 0 && errno == EINTR);
   if (got == static_cast<ssize_t>(sizeof failure)) {
+    tell_group_ends(options.group_watcher, child.pid);
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED) != 0 && errno == EINTR) {
     }
@@ -262,6 +274,10 @@ void kill_all_groups() noexcept {
   const std::lock_guard lock(groups().mutex);
   if (groups().owner != ::getpid()) return;
   for (const pid_t pid : groups().leaders) (void)::kill(-pid, SIGKILL);
+}
+
+void tell_group_ends(int watcher, pid_t pid) noexcept {
+  tell(watcher, -pid);
 }
 
 }  // namespace coterie::io::detail

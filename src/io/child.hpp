@@ -22,4 +22,7 @@ void remember_group(pid_t pid);
 void forget_group(pid_t pid) noexcept;
 void kill_all_groups() noexcept;
 
+/// Tells a ProcessOptions::group_watcher that the group of `pid` ends; before it is reaped.
+void tell_group_ends(int watcher, pid_t pid) noexcept;
+
 }  // namespace coterie::io::detail

@@ -135,6 +135,7 @@ Task<ShellResult> run_shell(std::string line, ShellOptions options) {
   command.env = std::move(options.env);
   command.out = Stdio::pipe;
   command.err = Stdio::merge;
+  command.group_watcher = options.group_watcher;
 
   const auto state = std::make_shared<Process::State>(command);
   // Whatever way this is left, the group has ended: the state's last owner sees to it.

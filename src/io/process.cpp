@@ -25,7 +25,7 @@ std::string ExitStatus::str() const {
   return "exit code unknown: somebody else reaped it";
 }
 
-Process::State::State(const ProcessOptions& options) {
+Process::State::State(const ProcessOptions& options) : group_watcher_(options.group_watcher) {
   AsioPoller& poller = current_asio_poller();
   detail::Child child = detail::start_child(options);
   pid = child.pid;
@@ -65,12 +65,17 @@ bool Process::State::look() noexcept {
 void Process::State::lose() noexcept {
   status = ExitStatus(ExitStatus::Kind::lost, 255);
   reaped = true;
+  leave_group();
+}
+
+void Process::State::leave_group() noexcept {
   detail::forget_group(pid);
+  detail::tell_group_ends(group_watcher_, pid);
 }
 
 void Process::State::reap() noexcept {
   if (reaped || stopping > 0) return;
-  detail::forget_group(pid);
+  leave_group();
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
   }

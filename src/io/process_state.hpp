@@ -41,6 +41,9 @@ class Process::State {
 
  private:
   void lose() noexcept;
+  /// Its group is nobody's to kill any more.
+  void leave_group() noexcept;
+  int group_watcher_;
 };
 
 namespace detail {

@@ -1,5 +1,7 @@
 #include "coterie/runtime.hpp"
 
+#include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -28,8 +30,11 @@ struct Runtime::State {
     }
     std::unique_ptr<EventLoop> loop;
     std::unique_ptr<detail::NativeThread> thread;
-    std::vector<std::string> refused;  // the thread's, until it has ended
+    // The thread's, until it has ended.
+    std::vector<std::string> refused;
     std::exception_ptr error;
+    bool arrived = false;
+    bool quiet = false;
   };
 
   explicit State(const RuntimeOptions& options) : limit(options.shutdown_timeout) {
@@ -45,34 +50,57 @@ struct Runtime::State {
 
   void serve(Worker& worker) noexcept {
     EventLoop& loop = *worker.loop;
-    bool quiet = false;
-    const auto now_quiet = [&] {
-      quiet = true;
-      if (busy.fetch_sub(1) == 1) wake_all();
-    };
     try {
       loop.run_until([this] { return stop_requested.load(std::memory_order_acquire); });
-      const bool all = stop_requested.load(std::memory_order_acquire);  // else this loop alone was stopped
-      const bool limited = limit < Duration::max();
-      const TimePoint deadline = limited ? loop.now() + limit : TimePoint::max();
-      worker.refused = loop.cancel_all_and_run(limit);
-      now_quiet();
-      if (all) {
-        // What the others' tasks clean up with this loop is still served.
-        CallbackHandle alarm;
-        if (limited) alarm = loop.call_at(deadline, [] {});
-        loop.run_until([&] { return busy.load() == 0 || loop.now() >= deadline; });
-        alarm.cancel();
-        const Duration left = limited ? std::max(deadline - loop.now(), Duration::zero()) : limit;
-        worker.refused = loop.cancel_all_and_run(left);
-      }
+      if (stop_requested.load(std::memory_order_acquire))
+        end_together(worker);
+      else  // this loop alone was stopped
+        worker.refused = loop.cancel_all_and_run(limit);
     } catch (...) {
       worker.error = std::current_exception();
       loop.report(ErrorContext("An event loop failed", worker.error));
     }
-    if (!quiet) now_quiet();
+    if (!std::exchange(worker.quiet, true)) now_quiet();
+    {
+      const std::lock_guard lock(mutex);
+      if (!std::exchange(worker.arrived, true)) ++arrived;
+      all_arrived.notify_all();
+    }
     loop.close();
     if (open.fetch_sub(1) == 1) ended.settle([] {});
+  }
+
+  void end_together(Worker& worker) {
+    EventLoop& loop = *worker.loop;
+    const bool limited = limit < Duration::max();
+    const TimePoint deadline = limited ? loop.now() + limit : TimePoint::max();
+    const auto left = [&] { return limited ? std::max(deadline - loop.now(), Duration::zero()) : limit; };
+    begin_together(worker);
+    (void)loop.cancel_all_and_run(left());
+    worker.quiet = true;
+    now_quiet();
+    // What the others' tasks clean up with this loop is still served.
+    CallbackHandle alarm;
+    if (limited) alarm = loop.call_at(deadline, [] {});
+    loop.run_until([&] { return busy.load() == 0 || loop.now() >= deadline; });
+    alarm.cancel();
+    worker.refused = loop.cancel_all_and_run(left());
+  }
+
+  /// Blocks until all loops have come here, so that none cancels what another's tasks sent it to clean up.
+  /// One that is stuck in a step is not waited for long.
+  void begin_together(Worker& worker) {
+    constexpr Duration patience = std::chrono::seconds(1);
+    std::unique_lock lock(mutex);
+    worker.arrived = true;
+    ++arrived;
+    all_arrived.notify_all();
+    all_arrived.wait_for(lock, std::min(patience, limit), [this] { return arrived == workers.size(); });
+  }
+
+  /// The tasks of one loop have ended.
+  void now_quiet() noexcept {
+    if (busy.fetch_sub(1) == 1) wake_all();
   }
 
   std::vector<std::unique_ptr<Worker>> workers;
@@ -81,6 +109,9 @@ struct Runtime::State {
   std::atomic<std::size_t> busy{0};  // loops whose tasks have not all ended since the stop
   std::atomic<std::size_t> open{0};
   std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::condition_variable all_arrived;
+  std::size_t arrived = 0;  // at begin_together(), or past it
   Ended ended;
   std::mutex joining;
 };
@@ -93,8 +124,13 @@ Runtime::Runtime(RuntimeOptions options) : state_(std::make_unique<State>(option
       worker.thread = std::make_unique<detail::NativeThread>(
           thread_name(options.name, i), options.stack_bytes, [&state, &worker] { state.serve(worker); });
     } catch (...) {
-      state.busy -= state.workers.size() - i;
-      state.open -= state.workers.size() - i;
+      const std::size_t missing = state.workers.size() - i;
+      state.busy -= missing;
+      state.open -= missing;
+      {
+        const std::lock_guard lock(state.mutex);
+        state.arrived += missing;
+      }
       request_stop();
       for (auto& started : state.workers)
         if (started->thread) started->thread->join();

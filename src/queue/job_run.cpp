@@ -61,7 +61,7 @@ void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
 }
 
 void JobRun::stop(Stop why, const char* message) {
-  stop_ = why;
+  if (stop_ == Stop::none) stop_ = why;
   if (why == Stop::lease_lost) lease_lost_.store(true, std::memory_order_release);
   cancelled_.store(true, std::memory_order_release);
   if (task_ != nullptr) task_->cancel(std::make_shared<const std::string>(message));

@@ -11,7 +11,7 @@ namespace coterie::queue {
 
 class Session;
 
-/// Why a running job was cancelled; the newest reason counts.
+/// Why a running job was cancelled; the first reason counts, whatever comes while it cleans up.
 enum class Stop : std::uint8_t { none, requested, timeout, drain, lease_lost };
 
 /// One lease that a worker holds, from the reply that brought it to the reply that took its acknowledgement.
@@ -29,6 +29,7 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   void begin(Lease&& lease);
   /// Starts the handler as a task. Whatever happens, session.ended() follows.
   void launch(Handler& handler, TimePoint now);
+  /// Cancels the task; again, if it was stopped before: that cuts its cleanup short.
   void stop(Stop why, const char* message);
   /// It is over: what to tell the broker. Fills `result` or `failure`, true for a result.
   bool settle(std::size_t result_limit, std::string& result, Failed& failure);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "coterie/core/callback.hpp"
+#include "src/queue/validate.hpp"
 
 namespace coterie::queue {
 
@@ -51,6 +52,10 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
   request_.queues = options_.queues();
   request_.max_bytes = options_.max_bytes();
   request_.lease = options_.lease();
+  if (handlers_->size() <= names_per_cycle) {  // else it takes any job, and gives back what it cannot run
+    for (const auto& [name, handler] : *handlers_) request_.names.push_back(name);
+    std::sort(request_.names.begin(), request_.names.end());
+  }
   random_.seed(static_cast<std::uint32_t>(std::hash<Uuid>()(request_.worker.incarnation)) | 1U);
 }
 
@@ -99,9 +104,7 @@ void Session::accept(Lease&& lease, TimePoint now) {
   JobRun& run = new_run(std::move(lease));
   run.lease_until = granted_at_ + options_.lease();
   if (!handlers_->contains(run.name())) {
-    if (unknown_names_.insert(run.name()).second)
-      warn("no handler for jobs named '" + run.name() + "' in queue '" + run.queue() +
-           "': they are given back, for another worker");
+    note_unhandled(run.name());
     give_back(run, JobError("unknown handler", "this worker has no handler '" + run.name() + "'"),
               options_.unknown_handler_delay());
   } else if (draining_) {
@@ -114,6 +117,11 @@ void Session::accept(Lease&& lease, TimePoint now) {
   } else {
     launch(run, now);
   }
+}
+
+void Session::note_unhandled(const std::string& name) {
+  if (unhandled_.size() < 1000 && unhandled_.insert(name).second)
+    warn("no handler for jobs named '" + name + "': they wait for a worker that has one");
 }
 
 void Session::give_back(JobRun& run, JobError error, Milliseconds delay) {
@@ -197,7 +205,9 @@ void Session::drain(Milliseconds grace) {
   to_report_.clear();
   drain_timer_.cancel();
   if (grace > Milliseconds{0} && !running_.empty())
-    warn("draining: " + std::to_string(running_.size()) + " running jobs have " +
+    warn("draining: " +
+         (running_.size() == 1 ? "one running job has "
+                               : std::to_string(running_.size()) + " running jobs have ") +
          std::to_string(grace.count()) + " ms to end");
   if (grace <= Milliseconds{0})
     stop_running(Stop::drain, "drain");

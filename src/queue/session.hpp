@@ -76,6 +76,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void free_run(JobRun& run);
   void accept(Lease&& lease, TimePoint now);
   void launch(JobRun& run, TimePoint now);
+  void note_unhandled(const std::string& name);
   void give_back(JobRun& run, JobError error, Milliseconds delay);
   void stop_running(Stop why, const char* message);
   void lose(JobRun& run);
@@ -127,7 +128,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::vector<JobRun*> running_;
   std::vector<JobRun*> finished_;
   std::vector<JobRun*> to_report_;
-  std::unordered_set<std::string> unknown_names_;  // warned about
+  std::unordered_set<std::string> unhandled_;  // names that were warned about
 
   // The conversation. `settling_*` stand beside the request's vectors.
   CycleRequest request_;

@@ -144,6 +144,7 @@ void Session::take() {
   version_ = reply_.version;
   suspects_ = reply_.suspects;
   plan_next(now);
+  for (const std::string& name : reply_.unhandled) note_unhandled(name);
   for (Lease& lease : reply_.leases) accept(std::move(lease), now);
   if (!reply_.leases.empty()) beat_soon_ = true;
 }
@@ -203,11 +204,9 @@ void Session::take_verdicts() {
   }
 }
 
-/// Many workers wait for the same moment; the call of the first brings what is due to be ready for all. A
-/// worker that has no handler for some names comes last, or it would take the same jobs again and again.
+/// Many workers wait for the same moment; the call of the first brings what is due to be ready for all.
 Duration Session::due_jitter() {
-  const auto drawn = std::chrono::microseconds(random_() % 5000);
-  return unknown_names_.empty() ? drawn : std::chrono::milliseconds(20) + 6 * drawn;
+  return std::chrono::microseconds(random_() % 5000);
 }
 
 /// When to ask for work again, by what this call brought.

@@ -1,6 +1,8 @@
 #include "src/queue/validate.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace coterie::queue {
 namespace {
@@ -123,6 +125,12 @@ void validate_cycle(const CycleRequest& request, const Limits& limits) {
   if (request.seq == 0) refuse(top, "seq", "0, the first call of an incarnation is number 1");
   check_count("queues", request.queues.size(), queues_per_cycle);
   for (const std::string& queue : request.queues) check_name(top, "queues", queue, limits);
+  check_count("names", request.names.size(), names_per_cycle);
+  for (const std::string& name : request.names) check_name(top, "names", name, limits);
+  if (std::adjacent_find(request.names.begin(), request.names.end(), std::greater_equal<>()) !=
+      request.names.end()) {
+    refuse(top, "names", "they must be sorted, each once");
+  }
   if (request.want > limits.batch_jobs) {
     refuse(top, "want", std::to_string(request.want) + ", the limit is " + std::to_string(limits.batch_jobs));
   }

@@ -19,13 +19,18 @@ inline constexpr std::size_t note_key_bytes = 255;
 inline constexpr std::size_t note_value_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t progress_note_bytes = 1024;  ///< longer ones are cut
 inline constexpr std::size_t queues_per_cycle = 1024;
+inline constexpr std::size_t names_per_cycle = 1024;
+/// How many of the names that nobody here handles a reply tells.
+inline constexpr std::size_t unhandled_told = 16;
 /// The longest delay, backoff, timeout or TTL, and the longest lease.
 inline constexpr Milliseconds duration_max{std::chrono::hours(24 * 366 * 100)};
 inline constexpr Milliseconds lease_max{std::chrono::hours(24)};
 /// For how long after a job has ended `enqueue` knows its id, whatever became of the record.
 inline constexpr Milliseconds id_known_for{std::chrono::hours(24)};
-/// Crashes after which a job is a suspect and runs alone.
-inline constexpr std::uint32_t suspect_crashes = 2;
+/// Whether a job runs alone from now on: it was running when two workers died, and is one that may be blamed.
+[[nodiscard]] constexpr bool is_suspect(std::int64_t crashes, std::int64_t max_crashes) noexcept {
+  return max_crashes > 0 && crashes >= 2;
+}
 
 /// What `enqueue` accepts. The same id twice in a batch is fine: the second one `exists`.
 void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits);

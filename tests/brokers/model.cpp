@@ -192,16 +192,20 @@ std::optional<std::string> Model::cycle(const CycleRequest& request, const Cycle
   return check_leases(request, reply);
 }
 
-std::optional<std::string> Model::check_leases(const CycleRequest& request, const CycleReply& reply) {
-  const auto waits_in = [&request](const Job& job) {
-    return job.state == JobState::ready &&
-           std::find(request.queues.begin(), request.queues.end(), job.spec.queue) != request.queues.end();
+bool Model::may_take(const CycleRequest& request, const Job& job) {
+  const auto has = [](const std::vector<std::string>& all, const std::string& one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
   };
+  return job.state == JobState::ready && has(request.queues, job.spec.queue) &&
+         (request.names.empty() || has(request.names, job.spec.name));
+}
+
+std::optional<std::string> Model::check_leases(const CycleRequest& request, const CycleReply& reply) {
   std::uint64_t suspects = 0;
   std::uint64_t takeable = 0;
   for (const auto& [id, job] : jobs_) {
-    if (!waits_in(job) || (job.may_expire() && job.spec.expires_at <= now_)) continue;
-    ++(job.crashes >= 2 ? suspects : takeable);
+    if (!may_take(request, job) || (job.may_expire() && job.spec.expires_at <= now_)) continue;
+    ++(job.is_suspect() ? suspects : takeable);
   }
   std::uint64_t expected = std::min<std::uint64_t>(request.want, takeable);
   if (request.want > 0 && request.alone && suspects > 0) expected = 1;
@@ -222,17 +226,16 @@ std::optional<std::string> Model::check_lease(const CycleRequest& request, const
   if (found == jobs_.end()) return "a lease of a job that is not known";
   Job& job = found->second;
   if (job.state != JobState::ready) return "a lease of a job that was " + std::string(to_string(job.state));
+  if (!may_take(request, job)) return "a lease of a job that the worker has not asked for";
   if (job.may_expire() && job.spec.expires_at <= now_) return "a lease of a job that is too late";
-  if (lease.alone != (job.crashes >= 2)) return "a suspect that is not alone";
+  if (lease.alone != job.is_suspect()) return "a suspect that is not alone";
   const auto rank = [&request](const Job& other) {
     const auto queue = std::find(request.queues.begin(), request.queues.end(), other.spec.queue);
     return std::tuple{queue - request.queues.begin(), -other.spec.priority, other.became_ready};
   };
   for (const auto& [id, other] : jobs_) {
-    if (other.state != JobState::ready || (other.crashes >= 2) != lease.alone) continue;
+    if (!may_take(request, other) || other.is_suspect() != lease.alone) continue;
     if (other.may_expire() && other.spec.expires_at <= now_) continue;
-    if (std::find(request.queues.begin(), request.queues.end(), other.spec.queue) == request.queues.end())
-      continue;
     if (rank(other) < rank(job)) return "a job that should have come first was passed over";
   }
   if (lease.ref.token <= job.token) return "a token that does not grow";

@@ -37,6 +37,7 @@ class Model {
     bool settled_done = false;
     std::string result;
 
+    [[nodiscard]] bool is_suspect() const { return spec.max_crashes != 0 && crashes >= 2; }
     [[nodiscard]] bool may_expire() const { return spec.expires_at != 0 && attempt == 0 && crashes == 0; }
   };
 
@@ -72,6 +73,7 @@ class Model {
   Verdict alive(const CycleRequest& request, const Alive& alive, std::vector<JobId>& cancel);
   void promote();
   void recover();
+  static bool may_take(const CycleRequest& request, const Job& job);
   std::optional<std::string> check_leases(const CycleRequest& request, const CycleReply& reply);
   std::optional<std::string> check_lease(const CycleRequest& request, const Lease& lease);
 

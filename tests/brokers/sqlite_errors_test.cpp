@@ -56,9 +56,21 @@ TEST_F(SqliteErrors, ANewerSchemaAsksForAnUpdate) {
     db.exec("PRAGMA user_version = 7");
   }
   EXPECT_SAYS(refusal("sqlite://" + path()),
-              "made by a newer coterie (schema 7, this one knows 1): update coterie");
+              "made by a newer coterie (schema 7, this one knows 2): update coterie");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-  db.exec("PRAGMA user_version = 1");
+  db.exec("PRAGMA user_version = 2");
+}
+
+TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
+  open();
+  {
+    sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
+    db.exec("PRAGMA user_version = 1");
+  }
+  EXPECT_SAYS(refusal("sqlite://" + path()), "made by an older coterie (schema 1, this one needs 2)");
+  EXPECT_SAYS(refusal("sqlite://" + path()), "name another file");
+  sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
+  db.exec("PRAGMA user_version = 2");
 }
 
 TEST_F(SqliteErrors, AFileCutShortIsDamaged) {

@@ -23,7 +23,8 @@ inline void check_sqlite_invariants(const std::string& path) {
        "SELECT count(*) FROM job LEFT JOIN id ON id.id = job.id WHERE id.job IS NOT job.job"},
       {"a ready row that is no ready job's",
        "SELECT count(*) FROM ready r LEFT JOIN job j ON j.job = r.job WHERE j.job IS NULL OR j.state <> 2"
-       " OR r.key <> j.key OR r.lane / 2 <> j.queue OR r.job IN (SELECT job FROM lease) OR r.job IN (SELECT "
+       " OR r.key <> j.key OR r.lane / 2 <> j.queue OR r.name <> j.name OR r.job IN (SELECT job FROM lease) "
+       "OR r.job IN (SELECT "
        "job FROM final)"},
       {"a scheduled row that is no scheduled job's",
        "SELECT count(*) FROM scheduled s LEFT JOIN job j ON j.job = s.job WHERE j.job IS NULL OR j.state <> 1"

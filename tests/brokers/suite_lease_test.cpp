@@ -193,14 +193,21 @@ TEST_P(BrokerSuite, AJobThatKillsItsWorkerWhileAloneIsQuarantined) {
   EXPECT_EQ(ended->error->type, "quarantine");
 }
 
-TEST_P(BrokerSuite, MaxCrashesZeroNeverQuarantines) {
-  JobSpec spec = job("poison");
+TEST_P(BrokerSuite, MaxCrashesZeroMeansNeitherSuspicionNorQuarantine) {
+  JobSpec spec = job("trusted");
   spec.max_crashes = 0;
   const JobId id = enqueue_one(spec);
-  crash(id);
-  crash(id);
-  for (int i = 0; i < 6; ++i) EXPECT_TRUE(crash(id, true));
-  EXPECT_EQ(state(id), JobState::ready);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_FALSE(crash(id));
+    EXPECT_FALSE(crash(id, true)) << "a worker that is alone gets it as any other job";
+  }
+  EXPECT_EQ(info(id)->crashes, 12U);
+  enqueue_one(job());
+  TestWorker worker;
+  CycleReply reply = cycle(worker.next(2));
+  EXPECT_EQ(reply.suspects, 0U);
+  ASSERT_EQ(reply.leases.size(), 2U) << "it runs beside others";
+  EXPECT_FALSE(reply.leases[0].alone);
 }
 
 TEST_P(BrokerSuite, AnInnocentNeighbourOfAPoisonJobIsNotQuarantined) {

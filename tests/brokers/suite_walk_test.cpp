@@ -136,6 +136,8 @@ class History {
     if (chance(0.5)) std::reverse(request.queues.begin(), request.queues.end());
     request.lease = Milliseconds(5'000 + below(20'000));
     request.alone = holder.held.empty() && chance(0.5);
+    if (chance(0.3)) request.names = {"a"};
+    if (chance(0.2)) request.names = {"a", "b"};
     std::vector<LeaseRef> mentioned = std::exchange(holder.held, {});
     if (!holder.old.empty() && chance(0.2)) mentioned.push_back(pick(holder.old));
     const Holder& other = pick_holder();

@@ -251,5 +251,22 @@ TEST(Jobs, WorkerSaysInJsonHowEachJobEnded) {
   EXPECT_EQ(json_member(lines[1], "outcome"), "failed");
 }
 
+TEST(Enqueue, SaysOnceThatNoWorkerHasTakenTheJobAndHowToStartOne) {
+  const Folder folder;
+  const pid_t pid = folder.start({"enqueue", "--exec", "echo done", "--wait", "--queue", "own"});
+  while (folder.read(".err").find('\n') == std::string::npos) ::sched_yield();
+  // Not run(): the first one's output stays in its files.
+  const int code = std::system(("cd '" + folder.path("") + "' && '" + COTERIE_BIN_DIR +
+                                "/coterie' worker --allow-exec -q own --until-idle > /dev/null 2> worker")
+                                   .c_str());
+  EXPECT_EQ(WEXITSTATUS(code), 0) << folder.read("worker");
+  const Ended end = folder.wait(pid);
+  EXPECT_EQ(end.code, 0);
+  EXPECT_THAT(end.out, HasSubstr("done"));
+  EXPECT_THAT(end.err,
+              AllOf(HasSubstr("no worker has taken job"), HasSubstr("`coterie worker --allow-exec -q own`")));
+  EXPECT_EQ(std::count(end.err.begin(), end.err.end(), '\n'), 1) << end.err;
+}
+
 }  // namespace
 }  // namespace cli_test

@@ -81,6 +81,8 @@ TEST(Values, TimesAreShown) {
   EXPECT_EQ(iso_time(1793880187250), "2026-11-05 12:03:07.250Z");
   EXPECT_EQ(human_count(1234567), "1,234,567");
   EXPECT_EQ(human_count(999), "999");
+  EXPECT_EQ(counted(1, "job"), "1 job");
+  EXPECT_EQ(counted(0, "job"), "0 jobs");
 }
 
 }  // namespace

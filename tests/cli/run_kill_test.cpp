@@ -118,6 +118,18 @@ TEST(RunKill, CommandsDieWithItAndWhatTheyHadStarted) {
   EXPECT_TRUE(soon_gone(std::stoi(folder.read("pid"))));
 }
 
+TEST(RunKill, CommandsThatClearedTheirEnvironmentDieToo) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("cmds.txt",
+               "env -i /bin/sh -c 'echo $$ > pid; echo > up; exec /bin/sleep 1000'; echo not reached\n");
+  const pid_t pid = folder.start({"run", "cmds.txt"});
+  (void)folder.wait_at("up");
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  EXPECT_TRUE(soon_gone(std::stoi(folder.read("pid"))));
+}
+
 TEST(RunKill, DaemonsAreLeftAlone) {
   const Folder folder;
   folder.make_fifo("up");

@@ -46,6 +46,15 @@ TEST(Run, ListsFailuresWithTheirLastOutput) {
   EXPECT_THAT(results[2], AllOf(HasSubstr(R"("line":3)"), HasSubstr(R"("signal":"SIGSEGV")")));
 }
 
+TEST(Run, OneCommandIsNoneOfManyCommands) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  const Ended end = folder.run({"run", "c"});
+  EXPECT_THAT(end.err, HasSubstr(": 1 command;"));
+  EXPECT_THAT(end.out, HasSubstr("1 of 1 command succeeded"));
+  EXPECT_THAT(folder.run({"run", "c"}).err, HasSubstr("has finished: 1 command, 0 failed"));
+}
+
 TEST(Run, PrintsOneJsonObject) {
   const Folder folder;
   folder.write("c", "false\ntrue\n");
@@ -160,6 +169,37 @@ TEST(Run, AChangedFileIsRefusedAndResumeRunsOnlyWhatIsNew) {
   EXPECT_EQ(folder.lines("r").size(), 5U);
 }
 
+TEST(Run, OtherOptionsThanItWasStartedWithAreRefused) {
+  const Folder folder;
+  folder.write("c", "echo x >> out; false\n");
+  EXPECT_EQ(folder.run({"run", "c", "--retries", "1", "--retry-delay", "1ms", "--timeout", "1m"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 2U);
+  for (const std::vector<std::string>& other : std::vector<std::vector<std::string>>{
+           {"--retries", "5"}, {"--retry-delay", "2s"}, {"--timeout", "5s"}, {"--grace", "1s"}}) {
+    const Ended refused = folder.run({"run", "c", "--resume", other[0], other[1]});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_EQ(lines_in(refused.err), 1U) << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("leave " + other[0] + " out"), HasSubstr("--fresh"),
+                                   HasSubstr("--run NAME")));
+  }
+  EXPECT_THAT(folder.run({"run", "c", "--resume", "--timeout", "5s"}).err,
+              HasSubstr("with --timeout 60000ms"));
+  EXPECT_EQ(folder.lines("out").size(), 2U) << "nothing of it ran";
+  EXPECT_EQ(folder.run({"run", "c", "--resume", "--timeout", "60"}).code, 1) << "the same in other words";
+  EXPECT_EQ(folder.lines("out").size(), 4U) << "and what was not said is as it was";
+  EXPECT_EQ(folder.run({"run", "c", "--fresh", "--retries", "0"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 5U);
+}
+
+TEST(Run, LinesThatResumeAddsGetTheOptionsOfTheRun) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  EXPECT_EQ(folder.run({"run", "c", "--retries", "2", "--retry-delay", "1ms"}).code, 0);
+  folder.write("c", "true\necho x >> out; false\n");
+  EXPECT_EQ(folder.run({"run", "c", "--resume"}).code, 1);
+  EXPECT_EQ(folder.lines("out").size(), 3U);
+}
+
 TEST(Run, StandardInputIsNotContinuedByItself) {
   const Folder folder;
   folder.make_fifo("up");
@@ -182,10 +222,13 @@ TEST(Run, ARunThatIsBeingWorkedOnIsRefused) {
   folder.write("c", "echo > up; read line < go\n");
   const pid_t pid = folder.start({"run", "c"});
   (void)folder.wait_at("up");
+  folder.write("r.part", "the new file, half written");
   // Not start(): the first one's output stays in its files.
   const int code = std::system(
-      ("cd '" + folder.path("") + "' && '" + COTERIE_BIN_DIR + "/coterie' run c 2> second").c_str());
+      ("cd '" + folder.path("") + "' && '" + COTERIE_BIN_DIR + "/coterie' run --results r c 2> second")
+          .c_str());
   EXPECT_EQ(WEXITSTATUS(code), 2);
+  EXPECT_EQ(folder.read("r.part"), "the new file, half written") << "that is the first one's";
   EXPECT_THAT(folder.read("second"), HasSubstr("by another process"));
   folder.write("go", "\n");
   EXPECT_EQ(folder.wait(pid).code, 0);
@@ -281,6 +324,17 @@ INSTANTIATE_TEST_SUITE_P(
                 2,
                 "line 2"}),
     [](const testing::TestParamInfo<BadCall>& bad) { return std::string(bad.param.name); });
+
+TEST(Run, NoCommandsIsNoFailureAndHasNoResults) {
+  const Folder folder;
+  folder.write("before", "true\n");
+  EXPECT_EQ(folder.run({"run", "before", "--results", "r"}).code, 0);
+  EXPECT_EQ(folder.lines("r").size(), 1U);
+  folder.write("c", "# nothing\n");
+  EXPECT_EQ(folder.run({"run", "c", "--results", "r"}).code, 0);
+  EXPECT_EQ(folder.read("r"), "");
+  EXPECT_TRUE(folder.exists("r"));
+}
 
 TEST(Run, NoCommandsIsNoFailure) {
   const Folder folder;

@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <stdexcept>
 
@@ -246,6 +248,37 @@ TEST(Process, DiesWithItsParent) {
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);
   run(until([grandchild] { return !alive(grandchild); }));
+}
+
+TEST(Process, AWatcherHearsOfItsGroupBeforeTheProgramRunsAndBeforeItIsReaped) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const auto next = [&ends] {
+    pid_t said = 0;
+    return ::recv(ends[1], &said, sizeof said, MSG_DONTWAIT) == sizeof said ? said : 0;
+  };
+  const auto start_and_wait = [&](int watcher) -> Task<void> {
+    ProcessOptions options = command("exit 0", Stdio::null);
+    options.group_watcher = watcher;
+    Process process(options);
+    EXPECT_EQ(next(), process.pid()) << "it has begun, so the watcher knows";
+    EXPECT_EQ(next(), 0);
+    const pid_t pid = process.pid();
+    co_await process.wait();
+    EXPECT_EQ(next(), -pid);
+  };
+  run(start_and_wait(ends[0]));
+
+  ProcessOptions missing({"/nowhere/at-all"});
+  missing.group_watcher = ends[0];
+  EXPECT_NE(start_error(missing).find("No such file"), std::string::npos);
+  const pid_t group = next();
+  EXPECT_GT(group, 0);
+  EXPECT_EQ(next(), -group) << "one that could not start is gone too";
+  ::close(ends[1]);
+  missing.argv = {"true"};
+  EXPECT_EQ(start_error(missing), "it runs") << "a watcher that is gone is no reason to fail";
+  ::close(ends[0]);
 }
 
 // --- run_shell

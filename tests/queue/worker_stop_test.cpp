@@ -56,6 +56,53 @@ TEST_F(WorkerStop, AfterTheGraceJobsAreCancelledAndGivenBack) {
   EXPECT_EQ(notes->ended, std::vector<std::string>{"sleep drain accepted"});
 }
 
+/// Ends a second after it was asked to.
+Task<std::string> slow_to_end(JobContext&, std::string) {
+  Outcome<void> end = co_await outcome(sleep(1h));
+  Outcome<void> cleaned = co_await outcome(sleep(1s));
+  (void)cleaned;
+  end.get();
+  co_return std::string("null");
+}
+
+TEST_F(WorkerStop, ADrainDuringTheCleanupOfATimeoutDoesNotMakeItAGiveBack) {
+  Worker worker(broker, options().grace(0s));
+  worker.handle_raw("slow", slow_to_end);
+  run([](WorkerStop& test, Worker& serving) -> Task<void> {
+    Client jobs = test.client();
+    JobSpec spec("slow");
+    spec.timeout = 10s;
+    spec.max_attempts = 1;
+    const JobId id = co_await jobs.enqueue(spec);
+    JoinHandle<void> served = spawn(serve, &serving);
+    co_await sleep(10500ms);
+    serving.drain();
+    co_await served;
+    const JobInfo ended = co_await record(jobs, id);
+    EXPECT_EQ(ended.state, JobState::dead) << "it had its attempt";
+    EXPECT_EQ(ended.error.value_or(JobError()).type, "timeout");
+  }(*this, worker));
+}
+
+TEST_F(WorkerStop, ATimeoutDuringTheCleanupOfADrainDoesNotCostTheAttempt) {
+  Worker worker(broker, options().grace(1s));
+  worker.handle_raw("slow", slow_to_end);
+  run([](WorkerStop& test, Worker& serving) -> Task<void> {
+    Client jobs = test.client();
+    JobSpec spec("slow");
+    spec.timeout = 10s;
+    spec.max_attempts = 1;
+    const JobId id = co_await jobs.enqueue(spec);
+    JoinHandle<void> served = spawn(serve, &serving);
+    co_await sleep(8500ms);
+    serving.drain();  // asked at 9.5 s, its timeout comes at 10 s
+    co_await served;
+    const JobInfo back = co_await record(jobs, id);
+    EXPECT_EQ(back.state, JobState::ready);
+    EXPECT_EQ(back.attempt, 0U);
+  }(*this, worker));
+}
+
 TEST_F(WorkerStop, ACancelOfServeGivesBackAtOnceAndThenThrows) {
   Worker worker(broker, options().grace(1h));
   worker.handle_raw("sleep", nap);

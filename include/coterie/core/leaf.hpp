@@ -29,10 +29,16 @@ enum class WaitKind : std::uint8_t {
   process = 17,
   signal = 18,
   callback = 19,
-  wait = 30,
-  race = 31,
-  as_completed = 32,
-  scope = 33,
+  condition = 20,
+  barrier = 21,
+  read_lock = 22,
+  write_lock = 23,
+  channel_send = 24,
+  channel_receive = 25,
+  wait = 26,
+  race = 27,
+  as_completed = 28,
+  scope = 29,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 

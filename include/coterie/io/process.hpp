@@ -63,6 +63,11 @@ struct ProcessOptions {
   Stdio in = Stdio::null;
   Stdio out = Stdio::inherit;
   Stdio err = Stdio::inherit;
+  /// A socket that keeps messages apart (SOCK_SEQPACKET), whose other end hears of the process's group: a
+  /// pid_t, the group's number, before the program runs, and the negative number before the process is reaped
+  /// and the number may become somebody else's. For a helper that outlives us and ends what we leave behind.
+  /// -1: nobody. Not closed, not inherited by the program.
+  int group_watcher = -1;
 
   ProcessOptions() = default;
   explicit ProcessOptions(std::vector<std::string> arguments) : argv(std::move(arguments)) {}
@@ -127,6 +132,8 @@ struct ShellOptions {
   Duration timeout = Duration::zero();
   /// Between SIGTERM and SIGKILL.
   Duration grace = std::chrono::seconds(5);
+  /// As in ProcessOptions.
+  int group_watcher = -1;
 
   ShellOptions() = default;
 };

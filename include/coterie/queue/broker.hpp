@@ -83,7 +83,9 @@ struct WorkerRef {
 struct CycleRequest {
   WorkerRef worker;
   std::uint64_t seq = 0;  ///< 1, 2, 3…: a call that got no reply is repeated with the same number and content
-  std::vector<std::string> queues;                    ///< to take from, first served first
+  std::vector<std::string> queues;  ///< to take from, first served first
+  /// The handlers that the worker has, sorted, each once: jobs of other names are left to others. Empty: any.
+  std::vector<std::string> names;
   std::uint32_t want = 0;                             ///< how many jobs at most
   std::uint64_t max_bytes = std::uint64_t{16} << 20;  ///< of payload in the reply; the first job always fits
   Milliseconds lease{30'000};                         ///< for what is taken and what is alive
@@ -122,9 +124,12 @@ struct CycleReply {
   UnixMillis now = 0;  ///< the broker's clock
   UnixMillis next_due =
       0;  ///< the earliest time at which any job becomes due or expires, or a lease does; 0: none
-  std::uint64_t suspects = 0;  ///< jobs of these queues that wait for a worker to ask `alone`
-  std::uint64_t version = 0;   ///< for `changed()`
-  bool repeated = false;       ///< the stored reply to the same `seq`, less the leases that were lost since
+  std::uint64_t suspects = 0;  ///< jobs of these queues and names that wait for a worker to ask `alone`
+  /// Some of the names (up to 16) that `names` leaves out and that ready jobs of these queues have. Told only
+  /// where the request got less than it wanted, and not when it is repeated.
+  std::vector<std::string> unhandled;
+  std::uint64_t version = 0;  ///< for `changed()`
+  bool repeated = false;      ///< the stored reply to the same `seq`, less the leases that were lost since
   CycleReply() = default;
 };
 
@@ -194,14 +199,15 @@ class Broker {
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
   /// acknowledge `done`, apply `failed`, extend `alive`; promote what is due; recover what
-  /// has expired or whose process is gone; reserve up to `want` jobs by priority, then in the order in which
-  /// they became ready. A `seq` lower than the last one is refused with `BadRequest`.
+  /// has expired or whose process is gone; reserve up to `want` jobs of these `names`, by priority, then in
+  /// the order in which they became ready. What that costs grows with the number of names, and not with the
+  /// jobs of other names that stand before. A `seq` lower than the last one is refused with `BadRequest`.
   ///
   /// Recovery makes a job `ready` again, behind its equals, and takes back the attempt: what a worker's death
   /// costs is counted in `crashes`, and only for a lease that was reported `started`. A job with two crashes
-  /// is a *suspect*: it is given out only to a request with `alone`, before any other job and as the only
-  /// lease of the reply; crashes while alone count towards `max_crashes`, at which the job is `dead` with the
-  /// error type "quarantine".
+  /// is a *suspect*, unless its `max_crashes` is 0: it is given out only to a request with `alone`, before
+  /// any other job and as the only lease of the reply; crashes while alone count towards `max_crashes`, at
+  /// which the job is `dead` with the error type "quarantine".
   ///
   /// A job whose cancel was requested does not run again: where its lease expires, or its attempt is given
   /// back or would be retried, it is `cancelled`. Its `done` still counts.

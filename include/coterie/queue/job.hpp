@@ -93,7 +93,8 @@ struct JobSpec {
   Milliseconds timeout{0};  ///< of one attempt: its coroutine is cancelled then; 0: none
   /// How long result and record are kept after the end. `enqueue` knows the id for at least 24 h.
   Milliseconds result_ttl{std::chrono::hours(24)};
-  /// Crashes of the whole worker while this job ran alone in it, after which the job is `dead`; 0: never.
+  /// Crashes of the whole worker while this job ran alone in it, after which the job is `dead`. 0: never, and
+  /// it never has to run alone.
   std::uint32_t max_crashes = 3;
   /// `blocked` until all of these are final, however they ended; one that is retried later holds nobody up
   /// again.

@@ -81,8 +81,9 @@ class WorkerOptions {
   WorkerOptions& max_bytes(std::uint64_t bytes) { return set(max_bytes_, bytes); }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
 
-  /// A job whose name has no handler here is given back and waits so long before anybody takes it again: in a
-  /// rolling deploy a worker that knows it will come. It costs the job no attempt. Default 10 s.
+  /// A worker is given only jobs that it has handlers for; others stay where they are, and it warns of each
+  /// name once. One without handlers, or with more than 1,024, is given any job: one that it cannot run it
+  /// gives back, which costs the job no attempt, and nobody takes that job again for so long. Default 10 s.
   WorkerOptions& unknown_handler_delay(Milliseconds time) { return set(unknown_handler_delay_, time); }
   [[nodiscard]] Milliseconds unknown_handler_delay() const noexcept { return unknown_handler_delay_; }
 

@@ -25,7 +25,9 @@ class SpawnMessage final : public Posted {
       : remote_(std::move(remote)),
         options_(std::move(options)),
         fn_(std::forward<F>(fn)),
-        args_(std::forward<A>(args)...) {}
+        args_(std::forward<A>(args)...) {
+    if (options_.context_ref().empty()) options_.context_ref() = ContextSlot::capture();
+  }
 
   void run() noexcept override {
     try {
@@ -43,8 +45,8 @@ class SpawnMessage final : public Posted {
     delete this;
   }
 
- private:
-  Task<T> body() {
+  /// The task's coroutine; once.
+  auto body() {
     return std::apply([this](Args&... args) { return make_owning_task(std::move(fn_), std::move(args)...); },
                       args_);
   }
@@ -83,6 +85,9 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
   using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
   RemoteRef<RemoteTaskOf<T>> remote(new RemoteTaskOf<T>(owner, options.name_ref()));
   using Message = SpawnMessage<T, std::decay_t<Fn>, std::decay_t<Args>...>;
+  // Makes the coroutine's instance here: made at the end of the file, as from run(), it would have gcc warn
+  // of closures, whose types have no linkage (-Wsubobject-linkage).
+  static_assert(is_task<decltype(std::declval<Message&>().body())>);
   PostedPtr message(
       new Message(remote, std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...));
   owner->post(std::move(message));
@@ -98,7 +103,8 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
 /// Order is kept: what one thread sends to one loop arrives in that order. When the loop has closed, or
 /// closes before the task has started, the handle ends with LoopClosed; an error in making the task (its
 /// function throws before it is a coroutine, an argument cannot be copied) ends it with that error, which the
-/// loop reports too. The class and the parent of the spawning task are not inherited.
+/// loop reports too. The context of the caller is copied; the class and the parent of the spawning task are
+/// not inherited.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, Fn&& fn, Args&&... args) {

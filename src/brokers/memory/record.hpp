@@ -5,9 +5,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "coterie/queue/broker.hpp"
+#include "src/queue/validate.hpp"
 
 /// What the memory broker keeps. Nothing in here locks: the store's mutex guards all of it.
 namespace coterie::brokers::memory {
@@ -47,14 +49,17 @@ struct Rare {
   std::string note;
 };
 
+struct Stream;
+
 struct Record {
   JobId id;
-  std::string name;
+  Stream* stream = nullptr;  ///< of its queue and name
   std::string payload;
   std::string result;
   std::unique_ptr<Rare> rare;
   std::shared_ptr<Worker> worker;   ///< who has it, or had it last
   std::uint64_t order = 0;          ///< of creation, from 1
+  std::uint64_t place = 0;          ///< in the order of becoming ready, of all jobs
   std::uint64_t token = 0;          ///< of the newest lease
   std::uint64_t settled_token = 0;  ///< of the newest lease that was acknowledged
   UnixMillis created_at = 0;
@@ -90,6 +95,7 @@ struct Record {
     if (!rare) rare = std::make_unique<Rare>();
     return *rare;
   }
+  [[nodiscard]] bool is_suspect() const { return queue::is_suspect(crashes, max_crashes); }
   /// `expires_at` counts until an attempt has been spent on it.
   [[nodiscard]] bool may_expire() const { return expires_at != 0 && attempt == 0 && crashes == 0; }
 };
@@ -177,11 +183,29 @@ class Line {
   std::size_t size_ = 0;
 };
 
+/// A queue's jobs of one handler's name. A worker takes from the streams that it has handlers for.
+struct Stream {
+  std::string name;
+  std::uint64_t jobs = 0;  ///< in any state
+  Line ready;
+  Line suspects;
+};
+
 struct Queue {
   std::string name;
   std::array<std::uint64_t, queue::job_state_count> counts{};
-  Line ready;
-  Line suspects;
+  std::unordered_map<std::string, Stream> streams;  // which stay where they are
+  std::uint64_t suspects = 0;                       ///< in all streams
+  [[nodiscard]] Stream* find_stream(const std::string& handler) {
+    const auto found = streams.find(handler);
+    return found == streams.end() ? nullptr : &found->second;
+  }
+  Stream& add_to_stream(const std::string& handler) {
+    Stream& stream = streams[handler];
+    if (stream.jobs++ == 0) stream.name = handler;
+    return stream;
+  }
+  void leave_stream(const Stream& stream) { streams.erase(streams.find(stream.name)); }
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (const std::uint64_t count : counts) sum += count;

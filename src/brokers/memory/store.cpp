@@ -101,7 +101,9 @@ void Store::enter(Slot slot, JobState state) {
                 record.may_expire() && record.expires_at < record.run_at ? record.expires_at : record.run_at);
       break;
     case JobState::ready:
-      (record.crashes >= queue::suspect_crashes ? queue.suspects : queue.ready).push(pool_, slot);
+      record.place = ++last_place_;
+      (record.is_suspect() ? record.stream->suspects : record.stream->ready).push(pool_, slot);
+      if (record.is_suspect()) ++queue.suspects;
       if (record.may_expire()) due_.push(slot, record.expires_at);
       changed_ = true;
       break;
@@ -123,8 +125,10 @@ void Store::leave(Slot slot) {
   Record& record = pool_[slot];
   Queue& queue = *queues_[record.queue];
   --queue.counts[static_cast<std::size_t>(record.state)];
-  if (record.in_line)
-    (record.crashes >= queue::suspect_crashes ? queue.suspects : queue.ready).remove(pool_, slot);
+  if (record.in_line) {
+    (record.is_suspect() ? record.stream->suspects : record.stream->ready).remove(pool_, slot);
+    if (record.is_suspect()) --queue.suspects;
+  }
   if (record.timer == no_slot) return;
   if (record.state == JobState::leased) {
     leases_.remove(record);
@@ -146,6 +150,7 @@ void Store::forget(Slot slot) {
   place->second = no_slot;
   ++forgotten_;
   const std::uint32_t queue = record.queue;
+  if (--record.stream->jobs == 0) queues_[queue]->leave_stream(*record.stream);
   pool_.give_back(slot);
   if (queues_[queue]->total() == 0) {
     queue_names_.erase(queues_[queue]->name);

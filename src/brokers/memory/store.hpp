@@ -26,7 +26,7 @@ using queue::Limits;
 ///     state       held by                            its time in that heap
 ///     blocked     the edges of what it waits for     —
 ///     scheduled   due_                               run_at, or expires_at if that is earlier
-///     ready       its queue's `ready` or `suspects`  due_, only where it may expire
+///     ready       a line of its stream               due_, only where it may expire
 ///     leased      leases_                            the lease's deadline
 ///     final       endings_                           the end + result_ttl, when it is forgotten
 class Store {
@@ -64,6 +64,11 @@ class Store {
     Slot dependent;
     std::uint32_t generation;
     std::uint32_t next;
+  };
+  /// A line and the job at its front.
+  struct Front {
+    Line* line;
+    Slot slot;
   };
   struct Tomb {
     UnixMillis until;
@@ -106,10 +111,12 @@ class Store {
   void recover_vanished();
   void reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request,
                queue::CycleReply& reply);
+  void line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::* line);
+  Front* first_in_line();
   queue::Lease lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease, bool alone);
   [[nodiscard]] queue::Lease describe_lease(Slot slot) const;
   void repeat(const Worker& worker, queue::CycleReply& reply);
-  void finish_reply(const std::vector<std::string>& queues, queue::CycleReply& reply);
+  void finish_reply(const queue::CycleRequest& request, queue::CycleReply& reply);
   void trim_workers();
 
   // store_query.cpp
@@ -130,6 +137,7 @@ class Store {
   std::vector<std::pair<std::uint64_t, Slot>> order_;  // by creation; no_slot: forgotten
   std::size_t forgotten_ = 0;
   std::uint64_t last_order_ = 0;
+  std::uint64_t last_place_ = 0;
   std::uint64_t last_token_ = 0;
 
   std::vector<Edge> edges_;
@@ -137,6 +145,8 @@ class Store {
 
   std::vector<std::unique_ptr<Queue>> queues_;  // by index; null: free
   std::unordered_map<std::string, std::uint32_t> queue_names_;
+
+  std::vector<Front> fronts_;  // of the call that reserves, so that it need not allocate
 
   TimerHeap due_;
   TimerHeap leases_;

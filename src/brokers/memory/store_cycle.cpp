@@ -13,6 +13,28 @@ constexpr std::size_t trims_per_cycle = 64;
 constexpr Milliseconds processes_checked_every{1000};
 constexpr Milliseconds workers_trimmed_every{std::chrono::hours(1)};
 
+std::uint64_t suspects_of(Queue& queue, const queue::CycleRequest& request) {
+  if (queue.suspects == 0 || request.names.empty()) return queue.suspects;
+  std::uint64_t ours = 0;
+  for (const std::string& name : request.names)
+    if (const Stream* const stream = queue.find_stream(name)) ours += stream->suspects.size();
+  return ours;
+}
+
+void tell_unhandled(const Queue& queue, const queue::CycleRequest& request, queue::CycleReply& reply) {
+  std::vector<std::string>& told = reply.unhandled;
+  std::size_t looks = request.names.size() + 4 * queue::unhandled_told;  // some may have nothing ready
+  for (auto entry = queue.streams.begin(); entry != queue.streams.end() && looks > 0; ++entry, --looks) {
+    const auto& [name, stream] = *entry;
+    if (told.size() == queue::unhandled_told) return;
+    if (stream.ready.size() == 0 || std::binary_search(request.names.begin(), request.names.end(), name) ||
+        std::find(told.begin(), told.end(), name) != told.end()) {
+      continue;
+    }
+    told.push_back(name);
+  }
+}
+
 }  // namespace
 
 queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limits) {
@@ -24,7 +46,7 @@ queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limi
   worker->last_call = now_;
   if (request.seq == worker->last_seq) {
     repeat(*worker, reply);
-    finish_reply(request.queues, reply);
+    finish_reply(request, reply);
     return reply;
   }
   reply.done.reserve(request.done.size());
@@ -51,7 +73,7 @@ queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limi
   worker->reply.leases.clear();
   for (const queue::Lease& lease : reply.leases) worker->reply.leases.push_back(lease.ref);
   trim_workers();
-  finish_reply(request.queues, reply);
+  finish_reply(request, reply);
   return reply;
 }
 
@@ -80,18 +102,18 @@ void Store::repeat(const Worker& worker, queue::CycleReply& reply) {
   }
 }
 
-void Store::finish_reply(const std::vector<std::string>& queues, queue::CycleReply& reply) {
+void Store::finish_reply(const queue::CycleRequest& request, queue::CycleReply& reply) {
   reply.now = now_;
   if (!due_.empty()) reply.next_due = due_.earliest();
   if (!leases_.empty() && (reply.next_due == 0 || leases_.earliest() < reply.next_due)) {
     reply.next_due = leases_.earliest();
   }
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    if (std::find(queues.begin(), queues.begin() + static_cast<std::ptrdiff_t>(i), queues[i]) !=
-        queues.begin() + static_cast<std::ptrdiff_t>(i)) {
-      continue;
-    }
-    if (const Queue* const queue = find_queue(queues[i])) reply.suspects += queue->suspects.size();
+  const bool wants_more = !reply.repeated && reply.leases.size() < request.want;
+  for (auto name = request.queues.begin(); name != request.queues.end(); ++name) {
+    Queue* const queue = find_queue(*name);
+    if (queue == nullptr || std::find(request.queues.begin(), name, *name) != name) continue;
+    reply.suspects += suspects_of(*queue, request);
+    if (wants_more && !request.names.empty()) tell_unhandled(*queue, request, reply);
   }
   // What this very call changes is its own caller's doing, but another's `changed` must still see it.
   reply.version = version_ + (changed_ ? 1 : 0);
@@ -135,35 +157,75 @@ void Store::recover_vanished() {
   for (const Slot slot : lost) recover(slot);
 }
 
+/// The lines of a queue that the request may be given jobs from, into `fronts_`.
+void Store::line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::* line) {
+  fronts_.clear();
+  const auto add = [this, line](Stream& stream) {
+    if ((stream.*line).size() > 0) fronts_.push_back(Front{&(stream.*line), (stream.*line).front()});
+  };
+  if (request.names.empty()) {
+    for (auto& [name, stream] : queue.streams) add(stream);
+  } else {
+    for (const std::string& name : request.names)
+      if (Stream* const stream = queue.find_stream(name)) add(*stream);
+  }
+}
+
+/// The line whose front comes first: by priority, then in the order in which they became ready.
+Store::Front* Store::first_in_line() {
+  Front* first = nullptr;
+  for (Front& front : fronts_) {
+    const Record& record = pool_[front.slot];
+    if (first != nullptr) {
+      const Record& best = pool_[first->slot];
+      if (record.priority < best.priority) continue;
+      if (record.priority == best.priority && record.place > best.place) continue;
+    }
+    first = &front;
+  }
+  return first;
+}
+
 void Store::reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request,
                     queue::CycleReply& reply) {
   if (request.alone) {
     for (const std::string& name : request.queues) {
       Queue* const queue = find_queue(name);
-      if (queue == nullptr || queue->suspects.size() == 0) continue;
-      reply.leases.push_back(lease_out(queue->suspects.front(), worker, request.lease, true));
+      if (queue == nullptr || queue->suspects == 0) continue;
+      line_up(*queue, request, &Stream::suspects);
+      const Front* const first = first_in_line();
+      if (first == nullptr) continue;
+      reply.leases.push_back(lease_out(first->slot, worker, request.lease, true));
       return;
     }
   }
-  std::size_t available = 0;
-  for (const std::string& name : request.queues) {
-    if (const Queue* const queue = find_queue(name)) available += queue->ready.size();
-  }
-  reply.leases.reserve(std::min<std::size_t>(request.want, available));
   std::uint64_t bytes = 0;
   for (const std::string& name : request.queues) {
     Queue* const queue = find_queue(name);
-    while (queue != nullptr && reply.leases.size() < request.want && queue->ready.size() > 0) {
-      const Slot slot = queue->ready.front();
+    if (queue == nullptr || reply.leases.size() >= request.want) continue;
+    line_up(*queue, request, &Stream::ready);
+    std::size_t available = 0;
+    for (const Front& front : fronts_) available += front.line->size();
+    reply.leases.reserve(std::min<std::size_t>(request.want, reply.leases.size() + available));
+    while (reply.leases.size() < request.want) {
+      Front* const first = first_in_line();
+      if (first == nullptr) break;
+      const Slot slot = first->slot;
       const Record& record = pool_[slot];
       if (record.may_expire() &&
           record.expires_at <= now_) {  // more expired at once than promote() may touch
         finish(slot, JobState::expired);
+        line_up(*queue, request, &Stream::ready);  // its end may have made others ready
         continue;
       }
       bytes += record.payload.size();
       if (bytes > request.max_bytes && !reply.leases.empty()) return;
       reply.leases.push_back(lease_out(slot, worker, request.lease, false));
+      first->slot = first->line->front();
+      if (first->slot == no_slot) {
+        *first = fronts_.back();
+        fronts_.pop_back();
+      }
     }
   }
 }
@@ -188,7 +250,7 @@ queue::Lease Store::describe_lease(Slot slot) const {
   queue::Lease lease;
   lease.ref = LeaseRef(record.id, record.token, std::uint64_t{slot} + 1);
   lease.queue = queues_[record.queue]->name;
-  lease.name = record.name;
+  lease.name = record.stream->name;
   lease.payload = record.payload;
   lease.priority = record.priority;
   lease.attempt = record.attempt;

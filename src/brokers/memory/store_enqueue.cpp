@@ -46,7 +46,7 @@ void Store::create(Slot slot, queue::JobSpec&& job) {
   Record& record = pool_[slot];
   record.id = job.id;
   record.queue = queue_index(job.queue);
-  record.name = std::move(job.name);
+  record.stream = &queues_[record.queue]->add_to_stream(job.name);
   record.payload = std::move(job.payload);
   record.order = ++last_order_;
   record.created_at = now_;

@@ -8,7 +8,7 @@ queue::JobInfo Store::describe(const Record& record, bool bodies) const {
   queue::JobInfo info;
   info.id = record.id;
   info.queue = queues_[record.queue]->name;
-  info.name = record.name;
+  info.name = record.stream->name;
   info.state = record.state;
   info.priority = record.priority;
   info.attempt = record.attempt;
@@ -51,7 +51,7 @@ std::vector<std::optional<queue::JobInfo>> Store::get(const std::vector<JobId>& 
 
 bool Store::matches(const Record& record, const queue::JobFilter& filter) const {
   return (!filter.state || *filter.state == record.state) &&
-         (filter.name.empty() || filter.name == record.name) &&
+         (filter.name.empty() || filter.name == record.stream->name) &&
          (filter.queue.empty() || filter.queue == queues_[record.queue]->name);
 }
 
@@ -102,9 +102,13 @@ std::vector<queue::QueueInfo> Store::queues() {
     for (std::size_t state = 0; state < queue->counts.size(); ++state) {
       if (queue->counts[state] != 0) info.counts[static_cast<JobState>(state)] = queue->counts[state];
     }
-    const UnixMillis ready = queue->ready.oldest(pool_);
-    const UnixMillis suspect = queue->suspects.oldest(pool_);
-    info.oldest_ready_at = ready == 0 || (suspect != 0 && suspect < ready) ? suspect : ready;
+    for (const auto& [name, stream] : queue->streams) {
+      for (const Line* const line : {&stream.ready, &stream.suspects}) {
+        const UnixMillis since = line->oldest(pool_);
+        if (since != 0 && (info.oldest_ready_at == 0 || since < info.oldest_ready_at))
+          info.oldest_ready_at = since;
+      }
+    }
     infos.push_back(std::move(info));
   }
   std::sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -13,6 +13,7 @@
 #include "src/brokers/sqlite/schema.hpp"
 #include "src/brokers/sqlite/statements.hpp"
 #include "src/queue/clock.hpp"
+#include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -34,6 +35,7 @@ struct JobRow {
   Decision decision = Decision::none;
   Backoff backoff;
 
+  [[nodiscard]] bool suspect() const noexcept { return is_suspect(crashes, max_crashes); }
   [[nodiscard]] bool begun() const noexcept { return attempt > 0 || crashes > 0; }
   [[nodiscard]] Ending last_settlement() const noexcept {
     return {JobState::done, decision, attempt, started_at, token, owner};
@@ -134,11 +136,15 @@ class Engine {
   std::int64_t min_until();
 
   // take.cpp
+  struct Taking;
   WorkerRow find_worker(const WorkerRef& worker);
   void ensure_worker(const WorkerRef& worker, WorkerRow& row);
-  void take(const CycleRequest& request, WorkerRow& worker, CycleReply& reply);
-  bool take_lane(std::int64_t lane, const std::string& queue, bool suspects, const CycleRequest& request,
-                 WorkerRow& worker, std::uint64_t& bytes, CycleReply& reply);
+  void take(Taking& taking);
+  bool take_lane(std::int64_t lane, const std::string& queue, bool suspects, Taking& taking);
+  std::int64_t next_stream(std::int64_t lane, std::int64_t name);
+  std::vector<std::int64_t> streams_of(std::int64_t lane);
+  std::uint64_t count_suspects(std::int64_t queue, const Taking& taking);
+  void tell_unhandled(std::int64_t queue, Taking& taking);
   std::string body(std::int64_t job);
   [[nodiscard]] std::string pack(const CycleReply& reply) const;
   CycleReply unpack(std::string_view packed, const WorkerRow& worker);

@@ -104,7 +104,7 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
     if (spec.expires_at != 0 && waits == 0) sql_.add_expiring.with(db_, spec.expires_at, job).run();
     count(queue, state, 1);
     if (state == JobState::ready) {
-      sql_.add_ready.with(db_, lane_of(queue, false), key, job).run();
+      sql_.add_ready.with(db_, lane_of(queue, false), name, key, job).run();
       touch();
     } else if (state == JobState::scheduled) {
       sql_.add_scheduled.with(db_, run_at, job).run();

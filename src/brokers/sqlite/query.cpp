@@ -200,17 +200,26 @@ std::vector<QueueInfo> Query::queues() {
   return infos;
 }
 
-/// Within a priority the first is the oldest; so one look for each priority in use.
+/// Within a name and a priority the first is the oldest; so one look for each in use.
 UnixMillis Query::oldest_ready_at(std::int64_t lane) {
   UnixMillis oldest = 0;
-  std::int64_t key = 0;
-  for (;;) {
-    ResetOnExit guard(ready_from_.with(db_, lane, key));
-    if (!ready_from_.step()) return oldest;
-    const UnixMillis since = ready_from_.integer(1);
-    if (oldest == 0 || since < oldest) oldest = since;
-    key = ((ready_from_.integer(0) >> 52) + 1) << 52;
+  for (std::int64_t name = next_stream(lane, 0); name != 0; name = next_stream(lane, name)) {
+    std::int64_t key = 0;
+    for (;;) {
+      ResetOnExit guard(ready_from_.with(db_, lane, name, key));
+      if (!ready_from_.step()) break;
+      const UnixMillis since = ready_from_.integer(1);
+      if (oldest == 0 || since < oldest) oldest = since;
+      key = ((ready_from_.integer(0) >> 52) + 1) << 52;
+    }
   }
+  return oldest;
+}
+
+/// The first name above `name` that has ready jobs in the lane; 0: none.
+std::int64_t Query::next_stream(std::int64_t lane, std::int64_t name) {
+  ResetOnExit guard(next_stream_.with(db_, lane, name));
+  return next_stream_.step() ? next_stream_.integer(0) : 0;
 }
 
 std::optional<std::string> Query::note(const std::string& key) {

@@ -30,6 +30,7 @@ class Query {
   JobInfo info(Statement& row, bool bodies);
   std::int64_t name_id(const std::string& text);
   UnixMillis oldest_ready_at(std::int64_t lane);
+  std::int64_t next_stream(std::int64_t lane, std::int64_t name);
 
   Connection db_;
   Statement begin_{"BEGIN"};
@@ -43,8 +44,10 @@ class Query {
   Statement counts_{
       "SELECT n.id, n.text, c.state, c.jobs FROM counts c JOIN name n ON n.id = c.queue WHERE c.jobs <> 0"
       " ORDER BY n.text, c.state"};
+  Statement next_stream_{"SELECT name FROM ready WHERE lane = ? AND name > ? ORDER BY name LIMIT 1"};
   Statement ready_from_{
-      "SELECT r.key, j.run_at FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.key >= ?"
+      "SELECT r.key, j.run_at FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.name = ? "
+      "AND r.key >= ?"
       " ORDER BY r.key LIMIT 1"};
   Statement get_;
 };

@@ -57,9 +57,10 @@ CREATE TABLE job(
 CREATE TABLE body(job INTEGER PRIMARY KEY, payload TEXT NOT NULL);
 CREATE TABLE ready(
   lane INTEGER NOT NULL,       -- 2 × queue, + 1 for suspects, which run alone
-  key INTEGER NOT NULL,        -- (1000 - priority) << 52 | place
+  name INTEGER NOT NULL,       -- of the handler: lane and name are a stream, and a worker takes from some
+  key INTEGER NOT NULL,        -- (1000 - priority) << 52 | place: one order for all streams
   job INTEGER NOT NULL,
-  PRIMARY KEY(lane, key)
+  PRIMARY KEY(lane, name, key)
 ) WITHOUT ROWID;
 CREATE TABLE scheduled(run_at INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY(run_at, job)) WITHOUT ROWID;
 CREATE TABLE expiring(expires_at INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY(expires_at, job)) WITHOUT ROWID;
@@ -125,7 +126,9 @@ bool check_owner(Connection& db, const Settings& settings) {
     refuse(settings, "it was made by a newer coterie (schema " + std::to_string(version) +
                          ", this one knows " + std::to_string(schema_version) + "): update coterie");
   if (version < schema_version)
-    refuse(settings, "it has the unknown schema " + std::to_string(version) + ": restore it from a backup");
+    refuse(settings, "it was made by an older coterie (schema " + std::to_string(version) +
+                         ", this one needs " + std::to_string(schema_version) +
+                         "): let that one finish its jobs, or name another file");
   return true;
 }
 

@@ -8,7 +8,7 @@
 namespace coterie::brokers::sqlite {
 
 inline constexpr std::int64_t application_id = 0x436f7465;  ///< "Cote"
-inline constexpr int schema_version = 1;
+inline constexpr int schema_version = 2;
 
 /// How a broker's file is opened.
 struct Settings {

@@ -1,4 +1,6 @@
 #pragma once
+#include <deque>
+
 #include "src/brokers/sqlite/statement.hpp"
 
 namespace coterie::brokers::sqlite {
@@ -38,14 +40,19 @@ struct Statements {
   Statement drop_job{"DELETE FROM job WHERE job = ?"};
   Statement drop_body{"DELETE FROM body WHERE job = ?"};
 
-  Statement add_ready{"INSERT INTO ready VALUES(?, ?, ?)"};
-  Statement drop_ready{"DELETE FROM ready WHERE lane = ? AND key = ?"};
-  Statement drop_ready_up_to{"DELETE FROM ready WHERE lane = ? AND key <= ?"};
+  Statement add_ready{"INSERT INTO ready VALUES(?, ?, ?, ?)"};
+  Statement drop_ready{"DELETE FROM ready WHERE lane = ? AND name = ? AND key = ?"};
+  Statement drop_ready_up_to{"DELETE FROM ready WHERE lane = ? AND name = ? AND key <= ?"};
+  Statement next_stream{"SELECT name FROM ready WHERE lane = ? AND name > ? ORDER BY name LIMIT 1"};
   Statement count_lane{"SELECT count(*) FROM ready WHERE lane = ?"};
-  Statement take{
+  Statement count_stream{"SELECT count(*) FROM ready WHERE lane = ? AND name = ?"};
+  /// One for each stream that is read at the same time.
+  static constexpr const char* take_sql =
       "SELECT r.key, r.job, j.id, j.name, j.priority, j.attempt, j.max_attempts, j.timeout, j.result_ttl,"
       " j.created_at, j.expires_at, j.payload, j.crashes, j.lost"
-      " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? ORDER BY r.key LIMIT ?"};
+      " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.name = ? ORDER BY r.key LIMIT "
+      "?";
+  std::deque<Statement> take;
   Statement reread{
       "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost FROM job WHERE job "
       "= ?"};

@@ -39,7 +39,7 @@ void Engine::to_waiting(JobRow& row) {
   row.state = number(JobState::ready);
   row.key = ready_key(row.priority, next_number());
   store_job(row);
-  sql_.add_ready.with(db_, lane_of(row.queue, row.crashes >= suspect_crashes), row.key, row.job).run();
+  sql_.add_ready.with(db_, lane_of(row.queue, row.suspect()), row.name, row.key, row.job).run();
   count(row.queue, JobState::ready, 1);
   touch();
 }
@@ -50,7 +50,7 @@ void Engine::leave_waiting(const JobRow& row) {
   if (row.expires_at != 0 && !row.begun()) sql_.drop_expiring.with(db_, row.expires_at, row.job).run();
   if (state == JobState::scheduled) sql_.drop_scheduled.with(db_, row.run_at, row.job).run();
   if (state == JobState::ready)
-    sql_.drop_ready.with(db_, lane_of(row.queue, row.crashes >= suspect_crashes), row.key).run();
+    sql_.drop_ready.with(db_, lane_of(row.queue, row.suspect()), row.name, row.key).run();
   count(row.queue, state, -1);
 }
 

@@ -1,11 +1,27 @@
 // A worker's cycle, and its second half: leases.
 #include <algorithm>
+#include <utility>
 
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/packing.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
+
+/// One request and what it has been given so far.
+struct Engine::Taking {
+  const CycleRequest& request;
+  WorkerRow& worker;
+  CycleReply& reply;
+  std::vector<std::int64_t> names{};  ///< of its handlers; any, where the request names none
+  std::uint64_t bytes = 0;
+
+  [[nodiscard]] bool any() const noexcept { return request.names.empty(); }
+  [[nodiscard]] bool handles(std::int64_t name) const noexcept {
+    return any() || std::find(names.begin(), names.end(), name) != names.end();
+  }
+  [[nodiscard]] bool got_all() const noexcept { return reply.leases.size() >= request.want; }
+};
 
 CycleReply Engine::cycle(const CycleRequest& request) {
   WorkerRow worker = find_worker(request.worker);
@@ -39,7 +55,10 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   recover_expired();
   release_children();
   retire(retire_limit);
-  take(request, worker, reply);
+  Taking taking{request, worker, reply};
+  for (const std::string& name : request.names)
+    if (const std::int64_t id = name_id(name, false); id != 0) taking.names.push_back(id);
+  take(taking);
 
   reply.next_due = min_until();
   for (Statement* first : {&sql_.next_due, &sql_.next_expiry}) {
@@ -51,9 +70,8 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   for (const std::string& queue : request.queues) {
     const std::int64_t id = name_id(queue, false);
     if (id == 0) continue;
-    Statement& count = sql_.count_lane.with(db_, lane_of(id, true));
-    ResetOnExit guard(count);
-    if (count.step()) reply.suspects += static_cast<std::uint64_t>(count.integer(0));
+    reply.suspects += count_suspects(id, taking);
+    if (!taking.got_all() && !taking.any()) tell_unhandled(id, taking);
   }
   if (changed_) bump();
   reply.version = version();
@@ -90,60 +108,82 @@ void Engine::ensure_worker(const WorkerRef& worker, WorkerRow& row) {
   row.id = sqlite3_last_insert_rowid(db_);
 }
 
-void Engine::take(const CycleRequest& request, WorkerRow& worker, CycleReply& reply) {
+void Engine::take(Taking& taking) {
+  const CycleRequest& request = taking.request;
   if (request.want == 0) return;
-  std::uint64_t bytes = 0;
   if (request.alone) {
     for (const std::string& queue : request.queues) {
       const std::int64_t id = name_id(queue, false);
-      if (id != 0 && take_lane(lane_of(id, true), queue, true, request, worker, bytes, reply)) return;
-      if (!reply.leases.empty()) return;
+      if (id != 0 && take_lane(lane_of(id, true), queue, true, taking)) return;
+      if (!taking.reply.leases.empty()) return;
     }
   }
   for (const std::string& queue : request.queues) {
     const std::int64_t id = name_id(queue, false);
     if (id == 0) continue;
-    if (take_lane(lane_of(id, false), queue, false, request, worker, bytes, reply)) return;
+    if (take_lane(lane_of(id, false), queue, false, taking)) return;
   }
 }
 
 /// Leases from one lane, in order; true when the reply is full. SELECT, then one DELETE of the range that was
-/// taken: half the price of UPDATE … WHERE id IN (SELECT …) RETURNING.
-bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspects,
-                       const CycleRequest& request, WorkerRow& worker, std::uint64_t& bytes,
-                       CycleReply& reply) {
+/// taken: half the price of UPDATE … WHERE id IN (SELECT …) RETURNING. Each name is a stream of its own, and
+/// keys are one order for all of them: the smallest of the streams' first keys is the next job.
+bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspects, Taking& taking) {
+  const CycleRequest& request = taking.request;
+  CycleReply& reply = taking.reply;
   const std::int64_t queue_id = lane / 2;
   const std::int64_t until = now_ + request.lease.count();
   const std::size_t most = suspects ? 1 : request.want;
+  const std::vector<std::int64_t> names = taking.any() ? streams_of(lane) : taking.names;
   std::vector<std::int64_t> late;
-  std::int64_t last_key = -1;
   std::int64_t taken = 0;
   bool full = false;
-  {
-    Statement& row =
-        sql_.take.with(db_, lane, static_cast<std::int64_t>(most - reply.leases.size()) + step_limit);
-    ResetOnExit guard(row);
-    while (reply.leases.size() < most && row.step()) {
-      const std::int64_t job = row.integer(1);
-      const std::int64_t attempt = row.integer(5);
-      const std::int64_t expires_at = row.integer(10);
-      const bool may_expire = expires_at != 0 && attempt == 0 && row.integer(12) == 0;
-      if (may_expire && expires_at <= now_) {
-        late.push_back(job);
-        continue;
-      }
+  struct Stream {
+    Statement* row = nullptr;  ///< on its first job that was not taken; null: there is none
+    std::int64_t name = 0;
+    std::int64_t last_key = -1;  ///< of those that were taken
+  };
+  struct Streams : std::vector<Stream> {
+    ~Streams() {
+      for (const Stream& stream : *this)
+        if (stream.row != nullptr) stream.row->reset();
+    }
+  } streams;
+  while (sql_.take.size() < names.size()) sql_.take.emplace_back(Statements::take_sql);
+  for (std::size_t i = 0; i < names.size() && reply.leases.size() < most; ++i) {
+    Statement& row = sql_.take[i].with(db_, lane, names[i],
+                                       static_cast<std::int64_t>(most - reply.leases.size()) + step_limit);
+    if (!row.step()) continue;
+    Stream& stream = streams.emplace_back();
+    stream.row = &row;
+    stream.name = names[i];
+  }
+  while (reply.leases.size() < most) {
+    Stream* first = nullptr;
+    for (Stream& stream : streams)
+      if (stream.row != nullptr && (first == nullptr || stream.row->integer(0) < first->row->integer(0)))
+        first = &stream;
+    if (first == nullptr) break;
+    Statement& row = *first->row;
+    const std::int64_t job = row.integer(1);
+    const std::int64_t attempt = row.integer(5);
+    const std::int64_t expires_at = row.integer(10);
+    const bool may_expire = expires_at != 0 && attempt == 0 && row.integer(12) == 0;
+    if (may_expire && expires_at <= now_) {
+      late.push_back(job);
+    } else {
       std::string payload = row.is_null(11) ? body(job) : std::string(row.text(11));
-      if (!reply.leases.empty() && bytes + payload.size() > request.max_bytes) {
+      if (!reply.leases.empty() && taking.bytes + payload.size() > request.max_bytes) {
         full = true;
         break;
       }
-      bytes += payload.size();
-      ensure_worker(request.worker, worker);
+      taking.bytes += payload.size();
+      ensure_worker(request.worker, taking.worker);
       Lease& lease = reply.leases.emplace_back();
       lease.ref =
           LeaseRef(row.uuid(2), static_cast<std::uint64_t>(++meta_.token), static_cast<std::uint64_t>(job));
       lease.queue = queue;
-      lease.name = name_text(row.integer(3));
+      lease.name = name_text(first->name);
       lease.payload = std::move(payload);
       lease.priority = static_cast<int>(row.integer(4));
       lease.attempt = static_cast<std::uint32_t>(attempt + 1);
@@ -153,13 +193,17 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.lost_before = row.integer(13) != 0;
       lease.created_at = row.integer(9);
       sql_.add_lease
-          .with(db_, job, lease.ref.id, meta_.token, worker.id, until, suspects ? lease_alone : no_flags,
-                queue_id, attempt + 1, now_, row.integer(8))
+          .with(db_, job, lease.ref.id, meta_.token, taking.worker.id, until,
+                suspects ? lease_alone : no_flags, queue_id, attempt + 1, now_, row.integer(8))
           .run();
       if (may_expire) sql_.drop_expiring.with(db_, expires_at, job).run();
-      last_key = row.integer(0);
+      first->last_key = row.integer(0);
       ++taken;
     }
+    if (!row.step()) first->row = nullptr;
+  }
+  for (Stream& stream : streams) {
+    if (stream.row != nullptr) std::exchange(stream.row, nullptr)->reset();
   }
   if (taken > 0) {
     count(queue_id, JobState::ready, -taken);
@@ -172,9 +216,47 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
     leave_waiting(row);
     to_waiting(row);
   }
-  if (last_key >= 0) sql_.drop_ready_up_to.with(db_, lane, last_key).run();
+  for (const Stream& stream : streams)
+    if (stream.last_key >= 0) sql_.drop_ready_up_to.with(db_, lane, stream.name, stream.last_key).run();
   if (!late.empty()) release_children();
   return full || reply.leases.size() >= most;
+}
+
+/// The first name above `name` that has ready jobs in the lane; 0: none.
+std::int64_t Engine::next_stream(std::int64_t lane, std::int64_t name) {
+  Statement& row = sql_.next_stream.with(db_, lane, name);
+  ResetOnExit guard(row);
+  return row.step() ? row.integer(0) : 0;
+}
+
+std::vector<std::int64_t> Engine::streams_of(std::int64_t lane) {
+  std::vector<std::int64_t> names;
+  for (std::int64_t name = next_stream(lane, 0); name != 0; name = next_stream(lane, name))
+    names.push_back(name);
+  return names;
+}
+
+std::uint64_t Engine::count_suspects(std::int64_t queue, const Taking& taking) {
+  const std::int64_t lane = lane_of(queue, true);
+  const auto counted = [](Statement& row) {
+    ResetOnExit guard(row);
+    return row.step() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
+  };
+  const std::uint64_t all = counted(sql_.count_lane.with(db_, lane));
+  if (all == 0 || taking.any()) return all;
+  std::uint64_t ours = 0;
+  for (const std::int64_t name : taking.names) ours += counted(sql_.count_stream.with(db_, lane, name));
+  return ours;
+}
+
+void Engine::tell_unhandled(std::int64_t queue, Taking& taking) {
+  std::vector<std::string>& told = taking.reply.unhandled;
+  const std::int64_t lane = lane_of(queue, false);
+  std::int64_t name = next_stream(lane, 0);
+  for (; name != 0 && told.size() < unhandled_told; name = next_stream(lane, name)) {
+    if (taking.handles(name) || std::find(told.begin(), told.end(), name_text(name)) != told.end()) continue;
+    told.push_back(name_text(name));
+  }
 }
 
 std::string Engine::body(std::int64_t job) {
