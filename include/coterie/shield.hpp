@@ -61,6 +61,7 @@ template <class T>
 template <class T, class How>
 [[nodiscard]] Task<T> shield(Task<T, How> body) {
   JoinHandle<T> child = detail::spawn_borrowing(std::move(body));
+  const detail::Structured guard(child.state());
   std::exception_ptr cancel;
   while (!child.done()) {
     Outcome<void> waited = co_await outcome(child.wait());

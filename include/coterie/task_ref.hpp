@@ -35,6 +35,22 @@ class TaskRef {
   TaskRec* task_ = nullptr;
 };
 
+namespace detail {
+/// A task that may refer to the frame in which this stands: if that is destroyed first, so is the task.
+class Structured {
+ public:
+  explicit Structured(TaskRec& task) noexcept : task_(task) {}
+  Structured(const Structured&) = delete;
+  Structured& operator=(const Structured&) = delete;
+  ~Structured() {
+    if (!task_->done()) task_->destroy_unfinished();
+  }
+
+ private:
+  TaskRef task_;
+};
+}  // namespace detail
+
 /// The task that calls; empty in a plain callback. std::logic_error when no loop runs on this thread.
 /// (asyncio.current_task)
 [[nodiscard]] TaskRef current_task();

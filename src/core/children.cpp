@@ -5,11 +5,9 @@
 namespace coterie::detail {
 
 ChildrenLeaf::Child::~Child() {
-  if (task() == nullptr || owner_->claim_ != Claim::structured || task()->done()) return;
-  // The waiter's frame is being destroyed, and this child may refer to it.
-  const TaskRef child(*task());
+  if (task() == nullptr || owner_->claim_ != Claim::structured) return;
+  const Structured child(*task());
   detach();
-  child->destroy_unfinished();
 }
 
 void ChildrenLeaf::watch(Child& child, TaskRec& task) {

@@ -1,7 +1,9 @@
 // Future (list B). Line numbers and names are those of CPython 3.14.7's test_asyncio.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include <functional>
+
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -116,6 +118,21 @@ TEST(Future, PendingOrUnreadValueIsDroppedSilently) {
   EXPECT_EQ(reports.count(), 0U);
 }
 
+// 34. test_futures::BaseFutureTests.test_set_result_unless_cancelled
+TEST(Future, ValueForACancelledFutureIsDropped) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    future.cancel();
+    EXPECT_FALSE(future.set_value_unless_cancelled(2));
+    EXPECT_TRUE(future.cancelled());
+    Future<int> wanted;
+    EXPECT_TRUE(wanted.set_value_unless_cancelled(3));
+    EXPECT_EQ(wanted.result(), 3);
+    EXPECT_THROW(wanted.set_value_unless_cancelled(4), InvalidState);
+    co_return;
+  });
+}
+
 // 37. test_futures::BaseFutureDoneCallbackTests.test_callbacks_invoked_on_set_result
 TEST(Future, CallbacksRunOneTickLaterInOrder) {
   run([]() -> Task<void> {
@@ -134,11 +151,97 @@ TEST(Future, CallbacksRunOneTickLaterInOrder) {
   });
 }
 
+using Callback = void (*)(const Future<int>&);
+int first_calls = 0;
+int second_calls = 0;
+void first(const Future<int>&) {
+  ++first_calls;
+}
+void second(const Future<int>&) {
+  ++second_calls;
+}
+
+// 38. test_futures::BaseFutureDoneCallbackTests.test_remove_done_callback
+TEST(Future, RemovingACallbackRemovesAllThatEqualIt) {
+  run([]() -> Task<void> {
+    first_calls = second_calls = 0;
+    Future<int> future;
+    for (const Callback callback : {&first, &second, &first, &second}) future.add_done_callback(callback);
+    EXPECT_EQ(future.remove_done_callback(&first), 2U);
+    EXPECT_EQ(future.remove_done_callback(&first), 0U);
+    future.set_value(1);
+    co_await yield();
+    EXPECT_EQ(first_calls, 0);
+    EXPECT_EQ(second_calls, 2);
+
+    Future<int> other;
+    for (int i = 0; i < 6; ++i) other.add_done_callback(&first);
+    other.add_done_callback(&second);
+    EXPECT_EQ(other.remove_done_callback(first), 6U);
+    other.set_value(1);
+    co_await yield();
+    EXPECT_EQ(first_calls, 0);
+    EXPECT_EQ(second_calls, 3);
+  });
+}
+
+// 39. test_futures::BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_1
+TEST(Future, CallbackThatRemovesALaterOneComesTooLate) {
+  run([]() -> Task<void> {
+    first_calls = 0;
+    Future<int> future;
+    std::size_t removed = 99;
+    future.add_done_callback([&removed](const Future<int>& f) { removed = f.remove_done_callback(&first); });
+    future.add_done_callback(&first);
+    future.add_done_callback(&first);
+    future.set_value(1);
+    co_await yield();
+    EXPECT_EQ(removed, 0U);
+    EXPECT_EQ(first_calls, 2);
+  });
+}
+
+/// Equals nothing, and when it is asked does something to the future's callbacks.
+struct Evil {
+  std::function<void()>* deed;
+  void operator()(const Future<int>&) const {}
+  friend bool operator==(const Evil& a, const Evil&) {
+    if (*a.deed) (*a.deed)();
+    return false;
+  }
+};
+
+// 40. test_futures::BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_mutation, …_list_clear
+TEST(Future, ComparisonThatChangesTheCallbacksDoesNoHarm) {
+  run([]() -> Task<void> {
+    for (const bool settles : {false, true}) {
+      first_calls = 0;
+      Future<int> future;
+      std::function<void()> deed;
+      for (int i = 0; i < 3; ++i) {
+        future.add_done_callback(Evil{&deed});
+        future.add_done_callback(&first);
+      }
+      std::size_t removed = 0;
+      deed = [&] {
+        if (settles && !future.done()) future.set_value(1);
+        removed += future.remove_done_callback(&first);
+        future.add_done_callback(&second);
+      };
+      EXPECT_EQ(future.remove_done_callback(Evil{&deed}), 0U);
+      EXPECT_EQ(removed, settles ? 0U : 3U);
+      if (!settles) future.set_value(1);
+      co_await ticks(2);
+      EXPECT_EQ(first_calls, settles ? 3 : 0);
+    }
+  });
+}
+
 // 41. test_tasks::BaseTaskTests.test_step_result_future
-TEST(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
+COTERIE_CASE(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
   run([]() -> Task<void> {
     Future<int> future;
-    auto task = spawn(await_future<int>, future);
+    auto task = spawn(Subjects::template await_future<int>, future);
     co_await yield();
     future.set_value(10);
     EXPECT_FALSE(task.done());

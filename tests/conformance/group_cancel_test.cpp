@@ -1,11 +1,12 @@
 // TaskGroup: misuse, cancel levels, cancel() (list H, second part). Names are those of test_taskgroups.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string refusal(TaskGroup& group) {
@@ -44,23 +45,40 @@ TEST(Group, TakesNoChildrenWhileItShutsDownAndReleasesTheirArguments) {
   });
 }
 
-// 148. BaseTestTaskGroup.test_taskgroup_finished
-TEST(Group, TakesNoChildrenOnceItHasEnded) {
-  run([]() -> Task<void> {
+// 148. BaseTestTaskGroup.test_taskgroup_already_entered, _double_enter, _finished, _not_entered,
+// _without_parent_task, test_coro_closed_when_tg_closed
+TEST(Group, MisuseIsAnErrorAndReleasesTheArguments) {
+  // It cannot be entered twice, nor be used before it is entered: a group is what the block is given.
+  static_assert(!std::is_default_constructible_v<TaskGroup> && !std::is_copy_constructible_v<TaskGroup> &&
+                !std::is_move_constructible_v<TaskGroup>);
+  int alive = 0;
+  run([&alive]() -> Task<void> {
     TaskGroup group(EventLoop::require_task());
     group.body_ended(OutcomeKind::value, nullptr);
     EXPECT_THAT(refusal(group), HasSubstr("finished"));
     EXPECT_EQ(group.settle(), nullptr);
     EXPECT_THAT(refusal(group), HasSubstr("finished"));
-    co_return;
+    EXPECT_THROW(group.spawn([](Probe) -> Task<void> { co_return; }, Probe(alive)), InvalidState);
+    EXPECT_EQ(alive, 0);
+
+    std::string without_task;
+    EventLoop::current().call_soon([&] {
+      try {
+        const TaskGroup orphan(EventLoop::require_task());
+      } catch (const std::logic_error& error) {
+        without_task = error.what();
+      }
+    });
+    co_await ticks(1);
+    EXPECT_THAT(without_task, HasSubstr("needs a task"));
   });
 }
 
 // 149. BaseTestTaskGroup.test_cancelling_level_preserved
-TEST(Group, CancellingLevelIsPreserved) {
+COTERIE_CASE(Group, CancellingLevelIsPreserved) {
   run([]() -> Task<void> {
-    auto block = [](TaskGroup& group) -> Task<void> {
-      group.spawn(fail, "one");
+    auto block = [](TaskGroup& group) -> Co<void> {
+      group.spawn(Subjects::fail, "one");
       co_return;
     };
     std::string end = co_await end_of(task_group(block));
@@ -70,15 +88,15 @@ TEST(Group, CancellingLevelIsPreserved) {
 }
 
 // 150. BaseTestTaskGroup.test_nested_groups_both_cancelled
-TEST(Group, InnerAndOuterFailInOneTick) {
+COTERIE_CASE(Group, InnerAndOuterFailInOneTick) {
   run([]() -> Task<void> {
     TaskRec& self = EventLoop::require_task();
     std::uint32_t between = 99;
     std::string inner_end;
     auto outer = [&](TaskGroup& outer_group) -> Task<void> {
-      auto inner = [&](TaskGroup& group) -> Task<void> {
-        group.spawn(fail, "inner");
-        outer_group.spawn(fail, "outer");
+      auto inner = [&](TaskGroup& group) -> Co<void> {
+        group.spawn(Subjects::fail, "inner");
+        outer_group.spawn(Subjects::fail, "outer");
         co_return;
       };
       inner_end = co_await end_of(task_group(inner));
@@ -117,10 +135,10 @@ TEST(Group, ChildThatSpawnsAFailingSiblingInItsFirstStepIsCancelled) {
 }
 
 // 152. BaseTestTaskGroup.test_cancellation_does_not_leak_out_of_tg (gh-128588), lazily
-TEST(Group, CancelDoesNotLeakOut) {
+COTERIE_CASE(Group, CancelDoesNotLeakOut) {
   run([]() -> Task<void> {
-    auto block = [](TaskGroup& group) -> Task<void> {
-      group.spawn(fail, "at once");
+    auto block = [](TaskGroup& group) -> Co<void> {
+      group.spawn(Subjects::fail, "at once");
       co_return;
     };
     std::string end = co_await end_of(task_group(block));
@@ -131,7 +149,7 @@ TEST(Group, CancelDoesNotLeakOut) {
   });
 }
 
-// 153. BaseTestTaskGroup.test_taskgroup_task_name
+// 153. BaseTestTaskGroup.test_taskgroup_task_name, _task_context, BaseTaskTests.test_name
 TEST(Group, OptionsPassThrough) {
   run([]() -> Task<void> {
     co_await task_group([](TaskGroup& group) -> Task<void> {
@@ -228,6 +246,21 @@ TEST(Group, CancelOfTheGroupEndsItWithoutCancelled) {
     EXPECT_TRUE(none.cancelled());
     EXPECT_EQ(self.cancelling(), 0U);
     EXPECT_DOUBLE_EQ(seconds(), 1);
+  });
+}
+
+// 157. A failing child: the others are cancelled in order of creation, and then the body.
+COTERIE_CASE(Group, FailureCancelsInOrderOfCreationAndTheBodyLast) {
+  run([]() -> Task<void> {
+    std::vector<int> order;
+    auto block = [&](TaskGroup& group) -> Co<void> {
+      for (int i = 0; i < 3; ++i) group.spawn(note_end<Co<>>, std::ref(order), i);
+      group.spawn(Subjects::fail_later, 1s, "bad");
+      co_await note_end<Co<>>(order, 99);
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(bad)");
+    EXPECT_THAT(order, ElementsAre(0, 1, 2, 99));
   });
 }
 

@@ -1,7 +1,7 @@
 // timeout() (list F). Line numbers and names are those of CPython 3.14.7's test_timeouts::TimeoutTests.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -31,90 +31,34 @@ TEST(TimeoutBlock, ExpiresAtItsDeadline) {
   });
 }
 
-// 93. test_nested_timeouts
-TEST(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
+// 95. test_waiter_cancelled
+TEST(TimeoutBlock, BodySeesTheCancelAndTheTimeoutComesOutside) {
   run([]() -> Task<void> {
-    const TimePoint deadline = EventLoop::current().now() + 10ms;
-    bool cancelled_between = false;
-    bool both_expired = false;
-    auto outer_block = [&](Timeout& outer) -> Task<void> {
-      Timeout* inner_scope = nullptr;
-      bool inner_expired = false;
-      auto inner_block = [&](Timeout& inner) -> Task<void> {
-        inner_scope = &inner;
-        Outcome<void> end = co_await outcome(sleep(10s));
-        inner_expired = inner.expired();
-        end.get();
-      };
-      Outcome<void> end = co_await outcome(timeout_at(deadline, inner_block));
-      cancelled_between = end.cancelled();
-      both_expired = inner_expired && outer.expired();
-      end.get();
+    bool seen = false;
+    auto block = [&](Timeout&) -> Task<void> {
+      try {
+        co_await sleep(10s);
+      } catch (const Cancelled&) {
+        seen = true;
+        throw;
+      }
     };
-    std::string end = co_await end_of(timeout_at(deadline, outer_block));
+    std::string end = co_await end_of(timeout(10ms, block));
     EXPECT_EQ(end, "timeout");
-    EXPECT_TRUE(cancelled_between);
-    EXPECT_TRUE(both_expired);
-    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
-  });
-}
-
-// 94. test_nested_timeouts_concurrent
-TEST(TimeoutBlock, OnlyTheOuterIsDueAfterTheThreadWasBlocked) {
-  testing::VirtualLoop loop;
-  loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
-    bool cancelled_inside = false;
-    auto outer_block = [&](Timeout&) -> Task<void> {
-      auto inner_block = [&](Timeout& inner) -> Task<void> {
-        virtual_loop.block_for(10ms);
-        Outcome<void> end = co_await outcome(sleep(1s));
-        cancelled_inside = end.cancelled() && !inner.expired();
-        end.get();
-      };
-      Outcome<void> end = co_await outcome(timeout(100ms, inner_block));
-      EXPECT_TRUE(end.cancelled());
-      end.get();
-    };
-    std::string end = co_await end_of(timeout(2ms, outer_block));
-    EXPECT_EQ(end, "timeout");
-    EXPECT_TRUE(cancelled_inside);
-  }(loop));
-}
-
-// 95. test_waiter_cancelled; 100. test_outer_task_is_not_cancelled
-TEST(TimeoutBlock, BodySeesTheCancelAndTheTaskGoesOn) {
-  run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<int> {
-      bool seen = false;
-      auto block = [&](Timeout&) -> Task<void> {
-        try {
-          co_await sleep(10s);
-        } catch (const Cancelled&) {
-          seen = true;
-          throw;
-        }
-      };
-      std::string end = co_await end_of(timeout(10ms, block));
-      EXPECT_EQ(end, "timeout");
-      EXPECT_TRUE(seen);
-      co_return 1;
-    });
-    int value = co_await task;
-    EXPECT_EQ(value, 1);
-    EXPECT_FALSE(task.cancelled());
+    EXPECT_TRUE(seen);
   });
 }
 
 // 96. test_timeout_not_called, test_timeout_disabled, test_timeout_at_disabled
-TEST(TimeoutBlock, NoExpiry) {
+COTERIE_CASE(TimeoutBlock, NoExpiry) {
   run([]() -> Task<void> {
-    auto quick = [](Timeout& scope) -> Task<bool> {
+    auto quick = [](Timeout& scope) -> Co<bool> {
       co_await sleep(10ms);
       co_return scope.expired();
     };
     bool expired = co_await timeout(10s, quick);
     EXPECT_FALSE(expired);
-    expired = co_await timeout_at(std::nullopt, [&](Timeout& scope) -> Task<bool> {
+    expired = co_await timeout_at(std::nullopt, [&](Timeout& scope) -> Co<bool> {
       EXPECT_EQ(scope.when(), std::nullopt);
       return quick(scope);
     });
@@ -123,12 +67,26 @@ TEST(TimeoutBlock, NoExpiry) {
   });
 }
 
-// 97. test_foreign_exception_passed; 98. test_foreign_exception_on_timeout
-TEST(TimeoutBlock, ErrorsOfTheBodyPass) {
+// 97. test_foreign_exception_passed
+COTERIE_CASE(TimeoutBlock, ErrorOfTheBodyPasses) {
   run([]() -> Task<void> {
-    std::string end = co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { return fail("key"); }));
+    bool expired = true;
+    auto block = [&](Timeout& scope) -> Co<void> {
+      expired = scope.expired();
+      return Subjects::fail("key");
+    };
+    std::string end = co_await end_of(timeout(10ms, block));
     EXPECT_EQ(end, "key");
-    end = co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { return crash_on_cancel(1s, "zero"); }));
+    EXPECT_FALSE(expired);
+    EXPECT_EQ(EventLoop::current().timer_count(), 0U);
+  });
+}
+
+// 98. test_foreign_exception_on_timeout
+TEST(TimeoutBlock, ErrorOfTheCleanupComesOutInsteadOfTheTimeout) {
+  run([]() -> Task<void> {
+    std::string end =
+        co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { return crash_on_cancel(1s, "zero"); }));
     EXPECT_EQ(end, "zero");
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
   });
@@ -154,98 +112,94 @@ TEST(TimeoutBlock, ForeignCancelIsNoTimeout) {
   });
 }
 
+// 100. test_outer_task_is_not_cancelled
+COTERIE_CASE(TimeoutBlock, TaskThatHandlesTheTimeoutIsNotCancelled) {
+  run([]() -> Task<void> {
+    auto task = spawn([]() -> Task<int> {
+      std::string end = co_await end_of(timeout(1ms, [](Timeout&) -> Co<void> { co_await sleep(10s); }));
+      EXPECT_EQ(end, "timeout");
+      co_return 1;
+    });
+    int value = co_await task;
+    EXPECT_EQ(value, 1);
+    EXPECT_FALSE(task.cancelled());
+    EXPECT_EQ(task.cancelling(), 0U);
+  });
+}
+
 // 101. test_reschedule
-TEST(TimeoutBlock, RescheduledLaterAndToNeverByAnotherTask) {
+COTERIE_CASE(TimeoutBlock, RescheduledLaterAndToNeverByAnotherTask) {
   run([]() -> Task<void> {
     Timeout* scope = nullptr;
+    bool expired = true;
     auto task = spawn(
-        [](Timeout*& out) -> Task<void> {
+        [](Timeout*& out, bool& was_expired) -> Co<void> {
           co_await timeout(100ms, [&](Timeout& mine) -> Task<void> {
             out = &mine;
             Outcome<void> end = co_await outcome(sleep(1h));
-            EXPECT_FALSE(mine.expired());
+            was_expired = mine.expired();
             end.get();
           });
         },
-        std::ref(scope));
+        std::ref(scope), std::ref(expired));
     co_await ticks(2);
     scope->reschedule_after(10s);
     co_await sleep(1s);
     EXPECT_FALSE(task.done());
     scope->reschedule(std::nullopt);
+    EXPECT_EQ(scope->when(), std::nullopt);
     co_await sleep(1min);
     EXPECT_FALSE(task.done());
     task.cancel();
     std::string end = co_await end_of(std::move(task));
     EXPECT_EQ(end, "cancelled");
+    EXPECT_FALSE(expired);
   });
 }
 
-// 102. test_nested_timeout_in_finally; 103. test_cancel_in_timeout_after_cancellation
-TEST(TimeoutBlock, WorksInTheCleanupOfACancelledTaskAndANewCancelWins) {
-  run([]() -> Task<void> {
-    auto block = [](Timeout&) -> Task<void> {
-      Outcome<void> end = co_await outcome(sleep(1s));
-      std::string inner = co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { co_await sleep(10s); }));
-      EXPECT_EQ(inner, "timeout");
-      end.get();
-    };
-    std::string end = co_await end_of(timeout(10ms, block));
-    EXPECT_EQ(end, "timeout");
-  });
-  for (const bool again : {false, true}) {
-    run([again]() -> Task<void> {
-      auto task = spawn(
-          [](bool cancel_again) -> Task<std::string> {
-            (void)co_await outcome(sleep(10s));  // cancelled, and that stays counted
-            EXPECT_EQ(EventLoop::require_task().cancelling(), 1U);
-            auto block = [&](Timeout&) -> Task<void> {
-              if (cancel_again) EventLoop::require_task().cancel(nullptr);
-              co_await sleep(10s);
-            };
-            std::string end = co_await end_of(timeout(1ms, block));
-            co_return end;
-          },
-          again);
-      co_await ticks(1);
-      task.cancel();
-      std::string end = co_await task;
-      EXPECT_EQ(end, again ? "cancelled" : "timeout");
-      EXPECT_EQ(task.cancelling(), again ? 2U : 1U);
-    });
-  }
-}
-
-// 104. test_timeout_finished, _expired, _expiring, _without_task
+// 104. test_timeout_already_entered, _double_enter, _finished, _expired, _expiring, _not_entered,
+// _without_task
 TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
+  // It cannot be entered twice, nor be used before it is entered: a Timeout is what the block is given.
+  static_assert(!std::is_default_constructible_v<Timeout> && !std::is_copy_constructible_v<Timeout> &&
+                !std::is_move_constructible_v<Timeout>);
   run([]() -> Task<void> {
-    std::string expiring;
-    auto block = [&](Timeout& scope) -> Task<void> {
-      Outcome<void> end = co_await outcome(sleep(1s));
+    auto refusal = [](Timeout& scope) -> std::string {
       try {
         scope.reschedule(std::nullopt);
       } catch (const InvalidState& error) {
-        expiring = error.what();
+        return error.what();
       }
+      return "accepted";
+    };
+    std::string expiring;
+    auto block = [&](Timeout& scope) -> Task<void> {
+      Outcome<void> end = co_await outcome(sleep(1s));
+      expiring = refusal(scope);
       end.get();
     };
     std::string end = co_await end_of(timeout(10ms, block));
     EXPECT_EQ(end, "timeout");
     EXPECT_THAT(expiring, HasSubstr("expiring"));
 
-    Timeout ended(EventLoop::require_task(), std::nullopt);
-    EXPECT_FALSE(ended.exit(false));
-    EXPECT_THROW(ended.reschedule(std::nullopt), InvalidState);
-    bool refused = false;
+    Timeout finished(EventLoop::require_task(), std::nullopt);
+    EXPECT_FALSE(finished.exit(false));
+    EXPECT_THAT(refusal(finished), HasSubstr("finished"));
+    Timeout expired(EventLoop::require_task(), EventLoop::current().now());
+    (void)co_await outcome(sleep(1s));
+    EXPECT_TRUE(expired.exit(true));
+    EXPECT_THAT(refusal(expired), HasSubstr("expired"));
+
+    std::string without_task;
     EventLoop::current().call_soon([&] {
       try {
-        (void)EventLoop::require_task();
-      } catch (const std::logic_error&) {
-        refused = true;
+        const Timeout scope(EventLoop::require_task(), std::nullopt);
+      } catch (const std::logic_error& error) {
+        without_task = error.what();
       }
     });
     co_await ticks(1);
-    EXPECT_TRUE(refused);
+    EXPECT_THAT(without_task, HasSubstr("needs a task"));
   });
 }
 
@@ -266,32 +220,40 @@ TEST(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
   });
 }
 
-// 106. The body blocks past the deadline without awaiting. 107. It swallows the cancel.
-TEST(TimeoutBlock, BlockedOrSwallowedIsNoError) {
+// 106. The body blocks past the deadline without awaiting: no error.
+COTERIE_CASE(TimeoutBlock, BodyThatBlocksPastTheDeadlineIsNoTimeout) {
   testing::VirtualLoop loop;
   loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
-    bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Task<bool> {
+    bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Co<bool> {
       virtual_loop.block_for(1s);
       co_return scope.expired();
     });
     EXPECT_FALSE(expired);
-    expired = co_await timeout(10ms, [&](Timeout& scope) -> Task<bool> {
+    co_await ticks(3);  // nothing comes later
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+  }(loop));
+}
+
+// 107. The body swallows the cancel: no error, and expired() tells.
+TEST(TimeoutBlock, SwallowedCancelIsNoTimeout) {
+  run([]() -> Task<void> {
+    bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Task<bool> {
       (void)co_await outcome(sleep(1s));
       co_return scope.expired();
     });
     EXPECT_TRUE(expired);
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
-  }(loop));
+  });
 }
 
 // 108. A cancel that is pending and undelivered at the entry of timeout(0) stays a cancel (gh-134471).
-TEST(TimeoutBlock, PendingCancelAtEntryIsNotTakenForTheTimeout) {
+COTERIE_CASE(TimeoutBlock, PendingCancelAtEntryIsNotTakenForTheTimeout) {
   for (const Duration limit : {Duration(0), Duration(1ms)}) {
     run([limit]() -> Task<void> {
       auto task = spawn(
-          [](Duration time) -> Task<void> {
+          [](Duration time) -> Co<void> {
             EventLoop::require_task().cancel(std::make_shared<const std::string>("pending"));
-            co_await timeout(time, [](Timeout&) -> Task<void> { co_await sleep(10s); });
+            co_await timeout(time, [](Timeout&) -> Co<void> { co_await sleep(10s); });
           },
           limit);
       std::string end = co_await end_of(std::move(task));
@@ -301,16 +263,15 @@ TEST(TimeoutBlock, PendingCancelAtEntryIsNotTakenForTheTimeout) {
 }
 
 // 7. semantics: cancel from outside and timeout in one tick, in both orders.
-TEST(TimeoutBlock, CancelAndTimeoutInOneTickIsACancel) {
+COTERIE_CASE(TimeoutBlock, CancelAndTimeoutInOneTickIsACancel) {
   for (const bool cancel_first : {true, false}) {
     run([cancel_first]() -> Task<void> {
       JoinHandle<void> task;
       CallbackHandle handle;
       auto arm = [&] { handle = EventLoop::current().call_later(10ms, [&] { task.cancel("ext"); }); };
       if (cancel_first) arm();
-      task = spawn([]() -> Task<void> {
-        co_await timeout(10ms, [](Timeout&) -> Task<void> { co_await sleep(10s); });
-      });
+      task = spawn(
+          []() -> Co<void> { co_await timeout(10ms, [](Timeout&) -> Co<void> { co_await sleep(10s); }); });
       co_await ticks(1);
       if (!cancel_first) arm();
       Outcome<void> end = co_await outcome(task);

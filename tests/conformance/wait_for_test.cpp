@@ -1,7 +1,7 @@
 // wait_for() (list E). Line numbers and names are those of CPython 3.14.7's test_waitfor.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -15,11 +15,17 @@ Task<void> slow_to_leave(Duration cleanup, bool& left) {
   end.get();
 }
 
+/// Awaits `inner` for at most `limit`, and has no more to say about it.
+template <class Co, class Inner>
+Co at_most(Duration limit, Inner inner) {
+  co_await wait_for(limit, std::move(inner));
+}
+
 // 78. AsyncioWaitForTest.test_asyncio_wait_for_cancelled
-TEST(WaitFor, CancellingItWaitsForTheInnerToLeave) {
+COTERIE_CASE(WaitFor, CancellingItWaitsForTheInnerToLeave) {
   run([]() -> Task<void> {
     bool left = false;
-    auto waiter = spawn([](bool& flag) -> Task<void> { co_await wait_for(5s, slow_to_leave(200ms, flag)); },
+    auto waiter = spawn([](bool& flag) -> Co<void> { co_await wait_for(5s, slow_to_leave(200ms, flag)); },
                         std::ref(left));
     co_await sleep(100ms);
     waiter.cancel();
@@ -30,31 +36,21 @@ TEST(WaitFor, CancellingItWaitsForTheInnerToLeave) {
   });
 }
 
-// 79. AsyncioWaitForTest.test_asyncio_wait_for_timeout; 85. test_wait_for_waits_for_task_cancellation
-TEST(WaitFor, TimeoutWaitsForTheInnerToLeave) {
+// 79. AsyncioWaitForTest.test_asyncio_wait_for_timeout
+COTERIE_CASE(WaitFor, TimeoutWaitsForTheInnerToLeave) {
   run([]() -> Task<void> {
     bool left = false;
-    try {
-      co_await wait_for(100ms, slow_to_leave(200ms, left));
-      ADD_FAILURE();
-    } catch (const TimeoutError& timeout) {
-      EXPECT_THROW(std::rethrow_if_nested(timeout), Cancelled);
-    }
+    std::string end = co_await end_of(at_most<Co<>>(100ms, slow_to_leave(200ms, left)));
+    EXPECT_EQ(end, "timeout");
     EXPECT_TRUE(left);
     EXPECT_DOUBLE_EQ(seconds(), 0.3);
-    bool task_left = false;
-    auto task = spawn(slow_to_leave, 200ms, std::ref(task_left));
-    std::string end = co_await end_of(wait_for(100ms, task));
-    EXPECT_EQ(end, "timeout");
-    EXPECT_TRUE(task_left);
-    EXPECT_TRUE(task.cancelled());
   });
 }
 
 // 80. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_future_done
-TEST(WaitFor, TaskThatHasEndedGivesItsValueWithoutTime) {
+COTERIE_CASE(WaitFor, TaskThatHasEndedGivesItsValueWithoutTime) {
   run([]() -> Task<void> {
-    auto task = spawn(give, 7);
+    auto task = spawn(Subjects::give, 7);
     co_await ticks(2);
     for (const Duration limit : {Duration(0), Duration(-1s)}) {
       int value = co_await wait_for(limit, task);
@@ -65,11 +61,11 @@ TEST(WaitFor, TaskThatHasEndedGivesItsValueWithoutTime) {
 }
 
 // 81. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_coroutine_do_not_started
-TEST(WaitFor, CoroutineIsNeverStartedWithoutTime) {
+COTERIE_CASE(WaitFor, CoroutineIsNeverStartedWithoutTime) {
   for (const Duration limit : {Duration(0), Duration(-1s)}) {
     run([limit]() -> Task<void> {
       bool started = false;
-      auto body = [](bool& flag) -> Task<void> {
+      auto body = [](bool& flag) -> Co<void> {
         flag = true;
         co_return;
       };
@@ -98,27 +94,50 @@ TEST(WaitFor, RunningTaskIsCancelledAndUnwoundWithoutTime) {
 }
 
 // 83. AsyncioWaitForTest.test_wait_for
-TEST(WaitFor, TaskIsCancelledAtTheLimit) {
+COTERIE_CASE(WaitFor, TaskIsCancelledAtTheLimitAndUnwinds) {
   run([]() -> Task<void> {
-    auto task = spawn(sleeper, 10s);
+    int alive = 0;
+    auto task = spawn([](Probe) -> Co<void> { co_await sleep(10s); }, Probe(alive));
+    co_await ticks(1);
+    EXPECT_EQ(alive, 1);
     std::string end = co_await end_of(wait_for(100ms, task));
     EXPECT_EQ(end, "timeout");
     EXPECT_TRUE(task.cancelled());
+    EXPECT_EQ(alive, 0);
     EXPECT_DOUBLE_EQ(seconds(), 0.1);
-    int value = co_await wait_for(100ms, give_later(50ms, 3));
+    int value = co_await wait_for(100ms, Subjects::give_later(50ms, 3));
     EXPECT_EQ(value, 3);
     EXPECT_EQ(EventLoop::current().timer_count(), 0U);
   });
 }
 
 // 84. AsyncioWaitForTest.test_wait_for_race_condition
-TEST(WaitFor, ValueThatACallbackSets) {
+COTERIE_CASE(WaitFor, ValueThatACallbackSets) {
   run([]() -> Task<void> {
     Future<int> future;
     EventLoop::current().call_soon([&] { future.set_value(1); });
-    int value = co_await wait_for(200ms, await_future(future));
+    int value = co_await wait_for(200ms, Subjects::await_future(future));
     EXPECT_EQ(value, 1);
   });
+}
+
+// 85. AsyncioWaitForTest.test_wait_for_waits_for_task_cancellation, …_w_timeout_0
+TEST(WaitFor, CleanupOfATaskIsOverBeforeTheTimeoutWhichTheCancelCaused) {
+  for (const Duration limit : {Duration(100ms), Duration(0)}) {
+    run([limit]() -> Task<void> {
+      bool left = false;
+      auto task = spawn(slow_to_leave, 200ms, std::ref(left));
+      co_await ticks(1);
+      try {
+        co_await wait_for(limit, task);
+        ADD_FAILURE();
+      } catch (const TimeoutError& timeout) {
+        EXPECT_THROW(std::rethrow_if_nested(timeout), Cancelled);
+      }
+      EXPECT_TRUE(left);
+      EXPECT_TRUE(task.cancelled());
+    });
+  }
 }
 
 // 86. AsyncioWaitForTest.test_wait_for_reraises_exception_during_cancellation
@@ -134,15 +153,23 @@ TEST(WaitFor, ErrorOfTheCleanupComesOut) {
 }
 
 // 87. AsyncioWaitForTest.test_cancel_wait_for, test_cancel_blocking_wait_for
-TEST(WaitFor, CancellingItCancelsTheTask) {
+COTERIE_CASE(WaitFor, CancellingItCancelsTheTask) {
   run([]() -> Task<void> {
-    auto task = spawn(sleeper, 100s);
-    auto waiter = spawn([](JoinHandle<void> t) -> Task<void> { co_await wait_for(60s, t); }, task);
+    auto task = spawn(Subjects::sleeper, 100s);
+    auto waiter = spawn(at_most<Co<>, JoinHandle<void>>, 60s, task);
     co_await ticks(2);
     waiter.cancel("stop");
     std::string end = co_await end_of(std::move(waiter));
     EXPECT_EQ(end, "cancelled: stop");
     EXPECT_TRUE(task.cancelled());
+
+    auto blocking = spawn([]() -> Co<void> {
+      co_await timeout_at(std::nullopt, [](Timeout&) -> Co<void> { co_await sleep(1h); });
+    });
+    co_await ticks(2);
+    blocking.cancel();
+    end = co_await end_of(std::move(blocking));
+    EXPECT_EQ(end, "cancelled");
   });
 }
 
@@ -164,16 +191,32 @@ TEST(WaitFor, ValueThatAnswersTheCancelIsTheResult) {
 }
 
 // 89. WaitForShieldTests.test_zero_timeout, test_none_timeout, test_shielded_timeout
-TEST(WaitFor, ShieldedTaskRunsOn) {
+COTERIE_CASE(WaitFor, ShieldedTaskRunsOn) {
   run([]() -> Task<void> {
-    auto task = spawn(give_later, 1s, 5);
-    auto shielded = [](JoinHandle<int> t) -> Task<int> { co_return co_await shield(t); };
+    auto task = spawn(Subjects::give_later, 1s, 5);
+    auto shielded = [](JoinHandle<int> t) -> Co<int> { co_return co_await shield(t); };
     for (const Duration limit : {Duration(0), Duration(100ms)}) {
       std::string end = co_await end_of(wait_for(limit, shielded(task)));
       EXPECT_EQ(end, "timeout");
     }
+    EXPECT_EQ(task.cancelling(), 0U);
     int value = co_await task;
     EXPECT_EQ(value, 5);
+  });
+}
+
+// 90. ConditionTests.test_timeout_in_block
+TEST(WaitFor, ConditionHoldsItsLockAgainAfterTheTimeout) {
+  run([]() -> Task<void> {
+    Condition condition;
+    {
+      LockGuard guard = co_await condition.scoped();
+      std::string end = co_await end_of(wait_for(500ms, condition.wait()));
+      EXPECT_EQ(end, "timeout");
+      EXPECT_TRUE(condition.locked());
+    }
+    EXPECT_FALSE(condition.locked());
+    EXPECT_DOUBLE_EQ(seconds(), 0.5);
   });
 }
 

@@ -35,6 +35,25 @@ struct Subjects {
   }
 };
 
+/// Notes the order in which frames end.
+class NoteEnd {
+ public:
+  NoteEnd(std::vector<int>& out, int number) : out_(&out), number_(number) {}
+  NoteEnd(const NoteEnd&) = delete;
+  NoteEnd& operator=(const NoteEnd&) = delete;
+  ~NoteEnd() { out_->push_back(number_); }
+
+ private:
+  std::vector<int>* out_;
+  int number_;
+};
+/// Sleeps, and is noted in `out` when it ends.
+template <class Co>
+Co note_end(std::vector<int>& out, int number) {
+  const NoteEnd note(out, number);
+  co_await sleep(10s);
+}
+
 /// How many cases the binary has that run both ways.
 inline int cases_both_ways = 0;
 

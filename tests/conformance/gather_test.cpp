@@ -1,0 +1,271 @@
+// gather() (list G, second part). Names are those of CPython 3.14.7's test_tasks.
+#include <gmock/gmock.h>
+
+#include "support/both_ways.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+template <class Co>
+Co give_at(Duration delay, int value, std::vector<int>& seen) {
+  co_await sleep(delay);
+  seen.push_back(value);
+  co_return value;
+}
+
+// 121. FutureGatherTests.test_success, test_result_exception_success
+COTERIE_CASE(Gather, ValuesComeInTheOrderOfTheArguments) {
+  run([]() -> Task<void> {
+    std::vector<int> seen;
+    auto [a, b, c] = co_await gather(give_at<Co<int>>(3s, 1, seen), give_at<Co<int>>(1s, 2, seen),
+                                     give_at<Co<int>>(2s, 3, seen));
+    EXPECT_THAT((std::vector{a, b, c}), ElementsAre(1, 2, 3));
+    EXPECT_THAT(seen, ElementsAre(2, 3, 1));
+    std::vector<Co<int>> tasks;
+    for (int i = 0; i < 5; ++i) tasks.push_back(Subjects::give_later(std::chrono::seconds(5 - i), i));
+    std::vector<int> values = co_await gather(std::move(tasks));
+    EXPECT_THAT(values, ElementsAre(0, 1, 2, 3, 4));
+    auto [nothing, one] = co_await gather_outcomes(Subjects::nop(), Subjects::give(1));
+    EXPECT_TRUE(nothing.has_value());
+    EXPECT_EQ(one.get(), 1);
+  });
+}
+
+// 122. FutureGatherTests.test_one_exception
+COTERIE_CASE(Gather, FirstErrorOfHandlesComesAtOnceAndTheOthersAreIgnored) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    std::vector<JoinHandle<int>> tasks;
+    tasks.push_back(spawn(Subjects::give_later, 1s, 1));
+    tasks.push_back(spawn([]() -> Co<int> {
+      co_await sleep(2s);
+      throw Boom("first");
+    }));
+    tasks.push_back(spawn([]() -> Co<int> {
+      co_await sleep(3s);
+      throw Boom("second");
+    }));
+    tasks.push_back(spawn(Subjects::give_later, 4s, 4));
+    tasks.push_back(spawn(Subjects::give_later, 5s, 5));
+    auto gathering = gather(tasks);
+    auto end = co_await outcome(gathering);
+    EXPECT_EQ(text(end), "first");
+    EXPECT_DOUBLE_EQ(seconds(), 2);
+    EXPECT_FALSE(tasks[3].done());
+    tasks[4].cancel();
+    co_await sleep(10s);
+    EXPECT_TRUE(tasks[2].done());
+    EXPECT_EQ(tasks[3].result(), 4);
+    EXPECT_TRUE(tasks[4].cancelled());
+  }());
+  EXPECT_EQ(reports.count(), 0U);
+}
+
+// 123. FutureGatherTests.test_return_exceptions
+COTERIE_CASE(Gather, OutcomesWaitForAllAndHoldTheErrors) {
+  run([]() -> Task<void> {
+    auto failing = spawn(Subjects::fail_later, 2s, "bad");
+    auto good = spawn(Subjects::give_later, 3s, 3);
+    auto worse = spawn(Subjects::fail_later, 1s, "worse");
+    auto [a, b, c] = co_await gather_outcomes(failing, good, worse);
+    EXPECT_EQ(text(a), "bad");
+    EXPECT_EQ(b.get(), 3);
+    EXPECT_EQ(text(c), "worse");
+    EXPECT_DOUBLE_EQ(seconds(), 3);
+    auto [settled] = co_await all_settled(Subjects::fail("at once"));
+    EXPECT_EQ(text(settled), "at once");
+  });
+}
+
+// 124. FutureGatherTests.test_result_exception_one_cancellation
+COTERIE_CASE(Gather, OutcomeOfACancelledChildIsACancel) {
+  run([]() -> Task<void> {
+    auto slow = spawn(Subjects::sleeper, 10s);
+    EventLoop::current().call_later(1s, [slow] { slow.cancel(); });
+    auto failing = spawn(Subjects::fail_later, 2s, "bad");
+    auto good = spawn(Subjects::give_later, 3s, 3);
+    auto [a, b, c] = co_await gather_outcomes(slow, failing, good);
+    EXPECT_TRUE(a.cancelled());
+    EXPECT_EQ(text(b), "bad");
+    EXPECT_EQ(c.get(), 3);
+    EXPECT_DOUBLE_EQ(seconds(), 3);
+  });
+}
+
+// 125. FutureGatherTests.test_constructor_empty_sequence_use_running_loop
+TEST(Gather, NothingIsDoneAtOnce) {
+  run([]() -> Task<void> {
+    TickCounter counter;
+    std::vector<int> values = co_await gather(std::vector<Task<int>>());
+    EXPECT_TRUE(values.empty());
+    co_await gather();
+    EXPECT_EQ(counter.count(), 0);
+  });
+}
+
+// 126. FutureGatherTests.test_constructor_heterogenous_futures
+TEST(Gather, TasksOfTwoLoopsAreAnError) {
+  testing::VirtualLoop other;
+  JoinHandle<void> foreign;
+  other.run([](JoinHandle<void>& out) -> Task<void> {
+    out = spawn(sleeper, 1h);
+    co_return;
+  }(foreign));
+  run([&foreign]() -> Task<void> {
+    auto own = spawn(sleeper, 1h);
+    auto gathering = [](JoinHandle<void> a, JoinHandle<void> b) -> Task<void> { co_await gather(a, b); };
+    std::string end = co_await end_of(gathering(own, foreign));
+    EXPECT_THAT(end, HasSubstr("different loop"));
+    EXPECT_FALSE(own.done());
+    EXPECT_EQ(own.cancelling(), 0U);
+  });
+}
+
+// 127. CoroutineGatherTests.test_duplicate_coroutines
+COTERIE_CASE(Gather, OneTaskGivenThriceRunsOnce) {
+  run([]() -> Task<void> {
+    int runs = 0;
+    auto task = spawn(
+        [](int& count) -> Co<int> {
+          co_await yield();
+          co_return ++count;
+        },
+        std::ref(runs));
+    auto [a, b, c] = co_await gather(task, task, task);
+    EXPECT_THAT((std::vector{a, b, c}), ElementsAre(1, 1, 1));
+    EXPECT_EQ(runs, 1);
+  });
+}
+
+// 128. CoroutineGatherTests.test_exception_marking
+COTERIE_CASE(Gather, OnlyTheFirstOfTwoErrorsComesOutAndNoneIsReported) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    auto end = co_await outcome(gather(spawn(Subjects::fail, "one"), spawn(Subjects::fail, "two")));
+    EXPECT_EQ(text(end), "one");
+    end = co_await outcome(gather(Subjects::fail("three"), Subjects::fail("four")));
+    EXPECT_EQ(text(end), "three");
+    co_await ticks(5);
+  }());
+  EXPECT_EQ(reports.count(), 0U);
+}
+
+// 129. CoroutineGatherTests.test_cancel_gather_2
+COTERIE_CASE(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
+  run([]() -> Task<void> {
+    int rounds = 0;
+    auto main = spawn(
+        [](int& count) -> Co<void> {
+          for (; count < 100; ++count) co_await gather_outcomes(Subjects::sleeper(50ms), Subjects::sleeper(80ms));
+        },
+        std::ref(rounds));
+    co_await sleep(1s);
+    EXPECT_GT(rounds, 5);
+    main.cancel("my message");
+    Outcome<void> end = co_await outcome(main);
+    EXPECT_EQ(text(end), "cancelled: my message");
+    EXPECT_TRUE(main.cancelled());
+  });
+}
+
+// 130. Every child answers the cancel with a value: the gather throws Cancelled all the same.
+TEST(Gather, CancelledThoughEveryChildSuppressesIt) {
+  run([]() -> Task<void> {
+    auto stubborn = []() -> Task<int> {
+      (void)co_await outcome(sleep(10s));
+      co_return 1;
+    };
+    std::string end;
+    auto task = spawn(
+        [](auto child, std::string& out) -> Task<void> {
+          auto gathering = gather(child(), child());
+          auto result = co_await outcome(gathering);
+          out = text(result);
+        },
+        stubborn, std::ref(end));
+    co_await ticks(3);
+    task.cancel();
+    co_await task;
+    EXPECT_EQ(end, "cancelled");
+    EXPECT_FALSE(task.cancelled());
+  });
+}
+
+// Our own: bare Tasks are structured; the first error cancels the others and comes out when all have ended.
+TEST(Gather, BareTasksAreCancelledAndJoined) {
+  run([]() -> Task<void> {
+    bool left = false;
+    auto slow = [](bool& flag) -> Task<void> {
+      Outcome<void> end = co_await outcome(sleep(10s));
+      co_await sleep(1s);
+      flag = true;
+      end.get();
+    };
+    auto gathering = gather(fail_later(1s, "first"), slow(left));
+    auto end = co_await outcome(gathering);
+    EXPECT_EQ(text(end), "first");
+    EXPECT_TRUE(left);
+    EXPECT_DOUBLE_EQ(seconds(), 2);
+  });
+}
+
+// Our own: a cancelled child has failed, also where nobody else was cancelled.
+COTERIE_CASE(Gather, ChildThatIsCancelledByHandCancelsTheGather) {
+  run([]() -> Task<void> {
+    auto a = spawn(Subjects::sleeper, 10s);
+    auto b = spawn(Subjects::give_later, 20s, 1);
+    auto both = spawn([](auto x, auto y) -> Co<void> { co_await gather(x, y); }, a, b);
+    co_await ticks(2);
+    a.cancel("by hand");
+    std::string end = co_await end_of(both);
+    EXPECT_EQ(end, "cancelled: by hand");
+    EXPECT_EQ(both.cancelling(), 0U);
+    EXPECT_FALSE(b.done());
+    EXPECT_DOUBLE_EQ(seconds(), 0);
+  });
+}
+
+// Our own (asyncio: RecursionError): a task that waits for itself, at once or by way of another one.
+TEST(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
+  run([]() -> Task<void> {
+    JoinHandle<void> self;
+    self = spawn([&self]() -> Task<void> { co_await gather(self, spawn(nop)); });
+    std::string end = co_await end_of(self);
+    EXPECT_THAT(end, HasSubstr("await on itself"));
+
+    JoinHandle<void> one;
+    JoinHandle<void> two;
+    auto wait_for_other = [](JoinHandle<void>& other) -> Task<void> {
+      co_await gather(other, spawn(sleeper, 1s));
+    };
+    one = spawn(wait_for_other, std::ref(two));
+    two = spawn(wait_for_other, std::ref(one));
+    co_await sleep(2s);
+    one.cancel("enough");
+    end = co_await end_of(one);
+    EXPECT_EQ(end, "cancelled: enough");
+    end = co_await end_of(two);
+    EXPECT_EQ(end, "cancelled: enough");
+  });
+}
+
+// Our own: a Task is given away; a gather that was awaited has none left.
+TEST(Gather, AwaitingItTwiceIsAnError) {
+  run([]() -> Task<void> {
+    auto twice = []() -> Task<void> {
+      auto gathering = gather(give(1), give(2));
+      co_await gathering;
+      co_await gathering;
+    };
+    std::string end = co_await end_of(twice());
+    EXPECT_THAT(end, HasSubstr("awaited before"));
+  });
+}
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,98 @@
+// timeout() inside of timeout() (list F). Names are those of CPython 3.14.7's test_timeouts::TimeoutTests.
+#include "support/both_ways.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+
+// 93. test_nested_timeouts
+TEST(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
+  run([]() -> Task<void> {
+    const TimePoint deadline = EventLoop::current().now() + 10ms;
+    bool cancelled_between = false;
+    bool both_expired = false;
+    auto outer_block = [&](Timeout& outer) -> Task<void> {
+      Timeout* inner_scope = nullptr;
+      bool inner_expired = false;
+      auto inner_block = [&](Timeout& inner) -> Task<void> {
+        inner_scope = &inner;
+        Outcome<void> end = co_await outcome(sleep(10s));
+        inner_expired = inner.expired();
+        end.get();
+      };
+      Outcome<void> end = co_await outcome(timeout_at(deadline, inner_block));
+      cancelled_between = end.cancelled();
+      both_expired = inner_expired && outer.expired();
+      end.get();
+    };
+    std::string end = co_await end_of(timeout_at(deadline, outer_block));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_TRUE(cancelled_between);
+    EXPECT_TRUE(both_expired);
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
+  });
+}
+
+// 94. test_nested_timeouts_concurrent
+TEST(TimeoutBlock, OnlyTheOuterIsDueAfterTheThreadWasBlocked) {
+  testing::VirtualLoop loop;
+  loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
+    bool cancelled_inside = false;
+    auto outer_block = [&](Timeout&) -> Task<void> {
+      auto inner_block = [&](Timeout& inner) -> Task<void> {
+        virtual_loop.block_for(10ms);
+        Outcome<void> end = co_await outcome(sleep(1s));
+        cancelled_inside = end.cancelled() && !inner.expired();
+        end.get();
+      };
+      Outcome<void> end = co_await outcome(timeout(100ms, inner_block));
+      EXPECT_TRUE(end.cancelled());
+      end.get();
+    };
+    std::string end = co_await end_of(timeout(2ms, outer_block));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_TRUE(cancelled_inside);
+  }(loop));
+}
+
+// 102. test_nested_timeout_in_finally
+TEST(TimeoutBlock, WorksInTheCleanupOfABlockThatTimedOut) {
+  run([]() -> Task<void> {
+    auto block = [](Timeout&) -> Task<void> {
+      Outcome<void> end = co_await outcome(sleep(1s));
+      std::string inner = co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { co_await sleep(10s); }));
+      EXPECT_EQ(inner, "timeout");
+      end.get();
+    };
+    std::string end = co_await end_of(timeout(10ms, block));
+    EXPECT_EQ(end, "timeout");
+  });
+}
+
+// 103. test_cancel_in_timeout_after_cancellation
+TEST(TimeoutBlock, NewCancelInTheCleanupOfACancelledTaskWins) {
+  for (const bool again : {false, true}) {
+    run([again]() -> Task<void> {
+      auto task = spawn(
+          [](bool cancel_again) -> Task<std::string> {
+            (void)co_await outcome(sleep(10s));  // cancelled, and that stays counted
+            EXPECT_EQ(EventLoop::require_task().cancelling(), 1U);
+            auto block = [&](Timeout&) -> Task<void> {
+              if (cancel_again) EventLoop::require_task().cancel(nullptr);
+              co_await sleep(10s);
+            };
+            std::string end = co_await end_of(timeout(1ms, block));
+            co_return end;
+          },
+          again);
+      co_await ticks(1);
+      task.cancel();
+      std::string end = co_await task;
+      EXPECT_EQ(end, again ? "cancelled" : "timeout");
+      EXPECT_EQ(task.cancelling(), again ? 2U : 1U);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace coterie

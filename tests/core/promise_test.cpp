@@ -1,0 +1,63 @@
+// Promise: the setting side of a Future.
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+
+TEST(Promise, KeptReachesWhoAwaitsTheFuture) {
+  run([]() -> Task<void> {
+    Promise<int> promise;
+    auto task = spawn(await_future<int>, promise.future());
+    co_await ticks(1);
+    EXPECT_TRUE(promise.wanted());
+    EXPECT_TRUE(promise.set_value(4));
+    EXPECT_FALSE(promise.wanted());
+    int value = co_await task;
+    EXPECT_EQ(value, 4);
+    EXPECT_THROW(promise.set_value(5), InvalidState);
+  });
+}
+
+TEST(Promise, GoneWithoutAResultEndsTheFuture) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    {
+      Promise<int> promise;
+      future = promise.future();
+      Promise<int> moved = std::move(promise);
+      EXPECT_THROW(promise.set_value(1), InvalidState);  // NOLINT(bugprone-use-after-move)
+      EXPECT_FALSE(future.done());
+    }
+    Outcome<int> end = co_await outcome(await_future(future));
+    EXPECT_THROW(end.get(), BrokenPromise);
+  });
+}
+
+TEST(Promise, ResultThatNobodyWantsAnyMoreIsDropped) {
+  run([]() -> Task<void> {
+    Promise<void> promise;
+    auto task = spawn(await_future<void>, promise.future());
+    co_await ticks(1);
+    task.cancel();
+    EXPECT_FALSE(promise.wanted());
+    EXPECT_FALSE(promise.set_exception(error("late")));
+    co_await ticks(1);
+    EXPECT_TRUE(task.cancelled());
+  });
+}
+
+TEST(Promise, AssigningBreaksTheOneThatStoodThere) {
+  run([]() -> Task<void> {
+    Promise<int> promise;
+    Future<int> old = promise.future();
+    promise = Promise<int>();
+    EXPECT_THROW(old.result(), BrokenPromise);
+    EXPECT_FALSE(promise.future().done());
+    promise.set_value(1);
+    co_return;
+  });
+}
+
+}  // namespace
+}  // namespace coterie
