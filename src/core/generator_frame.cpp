@@ -12,6 +12,10 @@ void YieldPoint::await_suspend(std::coroutine_handle<>) noexcept {
   if (!frame_->nested()) ascend(*frame_);
 }
 
+GeneratorFrame::~GeneratorFrame() {
+  if (owner_ != nullptr) owner_->frame_ = nullptr;
+}
+
 GeneratorOwner::GeneratorOwner(GeneratorFrame& frame) noexcept : frame_(&frame) {
   frame.owner_ = this;
 }
@@ -39,13 +43,8 @@ void GeneratorOwner::reset() noexcept {
 GeneratorStep::~GeneratorStep() {
   if (frame_ == nullptr) return;
   frame_->step_ = nullptr;
-  if (frame_->phase_ == GeneratorFrame::Phase::running || frame_->owner_ == nullptr) destroy_frame();
-}
-
-void GeneratorStep::destroy_frame() noexcept {
-  GeneratorFrame* frame = std::exchange(frame_, nullptr);
-  if (frame->owner_ != nullptr) frame->owner_->frame_ = nullptr;
-  frame->handle().destroy();
+  if (frame_->phase_ != GeneratorFrame::Phase::yielded || frame_->owner_ == nullptr)
+    frame_->handle().destroy();
 }
 
 bool GeneratorStep::begin() {
@@ -86,7 +85,7 @@ void* GeneratorStep::end() {
     return item;
   }
   std::exception_ptr error = std::move(frame_->error_);
-  destroy_frame();
+  std::exchange(frame_, nullptr)->handle().destroy();
   if (!error) return nullptr;
   try {
     std::rethrow_exception(std::move(error));

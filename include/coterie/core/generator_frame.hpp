@@ -46,7 +46,8 @@ class GeneratorFrame : public PromiseBase {
 
  protected:
   explicit GeneratorFrame(std::source_location where) noexcept : PromiseBase(where, FrameKind::generator) {}
-  ~GeneratorFrame() = default;
+  /// Whoever destroys it: its owner learns of it.
+  ~GeneratorFrame();
 
  private:
   friend class GeneratorOwner;
@@ -92,13 +93,14 @@ class GeneratorOwner {
   [[nodiscard]] GeneratorFrame* frame() const noexcept { return frame_; }
 
  private:
+  friend class GeneratorFrame;
   friend class GeneratorStep;
   void reset() noexcept;
   GeneratorFrame* frame_;
 };
 
-/// One run of a generator, until it yields or ends, inside the coroutine that awaits it. Destroyed while the
-/// generator is suspended at an await, because its awaiter is destroyed, it destroys the generator's frame.
+/// One run of a generator, until it yields or ends, inside the coroutine that awaits it. Destroyed before the
+/// generator has yielded, because its awaiter is destroyed, it destroys the generator's frame.
 class GeneratorStep {
  public:
   GeneratorStep(const GeneratorStep&) = delete;
