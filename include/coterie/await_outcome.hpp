@@ -16,6 +16,7 @@ namespace detail {
 template <class Awaiter>
 class OutcomeAwaiter {
  public:
+  using takes_cancel = void;
   template <class... Args>
   explicit OutcomeAwaiter(Args&&... args) : awaiter_(std::forward<Args>(args)...) {}
   bool await_ready() { return awaiter_.await_ready(); }
@@ -42,6 +43,7 @@ class OutcomeAwaiter {
 template <class Awaiter>
 class OutcomeOfRef {
  public:
+  using takes_cancel = void;
   explicit OutcomeOfRef(Awaiter& awaiter) noexcept : awaiter_(&awaiter) {}
   bool await_ready() { return awaiter_->await_ready(); }
   template <class P>

@@ -214,10 +214,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     }
     std::add_lvalue_reference_t<const T> await_resume() {
       shared_->unretrieved = false;
-      if (woken() && shared_->outcome.cancelled())
-        absorb_cancel();
-      else
-        deliver();
+      deliver();
       return std::as_const(shared_->outcome).get();
     }
     Leaf::CancelReply cancel(const CancelMessage& message) override {
@@ -227,6 +224,9 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
 
    private:
     void ready() noexcept override { wake(); }
+    std::exception_ptr target_cancel() noexcept override {
+      return shared_->outcome.cancelled() ? shared_->outcome.error() : nullptr;
+    }
     std::shared_ptr<Shared> shared_;
   };
   [[nodiscard]] Awaiter operator co_await() const { return Awaiter(shared_); }

@@ -173,6 +173,13 @@ class EventLoop {
   }
   /// The coroutine that goes on when the one that runs now has returned to the loop.
   void ascend_to(Frame& frame) noexcept { ascend_ = &frame; }
+  /// The frame that would go on next is destroyed instead, and so are its callers up to the first that
+  /// catches: that one finds the cancel in take_unwound(), first thing in its await_resume.
+  void unwind_from(std::exception_ptr cancel) noexcept {
+    unwinding_ = true;
+    unwound_ = std::move(cancel);
+  }
+  [[nodiscard]] std::exception_ptr take_unwound() noexcept { return std::move(unwound_); }
   [[nodiscard]] std::size_t timer_count() const noexcept { return timers_.size(); }
   /// Ends the run with `fatal`; once, through however many tasks it goes.
   void leave_with(const std::exception_ptr& fatal) noexcept;
@@ -221,6 +228,7 @@ class EventLoop {
   void check_closed_and_thread() const;
   void take_posts() noexcept;
   void run_step(TaskRec& task, Frame* frame) noexcept;
+  [[nodiscard]] Frame* unwind(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
   void delist(TaskRec& task) noexcept;
   [[nodiscard]] bool nothing_ready() const noexcept {
@@ -230,6 +238,8 @@ class EventLoop {
   FifoQueue fifo_;
   std::unique_ptr<ReadyQueue> policy_;
   Frame* ascend_ = nullptr;
+  std::exception_ptr unwound_;  // null: a cancel without a message
+  bool unwinding_ = false;
   TaskRec* current_ = nullptr;
   TimerHeap timers_;
   std::shared_ptr<Inbox> inbox_;

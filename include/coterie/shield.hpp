@@ -21,10 +21,7 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
     suspend(caller);
   }
   decltype(auto) await_resume() {
-    if (woken() && inner_.cancelled())
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
     inner_.state().mark_retrieved();
     if constexpr (Move)
       return inner_.state().take().get();
@@ -38,6 +35,7 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
+  std::exception_ptr target_cancel() noexcept override { return cancel_of(inner_.state()); }
   [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   JoinHandle<T> inner_;
 };

@@ -18,7 +18,7 @@ class YieldAwaiter {
   }
   void await_resume() {
     if (task_->must_cancel()) [[unlikely]]
-      task_->throw_cancelled();
+      detail::raise_cancel(task_->take_cancel());
   }
 
  private:

@@ -40,7 +40,7 @@ class TaskState final : public TaskRec {
                              ContextSlot context = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
-    state->start(loop, body.release().promise(), std::move(name), where, std::move(context));
+    state->start(loop, body.release(), std::move(name), where, std::move(context));
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -108,15 +108,16 @@ class JoinLeaf : public Leaf, private DoneHook {
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
   void deliver_join() {
     target_->mark_retrieved();
-    if (woken() && target_->cancelled()) [[unlikely]]
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
   }
   [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  std::exception_ptr target_cancel() noexcept override {
+    target_->mark_retrieved();
+    return cancel_of(*target_);
+  }
   [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };

@@ -80,12 +80,15 @@ Leaf::CancelReply ChildrenLeaf::cancel(const CancelMessage& message) {
   return CancelReply::passed_on;
 }
 
+std::exception_ptr ChildrenLeaf::target_cancel() noexcept {
+  if (cancel_requested_) return std::make_exception_ptr(Cancelled(message_));
+  const bool ours = decider_ != nullptr && claim_ != Claim::none && decider_->task()->cancelled();
+  return ours ? decider_->task()->error() : nullptr;
+}
+
 void ChildrenLeaf::finish() {
-  if (cancel_requested_) {
-    absorb_cancel();
-    throw Cancelled(message_);
-  }
   deliver();
+  if (cancel_requested_) throw Cancelled(message_);
   if (decider_ == nullptr || claim_ == Claim::none) return;
   if (std::exception_ptr error = decider_->task()->error()) std::rethrow_exception(std::move(error));
 }

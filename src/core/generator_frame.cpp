@@ -6,6 +6,21 @@
 
 namespace coterie::detail {
 
+// The loop destroys it, too, when it closes by force.
+GeneratorFrame::~GeneratorFrame() {
+  if (owner_ != nullptr) owner_->frame_ = nullptr;
+  if (step_ != nullptr) step_->frame_ = nullptr;
+}
+
+void GeneratorFrame::ended() noexcept {
+  phase_ = Phase::ended;
+  if (nested()) return;
+  if (cancelled_)
+    ascend_cancelled(*this, error_);
+  else
+    ascend(*this);
+}
+
 void YieldPoint::await_suspend(std::coroutine_handle<>) noexcept {
   frame_->item_ = item_;
   frame_->phase_ = GeneratorFrame::Phase::yielded;
@@ -67,10 +82,11 @@ bool GeneratorStep::begin() {
 bool GeneratorStep::resume(Frame& caller) noexcept {
   GeneratorFrame& frame = *frame_;
   frame.phase_ = GeneratorFrame::Phase::running;
-  caller.enter(frame);
-  frame.handle().resume();
-  caller.leave(frame);
-  return frame.phase_ == GeneratorFrame::Phase::running;
+  child_ = &frame;
+  caller.run_child(child_);
+  if (frame.phase_ == GeneratorFrame::Phase::running) return true;
+  caller.child_ended();
+  return false;
 }
 
 void* GeneratorStep::end() {

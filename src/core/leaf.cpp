@@ -103,10 +103,27 @@ void Leaf::wake() noexcept {
   task_->make_runnable();
 }
 
-void Leaf::deliver_cancel() {
-  if (state_ == State::woken) undo();
+std::exception_ptr Leaf::cancel_of(TaskRec& target) noexcept {
+  return target.cancelled() ? target.error() : nullptr;
+}
+
+bool Leaf::take_cancel(std::exception_ptr& error) noexcept {
+  if (state_ == State::woken) error = target_cancel();
+  if (error) {
+    task_->absorb_cancel();
+  } else if (cancel_due()) {
+    if (state_ == State::woken) undo();
+    error = task_->take_cancel();
+  } else {
+    return false;
+  }
   state_ = State::idle;
-  task_->throw_cancelled();
+  return true;
+}
+
+void Leaf::deliver_cancel() {
+  std::exception_ptr error;
+  if (take_cancel(error)) detail::raise_cancel(std::move(error));
 }
 
 }  // namespace coterie

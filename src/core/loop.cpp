@@ -141,13 +141,34 @@ void EventLoop::take_posts() noexcept {
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
   current_ = &task;
   for (;;) {
+    if (unwinding_) [[unlikely]] {
+      frame = unwind(task, frame);
+      if (frame == nullptr) return;  // the task has ended
+    }
     ascend_ = nullptr;
     frame->handle().resume();
     if (ascend_ == nullptr) break;
     frame = task.top_ = ascend_;
+    frame->child_ended();
   }
   current_ = nullptr;
   if (task.body_ended_) task.end_body();
+}
+
+// A suspended chain of frames that do not catch goes innermost first, in a loop; none of them is on the
+// native stack here. The cancel counts as delivered before the first destructor runs: one that is requested
+// by a destructor comes at the next await.
+Frame* EventLoop::unwind(TaskRec& task, Frame* frame) noexcept {
+  unwinding_ = false;
+  std::exception_ptr cancel = take_unwound();
+  while (frame != nullptr && frame->dies_of_cancel()) frame = task.destroy_innermost(*frame);
+  if (frame != nullptr) {
+    unwound_ = std::move(cancel);
+  } else {
+    current_ = nullptr;
+    task.end_cancelled(std::move(cancel));
+  }
+  return frame;
 }
 
 void EventLoop::enlist(TaskRec& task) noexcept {

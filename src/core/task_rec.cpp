@@ -32,6 +32,16 @@ void detail::ascend(Frame& finished) noexcept {
     finished.root_of()->body_ended(finished);
 }
 
+void detail::ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept {
+  Frame* caller = finished.caller();
+  if (caller != nullptr && caller->dies_of_cancel()) EventLoop::current().unwind_from(std::move(error));
+  ascend(finished);
+}
+
+std::exception_ptr detail::take_unwound() noexcept {
+  return EventLoop::current().take_unwound();
+}
+
 void DoneHook::unhook() noexcept {
   if (task_ == nullptr) return;
   (prev_ != nullptr ? prev_->next_ : task_->first_hook_) = next_;
@@ -136,12 +146,11 @@ std::uint32_t TaskRec::uncancel() noexcept {
   return cancel_requests_;
 }
 
-void TaskRec::throw_cancelled() {
+std::exception_ptr TaskRec::take_cancel() noexcept {
   must_cancel_ = false;
   ++deliveries_;
-  CancelMessage message = message_ ? std::move(*message_) : nullptr;
-  message_.reset();
-  throw Cancelled(std::move(message));
+  const auto message = std::move(message_);
+  return message ? std::make_exception_ptr(Cancelled(std::move(*message))) : nullptr;
 }
 
 void TaskRec::add_hook(DoneHook& hook) noexcept {
@@ -160,9 +169,9 @@ std::vector<WaitingTask> TaskRec::awaited_by() const {
 }
 
 Frame* TaskRec::innermost() const noexcept {
-  if (ended_) return nullptr;
-  Frame* frame = top_;
-  while (Frame* child = frame->running_child()) frame = child;
+  Frame* frame = ended_ ? nullptr : top_;
+  if (frame == nullptr) return nullptr;
+  while (Frame* child = frame->child()) frame = child;
   return frame;
 }
 
@@ -176,38 +185,53 @@ void TaskRec::run() noexcept {
     started_ = true;
     if (must_cancel_) {  // cancelled before its first step: the body never runs, its arguments are released
       frame->handle().destroy();
-      set_cancelled(make_cancelled());
-      ended_cancelled_ = true;
-      finish();
+      end_cancelled(take_cancel());
       return;
     }
   }
+  if (frame->dies_of_cancel()) [[unlikely]] {
+    std::exception_ptr error;
+    if (unwinds(error)) loop_->unwind_from(std::move(error));
+  }
   waiting_on_ = nullptr;
   loop_->run_step(*this, frame);
+}
+
+/// The await at which it is suspended ends by a cancel, which is `error`.
+bool TaskRec::unwinds(std::exception_ptr& error) noexcept {
+  if (waiting_on_ != nullptr) return waiting_on_->take_cancel(error);
+  if (!must_cancel_) return false;  // a yield
+  error = take_cancel();
+  return true;
+}
+
+/// Destroys a suspended frame, which is the innermost, and gives the next one.
+Frame* TaskRec::destroy_innermost(Frame& frame) noexcept {
+  top_ = frame.caller();  // first: what its destructors do sees a task whose innermost frame is the next one
+  frame.destroy();
+  return top_;
 }
 
 void TaskRec::end_body() noexcept {
   Frame& root = *top_;
   const auto kind = take_outcome(root);
   root.handle().destroy();
-  ended_cancelled_ = kind == OutcomeKind::cancelled;
   if (kind == OutcomeKind::exception && detail::is_fatal(error())) {
     retrieved_ = true;
     loop_->leave_with(error());
   }
   if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned
-                                                     // without another await
-    set_cancelled(make_cancelled());
-    ended_cancelled_ = true;
+    end_cancelled(take_cancel());                    // without another await
+    return;
   }
+  ended_cancelled_ = kind == OutcomeKind::cancelled;
   finish();
 }
 
-std::exception_ptr TaskRec::make_cancelled() {
-  CancelMessage message = message_ ? std::move(*message_) : nullptr;
-  message_.reset();
-  must_cancel_ = false;
-  return std::make_exception_ptr(Cancelled(std::move(message)));
+void TaskRec::end_cancelled(std::exception_ptr error) noexcept {
+  set_cancelled(std::move(error));
+  ended_cancelled_ = true;
+  finish();
 }
 
 void TaskRec::finish() noexcept {
@@ -247,17 +271,14 @@ void TaskRec::destroy_unfinished() noexcept {
     std::terminate();
   }
   if (queued()) loop_->remove(*this);
-  destroy_frame();
-  finish();
+  destroy_frames();
+  end_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));
 }
 
-void TaskRec::destroy_frame() noexcept {
+void TaskRec::destroy_frames() noexcept {
   // Only for a task that will never run again: unwinds without running any of its code but destructors.
-  Frame* root = top_;
-  while (Frame* caller = root->caller()) root = caller;
-  root->handle().destroy();
-  set_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));
-  ended_cancelled_ = true;
+  Frame* frame = top_;
+  while (frame != nullptr) frame = destroy_innermost(*frame);
 }
 
 }  // namespace coterie

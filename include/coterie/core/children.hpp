@@ -82,6 +82,7 @@ class ChildrenLeaf : public Leaf {
   void one_ended() noexcept { --pending_; }
 
  private:
+  std::exception_ptr target_cancel() noexcept override;
   [[nodiscard]] bool decides(const TaskRec& task) const noexcept;
   std::span<Child> children_;
   std::size_t pending_ = 0;  // watched and not ended

@@ -13,15 +13,16 @@ class TaskRec;
 enum class FrameKind : std::uint8_t { coroutine = 0, generator = 1, wrapper = 2 };
 
 /// The first 24 bytes of every coroutine's promise: who waits for this coroutine, at which line this
-/// coroutine waits, and which child runs inside that wait. Together they are the async stack, always on, in
-/// release builds too.
+/// coroutine waits, and which child it awaits there. Together they are the async stack, always on, in release
+/// builds too.
 ///
-///     TaskRec ◀─┐ (tagged)   child         child
+///     TaskRec ◀─┐ (tagged)   child()       child()
 ///               └─ Frame of the root ◀──▶ Frame of its child ◀──▶ … ◀──▶ the innermost Frame
 ///                    at main.cpp:12          at fetch.cpp:30                at io.cpp:7
 ///
-/// The way out, caller(), always stands. The way in, running_child(), stands only while the child's code is
-/// on the native stack: the innermost frame of a suspended task is known to its record.
+/// The way in leads through the awaiter that owns the child, in this coroutine's frame: so a suspended chain
+/// can be destroyed from its innermost frame outwards, in a loop, and each owner learns that its child has
+/// gone.
 ///
 /// The layout is read by debuggers and other processes; it does not change between builds.
 class Frame {
@@ -42,10 +43,13 @@ class Frame {
   /// The newest `co_await` in this coroutine: file, line and (unnormalised) function; before the first, the
   /// function itself.
   [[nodiscard]] std::source_location awaiting() const noexcept { return awaiting_; }
-  /// The coroutine that this one awaits, while that runs; null when this one runs itself or is suspended.
-  [[nodiscard]] Frame* running_child() const noexcept { return child_; }
+  /// The coroutine that this one awaits; null when this one runs itself or waits for something else.
+  [[nodiscard]] Frame* child() const noexcept { return child_slot_ != 0 ? *slot() : nullptr; }
   /// Runs inside its caller's `await_suspend`, which is still on the native stack.
-  [[nodiscard]] bool nested() const noexcept { return (caller_ & nested_tag) != 0; }
+  [[nodiscard]] bool nested() const noexcept { return !is_root() && (caller()->child_slot_ & running_tag) != 0; }
+  /// A cancel that comes out of the await at which this coroutine is suspended destroys its frame, which is
+  /// never resumed.
+  [[nodiscard]] bool dies_of_cancel() const noexcept { return (caller_ & dies_tag) != 0; }
   [[nodiscard]] FrameKind kind() const noexcept {
     return static_cast<FrameKind>((caller_ & kind_mask) >> kind_shift);
   }
@@ -53,17 +57,33 @@ class Frame {
   void set_kind(FrameKind kind) noexcept { caller_ = (caller_ & ~kind_mask) | kind_bits(kind); }
 
   void set_root_of(TaskRec& task) noexcept {
-    caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & kind_mask) | root_tag;
+    caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & lasting_tags) | root_tag;
   }
   void set_awaiting(std::source_location where) noexcept { awaiting_ = where; }
-  /// Before and after `child` is resumed inside this coroutine's `await_suspend`.
-  void enter(Frame& child) noexcept {
-    child.caller_ = reinterpret_cast<std::uintptr_t>(this) | (child.caller_ & kind_mask) | nested_tag;
-    child_ = &child;
+  void set_dies_of_cancel(bool dies) noexcept { caller_ = dies ? caller_ | dies_tag : caller_ & ~dies_tag; }
+
+  /// In this coroutine's `await_suspend`: resumes `child`, nested. False when it has ended. The child is kept
+  /// in `child`, which belongs to the awaiter; it becomes null when the child is destroyed while suspended.
+  bool run_child(Frame*& child) {
+    Frame& callee = *child;
+    callee.caller_ = reinterpret_cast<std::uintptr_t>(this) | (callee.caller_ & lasting_tags);
+    child_slot_ = reinterpret_cast<std::uintptr_t>(&child) | running_tag;
+    callee.handle().resume();
+    child_slot_ &= ~running_tag;
+    if (!callee.handle().done()) return true;
+    child_slot_ = 0;
+    return false;
   }
-  void leave(Frame& child) noexcept {
-    child.caller_ &= ~nested_tag;
-    child_ = nullptr;
+  /// The child that this coroutine was suspended in is over: this one goes on.
+  void child_ended() noexcept { child_slot_ = 0; }
+  /// Destroys this frame, the innermost of a suspended chain, none of which is on a native stack. Gives the
+  /// next one, whose awaiter then owns nothing.
+  Frame* destroy() noexcept {
+    Frame* next = caller();
+    if (next != nullptr) *next->slot() = nullptr;
+    handle().destroy();
+    if (next != nullptr) next->child_ended();
+    return next;
   }
 
   /// Valid because a promise is never over-aligned: it always stands right behind the frame's two pointers.
@@ -73,20 +93,23 @@ class Frame {
 
  private:
   static constexpr std::uintptr_t root_tag = 1;
-  static constexpr std::uintptr_t nested_tag = 2;
+  static constexpr std::uintptr_t dies_tag = 2;
   static constexpr std::uintptr_t kind_mask = 12;
   static constexpr unsigned kind_shift = 2;
-  static constexpr std::uintptr_t tags = root_tag | nested_tag | kind_mask;
+  static constexpr std::uintptr_t lasting_tags = dies_tag | kind_mask;
+  static constexpr std::uintptr_t tags = root_tag | lasting_tags;
+  static constexpr std::uintptr_t running_tag = 1;  // of child_slot_
   static std::uintptr_t kind_bits(FrameKind kind) noexcept {
     return static_cast<std::uintptr_t>(kind) << kind_shift;
   }
   [[nodiscard]] bool is_root() const noexcept { return (caller_ & root_tag) != 0; }
+  [[nodiscard]] Frame** slot() const noexcept { return reinterpret_cast<Frame**>(child_slot_ & ~running_tag); }
 
   // Frames and records come from allocate_frame(), and a promise stands sixteen bytes into its frame: four
   // bits of their addresses are free.
   std::uintptr_t caller_;
   std::source_location awaiting_;
-  Frame* child_ = nullptr;
+  std::uintptr_t child_slot_ = 0;
 };
 static_assert(sizeof(Frame) == 24);
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);

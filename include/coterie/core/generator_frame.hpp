@@ -38,15 +38,21 @@ class GeneratorStep;
 /// `running` is also a generator that is suspended at an await of its own. An ended one has no frame.
 class GeneratorFrame : public PromiseBase {
  public:
-  FinalAwaiter final_suspend() noexcept {
-    phase_ = Phase::ended;
-    return PromiseBase::final_suspend();
+  struct EndPoint {
+    bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) noexcept { frame.ended(); }
+    void await_resume() noexcept {}
+    GeneratorFrame& frame;
+  };
+  EndPoint final_suspend() noexcept { return {*this}; }
+  void unhandled_exception() noexcept {
+    error_ = std::current_exception();
+    cancelled_ = cancel_in_flight();
   }
-  void unhandled_exception() noexcept { error_ = std::current_exception(); }
 
  protected:
   explicit GeneratorFrame(std::source_location where) noexcept : PromiseBase(where, FrameKind::generator) {}
-  /// Whoever destroys it: its owner learns of it.
+  /// Whoever destroys it, its owner and the step that runs it learn of it.
   ~GeneratorFrame();
 
  private:
@@ -55,12 +61,15 @@ class GeneratorFrame : public PromiseBase {
   friend class YieldPoint;
   enum class Phase : std::uint8_t { fresh, running, yielded, ended };
 
+  void ended() noexcept;
+
   GeneratorOwner* owner_ = nullptr;
   GeneratorStep* step_ = nullptr;  // the next() or close() that runs it
   void* item_ = nullptr;
   std::exception_ptr error_;
   Phase phase_ = Phase::fresh;
   bool closing_ = false;
+  bool cancelled_ = false;
 };
 
 /// A `co_yield`: hands the item to whoever runs the generator, as a coroutine that has ended hands its
@@ -120,14 +129,15 @@ class GeneratorStep {
   void* end();
 
  private:
+  friend class GeneratorFrame;
   /// False when there is nothing to run.
   [[nodiscard]] bool begin();
   /// False when it yielded or ended without suspending.
   bool resume(Frame& caller) noexcept;
-  void destroy_frame() noexcept;
 
   GeneratorOwner* owner_;
   GeneratorFrame* frame_ = nullptr;  // while this runs it
+  Frame* child_ = nullptr;           // the same, for the caller's Frame
   Purpose purpose_;
   bool busy_ = false;
 };

@@ -121,8 +121,9 @@ class TaskRec : public Runnable {
   /// Wakes the task: it runs one tick later. Precondition: suspended.
   void make_runnable() noexcept;
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
-  /// Throws the pending cancel; precondition: `must_cancel()`.
-  [[noreturn]] void throw_cancelled();
+  /// The pending cancel, which counts as delivered from here on. Null: it has no message, and its exception
+  /// is made by whoever throws it.
+  [[nodiscard]] std::exception_ptr take_cancel() noexcept;
   /// A pending cancel is delivered as another one that arrives at the same await.
   void absorb_cancel() noexcept {
     if (must_cancel_) ++deliveries_;
@@ -170,9 +171,11 @@ class TaskRec : public Runnable {
     Stack created;
   };
   void end_body() noexcept;
+  void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;
-  void destroy_frame() noexcept;
-  std::exception_ptr make_cancelled();
+  [[nodiscard]] bool unwinds(std::exception_ptr& error) noexcept;
+  [[nodiscard]] Frame* destroy_innermost(Frame& frame) noexcept;
+  void destroy_frames() noexcept;
   void request(const CancelMessage& message);
   Notes& notes();
 

@@ -100,6 +100,9 @@ class CompletionLeaf : public SettlementLeaf {
   }
 
  private:
+  std::exception_ptr target_cancel() noexcept override {
+    return state_->outcome.cancelled() ? state_->outcome.error() : nullptr;
+  }
   std::shared_ptr<typename Completion<T>::Shared> state_;
 };
 

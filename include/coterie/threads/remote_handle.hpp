@@ -33,15 +33,16 @@ class RemoteLeaf : public SettlementLeaf {
   ~RemoteLeaf() = default;
   void deliver_join() {
     remote_->mark_retrieved();
-    if (woken() && remote_->ended_cancelled()) [[unlikely]]
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
   }
 
  private:
   void check() const;
   void arrived() noexcept override;
+  std::exception_ptr target_cancel() noexcept override {
+    remote_->mark_retrieved();
+    return remote_->ended_cancelled() ? remote_->error() : nullptr;
+  }
   RemoteTask* remote_;
   std::uint32_t request_ = 0;  // the number of the last one that was passed on
   CancelMessage message_;

@@ -48,6 +48,8 @@ class RemoteTask : public Settlement, private DoneHook {
 
   // --- after the end --------------------------------------------------------------------------------------
   [[nodiscard]] virtual bool ended_cancelled() const noexcept = 0;
+  /// What it ended with, `Cancelled` too; null for a value.
+  [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
   /// The request with this number, or a later one, reached the task while it ran.
   [[nodiscard]] bool delivered(std::uint32_t number) const noexcept { return number <= delivered_; }
 
@@ -85,6 +87,7 @@ class RemoteTaskOf final : public RemoteTask {
       : RemoteTask(std::move(owner), std::move(name)) {}
 
   [[nodiscard]] bool ended_cancelled() const noexcept override { return outcome_.cancelled(); }
+  [[nodiscard]] std::exception_ptr error() const noexcept override { return outcome_.error(); }
   /// After the end; InvalidState when the value was moved out.
   [[nodiscard]] const Outcome<T>& kept() const {
     require_kept();
