@@ -20,6 +20,8 @@ struct Args {
 
 inline Task<void> step() { co_await yield(); }
 inline Task<void> clean_up() { co_await yield(); }
+inline AsyncGenerator<int> numbers() { co_yield 1; }
+inline int total = 0;
 inline Task<std::string> name_of(int) { co_return "a name"; }
 inline Task<void> store(const std::string& text) {
   co_await sleep(1s);

@@ -6,7 +6,7 @@
 
 namespace coterie::detail {
 
-// Whoever destroys the frame, its owner or step, or the loop when it closes by force: both learn of it.
+// The loop destroys it, too, when it closes by force.
 GeneratorFrame::~GeneratorFrame() {
   if (owner_ != nullptr) owner_->frame_ = nullptr;
   if (step_ != nullptr) step_->frame_ = nullptr;
@@ -25,6 +25,10 @@ void YieldPoint::await_suspend(std::coroutine_handle<>) noexcept {
   frame_->item_ = item_;
   frame_->phase_ = GeneratorFrame::Phase::yielded;
   if (!frame_->nested()) ascend(*frame_);
+}
+
+GeneratorFrame::~GeneratorFrame() {
+  if (owner_ != nullptr) owner_->frame_ = nullptr;
 }
 
 GeneratorOwner::GeneratorOwner(GeneratorFrame& frame) noexcept : frame_(&frame) {
@@ -54,11 +58,8 @@ void GeneratorOwner::reset() noexcept {
 GeneratorStep::~GeneratorStep() {
   if (frame_ == nullptr) return;
   frame_->step_ = nullptr;
-  if (frame_->phase_ == GeneratorFrame::Phase::running || frame_->owner_ == nullptr) destroy_frame();
-}
-
-void GeneratorStep::destroy_frame() noexcept {
-  frame_->handle().destroy();
+  if (frame_->phase_ != GeneratorFrame::Phase::yielded || frame_->owner_ == nullptr)
+    frame_->handle().destroy();
 }
 
 bool GeneratorStep::begin() {
@@ -100,7 +101,7 @@ void* GeneratorStep::end() {
     return item;
   }
   std::exception_ptr error = std::move(frame_->error_);
-  destroy_frame();
+  std::exchange(frame_, nullptr)->handle().destroy();
   if (!error) return nullptr;
   try {
     std::rethrow_exception(std::move(error));

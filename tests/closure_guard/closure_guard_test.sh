@@ -29,6 +29,25 @@ Task<void> good(std::string text) {
   auto task = spawn(body);
   co_await task;
 }
+struct Row {
+  std::string name;
+  int number;
+};
+AsyncGenerator<Row> good_rows(std::string text) {
+  Row row{text, 1};
+  co_yield row;
+  co_yield std::as_const(row);
+}
+AsyncGenerator<std::string> good_texts(std::string text) {
+  co_yield text + "!";
+  co_yield std::move(text);
+  co_yield "literal";
+}
+AsyncGenerator<std::function<int()>> good_functions(std::string text) {
+  auto closure = [text] { return 1; };
+  co_yield closure;
+  co_yield [] { return 2; };
+}
 CPP
 cat >"$work/bad.cpp" <<'CPP'
 #include <coterie/coterie.hpp>
@@ -43,6 +62,24 @@ Task<void> bad(std::string text, ThreadPool& pool) {
   co_await spawn([text]() -> Task<void> { co_return; });                                      // bad
   co_await spawn(named("x"), [text]() -> Task<void> { co_return; });                          // bad
   co_await with_cleanup(bad(text, pool), [text]() -> Task<void> { co_return; });              // bad
+  Condition condition;
+  co_await condition.wait_for([text] { return true; });                                       // bad
+}
+struct Row {
+  std::string name;
+  int number;
+};
+AsyncGenerator<Row> bad_rows(std::string text) {
+  co_yield Row{text, 1};                                                                      // bad
+}
+struct Text {
+  std::string text;
+};
+AsyncGenerator<Text> bad_texts(std::string text) {
+  co_yield {text};                                                                            // bad
+}
+AsyncGenerator<std::function<int()>> bad_functions(std::string text) {
+  co_yield [text] { return 1; };                                                              // bad
 }
 CPP
 

@@ -1,7 +1,7 @@
 // Queue (list M). Line numbers and names are those of CPython 3.14.7's test_queues.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -9,20 +9,26 @@ using namespace test;
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-Task<int> get(Queue<int>& queue) {
+template <class How>
+Task<int, How> get(Queue<int>& queue) {
   co_return co_await queue.get();
 }
-Task<void> put(Queue<int>& queue, int item) {
+template <class How>
+Task<void, How> put(Queue<int>& queue, int item) {
   co_await queue.put(item);
+}
+template <class How>
+Task<void, How> join(Queue<int>& queue) {
+  co_await queue.join();
 }
 
 // 205. QueueGetTests.test_get_cancelled_race
-TEST(QueueCancel, SecondGetterGetsTheItemOfACancelledOne) {
+COTERIE_CASE(QueueCancel, SecondGetterGetsTheItemOfACancelledOne) {
   for (const bool put_first : {false, true}) {
     run([put_first]() -> Task<void> {
       Queue<int> queue;
-      auto t1 = spawn(get, std::ref(queue));
-      auto t2 = spawn(get, std::ref(queue));
+      auto t1 = spawn(get<How>, std::ref(queue));
+      auto t2 = spawn(get<How>, std::ref(queue));
       co_await yield();
       if (put_first) queue.put_nowait(1);  // t1 was woken already
       t1.cancel();
@@ -35,12 +41,12 @@ TEST(QueueCancel, SecondGetterGetsTheItemOfACancelledOne) {
 }
 
 // 206. QueueGetTests.test_get_cancel_drop_many_pending_readers
-TEST(QueueCancel, NoItemIsLostWithACancelledReader) {
+COTERIE_CASE(QueueCancel, NoItemIsLostWithACancelledReader) {
   run([]() -> Task<void> {
     Queue<int> queue;
-    auto t1 = spawn(get, std::ref(queue));
-    auto t2 = spawn(get, std::ref(queue));
-    auto t3 = spawn(get, std::ref(queue));
+    auto t1 = spawn(get<How>, std::ref(queue));
+    auto t2 = spawn(get<How>, std::ref(queue));
+    auto t3 = spawn(get<How>, std::ref(queue));
     co_await yield();
     queue.put_nowait(1);
     queue.put_nowait(2);
@@ -54,18 +60,18 @@ TEST(QueueCancel, NoItemIsLostWithACancelledReader) {
 }
 
 // 207. QueuePutTests.test_put_cancel_drop
-TEST(QueueCancel, PutterThatWasWokenAndCancelledHasNotPut) {
+COTERIE_CASE(QueueCancel, PutterThatWasWokenAndCancelledHasNotPut) {
   run([]() -> Task<void> {
     Queue<int> queue(1);
     queue.put_nowait(1);
-    auto putter = spawn(put, std::ref(queue), 2);
+    auto putter = spawn(put<How>, std::ref(queue), 2);
     co_await sleep(10ms);
     EXPECT_EQ(queue.get_nowait(), 1);
     putter.cancel();
     Outcome<void> end = co_await outcome(putter);
     EXPECT_TRUE(end.cancelled());
     EXPECT_EQ(queue.size(), 0U);
-    auto again = spawn(put, std::ref(queue), 3);
+    auto again = spawn(put<How>, std::ref(queue), 3);
     int item = co_await queue.get();
     EXPECT_EQ(item, 3);
     co_await again;
@@ -74,13 +80,13 @@ TEST(QueueCancel, PutterThatWasWokenAndCancelledHasNotPut) {
   });
 }
 
-// 207. QueuePutTests.test_put_cancelled_race: the next putter takes the place
-TEST(QueueCancel, NextPutterTakesThePlaceOfACancelledOne) {
+// QueuePutTests.test_put_cancelled_race
+COTERIE_CASE(QueueCancel, NextPutterTakesThePlaceOfACancelledOne) {
   run([]() -> Task<void> {
     Queue<int> queue(1);
     queue.put_nowait(1);
-    auto t1 = spawn(put, std::ref(queue), 2);
-    auto t2 = spawn(put, std::ref(queue), 3);
+    auto t1 = spawn(put<How>, std::ref(queue), 2);
+    auto t2 = spawn(put<How>, std::ref(queue), 3);
     co_await yield();
     EXPECT_EQ(queue.get_nowait(), 1);
     t1.cancel();
@@ -89,36 +95,59 @@ TEST(QueueCancel, NextPutterTakesThePlaceOfACancelledOne) {
   });
 }
 
-// 208. test_cancelled_puts_not_being_held_in_self_putters, …getters…; 209. …silence_value_error_exception
-TEST(QueueCancel, NoEntriesAreLeftBehind) {
+// 208. QueuePutTests.test_cancelled_puts_not_being_held_in_self_putters
+COTERIE_CASE(QueueCancel, NoPuttersAreLeftBehind) {
   run([]() -> Task<void> {
     Queue<int> queue(1);
-    std::string end = co_await end_of(wait_for(100ms, queue.get()));
-    EXPECT_EQ(end, "timeout");
-    EXPECT_EQ(queue.getters_waiting(), 0U);
     queue.put_nowait(1);
-    end = co_await end_of(wait_for(100ms, queue.put(2)));
+    std::string end = co_await end_of(wait_for(100ms, put<How>(queue, 2)));
     EXPECT_EQ(end, "timeout");
     EXPECT_EQ(queue.putters_waiting(), 0U);
     EXPECT_EQ(queue.size(), 1U);
   });
 }
 
+// 208. QueueGetTests.test_cancelled_getters_not_being_held_in_self_getters
+COTERIE_CASE(QueueCancel, NoGettersAreLeftBehind) {
+  run([]() -> Task<void> {
+    Queue<int> queue(1);
+    std::string end = co_await end_of(wait_for(100ms, get<How>(queue)));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_EQ(queue.getters_waiting(), 0U);
+  });
+}
+
+// 209. QueuePutTests.test_cancelled_put_silence_value_error_exception
+COTERIE_CASE(QueueCancel, CancelOfAPutterThatWasWokenIsAPlainCancel) {
+  run([]() -> Task<void> {
+    Queue<int> queue(1);
+    queue.put_nowait(1);
+    auto putter = spawn(put<How>, std::ref(queue), 2);
+    co_await yield();
+    EXPECT_EQ(queue.get_nowait(), 1);
+    putter.cancel();
+    std::string end = co_await end_of(putter);
+    EXPECT_EQ(end, "cancelled");
+    EXPECT_EQ(queue.size(), 0U);
+    EXPECT_EQ(queue.putters_waiting(), 0U);
+  });
+}
+
 // 210. test_why_are_putters_waiting, test_why_are_getters_waiting
-TEST(QueueOrder, FastProducerAndConsumerNeverDeadlock) {
+COTERIE_CASE(QueueOrder, FastProducerAndConsumerNeverDeadlock) {
   run([]() -> Task<void> {
     Queue<int> queue(2);
     int sum = 0;
     co_await task_group([&](TaskGroup& group) -> Task<void> {
       for (int producer = 0; producer < 4; ++producer)
         group.spawn(
-            [](Queue<int>& q) -> Task<void> {
+            [](Queue<int>& q) -> Co<void> {
               for (int i = 1; i <= 100; ++i) co_await q.put(i);
             },
             std::ref(queue));
       for (int consumer = 0; consumer < 2; ++consumer)
         group.spawn(
-            [](Queue<int>& q, int& out) -> Task<void> {
+            [](Queue<int>& q, int& out) -> Co<void> {
               for (int i = 0; i < 200; ++i) {
                 int item = co_await q.get();
                 out += item;
@@ -133,7 +162,7 @@ TEST(QueueOrder, FastProducerAndConsumerNeverDeadlock) {
 }
 
 // 211. QueueBasicTests.test_maxsize, test_order, test_full
-TEST(QueueOrder, BoundedAndFirstInFirstOut) {
+COTERIE_CASE(QueueOrder, BoundedAndFirstInFirstOut) {
   run([]() -> Task<void> {
     Queue<int> queue(2);
     EXPECT_EQ(queue.max_size(), 2U);
@@ -142,7 +171,7 @@ TEST(QueueOrder, BoundedAndFirstInFirstOut) {
     queue.put_nowait(2);
     EXPECT_TRUE(queue.full());
     EXPECT_THROW(queue.put_nowait(3), QueueFull);
-    auto putter = spawn(put, std::ref(queue), 3);
+    auto putter = spawn(put<How>, std::ref(queue), 3);
     co_await ticks(2);
     EXPECT_FALSE(putter.done());
     std::vector<int> items;
@@ -152,15 +181,55 @@ TEST(QueueOrder, BoundedAndFirstInFirstOut) {
   });
 }
 
-// 213. test_task_done_underflow, test_task_done, test_join_empty_queue
-TEST(QueueJoin, WaitsUntilEverythingWasDealtWith) {
+// 212. LifoQueueTests.test_order
+COTERIE_CASE(QueueOrder, LastInFirstOut) {
+  run([]() -> Task<void> {
+    LifoQueue<int> queue;
+    for (const int item : {1, 3, 2}) queue.put_nowait(item);
+    auto subject = [](LifoQueue<int>& q) -> Co<std::vector<int>> {
+      std::vector<int> items;
+      while (!q.empty()) items.push_back(co_await q.get());
+      co_return items;
+    };
+    std::vector<int> items = co_await subject(queue);
+    EXPECT_THAT(items, ElementsAre(2, 3, 1));
+  });
+}
+
+// 212. PriorityQueueTests.test_order
+COTERIE_CASE(QueueOrder, SmallestFirst) {
+  run([]() -> Task<void> {
+    PriorityQueue<int> queue;
+    for (const int item : {1, 3, 2}) queue.put_nowait(item);
+    auto subject = [](PriorityQueue<int>& q) -> Co<std::vector<int>> {
+      std::vector<int> items;
+      while (!q.empty()) items.push_back(co_await q.get());
+      co_return items;
+    };
+    std::vector<int> items = co_await subject(queue);
+    EXPECT_THAT(items, ElementsAre(1, 2, 3));
+  });
+}
+
+// 213. _QueueJoinTestMixin.test_task_done_underflow, test_join_empty_queue
+COTERIE_CASE(QueueJoin, EmptyQueueIsDoneAndOneDoneTooManyIsAnError) {
   run([]() -> Task<void> {
     Queue<int> queue;
     EXPECT_THROW(queue.task_done(), InvalidState);
-    co_await queue.join();
+    TickCounter counter;
+    co_await join<How>(queue);
+    co_await join<How>(queue);
+    EXPECT_EQ(counter.count(), 0);
+  });
+}
+
+// 213. _QueueJoinTestMixin.test_task_done
+COTERIE_CASE(QueueJoin, WaitsUntilEverythingWasDealtWith) {
+  run([]() -> Task<void> {
+    Queue<int> queue;
     int accumulated = 0;
     for (int i = 0; i < 100; ++i) queue.put_nowait(i);
-    auto worker = [](Queue<int>& q, int& sum) -> Task<void> {
+    auto worker = [](Queue<int>& q, int& sum) -> Co<void> {
       for (;;) {
         int item = co_await q.get();
         sum += item;
@@ -179,41 +248,61 @@ TEST(QueueJoin, WaitsUntilEverythingWasDealtWith) {
   });
 }
 
-// 214. test_shutdown_empty; 215. test_shutdown_nonempty
-TEST(QueueShutdown, BlockedSidesSeeItAndStoredItemsStay) {
+// 214. _QueueShutdownTestMixin.test_shutdown_empty
+COTERIE_CASE(QueueShutdown, BlockedGetterSeesItAndNothingGoesAnyMore) {
   run([]() -> Task<void> {
-    Queue<int> empty;
-    auto getter = spawn(get, std::ref(empty));
+    Queue<int> queue;
+    auto getter = spawn(get<How>, std::ref(queue));
     co_await yield();
-    empty.shutdown();
+    queue.shutdown();
     Outcome<int> none = co_await outcome(getter);
     EXPECT_THROW(none.get(), QueueShutDown);
-    EXPECT_THROW(empty.put_nowait(1), QueueShutDown);
-    EXPECT_THROW(empty.get_nowait(), QueueShutDown);
+    EXPECT_THROW(queue.put_nowait(1), QueueShutDown);
+    EXPECT_THROW(queue.get_nowait(), QueueShutDown);
+    std::string end = co_await end_of(put<How>(queue, 1));
+    EXPECT_EQ(end, QueueShutDown().what());
+    end = co_await end_of(get<How>(queue));
+    EXPECT_EQ(end, QueueShutDown().what());
+  });
+}
 
-    Queue<int> full(1);
-    full.put_nowait(1);
-    auto putter = spawn(put, std::ref(full), 2);
-    auto joiner = spawn([](Queue<int>& q) -> Task<void> { co_await q.join(); }, std::ref(full));
+// 215. _QueueShutdownTestMixin.test_shutdown_nonempty
+COTERIE_CASE(QueueShutdown, BlockedPutterSeesItAndTheStoredItemStays) {
+  run([]() -> Task<void> {
+    Queue<int> queue(1);
+    queue.put_nowait(1);
+    auto putter = spawn(put<How>, std::ref(queue), 2);
+    auto joiner = spawn(join<How>, std::ref(queue));
     co_await ticks(2);
-    full.shutdown();
+    queue.shutdown();
     Outcome<void> refused = co_await outcome(putter);
     EXPECT_THROW(refused.get(), QueueShutDown);
-    int item = co_await full.get();
+    int item = co_await queue.get();
     EXPECT_EQ(item, 1);
-    std::string end = co_await end_of(full.get());
+    std::string end = co_await end_of(get<How>(queue));
     EXPECT_EQ(end, QueueShutDown().what());
     EXPECT_FALSE(joiner.done());
-    full.task_done();
+    queue.task_done();
     co_await joiner;
+  });
+}
 
-    Queue<int> immediate;
-    immediate.put_nowait(1);
-    auto waits = spawn([](Queue<int>& q) -> Task<void> { co_await q.join(); }, std::ref(immediate));
+// _QueueShutdownTestMixin.test_shutdown_immediate: each item counts as done
+COTERIE_CASE(QueueShutdown, ImmediateEmptiesItAndReleasesTheJoiner) {
+  run([]() -> Task<void> {
+    Queue<int> queue;
+    queue.put_nowait(1);
+    queue.put_nowait(2);
+    EXPECT_EQ(queue.get_nowait(), 1);
+    auto joiner = spawn(join<How>, std::ref(queue));
     co_await ticks(2);
-    immediate.shutdown(true);
-    co_await waits;
-    EXPECT_TRUE(immediate.empty());
+    queue.shutdown(true);
+    EXPECT_TRUE(queue.empty());
+    EXPECT_THROW(queue.get_nowait(), QueueShutDown);
+    co_await ticks(2);
+    EXPECT_FALSE(joiner.done()) << "the first item was got and not dealt with";
+    queue.task_done();
+    co_await joiner;
   });
 }
 

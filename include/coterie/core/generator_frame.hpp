@@ -52,6 +52,7 @@ class GeneratorFrame : public PromiseBase {
 
  protected:
   explicit GeneratorFrame(std::source_location where) noexcept : PromiseBase(where, FrameKind::generator) {}
+  /// Whoever destroys it, its owner and the step that runs it learn of it.
   ~GeneratorFrame();
 
  private:
@@ -107,8 +108,8 @@ class GeneratorOwner {
   GeneratorFrame* frame_;
 };
 
-/// One run of a generator, until it yields or ends, inside the coroutine that awaits it. Destroyed while the
-/// generator is suspended at an await, because its awaiter is destroyed, it destroys the generator's frame.
+/// One run of a generator, until it yields or ends, inside the coroutine that awaits it. Destroyed before the
+/// generator has yielded, because its awaiter is destroyed, it destroys the generator's frame.
 class GeneratorStep {
  public:
   GeneratorStep(const GeneratorStep&) = delete;
@@ -128,17 +129,16 @@ class GeneratorStep {
   void* end();
 
  private:
+  friend class GeneratorFrame;
   /// False when there is nothing to run.
   [[nodiscard]] bool begin();
   /// False when it yielded or ended without suspending.
   bool resume(Frame& caller) noexcept;
-  void destroy_frame() noexcept;
 
-  friend class GeneratorFrame;
   GeneratorOwner* owner_;
   GeneratorFrame* frame_ = nullptr;  // while this runs it
+  Frame* child_ = nullptr;           // the same, for the caller's Frame
   Purpose purpose_;
-  Frame* child_ = nullptr;  // the same, for the caller's Frame
   bool busy_ = false;
 };
 
