@@ -89,6 +89,7 @@ test-mutants:
 	$(call configure,mutants)
 	$(call build,mutants)
 	$(call say,Testing mutants)
+	@rm -rf build/mutants/mutants/results
 	@status=0; ctest --preset mutants -j $(JOBS) $(if $(TESTS),-R '$(TESTS)') || status=$$?; \
 	  scripts/mutants table build/mutants/mutants/results || true; exit $$status
 
