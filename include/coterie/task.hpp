@@ -23,6 +23,8 @@ class Task;
 namespace detail {
 
 [[noreturn]] void throw_no_coroutine();
+/// Destroys a coroutine that has not begun; reports it in debug mode.
+void destroy_unawaited(Frame& frame) noexcept;
 
 /// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
 [[nodiscard]] bool cancel_in_flight() noexcept;
@@ -188,7 +190,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
     return *this;
   }
   ~Task() {
-    if (handle_) handle_.destroy();
+    if (handle_) detail::destroy_unawaited(handle_.promise());
   }
 
   /// std::logic_error when it was moved from or awaited before.
@@ -200,6 +202,8 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   /// False after it was moved from or awaited.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
+  /// For the runtime. Precondition: valid().
+  [[nodiscard]] Frame& frame() noexcept { return handle_.promise(); }
   /// For the runtime: gives up the frame, which the caller now owns.
   [[nodiscard]] typename detail::TaskAwaiter<T>::Handle release() noexcept {
     return detail::TaskAwaiter<T>::Handle::from_promise(std::exchange(handle_, nullptr).promise());

@@ -99,6 +99,7 @@ std::string function_name(std::string_view pretty) {
 Stack stack_of(const Frame* innermost, std::optional<int> limit) {
   Stack stack;
   for (const Frame* frame = innermost; frame != nullptr; frame = frame->caller()) {
+    if (frame->kind() == FrameKind::wrapper) continue;
     if (limit && *limit >= 0 && stack.size() == static_cast<std::size_t>(*limit)) break;
     stack.emplace_back(frame->awaiting(), frame->kind() == FrameKind::generator
                                               ? StackFrame::Kind::generator

@@ -71,11 +71,14 @@ Body owning(Fn fn, Args... args) {
 template <class Fn, class... Args>
 auto make_owning_task(Fn&& fn, Args&&... args) {
   using Body = std::invoke_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
-  if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>)
+  if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>) {
     return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
-  else
-    return owning<Body, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
-                                                                 std::forward<Args>(args)...);
+  } else {
+    auto task = owning<Body, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
+                                                                      std::forward<Args>(args)...);
+    task.frame().set_kind(FrameKind::wrapper);
+    return task;
+  }
 }
 
 }  // namespace coterie::detail

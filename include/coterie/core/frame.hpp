@@ -8,8 +8,9 @@ namespace coterie {
 
 class TaskRec;
 
-/// What kind of coroutine a frame is.
-enum class FrameKind : std::uint8_t { coroutine = 0, generator = 1 };
+/// What kind of coroutine a frame is. A wrapper keeps a callable and its arguments alive for the coroutine
+/// that it awaits; stacks leave it out.
+enum class FrameKind : std::uint8_t { coroutine = 0, generator = 1, wrapper = 2 };
 
 /// The first 24 bytes of every coroutine's promise: who waits for this coroutine, at which line this
 /// coroutine waits, and which child runs inside that wait. Together they are the async stack, always on, in
@@ -26,7 +27,7 @@ enum class FrameKind : std::uint8_t { coroutine = 0, generator = 1 };
 class Frame {
  public:
   explicit Frame(std::source_location where, FrameKind kind = FrameKind::coroutine) noexcept
-      : caller_(kind == FrameKind::generator ? generator_tag : 0), awaiting_(where) {}
+      : caller_(kind_bits(kind)), awaiting_(where) {}
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
@@ -46,16 +47,18 @@ class Frame {
   /// Runs inside its caller's `await_suspend`, which is still on the native stack.
   [[nodiscard]] bool nested() const noexcept { return (caller_ & nested_tag) != 0; }
   [[nodiscard]] FrameKind kind() const noexcept {
-    return (caller_ & generator_tag) != 0 ? FrameKind::generator : FrameKind::coroutine;
+    return static_cast<FrameKind>((caller_ & kind_mask) >> kind_shift);
   }
 
+  void set_kind(FrameKind kind) noexcept { caller_ = (caller_ & ~kind_mask) | kind_bits(kind); }
+
   void set_root_of(TaskRec& task) noexcept {
-    caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & generator_tag) | root_tag;
+    caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & kind_mask) | root_tag;
   }
   void set_awaiting(std::source_location where) noexcept { awaiting_ = where; }
   /// Before and after `child` is resumed inside this coroutine's `await_suspend`.
   void enter(Frame& child) noexcept {
-    child.caller_ = reinterpret_cast<std::uintptr_t>(this) | (child.caller_ & generator_tag) | nested_tag;
+    child.caller_ = reinterpret_cast<std::uintptr_t>(this) | (child.caller_ & kind_mask) | nested_tag;
     child_ = &child;
   }
   void leave(Frame& child) noexcept {
@@ -71,15 +74,22 @@ class Frame {
  private:
   static constexpr std::uintptr_t root_tag = 1;
   static constexpr std::uintptr_t nested_tag = 2;
-  static constexpr std::uintptr_t generator_tag = 4;
-  static constexpr std::uintptr_t tags = root_tag | nested_tag | generator_tag;
+  static constexpr std::uintptr_t kind_mask = 12;
+  static constexpr unsigned kind_shift = 2;
+  static constexpr std::uintptr_t tags = root_tag | nested_tag | kind_mask;
+  static std::uintptr_t kind_bits(FrameKind kind) noexcept {
+    return static_cast<std::uintptr_t>(kind) << kind_shift;
+  }
   [[nodiscard]] bool is_root() const noexcept { return (caller_ & root_tag) != 0; }
 
+  // Frames and records come from allocate_frame(), and a promise stands sixteen bytes into its frame: four
+  // bits of their addresses are free.
   std::uintptr_t caller_;
   std::source_location awaiting_;
   Frame* child_ = nullptr;
 };
 static_assert(sizeof(Frame) == 24);
+static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);
 
 /// Memory for coroutine frames and task records: a free list per thread in classes of 64 bytes up to 2 KiB,
 /// at most 1 MiB kept per class; what is larger goes to `operator new`. Under a sanitizer everything does, so

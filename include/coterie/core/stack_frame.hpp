@@ -4,6 +4,7 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "coterie/core/frame.hpp"
@@ -16,26 +17,27 @@ namespace coterie {
 /// lambda is `app::f::<lambda>`.
 [[nodiscard]] std::string function_name(std::string_view pretty);
 
-/// One level of a task's stack, at one moment. Refers to nothing but literals of the program.
-class StackFrame {
- public:
+/// One level of a task's stack, at one moment, as data.
+struct StackFrame {
   enum class Kind : std::uint8_t {
     coroutine,
     generator,
     function,  ///< a plain function that runs on top of the innermost coroutine
   };
-  StackFrame(std::source_location where, Kind kind) noexcept : where_(where), kind_(kind) {}
+  std::string function;  ///< see function_name()
+  std::string file;      ///< as it was given to the compiler
+  std::uint32_t line =
+      0;  ///< of the newest `co_await`; before the first, of the function itself; 0: not known
+  Kind kind = Kind::coroutine;
 
-  [[nodiscard]] std::string function() const { return function_name(where_.function_name()); }
-  /// As it was given to the compiler.
-  [[nodiscard]] std::string_view file() const noexcept { return where_.file_name(); }
-  /// Of the newest `co_await`; before the first, of the function itself.
-  [[nodiscard]] std::uint32_t line() const noexcept { return where_.line(); }
-  [[nodiscard]] Kind kind() const noexcept { return kind_; }
-
- private:
-  std::source_location where_;
-  Kind kind_;
+  StackFrame(std::source_location where, Kind what)
+      : function(function_name(where.function_name())),
+        file(where.file_name()),
+        line(where.line()),
+        kind(what) {}
+  explicit StackFrame(std::string name, std::string path = {}, std::uint32_t number = 0,
+                      Kind what = Kind::coroutine)
+      : function(std::move(name)), file(std::move(path)), line(number), kind(what) {}
 };
 
 /// Innermost first.
