@@ -29,7 +29,7 @@ class FutureBridge final : private Settlement::Waiter, private Doorbell {
   void answer() noexcept override {
     const std::optional<Future<T>> follower = follower_.lock();
     if (!follower || follower->done()) return;
-    Outcome<T>& end = source_->outcome;
+    Outcome<T> end = std::move(source_->outcome);  // the thread that set it shares nothing of it any more
     if (end.cancelled()) {
       follower->cancel();
     } else if (end.has_exception()) {
