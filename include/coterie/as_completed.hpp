@@ -112,7 +112,8 @@ class [[nodiscard("ask it for the next()")]] AsCompleted {
   Next next() const { return Next(state_); }
 
   /// For as_completed().
-  AsCompleted(const WaitOptions& options, std::vector<Handle> handles) : state_(std::make_shared<Sequence>()) {
+  AsCompleted(const WaitOptions& options, std::vector<Handle> handles)
+      : state_(std::make_shared<Sequence>()) {
     std::vector<TaskRec*> tasks;
     for (auto& handle : handles) {
       TaskRec& task = detail::record_of(handle);

@@ -70,13 +70,15 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     return shared_->outcome.error();
   }
   /// Runs `fn(Future)` on the loop that runs now, one tick after it is done, in order of registration with
-  /// the tasks that await it. Dropped when that loop has closed by then. A callable may be added repeatedly.
+  /// the tasks that await it, and in a copy of the context of this call. Dropped when that loop has closed by
+  /// then. A callable may be added repeatedly.
   template <class Fn>
-  void add_done_callback(Fn fn) const {
+  void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
     if (done())
-      EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); });
+      EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); },
+                                     where);
     else
-      Callback<Fn>::add(*shared_, std::move(fn));
+      Callback<Fn>::add(*shared_, std::move(fn), where);
   }
   /// Removes every callback that equals `fn` (a function, or an object with operator==) and says how many
   /// those were. What is queued already runs nevertheless.
@@ -165,19 +167,25 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   };
   template <class Fn>
   struct Callback final : AnyCallback {
-    Callback(Shared& future, Fn callable)
-        : owner(&future), call(std::move(callable)), loop(&EventLoop::current()), inbox(loop->inbox()) {}
-    static void add(Shared& future, Fn callable) {
-      auto callback = std::make_shared<Callback>(future, std::move(callable));
+    Callback(Shared& future, Fn callable, std::source_location origin)
+        : owner(&future),
+          call(std::move(callable)),
+          loop(&EventLoop::current()),
+          inbox(loop->inbox()),
+          where(origin) {}
+    static void add(Shared& future, Fn callable, std::source_location where) {
+      auto callback = std::make_shared<Callback>(future, std::move(callable), where);
       future.waiters.push_back(*callback);
       callback->self = callback;
     }
     void ready() noexcept override {
       const auto keep = std::move(this->self);
       // The future may outlive the loop, and be settled while the loop does not run.
+      const detail::ContextScope scope(context);
       if (const auto box = inbox.lock(); box && box->open())
         loop->call_soon(
-            [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); });
+            [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); },
+            where);
     }
     [[nodiscard]] bool equals(const std::type_info& type, const void* callable) const override {
       if constexpr (std::equality_comparable<Fn>)
@@ -189,6 +197,8 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     Fn call;
     EventLoop* loop;
     std::weak_ptr<Inbox> inbox;
+    std::source_location where;
+    detail::ContextSlot context = detail::ContextSlot::capture();
   };
 
  public:

@@ -68,6 +68,7 @@ class TaskGroup : private detail::ChildList {
   void child_ended(TaskRec& task) noexcept override;
   [[nodiscard]] WaitingTask waiter() const noexcept override { return {parent_, &drained_}; }
   void abort() noexcept;
+  [[nodiscard]] std::exception_ptr take_fatal() const;
 
   TaskRec* parent_;
   bool exiting_ = false;

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "coterie/context.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
@@ -35,10 +36,11 @@ class TaskState final : public TaskRec {
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
   template <class How>
   static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
-                             SchedClass sched_class = 0, std::source_location where = {}) {
+                             SchedClass sched_class = 0, std::source_location where = {},
+                             ContextSlot context = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
-    state->start(loop, body.release().promise(), std::move(name), where);
+    state->start(loop, body.release().promise(), std::move(name), where, std::move(context));
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -237,24 +239,29 @@ class JoinHandle {
     if (cancelled()) (void)state().outcome().get();
     return state().outcome().error();
   }
-  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters.
+  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters, in a copy of
+  /// the context of this call.
   template <class Fn>
-  void add_done_callback(Fn fn) const {
+  void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
     struct Callback final : DoneHook {
-      explicit Callback(Fn callable) : call(std::move(callable)) {}
+      Callback(Fn callable, std::source_location origin) : call(std::move(callable)), where(origin) {}
       void task_done(TaskRec& task) noexcept override {
         JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
+        const detail::ContextScope scope(context);
         task.loop().call_soon(
-            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
+            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); }, where);
         delete this;
       }
       Fn call;
+      std::source_location where;
+      detail::ContextSlot context = detail::ContextSlot::capture();
     };
     if (done()) {
-      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); });
+      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); },
+                                     where);
       return;
     }
-    state().add_hook(*new Callback(std::move(fn)));
+    state().add_hook(*new Callback(std::move(fn), where));
   }
 
   /// "Task-N" unless it was named.
@@ -306,6 +313,16 @@ class SpawnOptions {
     sched_class_ = value;
     return std::move(*this);
   }
+  /// It runs in `value` itself, not in a copy of its creator's context: what it sets is seen by whoever else
+  /// runs there. (asyncio.create_task(context=…))
+  SpawnOptions& context(const Context& value) & {
+    context_ = value.slot();
+    return *this;
+  }
+  SpawnOptions&& context(const Context& value) && {
+    context_ = value.slot();
+    return std::move(*this);
+  }
   /// The task is cancelled when `token` is requested, by any thread, before it starts or later.
   SpawnOptions& stop_token(std::stop_token token) & {
     stop_token_ = std::move(token);
@@ -317,6 +334,7 @@ class SpawnOptions {
   }
 
   /// For the runtime.
+  [[nodiscard]] detail::ContextSlot& context_ref() noexcept { return context_; }
   [[nodiscard]] const std::stop_token& stop_token_value() const noexcept { return stop_token_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
   [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
@@ -325,6 +343,7 @@ class SpawnOptions {
  private:
   std::string name_;
   std::source_location where_;
+  detail::ContextSlot context_;
   SchedClass sched_class_ = 0;
   std::stop_token stop_token_;
 };
@@ -344,7 +363,7 @@ template <class T, class How>
 JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
   JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
                                              std::move(options.name_ref()), options.sched_class_value(),
-                                             options.where()));
+                                             options.where(), std::move(options.context_ref())));
   if (options.stop_token_value().stop_possible()) [[unlikely]]
     cancel_on_stop(options.stop_token_value(), task.state());
   return task;
@@ -375,8 +394,9 @@ auto spawn(Fn&& fn, Args&&... args) {
 /// may outlive.
 template <class T, class How>
 void spawn(Task<T, How>) {
-  static_assert(detail::never<T>,
-                "give the function and its arguments, so that the task owns them: spawn(f, x), not spawn(f(x))");
+  static_assert(
+      detail::never<T>,
+      "give the function and its arguments, so that the task owns them: spawn(f, x), not spawn(f(x))");
 }
 
 }  // namespace coterie

@@ -23,6 +23,8 @@ class Task;
 namespace detail {
 
 [[noreturn]] void throw_no_coroutine();
+/// Destroys a coroutine that has not begun; reports it in debug mode.
+void destroy_unawaited(Frame& frame) noexcept;
 
 /// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
 [[nodiscard]] bool cancel_in_flight() noexcept;
@@ -188,7 +190,7 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
     return *this;
   }
   ~Task() {
-    if (handle_) handle_.destroy();
+    if (handle_) detail::destroy_unawaited(handle_.promise());
   }
 
   /// std::logic_error when it was moved from or awaited before.

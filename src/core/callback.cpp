@@ -1,19 +1,31 @@
 #include "coterie/core/callback.hpp"
 
-#include <stdexcept>
 #include <utility>
 
 #include "coterie/loop.hpp"
 
 namespace coterie {
 
+CallbackHandle::Call::Call(EventLoop& owner, std::source_location origin)
+    : loop(&owner), where(origin), context(detail::ContextSlot::capture()) {
+  if (owner.debug()) [[unlikely]]
+    created = std::make_unique<const Stack>(owner.debug_stack());
+}
+
 void CallbackHandle::Call::run() noexcept {
-  try {
-    invoke();
-  } catch (...) {
-    loop->report(ErrorContext("Exception in callback", std::current_exception()));
+  {
+    const detail::ContextScope scope(context);
+    try {
+      invoke();
+    } catch (...) {
+      detail::report_callback_error(*this, where, created.get());
+    }
   }
   release();
+}
+
+std::string CallbackHandle::Call::describe() const {
+  return (when ? "<TimerHandle " : "<Handle ") + detail::place(where) + ">";
 }
 
 void CallbackHandle::cancel() noexcept {
@@ -26,14 +38,15 @@ void CallbackHandle::cancel() noexcept {
 }
 
 void CallbackHandle::queue() {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
   call_->loop->receive();  // what other threads have posted was there before
   ++call_->refs;
   call_->loop->push(*call_);
 }
 
 void CallbackHandle::arm(TimePoint when) {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
+  call_->when = when;
   call_->loop->arm(*call_, when);
   ++call_->refs;
 }

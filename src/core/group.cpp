@@ -1,5 +1,9 @@
 #include "coterie/group.hpp"
 
+#include <algorithm>
+
+#include "coterie/fatal.hpp"
+
 namespace coterie {
 
 TaskGroup::~TaskGroup() {
@@ -57,6 +61,16 @@ void TaskGroup::wait_cancelled(const std::exception_ptr& cancel) noexcept {
   abort();
 }
 
+/// `Fatal` goes out bare: then only the exception handler hears of the other errors (gh-135736).
+std::exception_ptr TaskGroup::take_fatal() const {
+  const auto fatal = std::find_if(errors_.begin(), errors_.end(), detail::is_fatal);
+  if (fatal == errors_.end()) return nullptr;
+  for (auto other = errors_.begin(); other != errors_.end(); ++other)
+    if (other != fatal)
+      parent_->loop().report(*parent_, "unhandled error in a TaskGroup that a fatal one ended", *other);
+  return *fatal;
+}
+
 std::exception_ptr TaskGroup::settle() {
   ended_ = true;
   if (parent_cancel_requested_) {
@@ -68,6 +82,7 @@ std::exception_ptr TaskGroup::settle() {
   if (propagate_ && errors_.empty() && !body_error_) return propagate_;
   if (body_error_) errors_.push_back(body_error_);
   if (errors_.empty()) return nullptr;
+  if (std::exception_ptr fatal = take_fatal()) return fatal;
   if (parent_->cancelling() > 0) {  // the errors come first; the cancel is armed again for the next await
     parent_->uncancel();
     parent_->cancel(nullptr);

@@ -1,6 +1,5 @@
 #include "coterie/loop.hpp"
 
-#include <cstdio>
 #include <stdexcept>
 
 #include "coterie/core/leaf.hpp"
@@ -11,40 +10,14 @@ namespace {
 
 thread_local constinit EventLoop* current_loop = nullptr;
 
-std::string describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (const Cancelled& c) {
-    return "cancelled" + (c.message().empty() ? std::string() : ": " + c.message());
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-void print(const ErrorContext& context) noexcept {
-  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
-}
-
 }  // namespace
-
-std::string ErrorContext::str() const {
-  std::string text = message;
-  if (!task.empty()) {
-    text += ": task '" + task + "'";
-    if (where.line() != 0)
-      text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
-  }
-  if (error) text += ": " + describe(error);
-  return text;
-}
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
     : policy_(std::move(ready)),
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
-      options_(options) {}
+      options_(options),
+      closed_or_debug_(options.debug) {}
 
 EventLoop::~EventLoop() {
   close();
@@ -75,44 +48,69 @@ EventLoop::OnBehalfOf::~OnBehalfOf() {
   loop_.current_ = before_;
 }
 
-EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
-  if (loop.closed_) throw std::logic_error("Event loop is closed");
+void EventLoop::check_can_run() const {
+  if (closed_) throw std::logic_error("Event loop is closed");
   if (current_loop != nullptr)
     throw std::logic_error(
         "cannot run an event loop while another one runs on this thread: co_await instead");
-  loop.running_ = true;
+}
+
+EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
+  loop.check_can_run();
+  loop.running_.store(true, std::memory_order_relaxed);
   current_loop = &loop;
 }
 
 EventLoop::Running::~Running() {
-  loop_.running_ = false;
+  loop_.running_.store(false, std::memory_order_relaxed);
   current_loop = nullptr;
+}
+
+void EventLoop::Running::leave() {
+  loop_.stopping_ = false;
+  if (loop_.fatal_) [[unlikely]]
+    std::rethrow_exception(std::exchange(loop_.fatal_, nullptr));
+}
+
+void EventLoop::leave_with(const std::exception_ptr& fatal) noexcept {
+  if (fatal == last_fatal_) return;  // a task that awaited the one that threw it ends with it too
+  if (fatal_) return report(ErrorContext("A run of the loop ended with another fatal error", fatal));
+  fatal_ = last_fatal_ = fatal;
+  stopping_ = true;
 }
 
 void EventLoop::run_forever() {
   Running guard(*this);
   do tick();
   while (!stopping_);
-  stopping_ = false;
+  guard.leave();
+}
+
+template <class Visit>
+void EventLoop::pass(Visit visit) {
+  if (policy_ == nullptr) {
+    fifo_.begin_tick();
+    while (Runnable* next = fifo_.pop()) visit(*next);
+  } else {
+    policy_->begin_tick();
+    while (Runnable* next = policy_->pop()) visit(*next);
+  }
 }
 
 void EventLoop::tick() {
   if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
       steps_since_poll_ >= options_.steps_per_poll)
     look_around();
-  if (policy_ == nullptr) {
-    fifo_.begin_tick();
-    while (Runnable* next = fifo_.pop()) {
+  if (!debug()) [[likely]]
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  } else {
-    policy_->begin_tick();
-    while (Runnable* next = policy_->pop()) {
+      next.run();
+    });
+  else
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  }
+      debug_step(next);
+    });
 }
 
 void EventLoop::look_around() {
@@ -164,30 +162,6 @@ void EventLoop::delist(TaskRec& task) noexcept {
   (task.registry_next_ != nullptr ? task.registry_next_->registry_prev_ : last_task_) = task.registry_prev_;
   task.registry_prev_ = task.registry_next_ = nullptr;
   --task_count_;
-}
-
-void EventLoop::report(const ErrorContext& context) noexcept {
-  try {
-    if (handler_) {
-      handler_(context);
-      return;
-    }
-  } catch (...) {
-    std::fprintf(stderr, "coterie: Unhandled error in exception handler: %s\n",
-                 describe(std::current_exception()).c_str());
-  }
-  print(context);
-}
-
-void detail::report_callback_error() noexcept {
-  EventLoop::report_anywhere(ErrorContext("Exception in callback", std::current_exception()));
-}
-
-void EventLoop::report_anywhere(const ErrorContext& context) noexcept {
-  if (current_loop != nullptr)
-    current_loop->report(context);
-  else
-    print(context);
 }
 
 }  // namespace coterie

@@ -3,11 +3,11 @@
 #include <cxxabi.h>
 
 #include <atomic>
-#include <cstdio>
 #include <stdexcept>
 #include <typeinfo>
 
 #include "coterie/core/leaf.hpp"
+#include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
 
@@ -42,12 +42,14 @@ void DoneHook::unhook() noexcept {
 
 TaskRec::~TaskRec() = default;
 
-void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where) {
+void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
+                    detail::ContextSlot context) {
   loop_ = &loop;
   top_ = &root;
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!name.empty()) name_ = std::make_unique<std::string>(std::move(name));
+  if (!name.empty()) notes().name = std::move(name);
+  context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
   TaskRec* parent = loop.current_task();
   if (where.line() != 0)
     spawned_at_ = where;
@@ -55,6 +57,8 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
     spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
   else
     spawned_at_ = root.awaiting();
+  if (loop.debug()) [[unlikely]]
+    notes().created = loop.debug_stack();
   if (parent != nullptr) {
     parent_id_ = parent->id_;
     if (sched_class_ == 0) sched_class_ = parent->sched_class_;
@@ -63,12 +67,23 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   loop.push(*this);
 }
 
+TaskRec::Notes& TaskRec::notes() {
+  if (!notes_) notes_ = std::make_unique<Notes>();
+  return *notes_;
+}
+
 std::string TaskRec::name() const {
-  return name_ ? *name_ : "Task-" + std::to_string(id_);
+  return notes_ && !notes_->name.empty() ? notes_->name : "Task-" + std::to_string(id_);
 }
 
 void TaskRec::set_name(std::string name) {
-  name_ = std::make_unique<std::string>(std::move(name));
+  notes().name = std::move(name);
+}
+
+std::string TaskRec::describe() const {
+  std::string text = "<Task '" + name() + "' spawned at " + detail::place(spawned_at_);
+  if (started_ && top_ != nullptr) text += ", from " + detail::place(top_->awaiting());
+  return text + ">";
 }
 
 void TaskRec::request(const CancelMessage& message) {
@@ -81,6 +96,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
     retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
     return false;
   }
+  loop_->check_usable();
   // A chain of tasks that await each other is walked in a loop, not by recursion. `turtle` stops a cycle.
   TaskRec* turtle = nullptr;
   std::uint64_t steps = 0;
@@ -175,6 +191,10 @@ void TaskRec::end_body() noexcept {
   const auto kind = take_outcome(root);
   root.handle().destroy();
   ended_cancelled_ = kind == OutcomeKind::cancelled;
+  if (kind == OutcomeKind::exception && detail::is_fatal(error())) {
+    retrieved_ = true;
+    loop_->leave_with(error());
+  }
   if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned
                                                      // without another await
     set_cancelled(make_cancelled());
@@ -206,14 +226,19 @@ void TaskRec::finish() noexcept {
 
 void TaskRec::drop() noexcept {}
 
-void TaskRec::report_never_retrieved() const noexcept {
-  const ErrorContext context("Task exception was never retrieved", error(), name(), spawned_at_);
+ErrorContext TaskRec::error_context(std::string message, std::exception_ptr error) const {
+  ErrorContext context(std::move(message), std::move(error), name(), spawned_at_);
+  context.created = created();
+  return context;
+}
+
+void TaskRec::report_never_retrieved() noexcept {
+  constexpr const char* message = "Task exception was never retrieved";
   // The loop may be gone; the one that runs here is not.
-  EventLoop* running = EventLoop::current_or_null();
-  if (running == loop_)
-    running->report(context);
+  if (EventLoop::current_or_null() == loop_)
+    loop_->report(*this, message, error());
   else
-    std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+    detail::report_by_default(error_context(message, error()));
 }
 
 void TaskRec::destroy_unfinished() noexcept {

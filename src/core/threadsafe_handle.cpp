@@ -14,15 +14,20 @@ void ThreadsafeHandle::Call::run() noexcept {
   std::uint32_t state = 0;
   const bool starts = state_.compare_exchange_strong(state, running_bit, std::memory_order_acq_rel);
   if (starts) {
+    const detail::ContextScope scope(context_);
     try {
       invoke();
     } catch (...) {
-      detail::report_callback_error();
+      detail::report_callback_error(*this, where_);
     }
   }
   free_callable();
   if ((state_.fetch_or(finished_bit, std::memory_order_acq_rel) & awaited_bit) != 0) state_.notify_all();
   release();
+}
+
+std::string ThreadsafeHandle::Call::describe() const {
+  return "<Handle " + detail::place(where_) + ">";
 }
 
 void ThreadsafeHandle::Call::drop() noexcept {

@@ -139,10 +139,10 @@ std::size_t ThreadPool::shutdown(Duration limit) noexcept {
   }
   for (auto& member : joined) member.thread.join();
   if (abandoned > 0)
-    EventLoop::report_anywhere(ErrorContext(
-        "The executor did not finish joining its threads in time: " + std::to_string(abandoned) +
-            " still running and left to themselves",
-        nullptr));
+    EventLoop::report_anywhere(
+        ErrorContext("The executor did not finish joining its threads in time: " + std::to_string(abandoned) +
+                         " still running and left to themselves",
+                     nullptr));
   return abandoned;
 }
 

@@ -2,11 +2,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "coterie/core/runnable.hpp"
+#include "coterie/core/stack_frame.hpp"
 
 namespace coterie {
 
@@ -37,8 +39,9 @@ struct DropPosted {
 using PostedPtr = std::unique_ptr<Posted, DropPosted>;
 
 namespace detail {
-/// Inside a `catch`: "Exception in callback", to the loop that runs here.
-void report_callback_error() noexcept;
+/// Inside a `catch`: "Exception in callback", to the loop that runs here; `Fatal` ends its run.
+void report_callback_error(const Runnable& callback, std::source_location where = {},
+                           const Stack* created = nullptr) noexcept;
 }  // namespace detail
 
 /// `fn()` for a loop to run.
@@ -50,7 +53,7 @@ template <class Fn>
       try {
         fn();
       } catch (...) {
-        detail::report_callback_error();
+        detail::report_callback_error(*this);
       }
       delete this;
     }

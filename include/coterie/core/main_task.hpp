@@ -8,8 +8,9 @@ namespace coterie::detail {
 
 /// `body` as the task "main" of a loop that does not run yet.
 template <class T, class How>
-[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T, How> body) {
-  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main"));
+[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T, How> body, ContextSlot context = {}) {
+  loop.check_can_run();
+  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main", 0, {}, std::move(context)));
 }
 
 /// The value of a main task that has ended, or what it threw.

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "coterie/cancel.hpp"
+#include "coterie/core/context_slot.hpp"
+#include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
 #include "coterie/core/runnable.hpp"
 #include "coterie/core/stack_frame.hpp"
@@ -106,6 +108,14 @@ class TaskRec : public Runnable {
   /// What it threw, `Cancelled` too; null for a value or while it has not ended.
   [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
 
+  /// The context in which it runs, see coterie/context.hpp.
+  [[nodiscard]] detail::ContextSlot& context() noexcept { return context_; }
+  /// In debug mode: the coroutines in which it was made.
+  [[nodiscard]] Stack created() const { return notes_ ? notes_->created : Stack(); }
+  [[nodiscard]] std::string describe() const override;
+  /// For a report that concerns it.
+  [[nodiscard]] ErrorContext error_context(std::string message, std::exception_ptr error) const;
+
   // --- for the runtime's own awaitables --------------------------------------------------------------------
   void add_hook(DoneHook& hook) noexcept;
   /// Wakes the task: it runs one tick later. Precondition: suspended.
@@ -138,12 +148,14 @@ class TaskRec : public Runnable {
   TaskRec() = default;
   ~TaskRec();
   /// Queues the first step, inherits class and parent from the current task.
-  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where);
+  /// `context`: empty is a copy of the current one.
+  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
+             detail::ContextSlot context = {});
   /// The body has ended: moves its outcome out of the promise into the record.
   virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
   virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
   virtual void destroy() noexcept = 0;
-  void report_never_retrieved() const noexcept;
+  void report_never_retrieved() noexcept;
 
   bool ended_cancelled_ = false;
 
@@ -153,11 +165,16 @@ class TaskRec : public Runnable {
   friend class EventLoop;
   friend class YieldAwaiter;  // top_: a yield is no leaf
 
+  struct Notes {  // what most tasks do not have
+    std::string name;
+    Stack created;
+  };
   void end_body() noexcept;
   void finish() noexcept;
   void destroy_frame() noexcept;
   std::exception_ptr make_cancelled();
   void request(const CancelMessage& message);
+  Notes& notes();
 
   bool retrieved_ = false;
   bool started_ = false;
@@ -176,10 +193,11 @@ class TaskRec : public Runnable {
   TaskRec* registry_prev_ = nullptr;
   std::uint64_t id_ = 0;
   std::uint64_t parent_id_ = 0;
-  std::unique_ptr<std::string> name_;
+  detail::ContextSlot context_;
+  std::unique_ptr<Notes> notes_;
   std::unique_ptr<CancelMessage> message_;  // of the cancel that is to be delivered; null: it has none
   std::source_location spawned_at_;
 };
-static_assert(sizeof(TaskRec) <= 144, "a task's record is part of what a sleeping task costs");
+static_assert(sizeof(TaskRec) <= 152, "a task's record is part of what a sleeping task costs");
 
 }  // namespace coterie

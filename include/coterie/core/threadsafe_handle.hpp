@@ -2,10 +2,13 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <source_location>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
 
+#include "coterie/core/context_slot.hpp"
 #include "coterie/core/inbox.hpp"
 
 namespace coterie {
@@ -49,6 +52,8 @@ class ThreadsafeHandle {
   friend class EventLoop;
   class Call : public Posted {
    public:
+    explicit Call(std::source_location where) : where_(where) {}
+    [[nodiscard]] std::string describe() const final;
     void run() noexcept final;
     void drop() noexcept final;
     void cancel() noexcept;
@@ -74,12 +79,14 @@ class ThreadsafeHandle {
     std::atomic<std::uint32_t> state_{0};
     std::atomic<std::uint32_t> refs_{2};  // the loop's, and the handle's
     std::thread::id runner_;              // set before running_bit
+    std::source_location where_;
+    detail::ContextSlot context_ = detail::ContextSlot::capture();  // of the thread that queued it
   };
   template <class Fn>
   class CallOf final : public Call {
    public:
     template <class F>
-    explicit CallOf(F&& callable) : fn_(std::forward<F>(callable)) {}
+    CallOf(std::source_location where, F&& callable) : Call(where), fn_(std::forward<F>(callable)) {}
 
    private:
     void invoke() override { (*fn_)(); }
@@ -90,8 +97,8 @@ class ThreadsafeHandle {
 
   explicit ThreadsafeHandle(Call* call) noexcept : call_(call) {}
   template <class Fn>
-  static ThreadsafeHandle post(EventLoop& loop, Fn&& fn) {
-    return post_call(loop, *new CallOf<std::decay_t<Fn>>(std::forward<Fn>(fn)));
+  static ThreadsafeHandle post(EventLoop& loop, std::source_location where, Fn&& fn) {
+    return post_call(loop, *new CallOf<std::decay_t<Fn>>(where, std::forward<Fn>(fn)));
   }
   static ThreadsafeHandle post_call(EventLoop& loop, Call& call);
 

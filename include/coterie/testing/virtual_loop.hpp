@@ -3,8 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "coterie/core/main_task.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/run_until_complete.hpp"
 
 namespace coterie::testing {
 
@@ -49,10 +49,7 @@ class VirtualLoop {
   /// used again. Tasks that are left stay, see EventLoop::cancel_all_and_run().
   template <class T, class How>
   T run(Task<T, How> body) {
-    const JoinHandle<T> main = coterie::detail::start_main(*loop_, std::move(body));
-    loop_->run_until([&] { return main.done(); });
-    if (!main.done()) throw std::logic_error("Event loop stopped before the task completed.");
-    return coterie::detail::take_main(main);
+    return run_until_complete(*loop_, std::move(body));
   }
 
  private:

@@ -4,11 +4,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "coterie/core/context_slot.hpp"
 #include "coterie/outcome.hpp"
 
 namespace coterie::detail {
 
-/// A function and its arguments, called once.
+/// A function and its arguments, called once, in a copy of the context in which it was made.
 template <class Fn, class... Args>
 class BoundCall {
  public:
@@ -17,6 +18,7 @@ class BoundCall {
   template <class T>
   Outcome<T> call() {
     Outcome<T> end;
+    const ContextScope scope(context_);
     try {
       if constexpr (std::is_void_v<T>) {
         std::apply(std::forward<Fn>(fn_), std::move(args_));
@@ -33,6 +35,7 @@ class BoundCall {
  private:
   Fn fn_;
   std::tuple<Args...> args_;
+  ContextSlot context_ = ContextSlot::capture();
 };
 
 }  // namespace coterie::detail

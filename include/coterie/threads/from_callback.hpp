@@ -17,8 +17,8 @@ class BrokenCallback : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What from_callback() gives to the API that is to call back: copyable, for any thread. Only the first call of
-/// any copy counts; one that comes after the waiter was cancelled is ignored.
+/// What from_callback() gives to the API that is to call back: copyable, for any thread. Only the first call
+/// of any copy counts; one that comes after the waiter was cancelled is ignored.
 template <class T>
 class Completer {
  public:
@@ -35,8 +35,8 @@ class Completer {
   void fail(std::exception_ptr error) const { last_->completion.set_exception(std::move(error)); }
   /// The waiter has gone: the work may be skipped.
   [[nodiscard]] bool abandoned() const noexcept { return last_->completion.abandoned(); }
-  /// Requested when the waiter has gone. To be asked for while from_callback() starts the operation; the token
-  /// itself goes anywhere.
+  /// Requested when the waiter has gone. To be asked for while from_callback() starts the operation; the
+  /// token itself goes anywhere.
   [[nodiscard]] std::stop_token stop_token() const { return last_->completion.stop_token(); }
 
  private:
@@ -46,7 +46,8 @@ class Completer {
     Last& operator=(const Last&) = delete;
     ~Last() {
       if (completion.done()) return;
-      auto error = std::make_exception_ptr(BrokenCallback("the callback was dropped without having been called"));
+      auto error =
+          std::make_exception_ptr(BrokenCallback("the callback was dropped without having been called"));
       completion.set_exception(std::move(error));
     }
     Completion<T> completion;
@@ -76,8 +77,9 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
     CompletionLeaf<T>::await_suspend(caller);
     if (!this->waiting()) return;  // cancelled before it began: nothing is started
     started_ = true;
+    const Completer<T> done(completion_);  // outlives what start throws, which comes before "dropped"
     try {
-      start_(Completer<T>(completion_));
+      start_(done);
     } catch (...) {
       completion_.set_exception(std::current_exception());
     }
@@ -107,15 +109,15 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
 ///       start_read(fd, [done](int count) { done(count); });
 ///     });
 ///
-/// `start(completer)` is called once, by the await, on the loop's thread; what it throws comes out of the await.
-/// The task goes on one tick after the first call of the completer. If all its copies are destroyed without a
-/// call, BrokenCallback is thrown; if one is kept and never called, the task waits until it is cancelled.
-/// Through a C API's `void*` travels a `new Completer<T>(done)` that the callback deletes.
+/// `start(completer)` is called once, by the await, on the loop's thread; what it throws comes out of the
+/// await. The task goes on two ticks after the first call of the completer. If all its copies are destroyed
+/// without a call, BrokenCallback is thrown; if one is kept and never called, the task waits until it is
+/// cancelled. Through a C API's `void*` travels a `new Completer<T>(done)` that the callback deletes.
 ///
 /// A cancel is delivered at once: `done.stop_token()` is requested, `on_cancel()` is called, if given, on the
-/// loop's thread (it must not throw), and a result that comes later is dropped. A cancel that was pending before
-/// means that nothing is started. The operation may outlive the caller: it must own what it uses, unless
-/// `on_cancel` returns only when it has ended.
+/// loop's thread (it must not throw), and a result that comes later is dropped. A cancel that was pending
+/// before means that nothing is started. The operation may outlive the caller: it must own what it uses,
+/// unless `on_cancel` returns only when it has ended.
 template <class T = void, class Start, class OnCancel = detail::NothingOnCancel>
   requires std::invocable<std::decay_t<Start>&, Completer<T>> && std::invocable<std::decay_t<OnCancel>&>
 [[nodiscard]] auto from_callback(Start&& start, OnCancel&& on_cancel = OnCancel()) {

@@ -7,8 +7,8 @@
 
 namespace coterie {
 
-/// A bounded set of threads for work that blocks: asyncio's executor. Threads start when they are needed, up to
-/// the limit, and are named "coterie-pool". Any thread may submit.
+/// A bounded set of threads for work that blocks: asyncio's executor. Threads start when they are needed, up
+/// to the limit, and are named "coterie-pool". Any thread may submit.
 class ThreadPool {
  public:
   class Work {
@@ -31,8 +31,8 @@ class ThreadPool {
   /// Throws std::logic_error after shutdown().
   void submit(std::unique_ptr<Work> work);
   /// Drops what has not started, lets what runs end and joins the threads, for at most `limit`: threads that
-  /// still run then are detached and their number reported. They touch nothing of the pool, which may go; what
-  /// their work refers to must not. Gives that number. Idempotent.
+  /// still run then are detached and their number reported. They touch nothing of the pool, which may go;
+  /// what their work refers to must not. Gives that number. Idempotent.
   std::size_t shutdown(Duration limit = Duration::max()) noexcept;
   /// Drops what has not started and lets the threads end by themselves; returns at once.
   void request_shutdown() noexcept;

@@ -25,7 +25,9 @@ class SpawnMessage final : public Posted {
       : remote_(std::move(remote)),
         options_(std::move(options)),
         fn_(std::forward<F>(fn)),
-        args_(std::forward<A>(args)...) {}
+        args_(std::forward<A>(args)...) {
+    if (options_.context_ref().empty()) options_.context_ref() = ContextSlot::capture();
+  }
 
   void run() noexcept override {
     try {
@@ -101,7 +103,8 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
 /// Order is kept: what one thread sends to one loop arrives in that order. When the loop has closed, or
 /// closes before the task has started, the handle ends with LoopClosed; an error in making the task (its
 /// function throws before it is a coroutine, an argument cannot be copied) ends it with that error, which the
-/// loop reports too. The class and the parent of the spawning task are not inherited.
+/// loop reports too. The context of the caller is copied; the class and the parent of the spawning task are
+/// not inherited.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, Fn&& fn, Args&&... args) {

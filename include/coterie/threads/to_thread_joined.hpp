@@ -63,7 +63,8 @@ class JoinedAwaiter final : public SettlementLeaf {
   ~JoinedAwaiter() {
     leave();
     if (give_up()) return;
-    stop_.request_stop();  // the loop closes by force: what the thread refers to must not go before it has ended
+    stop_.request_stop();  // the loop closes by force: what the thread refers to must not go before it has
+                           // ended
     shared_->block(std::nullopt);
   }
   template <class P>
@@ -90,10 +91,10 @@ class JoinedAwaiter final : public SettlementLeaf {
   }
 
  private:
+  /// The thread will not run it, now or before.
   bool give_up() noexcept {
-    if (!shared_->claim(Shared::State::given_up)) return false;
-    shared_->call.reset();
-    return true;
+    if (shared_->claim(Shared::State::given_up)) shared_->call.reset();
+    return shared_->state.load(std::memory_order_relaxed) == Shared::State::given_up;
   }
   ThreadPool* pool_;
   std::stop_source stop_;
@@ -103,7 +104,8 @@ class JoinedAwaiter final : public SettlementLeaf {
 template <class Fn, class... Args>
 auto joined_call(ThreadPool& pool, Fn&& fn, Args&&... args) {
   using T = thread_result_t<Fn, Args...>;
-  static_assert(runs_on_thread<T>, "the pool runs plain functions: a coroutine belongs on the loop, co_await it");
+  static_assert(runs_on_thread<T>,
+                "the pool runs plain functions: a coroutine belongs on the loop, co_await it");
   if constexpr (takes_stop_token<Fn, Args...>) {
     using Call = BoundCall<Fn, std::stop_token, Args...>;
     std::stop_source stop;
@@ -119,13 +121,15 @@ auto joined_call(ThreadPool& pool, Fn&& fn, Args&&... args) {
 
 }  // namespace detail
 
-/// Runs `fn(args...)` on `pool`, as to_thread_on(), and never lets the caller go on before it has ended: so `fn`
-/// and `args` may be, and refer to, locals of the caller. Lvalues are passed by reference, temporaries moved.
+/// Runs `fn(args...)` on `pool`, as to_thread_on(), and never lets the caller go on before it has ended: so
+/// `fn` and `args` may be, and refer to, locals of the caller. Lvalues are passed by reference, temporaries
+/// moved.
 ///
-/// A cancel of the awaiting task before the work has begun is delivered at once and the work never runs. Later
-/// it waits until the function has returned and is then thrown instead of the result; a function that takes
-/// a std::stop_token before `args` hears of it at once. A loop that closes by force blocks until the function
-/// has returned. Submitted by the await; where the pool is shut down first, std::runtime_error is thrown.
+/// A cancel of the awaiting task before the work has begun is delivered at once and the work never runs.
+/// Later it waits until the function has returned and is then thrown instead of the result; a function that
+/// takes a std::stop_token before `args` hears of it at once. A loop that closes by force blocks until the
+/// function has returned. Submitted by the await; where the pool is shut down first, std::runtime_error is
+/// thrown.
 template <class Fn, class... Args>
 [[nodiscard("await it in the same statement")]] auto to_thread_joined_on(ThreadPool& pool, Fn&& fn,
                                                                          Args&&... args) {
