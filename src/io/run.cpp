@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "coterie/debug/dump.hpp"
 #include "coterie/io/signal.hpp"
 #include "src/io/asio_poller.hpp"
 #include "src/io/child.hpp"
@@ -33,6 +34,7 @@ std::string list_names(const std::vector<std::string>& names) {
     names.push_back(task->name());
   std::fprintf(stderr, "coterie: %s again: ending at once, unfinished: %s\n", io::signal_name(signo).c_str(),
                names.empty() ? "nothing" : list_names(names).c_str());
+  if (!names.empty()) std::fputs(debug::dump(loop).c_str(), stderr);
   std::fflush(stderr);
   io::detail::kill_all_groups();
   ::_exit(128 + signo);
@@ -82,8 +84,9 @@ struct Runner::State {
     } const closes{*loop};
     const std::vector<std::string> refused = loop->cancel_all_and_run(options.shutdown_timeout);
     if (!refused.empty())
-      std::fprintf(stderr, "coterie: still running %s after it was cancelled, and destroyed: %s\n",
-                   seconds(options.shutdown_timeout).c_str(), list_names(refused).c_str());
+      std::fprintf(stderr, "coterie: still running %s after it was cancelled, and destroyed: %s\n%s",
+                   seconds(options.shutdown_timeout).c_str(), list_names(refused).c_str(),
+                   debug::dump(*loop).c_str());
   }
 };
 
