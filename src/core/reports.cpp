@@ -64,7 +64,8 @@ std::string ErrorContext::str() const {
   }
   if (error) text += ": " + describe(error);
   for (const StackFrame& frame : created)
-    text += "\n  made in " + frame.function + " at " + frame.file + ":" + std::to_string(frame.line);
+    text += "\n  made in " + frame.function + " at " + frame.file + ":" +
+            std::to_string(frame.line);
   return text;
 }
 
