@@ -8,7 +8,7 @@
 namespace coterie::debug {
 namespace {
 
-constexpr std::size_t most_entries = 10'000;
+constexpr std::size_t most_entries = 1'000;
 constexpr std::size_t most_levels = 200;
 
 class Builder {

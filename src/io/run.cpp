@@ -32,9 +32,9 @@ std::string list_names(const std::vector<std::string>& names) {
   std::vector<std::string> names;
   for (const TaskRec* task = loop.first_task(); task != nullptr; task = task->next_task())
     names.push_back(task->name());
-  std::fprintf(stderr, "coterie: %s again: ending at once, unfinished: %s\n%s",
-               io::signal_name(signo).c_str(), names.empty() ? "nothing" : list_names(names).c_str(),
-               debug::dump(loop).c_str());
+  std::fprintf(stderr, "coterie: %s again: ending at once, unfinished: %s\n", io::signal_name(signo).c_str(),
+               names.empty() ? "nothing" : list_names(names).c_str());
+  if (!names.empty()) std::fputs(debug::dump(loop).c_str(), stderr);
   std::fflush(stderr);
   io::detail::kill_all_groups();
   ::_exit(128 + signo);

@@ -5,10 +5,29 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <string>
 
-#include "src/testing/waits.hpp"
+#include "coterie/core/leaf.hpp"
+#include "coterie/debug/dump.hpp"
 
 namespace coterie::testing {
+namespace {
+
+bool any_waits_for_thread(const EventLoop& loop) noexcept {
+  for (const TaskRec* task = loop.first_task(); task != nullptr; task = task->next_task())
+    if (const Leaf* leaf = task->waiting_on();
+        leaf != nullptr && leaf->waiting() && leaf->wait_info().kind == WaitKind::thread)
+      return true;
+  return false;
+}
+
+LoopOptions every_tick() {
+  LoopOptions options;
+  options.ticks_per_poll = 1;
+  return options;
+}
+
+}  // namespace
 
 class VirtualLoop::VirtualPoller final : public Poller {
  public:
@@ -23,10 +42,12 @@ class VirtualLoop::VirtualPoller final : public Poller {
       now_ = std::max(now_, *deadline);
     } else if (!wake_up_.wait_for(lock, watched ? patience : std::chrono::seconds(0),
                                   [&] { return woken_; })) {
+      std::string tasks = debug::dump(*loop_);
+      tasks.pop_back();  // the newline
       throw Deadlock((watched
-                          ? "deadlock: every task waits, and for ten seconds no other thread has answered"
-                          : "deadlock: every task waits, no timer is armed and no other thread can help") +
-                     describe_waits(*loop_));
+                          ? "deadlock: every task waits, and for ten seconds no other thread has answered\n"
+                          : "deadlock: every task waits, no timer is armed and no other thread can help\n") +
+                     tasks);
     }
     woken_ = false;
   }
@@ -52,14 +73,6 @@ class VirtualLoop::VirtualPoller final : public Poller {
   EventLoop* loop_ = nullptr;
   std::weak_ptr<Inbox> inbox_;
 };
-
-namespace {
-LoopOptions every_tick() {
-  LoopOptions options;
-  options.ticks_per_poll = 1;
-  return options;
-}
-}  // namespace
 
 VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready) {
   auto poller = std::make_unique<VirtualPoller>();

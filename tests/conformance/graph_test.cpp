@@ -87,18 +87,15 @@ struct Graph {
       co_return;
     });
   }
-  static Co<> in_gather(Captured& captured) {
-    auto first = spawn(outer, std::ref(captured));
-    auto second = spawn(bystander);
-    co_await gather(first, second);
-  }
+  static Co<> in_gather(Captured& captured) { co_await gather(outer(captured), bystander()); }
   static Co<> in_shield(Captured& captured) { co_await shield(spawn(outer, std::ref(captured))); }
   static Co<> in_shield_and_time(Captured& captured) {
     co_await shield(spawn(outer_in_time, std::ref(captured)));
   }
   static Co<> in_wait(JoinHandle<void> first, JoinHandle<void> second) {
-    co_await first.wait();
-    co_await second.wait();
+    while (!first.done() || !second.done()) {
+      co_await wait(first, second);
+    }
   }
   static Co<> in_task(Captured& captured) { co_await spawn(named("there there"), outer, std::ref(captured)); }
   static Co<> a2(Future<void> future) { co_await future; }
@@ -187,6 +184,29 @@ COTERIE_CASE(Graph, AFutureListsTheTasksThatAwaitIt) {
             "F [] <- {task A [a a2, a a1] <- {main [a <lambda>, a group_block, a <lambda>]}, "
             "task B [a b1] <- {main [a <lambda>, a group_block, a <lambda>]}}");
   EXPECT_THAT(debug::format_call_graph(*captured), StartsWith("* Future(id=0x"));
+}
+
+AsyncGenerator<int> generate(Captured& captured) {
+  for (int i = 0; i < 2; ++i) {
+    co_yield i;
+    if (i == 1) co_await Graph<catching>::inner(captured);
+  }
+}
+
+// 251. test_graph::CallStackTestBase.test_stack_async_gen
+COTERIE_CASE(Graph, AGeneratorIsAFrameWithATagOfItsOwn) {
+  struct Local {
+    static Co<> consume(Captured& captured) {
+      AsyncGenerator<int> numbers = generate(captured);
+      while (co_await numbers.next() != nullptr) {
+      }
+    }
+  };
+  Captured captured;
+  run([&]() -> Task<void> { co_await Local::consume(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured), "main [a inner, ag generate, a consume, a <lambda>]");
+  EXPECT_THAT(debug::format_call_graph(*captured), HasSubstr(", in async generator coterie::generate()"));
 }
 
 /// The lines of a tree without the places, which are those of this file.

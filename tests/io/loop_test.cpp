@@ -1,6 +1,6 @@
 // The default loop: waiting for real time and for other threads.
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <stdexcept>
 #include <thread>
@@ -13,6 +13,8 @@ namespace coterie {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 Task<int> add(int a, int b) {
   co_await yield();
@@ -97,9 +99,11 @@ TEST(Run, NamesAndDestroysWhatRefusesToEnd) {
   testing::internal::CaptureStderr();
   run(leave_a_stubborn_one(), options);
   const std::string errors = testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(
-      errors.starts_with("coterie: still running 0.01 s after it was cancelled, and destroyed: 'stubborn'\n"))
-      << errors;
+  EXPECT_THAT(errors,
+              StartsWith("coterie: still running 0.01 s after it was cancelled, and destroyed: 'stubborn'\n"
+                         "1 task\n"));
+  EXPECT_THAT(errors, HasSubstr(" stubborn  cancelling  waits for a timer  spawned loop_test.cpp:"));
+  EXPECT_THAT(errors, HasSubstr("refuse() loop_test.cpp:"));
 }
 
 // --- time

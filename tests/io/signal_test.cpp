@@ -1,6 +1,6 @@
 // Signals: as something to await, and as the end of run().
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -14,6 +14,8 @@ namespace coterie::io_test {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 Task<int> raise_and_wait() {
   io::SignalSet set(SIGUSR1, SIGUSR2);
@@ -225,10 +227,11 @@ TEST(RunSignals, TheSecondOneEndsTheProcessAndNamesWhatIsUnfinished) {
     return run(main());
   });
   EXPECT_EQ(ended.exit_code(), 143);
-  EXPECT_TRUE(ended.errors.starts_with(
-      "coterie: SIGTERM again: ending at once, unfinished: 'main', 'stubborn'\n2 tasks\n"))
-      << ended.errors;
-  EXPECT_NE(ended.errors.find("stubborn() signal_test.cpp:"), std::string::npos) << ended.errors;
+  EXPECT_THAT(
+      ended.errors,
+      StartsWith("coterie: SIGTERM again: ending at once, unfinished: 'main', 'stubborn'\n2 tasks\n"));
+  EXPECT_THAT(ended.errors, HasSubstr(" stubborn  cancelling  waits for a timer  spawned signal_test.cpp:"));
+  EXPECT_THAT(ended.errors, HasSubstr("stubborn() signal_test.cpp:"));
 }
 
 TEST(RunSignals, TheSecondOneTakesProcessGroupsAlong) {

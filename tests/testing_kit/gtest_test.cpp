@@ -101,7 +101,7 @@ TEST(CoroutineTestReports, WhatTheBodyThrows) {
 }
 TEST(CoroutineTestReports, ADeadlock) {
   EXPECT_THAT(output_of_disabled("CoroutineTest.DISABLED_Deadlocks"),
-              HasSubstr("'main' waits for an event (#1) at "));
+              HasSubstr(" main  pending  waits for an event @1 "));
 }
 TEST(SeededTestReports, TheSeedAndHowToReplayIt) {
   const std::string test = "SeededTest.DISABLED_FailsUnderSeedFour";

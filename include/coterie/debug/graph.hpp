@@ -12,7 +12,7 @@
 namespace coterie::debug {
 
 /// A task or future, its stack, and who awaits it, and who awaits those (asyncio.FutureCallGraph). At most
-/// 10,000 entries, 200 levels deep; a task that awaits itself through others is not followed round again.
+/// 1,000 entries, 200 levels deep; a task that awaits itself through others is not followed round again.
 struct CallGraph {
   enum class Kind : std::uint8_t { task, future };
   Kind kind = Kind::task;

@@ -8,13 +8,16 @@
 
 namespace coterie::testing {
 
-/// Every task of a virtual loop waits for something that can never happen. what() names them all: each task,
-/// what it waits for, and the file and line of its await. Primitives are numbered in the order in which they
-/// are met, so that tasks that wait at the same one can be told:
+/// Every task of a virtual loop waits for something that can never happen. what() is debug::dump() of them:
+/// each task, what it waits for, and its stack. Primitives are numbered in the order in which they are met,
+/// so that tasks that wait at the same one can be told:
 ///
 ///     deadlock: every task waits, no timer is armed and no other thread can help
-///       'main' waits for task 'reader' at shop_test.cpp:31
-///       'reader' waits for a lock (#1) at shop_test.cpp:12
+///     2 tasks
+///     #1 main  pending  waits for a task: #2 'reader'
+///     |  at Shop_Opens_Test::body() shop_test.cpp:31
+///     '- #2 reader  pending  waits for a lock @1  spawned shop_test.cpp:28
+///           at read_all() shop_test.cpp:12
 class Deadlock : public std::logic_error {
  public:
   using std::logic_error::logic_error;
