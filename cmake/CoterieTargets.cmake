@@ -57,7 +57,7 @@ function(coterie_command)
     return()
   endif()
   coterie_find_header(coterie_cli11 "CLI/CLI.hpp" "libcli11-dev")
-  coterie_find(spdlog "libspdlog-dev")
+  coterie_find(spdlog "libspdlog-dev")  # in log.cpp alone
   coterie_executable(coterie_command bin ${sources})
   set_target_properties(coterie_command PROPERTIES OUTPUT_NAME coterie)
   target_include_directories(coterie_command PRIVATE "${PROJECT_SOURCE_DIR}")

@@ -83,7 +83,8 @@ void Progress::job_finished(const coterie::queue::JobContext&, const coterie::qu
     latencies_.push_back(std::chrono::duration<float, std::milli>(end.ran).count());
 }
 
-void Progress::warn(std::string_view line) {
+void Progress::log(coterie::queue::LogLevel level, std::string_view line) {
+  if (level == coterie::queue::LogLevel::debug) return;
   clear();
   std::fprintf(stderr, "file_index: %.*s\n", static_cast<int>(line.size()), line.data());
 }

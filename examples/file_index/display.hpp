@@ -17,7 +17,7 @@ class Progress final : public coterie::queue::WorkerObserver {
   Progress();
 
   void job_finished(const coterie::queue::JobContext& job, const coterie::queue::JobEnd& end) override;
-  void warn(std::string_view line) override;
+  void log(coterie::queue::LogLevel level, std::string_view line) override;
 
   /// Something to say before there are numbers.
   void say(const std::string& line);

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <sched.h>
 #include <csignal>
+
+#include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <sstream>
 
@@ -249,6 +252,31 @@ TEST(Jobs, WorkerSaysInJsonHowEachJobEnded) {
   EXPECT_EQ(json_member(lines[0], "outcome"), "done");
   EXPECT_EQ(json_member(lines[1], "id"), bad);
   EXPECT_EQ(json_member(lines[1], "outcome"), "failed");
+}
+
+TEST(Worker, ItsLogHasTimesAndLevelsAndAThreshold) {
+  const Folder folder;
+  const std::string id = enqueue(folder, {"--exec", "true"});
+  enqueue(folder, {"unheard-of", "--queue", "other"});
+  enqueue(folder, {"--exec", "true", "--queue", "other"});
+  const Ended loud = folder.run({"worker", "--allow-exec", "--until-idle", "--log-level", "debug"});
+  EXPECT_EQ(loud.code, 0);
+  EXPECT_THAT(loud.err, testing::ContainsRegex("20[0-9-]+T[0-9:.]+Z info    working on sqlite://coterie.db"));
+  EXPECT_THAT(loud.err,
+              AllOf(HasSubstr("Z debug   " + id + "  exec  begins, try 1/4"), HasSubstr("stopped")));
+  EXPECT_THAT(loud.out, AllOf(HasSubstr("done  " + id), Not(HasSubstr("working on"))));
+
+  const pid_t pid = folder.start({"worker", "--allow-exec", "-q", "other", "--log-level", "warning"});
+  while (folder.read(".err").find('\n') == std::string::npos) ::sched_yield();
+  ::kill(pid, SIGTERM);
+  const Ended quiet = folder.wait(pid);
+  EXPECT_EQ(quiet.code, 0);
+  EXPECT_THAT(quiet.err, HasSubstr("Z warning no handler for jobs named 'unheard-of'"));
+  EXPECT_EQ(lines_of(quiet.err).size(), 1U) << quiet.err;
+
+  const Ended wrong = folder.run({"worker", "--allow-exec", "--log-level", "loud"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err, "coterie: --log-level 'loud': give debug, info, warning or error\n");
 }
 
 TEST(Enqueue, SaysOnceThatNoWorkerHasTakenTheJobAndHowToStartOne) {
