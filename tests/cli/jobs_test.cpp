@@ -158,13 +158,21 @@ TEST(Jobs, EveryFlagOfEnqueueArrives) {
   enqueue(folder,
           {"y", "[1]", "-q", "mail", "-p", "-7", "--retries", "9", "--timeout", "1m30s", "--after", first});
   enqueue(folder, {"z", "--run-at", "2100-01-01T00:00:00+01:00"});
+  const std::string late = enqueue(folder, {"--exec", "exit 1", "--expires-in", "0s", "-q", "own"});
+  const std::string forgotten = enqueue(
+      folder, {"--exec", "exit 1", "--retries", "1", "--retry-delay", "0s", "--keep", "0s", "-q", "own"});
   const auto jobs = folder.jobs("coterie.db");
-  ASSERT_EQ(jobs.size(), 3U);
+  ASSERT_EQ(jobs.size(), 5U);
   EXPECT_EQ(jobs[1].queue, "mail");
   EXPECT_EQ(jobs[1].priority, -7);
   EXPECT_EQ(jobs[1].max_attempts, 10U);
   EXPECT_EQ(jobs[1].waits_for, 1U);
   EXPECT_EQ(jobs[2].run_at, 4102441200000);
+  EXPECT_THAT(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "own", "--json"}).out,
+              HasSubstr("\"attempt\":2"));
+  EXPECT_THAT(folder.run({"job", late}).out, HasSubstr("state       expired"));
+  EXPECT_EQ(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "own"}).code, 0);
+  EXPECT_EQ(folder.run({"job", forgotten}).code, 2) << "nothing of it is kept";
 }
 
 TEST(Jobs, WaitingPrintsTheResult) {
