@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-all bench fuzz test-debug test-release test-tsan test-clang-asan \
-  test-clang-tsan lint format compile-cost docs package clean
+  test-clang-tsan test-mutants lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
 DIR ?= $(CURDIR)
@@ -30,8 +30,8 @@ help:
 	@echo 'make run [DIR=folder] [BROKER=url] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
 	@echo 'make build                       the release build: build/release/{bin,bench,examples}'
 	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan'
-	@echo 'make test-<preset>               one of them'
+	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
+	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors'
@@ -57,7 +57,7 @@ build:
 
 test: test-debug
 
-test-all: test-debug test-release test-tsan test-clang-asan test-clang-tsan
+test-all: test-debug test-release test-tsan test-clang-asan test-clang-tsan test-mutants
 
 test-debug:
 	@scripts/bootstrap test
@@ -82,6 +82,15 @@ test-tsan test-clang-asan test-clang-tsan: test-%:
 	$(call build,$*)
 	$(call say,Testing $*)
 	$(call ctest,$*)
+
+test-mutants:
+	@scripts/bootstrap all
+	$(call say,Building mutants)
+	$(call configure,mutants)
+	$(call build,mutants)
+	$(call say,Testing mutants)
+	@status=0; ctest --preset mutants -j $(JOBS) $(if $(TESTS),-R '$(TESTS)') || status=$$?; \
+	  scripts/mutants table build/mutants/mutants/results || true; exit $$status
 
 bench:
 	@scripts/bootstrap all

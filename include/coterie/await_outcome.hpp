@@ -16,6 +16,7 @@ namespace detail {
 template <class Awaiter>
 class OutcomeAwaiter {
  public:
+  using takes_cancel = void;
   template <class... Args>
   explicit OutcomeAwaiter(Args&&... args) : awaiter_(std::forward<Args>(args)...) {}
   bool await_ready() { return awaiter_.await_ready(); }
@@ -42,6 +43,7 @@ class OutcomeAwaiter {
 template <class Awaiter>
 class OutcomeOfRef {
  public:
+  using takes_cancel = void;
   explicit OutcomeOfRef(Awaiter& awaiter) noexcept : awaiter_(&awaiter) {}
   bool await_ready() { return awaiter_->await_ready(); }
   template <class P>
@@ -76,8 +78,8 @@ class OutcomeOfRef {
 ///     Outcome<void> end = co_await outcome(talk(log));
 ///     co_await log.flush();   // runs on success, error and cancel; may be cancelled in its turn
 ///     end.get();              // goes on as if nothing had been caught
-template <class T>
-[[nodiscard]] detail::OutcomeAwaiter<detail::TaskAwaiter<T>> outcome(Task<T> task) {
+template <class T, class How>
+[[nodiscard]] detail::OutcomeAwaiter<detail::TaskAwaiter<T>> outcome(Task<T, How> task) {
   return detail::OutcomeAwaiter<detail::TaskAwaiter<T>>(std::move(task).operator co_await());
 }
 /// Awaits a task by its handle; a cancel of the awaiter cancels the task.
@@ -97,8 +99,8 @@ template <class Awaiter>
 }
 
 namespace detail {
-template <class T, class Cleanup>
-Task<T> cleanup_block(Task<T> body, Cleanup cleanup) {
+template <class T, class How, class Cleanup>
+Task<T> cleanup_block(Task<T, How> body, Cleanup cleanup) {
   Outcome<T> end = co_await outcome(std::move(body));
   co_await cleanup();
   co_return std::move(end).get();
@@ -109,11 +111,12 @@ Task<T> cleanup_block(Task<T> body, Cleanup cleanup) {
 /// exception or its cancel. The cleanup's awaits work normally, for the cancel has been delivered; another
 /// cancel can interrupt it, as in a `finally` of asyncio. What the cleanup throws wins. If the task is
 /// cancelled before it starts, neither runs.
-template <class T, class Cleanup>
+template <class T, class How, class Cleanup>
   requires detail::TaskFunction<std::decay_t<Cleanup>&>
-[[nodiscard]] Task<T> with_cleanup(Task<T> body, Cleanup&& cleanup) {
+[[nodiscard]] Task<T> with_cleanup(Task<T, How> body, Cleanup&& cleanup) {
   COTERIE_GUARD_CALLABLE(Cleanup);
-  return detail::cleanup_block<T, std::decay_t<Cleanup>>(std::move(body), std::forward<Cleanup>(cleanup));
+  return detail::cleanup_block<T, How, std::decay_t<Cleanup>>(std::move(body),
+                                                              std::forward<Cleanup>(cleanup));
 }
 
 }  // namespace coterie

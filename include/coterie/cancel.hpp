@@ -1,4 +1,5 @@
 #pragma once
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,4 +30,11 @@ class Cancelled final {
   CancelMessage message_;
 };
 
+namespace detail {
+/// Throws the cancel `error`; null is one without a message, whose exception is only made now.
+[[noreturn]] inline void raise_cancel(std::exception_ptr error) {
+  if (!error) throw Cancelled();
+  std::rethrow_exception(std::move(error));
+}
+}  // namespace detail
 }  // namespace coterie

@@ -1,9 +1,14 @@
 #pragma once
+#include <concepts>
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "coterie/core/leaf.hpp"
+#include "coterie/core/linked_list.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
 #include "coterie/spawn.hpp"
@@ -11,13 +16,14 @@
 namespace coterie {
 
 /// A result that some other task or callback of the same loop will set, once: asyncio.Future. A copyable
-/// handle; all copies mean the same future. Loop thread only: from another thread see Completion.
+/// handle; all copies mean the same future. Loop thread only: from another thread see Completion. Where who
+/// sets it may go away without doing so, give it a Promise.
 ///
 /// Awaiting gives `const T&` (valid while a handle is kept) to any number of tasks. Cancelling a task that
 /// awaits it cancels the future, and so every task that awaits it. An exception that nobody retrieved is
 /// reported when the last handle goes.
 template <class T = void>
-class Future {
+class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   struct Shared;
 
  public:
@@ -35,6 +41,14 @@ class Future {
     shared_->outcome.set_exception(std::move(error));
     shared_->unretrieved = true;
     shared_->settle();
+  }
+  /// For results that may come too late: false, and nothing changes, when it was cancelled; InvalidState when
+  /// it has another end. (asyncio.futures._set_result_unless_cancelled)
+  template <class... Args>
+  bool set_value_unless_cancelled(Args&&... args) const {
+    if (cancelled()) return false;
+    set_value(std::forward<Args>(args)...);
+    return true;
   }
   /// At once: the future is cancelled when this returns. False when it was done.
   bool cancel(std::string message = {}) const {
@@ -56,56 +70,76 @@ class Future {
     return shared_->outcome.error();
   }
   /// Runs `fn(Future)` on the loop that runs now, one tick after it is done, in order of registration with
-  /// the tasks that await it. Dropped when that loop has closed by then.
+  /// the tasks that await it, and in a copy of the context of this call. Dropped when that loop has closed by
+  /// then. A callable may be added repeatedly.
   template <class Fn>
-  void add_done_callback(Fn fn) const {
-    struct Callback final : Waiter {
-      Callback(Shared* future, Fn callable)
-          : owner(future), call(std::move(callable)), loop(&EventLoop::current()), inbox(loop->inbox()) {}
-      void ready() noexcept override {
-        // The future may outlive the loop, and be settled while the loop does not run.
-        if (const auto box = inbox.lock(); box && box->open())
-          loop->call_soon([future = Future(owner->shared_from_this()), call = std::move(call)]() mutable {
-            call(future);
-          });
-        delete this;
-      }
-      void abandoned() noexcept override { delete this; }
-      Shared* owner;
-      Fn call;
-      EventLoop* loop;
-      std::weak_ptr<Inbox> inbox;
-    };
+  void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
     if (done())
-      EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); });
+      EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); },
+                                     where);
     else
-      shared_->waiters.push_back(new Callback(shared_.get(), std::move(fn)));
+      Callback<Fn>::add(*shared_, std::move(fn), where);
+  }
+  /// Removes every callback that equals `fn` (a function, or an object with operator==) and says how many
+  /// those were. What is queued already runs nevertheless.
+  template <class Fn>
+  std::size_t remove_done_callback(const Fn& fn) const {
+    static_assert(
+        std::equality_comparable<std::decay_t<const Fn&>>,
+        "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
+    return shared_->remove(typeid(std::decay_t<const Fn&>), &static_cast<const std::decay_t<const Fn&>&>(fn));
   }
   friend bool operator==(const Future&, const Future&) = default;
+  /// The same for all copies: what WaitInfo::object says of a task that awaits it.
+  [[nodiscard]] const void* id() const noexcept { return shared_.get(); }
+  /// For the runtime: refers to a future and does not keep it.
+  class Weak {
+   public:
+    explicit Weak(const Future& future) noexcept : shared_(future.shared_) {}
+    /// Empty when every handle has gone.
+    [[nodiscard]] std::optional<Future> lock() const {
+      auto shared = shared_.lock();
+      return shared ? std::optional<Future>(Future(std::move(shared))) : std::nullopt;
+    }
+
+   private:
+    std::weak_ptr<Shared> shared_;
+  };
 
  private:
-  struct Waiter {
+  struct Waiter : ListNode {
     virtual void ready() noexcept = 0;
-    virtual void abandoned() noexcept {}
 
    protected:
     ~Waiter() = default;
   };
+  struct AnyCallback : Waiter {
+    /// Kept by itself as long as it is registered.
+    std::shared_ptr<AnyCallback> self;
+    [[nodiscard]] virtual bool equals(const std::type_info& type, const void* callable) const = 0;
+    void withdraw() noexcept {
+      this->unlink();
+      self.reset();
+    }
+
+   protected:
+    ~AnyCallback() = default;
+  };
   struct Shared : std::enable_shared_from_this<Shared> {
     Outcome<T> outcome;
     bool unretrieved = false;
-    std::vector<Waiter*> waiters;
+    LinkedList<Waiter> waiters;
 
     Shared() = default;
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
     ~Shared() {
-      for (Waiter* waiter : waiters) waiter->abandoned();
+      for (const auto& callback : callbacks()) callback->withdraw();
       if (unretrieved)
         EventLoop::report_anywhere(ErrorContext("Future exception was never retrieved", outcome.error()));
     }
     void settle() noexcept {
-      for (Waiter* waiter : std::exchange(waiters, {})) waiter->ready();
+      while (Waiter* waiter = waiters.pop_front()) waiter->ready();
     }
     bool cancel(const CancelMessage& message) {
       unretrieved = false;
@@ -114,6 +148,57 @@ class Future {
       settle();
       return true;
     }
+    [[nodiscard]] std::vector<std::shared_ptr<AnyCallback>> callbacks() const {
+      std::vector<std::shared_ptr<AnyCallback>> result;
+      for (Waiter* waiter = waiters.first(); waiter != nullptr; waiter = waiters.next(*waiter))
+        if (auto* callback = dynamic_cast<AnyCallback*>(waiter)) result.push_back(callback->self);
+      return result;
+    }
+    /// The comparison may do anything, to this list too: so it walks what stood there at first.
+    std::size_t remove(const std::type_info& type, const void* callable) {
+      std::size_t removed = 0;
+      for (const auto& callback : callbacks()) {
+        if (!callback->linked() || !callback->equals(type, callable) || !callback->linked()) continue;
+        callback->withdraw();
+        ++removed;
+      }
+      return removed;
+    }
+  };
+  template <class Fn>
+  struct Callback final : AnyCallback {
+    Callback(Shared& future, Fn callable, std::source_location origin)
+        : owner(&future),
+          call(std::move(callable)),
+          loop(&EventLoop::current()),
+          inbox(loop->inbox()),
+          where(origin) {}
+    static void add(Shared& future, Fn callable, std::source_location where) {
+      auto callback = std::make_shared<Callback>(future, std::move(callable), where);
+      future.waiters.push_back(*callback);
+      callback->self = callback;
+    }
+    void ready() noexcept override {
+      const auto keep = std::move(this->self);
+      // The future may outlive the loop, and be settled while the loop does not run.
+      const detail::ContextScope scope(context);
+      if (const auto box = inbox.lock(); box && box->open())
+        loop->call_soon(
+            [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); },
+            where);
+    }
+    [[nodiscard]] bool equals(const std::type_info& type, const void* callable) const override {
+      if constexpr (std::equality_comparable<Fn>)
+        return type == typeid(Fn) && call == *static_cast<const Fn*>(callable);
+      else
+        return false;
+    }
+    Shared* owner;
+    Fn call;
+    EventLoop* loop;
+    std::weak_ptr<Inbox> inbox;
+    std::source_location where;
+    detail::ContextSlot context = detail::ContextSlot::capture();
   };
 
  public:
@@ -121,21 +206,15 @@ class Future {
    public:
     explicit Awaiter(std::shared_ptr<Shared> shared)
         : Leaf(WaitKind::future, shared.get()), shared_(std::move(shared)) {}
-    ~Awaiter() {
-      if (waiting()) std::erase(shared_->waiters, static_cast<Waiter*>(this));
-    }
     bool await_ready() const noexcept { return !shared_->outcome.empty(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) {
-      shared_->waiters.push_back(this);
+      shared_->waiters.push_back(*this);
       suspend(caller);
     }
     std::add_lvalue_reference_t<const T> await_resume() {
       shared_->unretrieved = false;
-      if (woken() && shared_->outcome.cancelled())
-        absorb_cancel();
-      else
-        deliver();
+      deliver();
       return std::as_const(shared_->outcome).get();
     }
     Leaf::CancelReply cancel(const CancelMessage& message) override {
@@ -145,6 +224,9 @@ class Future {
 
    private:
     void ready() noexcept override { wake(); }
+    std::exception_ptr target_cancel() noexcept override {
+      return shared_->outcome.cancelled() ? shared_->outcome.error() : nullptr;
+    }
     std::shared_ptr<Shared> shared_;
   };
   [[nodiscard]] Awaiter operator co_await() const { return Awaiter(shared_); }

@@ -6,18 +6,15 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/callable.hpp"
-#include "coterie/core/done_callback.hpp"
+#include "coterie/core/child_list.hpp"
 #include "coterie/exception_group.hpp"
 #include "coterie/spawn.hpp"
 
 namespace coterie {
 
 /// Tasks that end together: see task_group(). Loop thread only.
-class TaskGroup {
+class TaskGroup : private detail::ChildList {
  public:
-  TaskGroup(const TaskGroup&) = delete;
-  TaskGroup& operator=(const TaskGroup&) = delete;
-
   /// Starts `fn(args...)` as a child. Children may start children, also while the group waits for its end.
   /// InvalidState when the group has ended or is shutting down; the arguments are then released.
   template <class Fn, class... Args>
@@ -25,7 +22,7 @@ class TaskGroup {
   auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
     check_open();
     auto child = coterie::spawn(std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...);
-    adopt(child.state());
+    admit(child.state());
     return child;
   }
   template <class Fn, class... Args>
@@ -38,7 +35,7 @@ class TaskGroup {
   /// children if there are any. Idempotent; after the end nothing. (TaskGroup.cancel, CPython 3.15)
   void cancel();
   /// Children that have not ended.
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  using ChildList::size;
 
   /// For task_group().
   explicit TaskGroup(TaskRec& parent) noexcept : parent_(&parent), drained_(*this) {}
@@ -51,7 +48,7 @@ class TaskGroup {
   class Drained final : public Leaf {
    public:
     explicit Drained(TaskGroup& group) noexcept : Leaf(WaitKind::group, &group), group_(&group) {}
-    bool await_ready() const noexcept { return group_->size_ == 0; }
+    bool await_ready() const noexcept { return group_->size() == 0; }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) {
       suspend(caller);
@@ -66,16 +63,14 @@ class TaskGroup {
   [[nodiscard]] Drained& drained() noexcept { return drained_; }
 
  private:
-  struct Child;
   void check_open() const;
-  void adopt(TaskRec& task);
-  void child_ended(Child& child, TaskRec& task) noexcept;
+  void admit(TaskRec& task);
+  void child_ended(TaskRec& task) noexcept override;
+  [[nodiscard]] WaitingTask waiter() const noexcept override { return {parent_, &drained_}; }
   void abort() noexcept;
+  [[nodiscard]] std::exception_ptr take_fatal() const;
 
   TaskRec* parent_;
-  Child* first_ = nullptr;  // in order of creation: that is the order in which they are cancelled
-  Child* last_ = nullptr;
-  std::size_t size_ = 0;
   bool exiting_ = false;
   bool aborting_ = false;
   bool ended_ = false;

@@ -1,42 +1,39 @@
 #pragma once
 #include <atomic>
-#include <functional>
+#include <chrono>
+#include <exception>
 #include <memory>
+#include <source_location>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "coterie/core/callback.hpp"
+#include "coterie/core/duration.hpp"
+#include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
+#include "coterie/core/inbox.hpp"
 #include "coterie/core/task_rec.hpp"
+#include "coterie/core/threadsafe_handle.hpp"
 #include "coterie/core/timer_heap.hpp"
 #include "coterie/poller.hpp"
 #include "coterie/ready_queue.hpp"
 
 namespace coterie {
 
-/// What the loop's exception handler is told: nobody else will hear of this error.
-struct ErrorContext {
-  std::string message;         ///< "Task exception was never retrieved", "Exception in callback"…
-  std::exception_ptr error;    ///< may be null
-  std::string task;            ///< the task's name; empty when it concerns none
-  std::source_location where;  ///< where the task was spawned
-
-  ErrorContext(std::string text, std::exception_ptr what, std::string task_name = {},
-               std::source_location origin = {})
-      : message(std::move(text)), error(std::move(what)), task(std::move(task_name)), where(origin) {}
-  /// One line: the message, the task and its origin, and what the exception says.
-  [[nodiscard]] std::string str() const;
-};
-
 struct LoopOptions {
   /// I/O is looked at and the clock read when nothing is ready, or after so many ticks…
   std::uint32_t ticks_per_poll = 64;
   /// …or steps, whichever comes first. Smaller: less latency under load; larger: fewer system calls.
   std::uint32_t steps_per_poll = 1024;
+  /// Looks for mistakes, see EventLoop::set_debug(). By default where the environment says COTERIE_DEBUG=1.
+  bool debug = debug_by_environment();
+  /// In debug mode a callback or a task's step that takes so long, by the loop's clock, is reported: it kept
+  /// everything else waiting. The default is asyncio's.
+  Duration slow_callback_duration = std::chrono::milliseconds(100);
 
   LoopOptions() = default;
+  [[nodiscard]] static bool debug_by_environment() noexcept;
 };
 
 /// A loop of one thread that runs tasks and callbacks: asyncio's event loop.
@@ -45,7 +42,7 @@ struct LoopOptions {
 /// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
 /// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
 ///
-/// All members belong to the loop's thread but `call_soon_threadsafe()` and `stop_threadsafe()`.
+/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()` and `inbox()`.
 class EventLoop {
  public:
   /// `ready`: the scheduling policy; null is first in, first out.
@@ -65,38 +62,48 @@ class EventLoop {
   /// Runs `fn()` one tick later, first in, first out. What it throws goes to the exception handler. The
   /// handle can cancel it; dropping the handle does not.
   template <class Fn>
-  CallbackHandle call_soon(Fn&& fn) {
-    auto handle = CallbackHandle::make(*this, std::forward<Fn>(fn));
+  CallbackHandle call_soon(Fn&& fn, std::source_location where = std::source_location::current()) {
+    auto handle = CallbackHandle::make(*this, where, std::forward<Fn>(fn));
     handle.queue();
     return handle;
   }
-  /// Runs `fn()` at `when`, never earlier.
+  /// Runs `fn()` at `when`, never earlier; what is due at the same time runs in the order of these calls. A
+  /// time that has passed is due now, behind what is earlier.
   template <class Fn>
-  CallbackHandle call_at(TimePoint when, Fn&& fn) {
-    auto handle = CallbackHandle::make(*this, std::forward<Fn>(fn));
+  CallbackHandle call_at(TimePoint when, Fn&& fn,
+                         std::source_location where = std::source_location::current()) {
+    auto handle = CallbackHandle::make(*this, where, std::forward<Fn>(fn));
     handle.arm(when);
     return handle;
   }
-  template <class Fn>
-  CallbackHandle call_later(Duration delay, Fn&& fn) {
-    return call_at(now() + delay, std::forward<Fn>(fn));
+  /// The same, from now; NaN is std::invalid_argument.
+  template <class Rep, class Period, class Fn>
+  CallbackHandle call_later(std::chrono::duration<Rep, Period> delay, Fn&& fn,
+                            std::source_location where = std::source_location::current()) {
+    return call_at(now() + detail::to_duration(delay), std::forward<Fn>(fn), where);
   }
-  /// As call_soon(), from any thread; false when the loop has closed, and `fn` is then destroyed by the
-  /// caller's thread. To call a loop that may be gone, keep its inbox().
+  /// As call_soon(), from any thread. Order is kept: per calling thread, and between a callback that another
+  /// thread has queued and whatever this loop's thread queues after that. The handle is for any thread too;
+  /// it is empty when the loop has closed, and `fn` is then destroyed by the caller's thread. Else `fn` is
+  /// destroyed by the loop's. To call a loop that may be gone, keep its inbox().
   template <class Fn>
-  bool call_soon_threadsafe(Fn&& fn) {
-    return inbox_->post(make_posted(std::forward<Fn>(fn)));
+  ThreadsafeHandle call_soon_threadsafe(Fn&& fn,
+                                        std::source_location where = std::source_location::current()) {
+    return ThreadsafeHandle::post(*this, where, std::forward<Fn>(fn));
   }
+  /// Any thread. False when the loop has closed: `item` is dropped.
+  bool post(PostedPtr item);
   [[nodiscard]] const std::shared_ptr<Inbox>& inbox() const noexcept { return inbox_; }
 
-  /// Runs until stop(). Throws std::logic_error when this or another loop already runs on this thread.
+  /// Runs until stop(). Throws std::logic_error when this or another loop already runs on this thread, and
+  /// `Fatal` when a task or a callback ended with it. To run a loop for one task see run_until_complete().
   void run_forever();
   /// Runs until `done()` is true, which is asked between ticks.
   template <class Done>
   void run_until(Done done) {
     Running guard(*this);
     while (!done() && !stopping_) tick();
-    stopping_ = false;
+    guard.leave();
   }
   /// The tick that runs now is the last one.
   void stop() noexcept { stopping_ = true; }
@@ -104,10 +111,12 @@ class EventLoop {
   /// returned by name, its frames still alive. Exceptions of the tasks go to the exception handler.
   std::vector<std::string> cancel_all_and_run(Duration limit);
   /// Destroys what is left: frames of tasks, newest first, callbacks and timers, without running them. Later
-  /// calls from other threads are refused. Idempotent; an error while running.
-  void close() noexcept;
+  /// calls from other threads are refused. Idempotent; std::logic_error while it runs.
+  void close();
   [[nodiscard]] bool closed() const noexcept { return closed_; }
-  [[nodiscard]] bool running() const noexcept { return running_; }
+  [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
+  /// It is inside cancel_all_and_run(): what ends as cancelled now probably does so because the loop stops.
+  [[nodiscard]] bool stopping_tasks() const noexcept { return stopping_tasks_; }
 
   /// The task whose step runs now; null in a plain callback.
   [[nodiscard]] TaskRec* current_task() const noexcept { return current_; }
@@ -117,12 +126,26 @@ class EventLoop {
   [[nodiscard]] TaskRec* first_task() const noexcept { return first_task_; }
   [[nodiscard]] std::size_t task_count() const noexcept { return task_count_; }
 
-  using ExceptionHandler = std::function<void(const ErrorContext&)>;
-  /// Null: one line on stderr.
+  using ExceptionHandler = coterie::ExceptionHandler;
+  /// Null: the default one, see set_default_exception_handler(). When the handler throws, the default one
+  /// hears of both errors.
   void set_exception_handler(ExceptionHandler handler) { handler_ = std::move(handler); }
   void report(const ErrorContext& context) noexcept;
-  /// To the loop that runs on this thread; one line on stderr when none does.
+  /// The same about a task, in whose context the handler then runs.
+  void report(TaskRec& task, std::string message, std::exception_ptr error) noexcept;
+  /// To the loop that runs on this thread; to the default handler when none does.
   static void report_anywhere(const ErrorContext& context) noexcept;
+
+  /// Debug mode, asyncio's: it costs time and memory, and finds
+  ///  * callbacks and steps of tasks that take long: "Executing <Task …> took 0.123 seconds";
+  ///  * Tasks that are destroyed without having been awaited: "coroutine … was never awaited";
+  ///  * call_soon(), call_at(), call_later(), spawning and cancelling from another thread than the one on
+  ///    which the loop runs: std::logic_error there;
+  /// and reports say in which coroutines a task or a callback was made (`ErrorContext::created`). What it
+  /// finds goes to the exception handler.
+  void set_debug(bool on) noexcept;
+  [[nodiscard]] bool debug() const noexcept { return options_.debug; }
+  void set_slow_callback_duration(Duration limit) noexcept { options_.slow_callback_duration = limit; }
 
   // --- for the runtime's own awaitables
   // ----------------------------------------------------------------------
@@ -138,6 +161,10 @@ class EventLoop {
     else
       policy_->remove(node);
   }
+  /// Queues what other threads have posted so far.
+  void receive() noexcept {
+    if (!inbox_->empty()) take_posts();
+  }
   void arm(Timer& timer, TimePoint when) { timers_.push(timer, when); }
   /// Out of the heap or the ready queue, wherever it stands.
   void disarm(Timer& timer) noexcept {
@@ -146,7 +173,37 @@ class EventLoop {
   }
   /// The coroutine that goes on when the one that runs now has returned to the loop.
   void ascend_to(Frame& frame) noexcept { ascend_ = &frame; }
+  /// The frame that would go on next is destroyed instead, and so are its callers up to the first that
+  /// catches: that one finds the cancel in take_unwound(), first thing in its await_resume.
+  void unwind_from(std::exception_ptr cancel) noexcept {
+    unwinding_ = true;
+    unwound_ = std::move(cancel);
+  }
+  [[nodiscard]] std::exception_ptr take_unwound() noexcept { return std::move(unwound_); }
   [[nodiscard]] std::size_t timer_count() const noexcept { return timers_.size(); }
+  /// Ends the run with `fatal`; once, through however many tasks it goes.
+  void leave_with(const std::exception_ptr& fatal) noexcept;
+  /// std::logic_error when it is closed and, in debug mode, when it runs on another thread.
+  void check_usable() const {
+    if (closed_or_debug_) [[unlikely]]
+      check_closed_and_thread();
+  }
+  /// In debug mode: the coroutines that run now, at most ten. Empty otherwise.
+  [[nodiscard]] Stack debug_stack() const;
+  /// std::logic_error when it is closed, or when a loop runs on this thread.
+  void check_can_run() const;
+  /// While it stands, what a callback spawns is spawned by `task`, which waits.
+  class OnBehalfOf {
+   public:
+    explicit OnBehalfOf(TaskRec& task) noexcept;
+    ~OnBehalfOf();
+    OnBehalfOf(const OnBehalfOf&) = delete;
+    OnBehalfOf& operator=(const OnBehalfOf&) = delete;
+
+   private:
+    EventLoop& loop_;
+    TaskRec* before_;
+  };
 
  private:
   friend class TaskRec;
@@ -156,14 +213,22 @@ class EventLoop {
     ~Running();
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
+    /// The run ends: stop() has been obeyed, and `Fatal` comes out.
+    void leave();
 
    private:
     EventLoop& loop_;
   };
 
   void tick();
+  template <class Visit>
+  void pass(Visit visit);
   void look_around();
+  void debug_step(Runnable& node) noexcept;
+  void check_closed_and_thread() const;
+  void take_posts() noexcept;
   void run_step(TaskRec& task, Frame* frame) noexcept;
+  [[nodiscard]] Frame* unwind(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
   void delist(TaskRec& task) noexcept;
   [[nodiscard]] bool nothing_ready() const noexcept {
@@ -173,6 +238,8 @@ class EventLoop {
   FifoQueue fifo_;
   std::unique_ptr<ReadyQueue> policy_;
   Frame* ascend_ = nullptr;
+  std::exception_ptr unwound_;  // null: a cancel without a message
+  bool unwinding_ = false;
   TaskRec* current_ = nullptr;
   TimerHeap timers_;
   std::shared_ptr<Inbox> inbox_;
@@ -181,13 +248,17 @@ class EventLoop {
   std::uint32_t ticks_since_poll_ = 0;
   std::uint32_t steps_since_poll_ = 0;
   bool stopping_ = false;
-  bool running_ = false;
+  std::atomic<bool> running_ = false;  // other threads ask in debug mode
   bool closed_ = false;
   bool closing_ = false;
+  bool closed_or_debug_ = false;
+  bool stopping_tasks_ = false;
   TaskRec* first_task_ = nullptr;
   TaskRec* last_task_ = nullptr;
   std::size_t task_count_ = 0;
   ExceptionHandler handler_;
+  std::exception_ptr fatal_;       // what the run that goes on ends with
+  std::exception_ptr last_fatal_;  // what some run has ended with
 };
 
 }  // namespace coterie

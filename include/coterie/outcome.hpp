@@ -51,6 +51,8 @@ class [[nodiscard]] Outcome {
     ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
     kind_ = is_cancel ? Kind::cancelled : Kind::exception;
   }
+  /// Null: a cancel without a message, whose exception is made for whoever looks at it.
+  void set_cancelled(std::exception_ptr error = nullptr) noexcept { set_exception(std::move(error), true); }
   /// To be called inside a `catch`: takes the exception in flight.
   void set_current_exception() noexcept {
     bool is_cancel = false;
@@ -72,7 +74,8 @@ class [[nodiscard]] Outcome {
 
   /// The exception, `Cancelled` too; null for a value.
   [[nodiscard]] std::exception_ptr error() const noexcept {
-    return kind_ == Kind::exception || kind_ == Kind::cancelled ? error_ : nullptr;
+    if (kind_ != Kind::exception && kind_ != Kind::cancelled) return nullptr;
+    return error_ ? error_ : std::make_exception_ptr(Cancelled());
   }
 
   /// The value; throws the exception or `Cancelled` if that is what it holds, std::logic_error when empty.
@@ -85,7 +88,7 @@ class [[nodiscard]] Outcome {
     if constexpr (!std::is_void_v<T>) return value_;
   }
   T get() && {
-    if (kind_ != Kind::value) raise(empty() ? nullptr : std::move(error_));
+    if (kind_ != Kind::value) raise(empty() ? nullptr : error_ ? std::move(error_) : error());
     if constexpr (!std::is_void_v<T>) return std::move(value_);
   }
 

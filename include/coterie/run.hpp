@@ -1,10 +1,13 @@
 #pragma once
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include "coterie/context.hpp"
 #include "coterie/core/main_task.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
@@ -24,12 +27,19 @@ struct RunOptions {
   /// How long tasks that are left when main has ended may take to end, once cancelled. What is left then is
   /// named on stderr and destroyed. Duration::max(): for ever.
   Duration shutdown_timeout = std::chrono::seconds(30);
+  /// Cancels main when it is requested, by any thread, with the message "stop requested". What main then
+  /// throws comes out of run().
+  std::stop_token stop_token;
   LoopOptions loop;
+  /// Makes the loop: for a scheduling policy, or a loop of a test. Null: new_event_loop(loop). A loop whose
+  /// poller is not the default one takes no signals.
+  std::function<std::unique_ptr<EventLoop>()> loop_factory;
 
   RunOptions() = default;
 };
 
-/// Thrown by run() when a signal cancelled a main task whose value is no exit code.
+/// Thrown by Runner::run() when a signal cancelled the main task, and by run() where the value of that is no
+/// exit code.
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signo);
@@ -39,29 +49,52 @@ class Interrupted : public std::runtime_error {
   int signo_;
 };
 
-namespace detail {
-
-/// The part of run() that does not depend on the main task's type.
-class MainRunner {
+/// A loop for several main tasks, one after the other: asyncio.Runner (CPython 3.14). Belongs to the thread
+/// that makes it. The loop is made when it is first needed, and closed with the Runner.
+class Runner {
  public:
-  /// std::logic_error when a loop runs on this thread.
-  explicit MainRunner(const RunOptions& options);
-  MainRunner(const MainRunner&) = delete;
-  MainRunner& operator=(const MainRunner&) = delete;
-  ~MainRunner();
+  explicit Runner(RunOptions options = RunOptions());
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  /// As close(); what that throws goes to the exception handler.
+  ~Runner();
 
-  [[nodiscard]] EventLoop& loop() noexcept;
-  /// Runs `main` to its end, stops what is left and closes the loop.
-  void drive(TaskRec& main);
-  /// The signal that ended `main`; 0 when none did.
-  [[nodiscard]] int interrupted_by() const noexcept;
+  /// std::logic_error when closed.
+  [[nodiscard]] EventLoop& loop();
+  /// Runs `main` as the task "main" to its end; gives its value or throws what it threw. Tasks that it leaves
+  /// stay, and go on with the next run(). All runs share one context, a copy of the one in which the loop was
+  /// made: what one sets in a ContextVar the next sees.
+  ///
+  /// While it runs, the first SIGINT or SIGTERM cancels main, see coterie::run(); when main then ends as
+  /// cancelled `Interrupted` is thrown, unless somebody else had asked for a cancel too.
+  ///
+  /// std::logic_error, and `main` is not started, when closed or inside a running loop; also when stop()
+  /// ended the run first: main is then left like any other task.
+  template <class T, class How>
+  T run(Task<T, How> main) {
+    (void)idle_loop();  // which makes the context too
+    return run(std::move(main), context());
+  }
+  /// The same in another context.
+  template <class T, class How>
+  T run(Task<T, How> main, const Context& in) {
+    const JoinHandle<T> task = detail::start_main(idle_loop(), std::move(main), in.slot());
+    drive(task.state());
+    return detail::take_main(task);
+  }
+  /// Cancels every task that is left and waits for their end, see RunOptions::shutdown_timeout, then closes
+  /// the loop, also when `Fatal` comes out of it. Errors of these tasks go to the exception handler. A signal
+  /// ends the process meanwhile, see coterie::run(). Idempotent; std::logic_error inside a running loop.
+  void close();
+  [[nodiscard]] bool closed() const noexcept;
 
  private:
   struct State;
+  EventLoop& idle_loop();
+  [[nodiscard]] const Context& context() const noexcept;
+  void drive(TaskRec& main);
   std::unique_ptr<State> state_;
 };
-
-}  // namespace detail
 
 /// Runs `main` as the task "main" on a new default loop of this thread, to its end: the entry of a program.
 ///
@@ -80,23 +113,28 @@ class MainRunner {
 /// signal handler itself. A signal that an io::SignalSet waits for goes there instead.
 ///
 /// std::logic_error inside a running loop (co_await instead), or when the loop was stopped before main had
-/// ended.
-template <class T>
-auto run(Task<T> main, RunOptions options = RunOptions()) -> std::conditional_t<std::is_void_v<T>, int, T> {
-  detail::MainRunner runner(options);
-  JoinHandle<T> task = detail::start_main(runner.loop(), std::move(main));
-  runner.drive(task.state());
-  if (const int signo = runner.interrupted_by(); signo != 0) {
-    if constexpr (std::is_void_v<T> || std::is_same_v<T, int>)
-      return 128 + signo;
-    else
-      throw Interrupted(signo);
-  }
-  if constexpr (std::is_void_v<T>) {
-    detail::take_main(task);
-    return 0;
-  } else {
-    return detail::take_main(task);
+/// ended. To run several mains on one loop see Runner.
+template <class T, class How>
+auto run(Task<T, How> main, RunOptions options = RunOptions())
+    -> std::conditional_t<std::is_void_v<T>, int, T> {
+  Runner runner(std::move(options));
+  try {
+    if constexpr (std::is_void_v<T>) {
+      runner.run(std::move(main));
+      runner.close();
+      return 0;
+    } else {
+      T value = runner.run(std::move(main));
+      runner.close();
+      return value;
+    }
+  } catch (const Interrupted& interrupted) {
+    if constexpr (std::is_void_v<T> || std::is_same_v<T, int>) {
+      runner.close();
+      return 128 + interrupted.signo();
+    } else {
+      throw;
+    }
   }
 }
 

@@ -21,10 +21,7 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
     suspend(caller);
   }
   decltype(auto) await_resume() {
-    if (woken() && inner_.cancelled())
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
     inner_.state().mark_retrieved();
     if constexpr (Move)
       return inner_.state().take().get();
@@ -38,6 +35,8 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
+  std::exception_ptr target_cancel() noexcept override { return cancel_of(inner_.state()); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   JoinHandle<T> inner_;
 };
 
@@ -59,8 +58,8 @@ template <class T>
 
 /// A section that is not interrupted: a cancel that arrives meanwhile waits until `body` has ended and is
 /// then thrown instead of its result. Structured: `body` may refer to the caller's locals.
-template <class T>
-[[nodiscard]] Task<T> shield(Task<T> body) {
+template <class T, class How>
+[[nodiscard]] Task<T> shield(Task<T, How> body) {
   JoinHandle<T> child = detail::spawn_borrowing(std::move(body));
   std::exception_ptr cancel;
   while (!child.done()) {

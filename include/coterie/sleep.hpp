@@ -1,9 +1,7 @@
 #pragma once
 #include <chrono>
-#include <cmath>
-#include <limits>
-#include <stdexcept>
 
+#include "coterie/core/duration.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/core/timer_heap.hpp"
 #include "coterie/loop.hpp"
@@ -20,7 +18,7 @@ class YieldAwaiter {
   }
   void await_resume() {
     if (task_->must_cancel()) [[unlikely]]
-      task_->throw_cancelled();
+      detail::raise_cancel(task_->take_cancel());
   }
 
  private:
@@ -73,18 +71,6 @@ class SleepAwaiter final : public Leaf, private Timer {
   TimePoint deadline_{};
   YieldAwaiter yield_;
 };
-
-/// Any chrono duration as the loop's: nanoseconds, rounded up, held within what a deadline can express.
-template <class Rep, class Period>
-[[nodiscard]] Duration to_duration(std::chrono::duration<Rep, Period> value) {
-  using Seconds = std::chrono::duration<long double>;
-  constexpr Seconds limit(100.0L * 365 * 24 * 3600);  // a century; beyond it the loop's clock could overflow
-  if constexpr (std::is_floating_point_v<Rep>)
-    if (std::isnan(value.count())) throw std::invalid_argument("a delay is not a number (NaN)");
-  if (Seconds(value) >= limit) return std::chrono::duration_cast<Duration>(limit);
-  if (Seconds(value) <= -limit) return -std::chrono::duration_cast<Duration>(limit);
-  return std::chrono::ceil<Duration>(value);
-}
 }  // namespace detail
 
 /// Suspends the task for at least `delay`; zero or less is one yield(). Throws `Cancelled` when the task is

@@ -1,14 +1,17 @@
 #pragma once
 #include <source_location>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include "coterie/context.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 
 namespace coterie {
 
@@ -20,16 +23,24 @@ class InvalidState : public std::logic_error {
 
 namespace detail {
 
+template <class>
+inline constexpr bool never = false;
+
+/// InvalidState when the current task must not wait for `target`: for itself, or for one of another loop.
+void check_awaitable(const TaskRec& target);
+
 /// A task's record with room for its outcome.
 template <class T>
 class TaskState final : public TaskRec {
  public:
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
-  static TaskState* spawn_on(EventLoop& loop, Task<T> body, std::string name = {}, SchedClass sched_class = 0,
-                             std::source_location where = {}) {
+  template <class How>
+  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
+                             SchedClass sched_class = 0, std::source_location where = {},
+                             ContextSlot context = {}) {
     auto* state = new TaskState;
     state->sched_class_ = sched_class;
-    state->start(loop, body.release().promise(), std::move(name), where);
+    state->start(loop, body.release(), std::move(name), where, std::move(context));
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -58,7 +69,7 @@ class TaskState final : public TaskRec {
   TaskState() = default;
   ~TaskState() = default;
   OutcomeKind take_outcome(Frame& root) noexcept override {
-    outcome_ = std::move(static_cast<Promise<T>&>(root).outcome());
+    outcome_ = std::move(static_cast<ResultPromise<T>&>(root).outcome());
     return outcome_.kind();
   }
   void set_cancelled(std::exception_ptr error) noexcept override {
@@ -86,7 +97,7 @@ class JoinLeaf : public Leaf, private DoneHook {
   bool await_ready() const noexcept { return target_->done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
-    check_target();
+    check_awaitable(*target_);
     target_->add_hook(*this);
     suspend(caller);
   }
@@ -97,16 +108,17 @@ class JoinLeaf : public Leaf, private DoneHook {
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
   void deliver_join() {
     target_->mark_retrieved();
-    if (woken() && target_->cancelled()) [[unlikely]]
-      absorb_cancel();
-    else
-      deliver();
+    deliver();
   }
   [[nodiscard]] TaskRec& target() const noexcept { return *target_; }
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
-  void check_target() const;
+  std::exception_ptr target_cancel() noexcept override {
+    target_->mark_retrieved();
+    return cancel_of(*target_);
+  }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 
@@ -162,6 +174,7 @@ class WaitAwaiter final : public Leaf, private DoneHook {
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 
@@ -227,24 +240,29 @@ class JoinHandle {
     if (cancelled()) (void)state().outcome().get();
     return state().outcome().error();
   }
-  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters.
+  /// Runs `fn(JoinHandle)` one tick after the end, in order of registration with other waiters, in a copy of
+  /// the context of this call.
   template <class Fn>
-  void add_done_callback(Fn fn) const {
+  void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
     struct Callback final : DoneHook {
-      explicit Callback(Fn callable) : call(std::move(callable)) {}
+      Callback(Fn callable, std::source_location origin) : call(std::move(callable)), where(origin) {}
       void task_done(TaskRec& task) noexcept override {
         JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
+        const detail::ContextScope scope(context);
         task.loop().call_soon(
-            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); });
+            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); }, where);
         delete this;
       }
       Fn call;
+      std::source_location where;
+      detail::ContextSlot context = detail::ContextSlot::capture();
     };
     if (done()) {
-      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); });
+      EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); },
+                                     where);
       return;
     }
-    state().add_hook(*new Callback(std::move(fn)));
+    state().add_hook(*new Callback(std::move(fn), where));
   }
 
   /// "Task-N" unless it was named.
@@ -252,8 +270,15 @@ class JoinHandle {
   void set_name(std::string name) const { state().set_name(std::move(name)); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
+  /// Its coroutines from the innermost outwards, with the line at which each waits: the whole chain, where
+  /// asyncio shows one frame of a suspended task. Empty once the task has ended. `limit` > 0: only so many of
+  /// the innermost; < 0: of the outermost. Never runs the task. (asyncio.Task.get_stack)
+  [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
+  /// The task without its type: for lists of tasks of several types, as wait() takes them.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  operator TaskRef() const { return TaskRef(state()); }
 
   /// For the runtime.
   [[nodiscard]] detail::TaskState<T>& state() const {
@@ -289,8 +314,29 @@ class SpawnOptions {
     sched_class_ = value;
     return std::move(*this);
   }
+  /// It runs in `value` itself, not in a copy of its creator's context: what it sets is seen by whoever else
+  /// runs there. (asyncio.create_task(context=…))
+  SpawnOptions& context(const Context& value) & {
+    context_ = value.slot();
+    return *this;
+  }
+  SpawnOptions&& context(const Context& value) && {
+    context_ = value.slot();
+    return std::move(*this);
+  }
+  /// The task is cancelled when `token` is requested, by any thread, before it starts or later.
+  SpawnOptions& stop_token(std::stop_token token) & {
+    stop_token_ = std::move(token);
+    return *this;
+  }
+  SpawnOptions&& stop_token(std::stop_token token) && {
+    stop_token_ = std::move(token);
+    return std::move(*this);
+  }
 
   /// For the runtime.
+  [[nodiscard]] detail::ContextSlot& context_ref() noexcept { return context_; }
+  [[nodiscard]] const std::stop_token& stop_token_value() const noexcept { return stop_token_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
   [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
   [[nodiscard]] std::source_location where() const noexcept { return where_; }
@@ -298,7 +344,9 @@ class SpawnOptions {
  private:
   std::string name_;
   std::source_location where_;
+  detail::ContextSlot context_;
   SchedClass sched_class_ = 0;
+  std::stop_token stop_token_;
 };
 [[nodiscard]] inline SpawnOptions named(std::string name,
                                         std::source_location where = std::source_location::current()) {
@@ -306,13 +354,20 @@ class SpawnOptions {
 }
 
 namespace detail {
+/// Cancels the task when `token` is requested, until it has ended. The task's loop's thread, or before that
+/// runs.
+void cancel_on_stop(std::stop_token token, TaskRec& task);
+
 /// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
 /// coroutine refers to must outlive it.
-template <class T>
-JoinHandle<T> spawn_borrowing(Task<T> body, SpawnOptions options = SpawnOptions()) {
-  return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
-                                               std::move(options.name_ref()), options.sched_class_value(),
-                                               options.where()));
+template <class T, class How>
+JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
+  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
+                                             std::move(options.name_ref()), options.sched_class_value(),
+                                             options.where(), std::move(options.context_ref())));
+  if (options.stop_token_value().stop_possible()) [[unlikely]]
+    cancel_on_stop(options.stop_token_value(), task.state());
+  return task;
 }
 }  // namespace detail
 
@@ -334,6 +389,15 @@ template <class Fn, class... Args>
 auto spawn(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+}
+
+/// Refused: the arguments of a coroutine that was called here already may refer to this frame, which the task
+/// may outlive.
+template <class T, class How>
+void spawn(Task<T, How>) {
+  static_assert(
+      detail::never<T>,
+      "give the function and its arguments, so that the task owns them: spawn(f, x), not spawn(f(x))");
 }
 
 }  // namespace coterie

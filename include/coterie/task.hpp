@@ -1,5 +1,6 @@
 #pragma once
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <source_location>
 #include <type_traits>
@@ -11,19 +12,48 @@
 
 namespace coterie {
 
-template <class T>
+/// How a coroutine unwinds when its task is cancelled, as the second argument of its Task.
+/// By the exception `Cancelled`, thrown at the innermost await: it can be caught.
+struct catching {};
+/// By destruction of the suspended frame, without an exception: a tenth of the price, for coroutines that
+/// have nothing to say to a cancel.
+///
+/// **A guard that acts on success acts.** `catch` blocks and scope-success or scope-failure guards of such a
+/// frame do not see the cancel: its locals die as if the block had been left, with
+/// `std::uncaught_exceptions()` unchanged. A guard that commits unless an exception flies **commits**. Keep
+/// such guards in a Task<T>, or let them ask for an explicit "done".
+///
+/// The same as with the exception: locals of an inner frame die before those of an outer one, each once, in
+/// reverse order; what was waited for is passed on; callbacks run and tasks wake in the same order; and the
+/// awaiter sees the same end: a Task<T> gets `Cancelled` at its await, outcome() a cancelled Outcome, and the
+/// task ends cancelled with the same message. Not promised: when parameters die relative to the caller's
+/// locals. `co_await outcome(...)` in such a frame is given the cancel as a value and the frame goes on.
+/// A frame that is on the native stack is not destroyed: a `Cancelled` that comes out of an await that did
+/// not suspend is the exception, here too. See docs/cancellation.md.
+struct no_catch {};
+
+template <class T, class How>
 class Task;
 
 namespace detail {
 
 [[noreturn]] void throw_no_coroutine();
+/// Destroys a coroutine that has not begun; reports it in debug mode.
+void destroy_unawaited(Frame& frame) noexcept;
 
 /// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
 [[nodiscard]] bool cancel_in_flight() noexcept;
 
-/// Hands control to `caller`, or to the loop for a task's root, once the current coroutine has returned
+/// Hands control to the caller, or to the loop for a task's root, once the current coroutine has returned
 /// there.
 void ascend(Frame& finished) noexcept;
+/// The same for a coroutine that ended by the cancel `error`, whose caller may be one to destroy.
+void ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept;
+
+/// An awaiter whose value may be a cancel says `using takes_cancel = void;`: the coroutine that awaits it
+/// goes on, also one without a catch.
+template <class Awaitable>
+concept TakesCancel = requires { typename std::remove_cvref_t<Awaitable>::takes_cancel; };
 
 /// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
 /// returns by reference.
@@ -55,13 +85,18 @@ class PromiseBase : public Frame {
   /// Never resumed from here: it may destroy this frame.
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<>) noexcept {
-      if (!promise.nested_) ascend(promise);
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> finished) noexcept {
+      P& promise = finished.promise();
+      if (promise.nested()) return;
+      if (promise.outcome().cancelled()) [[unlikely]]
+        ascend_cancelled(promise, promise.outcome().error());
+      else
+        ascend(promise);
     }
     void await_resume() noexcept {}
-    PromiseBase& promise;
   };
-  FinalAwaiter final_suspend() noexcept { return {*this}; }
+  FinalAwaiter final_suspend() noexcept { return {}; }
 
   /// Notes the line of every await.
   template <class Awaitable>
@@ -73,22 +108,15 @@ class PromiseBase : public Frame {
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
 
-  void set_nested(bool nested) noexcept { nested_ = nested; }
-
  protected:
-  explicit PromiseBase(std::source_location where) noexcept : Frame(where) {}
+  using Frame::Frame;
   ~PromiseBase() = default;
-
- private:
-  bool nested_ = false;
 };
 
+/// What a coroutine returns or throws, however it unwinds.
 template <class T>
-class Promise final : public PromiseBase {
+class ResultPromise : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : PromiseBase(where) {}
-  Task<T> get_return_object() noexcept;
   template <class U = T>
   void return_value(U&& value) {
     outcome_.set_value(std::forward<U>(value));
@@ -98,54 +126,90 @@ class Promise final : public PromiseBase {
   }
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
 
+ protected:
+  explicit ResultPromise(std::source_location where) noexcept : PromiseBase(where) {}
+  ~ResultPromise() = default;
+
  private:
   Outcome<T> outcome_;
 };
 
 template <>
-class Promise<void> final : public PromiseBase {
+class ResultPromise<void> : public PromiseBase {
  public:
-  explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : PromiseBase(where) {}
-  Task<void> get_return_object() noexcept;
   void return_void() noexcept { outcome_.set_value(); }
   void unhandled_exception() noexcept {
     outcome_.set_exception(std::current_exception(), cancel_in_flight());
   }
   [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
 
+ protected:
+  explicit ResultPromise(std::source_location where) noexcept : PromiseBase(where) {}
+  ~ResultPromise() = default;
+
  private:
   Outcome<void> outcome_;
 };
 
-/// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame.
+template <class T, class How>
+class Promise final : public ResultPromise<T> {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : ResultPromise<T>(where) {}
+  Task<T, How> get_return_object() noexcept;
+};
+
+template <class T>
+class Promise<T, no_catch> final : public ResultPromise<T> {
+ public:
+  explicit Promise(std::source_location where = std::source_location::current()) noexcept
+      : ResultPromise<T>(where) {}
+  Task<T, no_catch> get_return_object() noexcept;
+
+  template <class Awaitable>
+  auto await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) {
+    this->set_dies_of_cancel(!TakesCancel<Awaitable>);
+    return PromiseBase::await_transform(static_cast<Awaitable&&>(awaitable), where);
+  }
+};
+
+/// The cancel that destroyed an awaited child; null for one without a message. First thing in await_resume.
+[[nodiscard]] std::exception_ptr take_unwound() noexcept;
+
+/// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame,
+/// unless a cancel destroyed it while it was suspended.
 template <class T>
 class TaskAwaiter {
  public:
-  using Handle = std::coroutine_handle<Promise<T>>;
-  explicit TaskAwaiter(Handle child) noexcept : child_(child) {}
+  explicit TaskAwaiter(ResultPromise<T>& child) noexcept : child_(&child) {}
   TaskAwaiter(TaskAwaiter&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
   TaskAwaiter& operator=(TaskAwaiter&&) = delete;
   ~TaskAwaiter() {
-    if (child_) child_.destroy();
+    if (child_ != nullptr) child_->handle().destroy();
   }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> caller) {
-    Promise<T>& promise = child_.promise();
-    promise.set_caller(caller.promise());
-    promise.set_nested(true);
-    child_.resume();
-    promise.set_nested(false);
-    return !child_.done();
+    return caller.promise().run_child(child_);
   }
-  T await_resume() { return std::move(child_.promise().outcome()).get(); }
+  T await_resume() {
+    if (child_ == nullptr) [[unlikely]]
+      raise_cancel(take_unwound());
+    return std::move(outcome()).get();
+  }
   /// For outcome(): the same without throwing.
-  Outcome<T> take_outcome() { return std::move(child_.promise().outcome()); }
+  Outcome<T> take_outcome() {
+    if (child_ != nullptr) [[likely]]
+      return std::move(outcome());
+    Outcome<T> end;
+    end.set_cancelled(take_unwound());
+    return end;
+  }
 
  private:
-  Handle child_;
+  Outcome<T>& outcome() noexcept { return static_cast<ResultPromise<T>*>(child_)->outcome(); }
+  Frame* child_;
 };
 
 }  // namespace detail
@@ -155,16 +219,19 @@ class TaskAwaiter {
 ///
 /// Awaiting costs no tick when the body does not suspend. A cancel of the awaiting task is delivered at the
 /// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
-template <class T = void>
+template <class T = void, class How = catching>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
   static_assert(!std::is_reference_v<T>,
                 "a Task returns a value: return a pointer or std::reference_wrapper");
-  static_assert(alignof(detail::Promise<T>) <= 16,
+  static_assert(std::is_same_v<How, catching> || std::is_same_v<How, no_catch>,
+                "the second argument of a Task is coterie::catching or coterie::no_catch");
+  static_assert(alignof(detail::Promise<T, How>) <= 16,
                 "gcc 12 misaligns over-aligned values in coroutine frames: return a std::unique_ptr to it");
 
  public:
-  using promise_type = detail::Promise<T>;
+  using promise_type = detail::Promise<T, How>;
   using value_type = T;
+  using how_type = How;
 
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
@@ -173,21 +240,23 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
     return *this;
   }
   ~Task() {
-    if (handle_) handle_.destroy();
+    if (handle_) detail::destroy_unawaited(handle_.promise());
   }
 
   /// std::logic_error when it was moved from or awaited before.
   detail::TaskAwaiter<T> operator co_await() && {
     if (!handle_) [[unlikely]]
       detail::throw_no_coroutine();
-    return detail::TaskAwaiter<T>(std::exchange(handle_, nullptr));
+    return detail::TaskAwaiter<T>(release());
   }
   /// False after it was moved from or awaited.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
+  /// For the runtime. Precondition: valid().
+  [[nodiscard]] Frame& frame() noexcept { return handle_.promise(); }
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] std::coroutine_handle<promise_type> release() noexcept {
-    return std::exchange(handle_, nullptr);
+  [[nodiscard]] detail::ResultPromise<T>& release() noexcept {
+    return std::exchange(handle_, nullptr).promise();
   }
 
  private:
@@ -197,18 +266,19 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
 };
 
 namespace detail {
-template <class T>
-Task<T> Promise<T>::get_return_object() noexcept {
-  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
+template <class T, class How>
+Task<T, How> Promise<T, How>::get_return_object() noexcept {
+  return Task<T, How>(std::coroutine_handle<Promise>::from_promise(*this));
 }
-inline Task<void> Promise<void>::get_return_object() noexcept {
-  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+template <class T>
+Task<T, no_catch> Promise<T, no_catch>::get_return_object() noexcept {
+  return Task<T, no_catch>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
 template <class T>
 inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<Task<T>> = true;
+template <class T, class How>
+inline constexpr bool is_task<Task<T, How>> = true;
 
 }  // namespace detail
 }  // namespace coterie

@@ -67,6 +67,7 @@ class EndLeaf final : public Leaf, private DoneCallback {
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
+  [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
 };
 
@@ -97,8 +98,8 @@ Task<T> timeout_block(std::optional<TimePoint> when, Body body) {
   Outcome<T> end = co_await outcome(body(scope));
   co_return end_timeout(scope, end);
 }
-template <class T>
-Task<T> wait_for_task(Duration limit, Task<T> body) {
+template <class T, class How>
+Task<T> wait_for_task(Duration limit, Task<T, How> body) {
   if (limit > Duration::zero()) {
     Timeout scope(EventLoop::require_task(), EventLoop::current().now() + limit);
     Outcome<T> end = co_await outcome(std::move(body));
@@ -135,9 +136,9 @@ template <class Body>
 /// the call may therefore last longer than the limit when the body's cleanup does. If the body answers the
 /// cancel with a value or an error, that is the end. With a limit of zero or less the body never starts.
 /// (asyncio.wait_for, CPython 3.12 and newer)
-template <class Rep, class Period, class T>
-[[nodiscard]] Task<T> wait_for(std::chrono::duration<Rep, Period> limit, Task<T> body) {
-  return detail::wait_for_task<T>(detail::to_duration(limit), std::move(body));
+template <class Rep, class Period, class T, class How>
+[[nodiscard]] Task<T> wait_for(std::chrono::duration<Rep, Period> limit, Task<T, How> body) {
+  return detail::wait_for_task<T, How>(detail::to_duration(limit), std::move(body));
 }
 /// The same for a task: it is cancelled at the limit. With zero or less a task that has ended gives its
 /// value.

@@ -1,21 +1,31 @@
 #include "coterie/core/callback.hpp"
 
-#include <stdexcept>
-#include <thread>
 #include <utility>
 
 #include "coterie/loop.hpp"
-#include "coterie/poller.hpp"
 
 namespace coterie {
 
+CallbackHandle::Call::Call(EventLoop& owner, std::source_location origin)
+    : loop(&owner), where(origin), context(detail::ContextSlot::capture()) {
+  if (owner.debug()) [[unlikely]]
+    created = std::make_unique<const Stack>(owner.debug_stack());
+}
+
 void CallbackHandle::Call::run() noexcept {
-  try {
-    invoke();
-  } catch (...) {
-    loop->report(ErrorContext("Exception in callback", std::current_exception()));
+  {
+    const detail::ContextScope scope(context);
+    try {
+      invoke();
+    } catch (...) {
+      detail::report_callback_error(*this, where, created.get());
+    }
   }
   release();
+}
+
+std::string CallbackHandle::Call::describe() const {
+  return (when ? "<TimerHandle " : "<Handle ") + detail::place(where) + ">";
 }
 
 void CallbackHandle::cancel() noexcept {
@@ -28,51 +38,17 @@ void CallbackHandle::cancel() noexcept {
 }
 
 void CallbackHandle::queue() {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
+  call_->loop->receive();  // what other threads have posted was there before
   ++call_->refs;
   call_->loop->push(*call_);
 }
 
 void CallbackHandle::arm(TimePoint when) {
-  if (call_->loop->closed()) throw std::logic_error("Event loop is closed");
+  call_->loop->check_usable();
+  call_->when = when;
   call_->loop->arm(*call_, when);
   ++call_->refs;
-}
-
-Inbox::~Inbox() {
-  for (Posted* item = take(); item != nullptr;) delete std::exchange(item, item->next_);
-}
-
-bool Inbox::post(std::unique_ptr<Posted> item) {
-  posting_.fetch_add(1);
-  const bool open = !closed_.load();
-  if (open) {
-    Posted* raw = item.release();
-    Posted* head = head_.load(std::memory_order_relaxed);
-    do {
-      raw->next_ = head;
-    } while (!head_.compare_exchange_weak(head, raw, std::memory_order_release, std::memory_order_relaxed));
-    if (head == nullptr) poller_->wake();
-  }
-  posting_.fetch_sub(1, std::memory_order_release);
-  return open;
-}
-
-Posted* Inbox::take() noexcept {
-  Posted* newest_first = head_.exchange(nullptr, std::memory_order_acquire);
-  Posted* oldest_first = nullptr;
-  while (newest_first != nullptr) {
-    Posted* item = newest_first;
-    newest_first = item->next_;
-    item->next_ = oldest_first;
-    oldest_first = item;
-  }
-  return oldest_first;
-}
-
-void Inbox::close() noexcept {
-  closed_.store(true);
-  while (posting_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
 }
 
 }  // namespace coterie

@@ -1,35 +1,25 @@
 #include "coterie/group.hpp"
 
+#include <algorithm>
+
+#include "coterie/fatal.hpp"
+
 namespace coterie {
 
-struct TaskGroup::Child final : DoneCallback {
-  Child(TaskGroup& owner, TaskRec& task) : group(&owner) { attach(task); }
-  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-  static void operator delete(void* block, std::size_t bytes) noexcept { free_frame(block, bytes); }
-  void after_done(TaskRec& task) noexcept override { group->child_ended(*this, task); }
-  TaskGroup* group;
-  Child* next = nullptr;
-  Child* prev = nullptr;
-};
-
 TaskGroup::~TaskGroup() {
-  while (Child* child = first_) {
-    first_ = child->next;
-    delete child;
-  }
+  destroy_all();  // the frame of the block is being destroyed, and children may refer to it
 }
 
 void TaskGroup::check_open() const {
-  if (ended_ || (exiting_ && size_ == 0)) throw InvalidState("TaskGroup is finished: it takes no more tasks");
+  if (ended_ || (exiting_ && size() == 0))
+    throw InvalidState("TaskGroup is finished: it takes no more tasks");
   if (aborting_) throw InvalidState("TaskGroup is shutting down: it takes no more tasks");
 }
 
-void TaskGroup::adopt(TaskRec& task) {
-  auto* child = new Child(*this, task);
-  child->prev = last_;
-  (last_ != nullptr ? last_->next : first_) = child;
-  last_ = child;
-  ++size_;
+void TaskGroup::admit(TaskRec& task) {
+  adopt(task);
+  // One that started eagerly may have ended the group in its first step, before it stood in it. (gh-155418)
+  if (aborting_ && !task.done()) task.cancel(nullptr);
 }
 
 void TaskGroup::cancel() {
@@ -42,18 +32,13 @@ void TaskGroup::cancel() {
 
 void TaskGroup::abort() noexcept {
   aborting_ = true;
-  for (Child* child = first_; child != nullptr; child = child->next)
-    if (!child->task()->done()) child->task()->cancel(nullptr);
+  cancel_all(nullptr);
 }
 
-void TaskGroup::child_ended(Child& child, TaskRec& task) noexcept {
+void TaskGroup::child_ended(TaskRec& task) noexcept {
   task.mark_retrieved();
   const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
-  (child.prev != nullptr ? child.prev->next : first_) = child.next;
-  (child.next != nullptr ? child.next->prev : last_) = child.prev;
-  delete &child;
-  --size_;
-  if (size_ == 0 && drained_.waiting()) drained_.wake();
+  if (size() == 0 && drained_.waiting()) drained_.wake();
   if (!error) return;
   errors_.push_back(error);
   if (aborting_ || parent_cancel_requested_) return;
@@ -76,6 +61,16 @@ void TaskGroup::wait_cancelled(const std::exception_ptr& cancel) noexcept {
   abort();
 }
 
+/// `Fatal` goes out bare: then only the exception handler hears of the other errors (gh-135736).
+std::exception_ptr TaskGroup::take_fatal() const {
+  const auto fatal = std::find_if(errors_.begin(), errors_.end(), detail::is_fatal);
+  if (fatal == errors_.end()) return nullptr;
+  for (auto other = errors_.begin(); other != errors_.end(); ++other)
+    if (other != fatal)
+      parent_->loop().report(*parent_, "unhandled error in a TaskGroup that a fatal one ended", *other);
+  return *fatal;
+}
+
 std::exception_ptr TaskGroup::settle() {
   ended_ = true;
   if (parent_cancel_requested_) {
@@ -87,6 +82,7 @@ std::exception_ptr TaskGroup::settle() {
   if (propagate_ && errors_.empty() && !body_error_) return propagate_;
   if (body_error_) errors_.push_back(body_error_);
   if (errors_.empty()) return nullptr;
+  if (std::exception_ptr fatal = take_fatal()) return fatal;
   if (parent_->cancelling() > 0) {  // the errors come first; the cancel is armed again for the next await
     parent_->uncancel();
     parent_->cancel(nullptr);

@@ -44,6 +44,28 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "a process to exit";
     case WaitKind::signal:
       return "a signal";
+    case WaitKind::wait:
+      return "several tasks";
+    case WaitKind::race:
+      return "the first of several tasks";
+    case WaitKind::as_completed:
+      return "the next task to end";
+    case WaitKind::scope:
+      return "a scope's tasks";
+    case WaitKind::callback:
+      return "a callback";
+    case WaitKind::condition:
+      return "a condition";
+    case WaitKind::barrier:
+      return "the others at a barrier";
+    case WaitKind::read_lock:
+      return "a lock to read";
+    case WaitKind::write_lock:
+      return "a lock to write";
+    case WaitKind::channel_send:
+      return "room in a channel";
+    case WaitKind::channel_receive:
+      return "an item of a channel";
   }
   return "something unknown";
 }
@@ -81,10 +103,27 @@ void Leaf::wake() noexcept {
   task_->make_runnable();
 }
 
-void Leaf::deliver_cancel() {
-  if (state_ == State::woken) undo();
+std::exception_ptr Leaf::cancel_of(TaskRec& target) noexcept {
+  return target.cancelled() ? target.error() : nullptr;
+}
+
+bool Leaf::take_cancel(std::exception_ptr& error) noexcept {
+  if (state_ == State::woken) error = target_cancel();
+  if (error) {
+    task_->absorb_cancel();
+  } else if (cancel_due()) {
+    if (state_ == State::woken) undo();
+    error = task_->take_cancel();
+  } else {
+    return false;
+  }
   state_ = State::idle;
-  task_->throw_cancelled();
+  return true;
+}
+
+void Leaf::deliver_cancel() {
+  std::exception_ptr error;
+  if (take_cancel(error)) detail::raise_cancel(std::move(error));
 }
 
 }  // namespace coterie

@@ -1,6 +1,5 @@
 #include "coterie/loop.hpp"
 
-#include <cstdio>
 #include <stdexcept>
 
 #include "coterie/core/leaf.hpp"
@@ -11,40 +10,14 @@ namespace {
 
 thread_local constinit EventLoop* current_loop = nullptr;
 
-std::string describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (const Cancelled& c) {
-    return "cancelled" + (c.message().empty() ? std::string() : ": " + c.message());
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-void print(const ErrorContext& context) noexcept {
-  std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
-}
-
 }  // namespace
-
-std::string ErrorContext::str() const {
-  std::string text = message;
-  if (!task.empty()) {
-    text += ": task '" + task + "'";
-    if (where.line() != 0)
-      text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
-  }
-  if (error) text += ": " + describe(error);
-  return text;
-}
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
     : policy_(std::move(ready)),
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
-      options_(options) {}
+      options_(options),
+      closed_or_debug_(options.debug) {}
 
 EventLoop::~EventLoop() {
   close();
@@ -68,44 +41,76 @@ TaskRec& EventLoop::require_task() {
   return *task;
 }
 
-EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
-  if (loop.closed_) throw std::logic_error("Event loop is closed");
+EventLoop::OnBehalfOf::OnBehalfOf(TaskRec& task) noexcept
+    : loop_(task.loop()), before_(std::exchange(loop_.current_, &task)) {}
+
+EventLoop::OnBehalfOf::~OnBehalfOf() {
+  loop_.current_ = before_;
+}
+
+void EventLoop::check_can_run() const {
+  if (closed_) throw std::logic_error("Event loop is closed");
   if (current_loop != nullptr)
     throw std::logic_error(
         "cannot run an event loop while another one runs on this thread: co_await instead");
-  loop.running_ = true;
+}
+
+EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
+  loop.check_can_run();
+  loop.running_.store(true, std::memory_order_relaxed);
   current_loop = &loop;
 }
 
 EventLoop::Running::~Running() {
-  loop_.running_ = false;
+  loop_.running_.store(false, std::memory_order_relaxed);
   current_loop = nullptr;
+}
+
+void EventLoop::Running::leave() {
+  loop_.stopping_ = false;
+  if (loop_.fatal_) [[unlikely]]
+    std::rethrow_exception(std::exchange(loop_.fatal_, nullptr));
+}
+
+void EventLoop::leave_with(const std::exception_ptr& fatal) noexcept {
+  if (fatal == last_fatal_) return;  // a task that awaited the one that threw it ends with it too
+  if (fatal_) return report(ErrorContext("A run of the loop ended with another fatal error", fatal));
+  fatal_ = last_fatal_ = fatal;
+  stopping_ = true;
 }
 
 void EventLoop::run_forever() {
   Running guard(*this);
   do tick();
   while (!stopping_);
-  stopping_ = false;
+  guard.leave();
+}
+
+template <class Visit>
+void EventLoop::pass(Visit visit) {
+  if (policy_ == nullptr) {
+    fifo_.begin_tick();
+    while (Runnable* next = fifo_.pop()) visit(*next);
+  } else {
+    policy_->begin_tick();
+    while (Runnable* next = policy_->pop()) visit(*next);
+  }
 }
 
 void EventLoop::tick() {
   if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
       steps_since_poll_ >= options_.steps_per_poll)
     look_around();
-  if (policy_ == nullptr) {
-    fifo_.begin_tick();
-    while (Runnable* next = fifo_.pop()) {
+  if (!debug()) [[likely]]
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  } else {
-    policy_->begin_tick();
-    while (Runnable* next = policy_->pop()) {
+      next.run();
+    });
+  else
+    pass([this](Runnable& next) {
       ++steps_since_poll_;
-      next->run();
-    }
-  }
+      debug_step(next);
+    });
 }
 
 void EventLoop::look_around() {
@@ -116,24 +121,54 @@ void EventLoop::look_around() {
   else if (!timers_.empty())
     deadline = timers_.earliest();
   poller_->poll(deadline);
-  for (Posted* item = inbox_->take(); item != nullptr;) {
-    std::unique_ptr<Posted> call(std::exchange(item, Inbox::next(*item)));
-    call_soon([call = std::move(call)] { call->run(); });
-  }
+  receive();
   if (timers_.empty()) return;
   const TimePoint now = poller_->now();
   while (Timer* due = timers_.pop_due(now)) push(*due);
 }
 
+bool EventLoop::post(PostedPtr item) {
+  if (current_loop != this) return inbox_->post(std::move(item));
+  receive();
+  push(*item.release());
+  return true;
+}
+
+void EventLoop::take_posts() noexcept {
+  for (Posted* item = inbox_->take(); item != nullptr;) push(*std::exchange(item, Inbox::next(*item)));
+}
+
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
   current_ = &task;
-  do {
+  for (;;) {
+    if (unwinding_) [[unlikely]] {
+      frame = unwind(task, frame);
+      if (frame == nullptr) return;  // the task has ended
+    }
     ascend_ = nullptr;
     frame->handle().resume();
-    frame = ascend_;
-  } while (frame != nullptr);
+    if (ascend_ == nullptr) break;
+    frame = task.top_ = ascend_;
+    frame->child_ended();
+  }
   current_ = nullptr;
   if (task.body_ended_) task.end_body();
+}
+
+// A suspended chain of frames that do not catch goes innermost first, in a loop; none of them is on the
+// native stack here. The cancel counts as delivered before the first destructor runs: one that is requested
+// by a destructor comes at the next await.
+Frame* EventLoop::unwind(TaskRec& task, Frame* frame) noexcept {
+  unwinding_ = false;
+  std::exception_ptr cancel = take_unwound();
+  while (frame != nullptr && frame->dies_of_cancel()) frame = task.destroy_innermost(*frame);
+  if (frame != nullptr) {
+    unwound_ = std::move(cancel);
+  } else {
+    current_ = nullptr;
+    task.end_cancelled(std::move(cancel));
+  }
+  return frame;
 }
 
 void EventLoop::enlist(TaskRec& task) noexcept {
@@ -148,26 +183,6 @@ void EventLoop::delist(TaskRec& task) noexcept {
   (task.registry_next_ != nullptr ? task.registry_next_->registry_prev_ : last_task_) = task.registry_prev_;
   task.registry_prev_ = task.registry_next_ = nullptr;
   --task_count_;
-}
-
-void EventLoop::report(const ErrorContext& context) noexcept {
-  try {
-    if (handler_) {
-      handler_(context);
-      return;
-    }
-  } catch (...) {
-    std::fprintf(stderr, "coterie: Unhandled error in exception handler: %s\n",
-                 describe(std::current_exception()).c_str());
-  }
-  print(context);
-}
-
-void EventLoop::report_anywhere(const ErrorContext& context) noexcept {
-  if (current_loop != nullptr)
-    current_loop->report(context);
-  else
-    print(context);
 }
 
 }  // namespace coterie

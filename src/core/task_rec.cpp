@@ -3,11 +3,11 @@
 #include <cxxabi.h>
 
 #include <atomic>
-#include <cstdio>
 #include <stdexcept>
 #include <typeinfo>
 
 #include "coterie/core/leaf.hpp"
+#include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
 
@@ -32,6 +32,16 @@ void detail::ascend(Frame& finished) noexcept {
     finished.root_of()->body_ended(finished);
 }
 
+void detail::ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept {
+  Frame* caller = finished.caller();
+  if (caller != nullptr && caller->dies_of_cancel()) EventLoop::current().unwind_from(std::move(error));
+  ascend(finished);
+}
+
+std::exception_ptr detail::take_unwound() noexcept {
+  return EventLoop::current().take_unwound();
+}
+
 void DoneHook::unhook() noexcept {
   if (task_ == nullptr) return;
   (prev_ != nullptr ? prev_->next_ : task_->first_hook_) = next_;
@@ -42,14 +52,24 @@ void DoneHook::unhook() noexcept {
 
 TaskRec::~TaskRec() = default;
 
-void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where) {
+void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
+                    detail::ContextSlot context) {
   loop_ = &loop;
   top_ = &root;
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!name.empty()) name_ = std::make_unique<std::string>(std::move(name));
-  spawned_at_ = where.line() != 0 ? where : root.awaiting();
-  if (TaskRec* parent = loop.current_task()) {
+  if (!name.empty()) notes().name = std::move(name);
+  context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
+  TaskRec* parent = loop.current_task();
+  if (where.line() != 0)
+    spawned_at_ = where;
+  else if (root.kind() == FrameKind::wrapper && parent != nullptr)
+    spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
+  else
+    spawned_at_ = root.awaiting();
+  if (loop.debug()) [[unlikely]]
+    notes().created = loop.debug_stack();
+  if (parent != nullptr) {
     parent_id_ = parent->id_;
     if (sched_class_ == 0) sched_class_ = parent->sched_class_;
   }
@@ -57,12 +77,23 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   loop.push(*this);
 }
 
+TaskRec::Notes& TaskRec::notes() {
+  if (!notes_) notes_ = std::make_unique<Notes>();
+  return *notes_;
+}
+
 std::string TaskRec::name() const {
-  return name_ ? *name_ : "Task-" + std::to_string(id_);
+  return notes_ && !notes_->name.empty() ? notes_->name : "Task-" + std::to_string(id_);
 }
 
 void TaskRec::set_name(std::string name) {
-  name_ = std::make_unique<std::string>(std::move(name));
+  notes().name = std::move(name);
+}
+
+std::string TaskRec::describe() const {
+  std::string text = "<Task '" + name() + "' spawned at " + detail::place(spawned_at_);
+  if (started_ && top_ != nullptr) text += ", from " + detail::place(top_->awaiting());
+  return text + ">";
 }
 
 void TaskRec::request(const CancelMessage& message) {
@@ -75,6 +106,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
     retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
     return false;
   }
+  loop_->check_usable();
   // A chain of tasks that await each other is walked in a loop, not by recursion. `turtle` stops a cycle.
   TaskRec* turtle = nullptr;
   std::uint64_t steps = 0;
@@ -114,12 +146,11 @@ std::uint32_t TaskRec::uncancel() noexcept {
   return cancel_requests_;
 }
 
-void TaskRec::throw_cancelled() {
+std::exception_ptr TaskRec::take_cancel() noexcept {
   must_cancel_ = false;
   ++deliveries_;
-  CancelMessage message = message_ ? std::move(*message_) : nullptr;
-  message_.reset();
-  throw Cancelled(std::move(message));
+  const auto message = std::move(message_);
+  return message ? std::make_exception_ptr(Cancelled(std::move(*message))) : nullptr;
 }
 
 void TaskRec::add_hook(DoneHook& hook) noexcept {
@@ -128,6 +159,20 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   hook.next_ = nullptr;
   (last_hook_ != nullptr ? last_hook_->next_ : first_hook_) = &hook;
   last_hook_ = &hook;
+}
+
+std::vector<WaitingTask> TaskRec::awaited_by() const {
+  std::vector<WaitingTask> result;
+  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+    if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
+  return result;
+}
+
+Frame* TaskRec::innermost() const noexcept {
+  Frame* frame = ended_ ? nullptr : top_;
+  if (frame == nullptr) return nullptr;
+  while (Frame* child = frame->child()) frame = child;
+  return frame;
 }
 
 void TaskRec::make_runnable() noexcept {
@@ -140,34 +185,53 @@ void TaskRec::run() noexcept {
     started_ = true;
     if (must_cancel_) {  // cancelled before its first step: the body never runs, its arguments are released
       frame->handle().destroy();
-      set_cancelled(make_cancelled());
-      ended_cancelled_ = true;
-      finish();
+      end_cancelled(take_cancel());
       return;
     }
   }
+  if (frame->dies_of_cancel()) [[unlikely]] {
+    std::exception_ptr error;
+    if (unwinds(error)) loop_->unwind_from(std::move(error));
+  }
   waiting_on_ = nullptr;
   loop_->run_step(*this, frame);
+}
+
+/// The await at which it is suspended ends by a cancel, which is `error`.
+bool TaskRec::unwinds(std::exception_ptr& error) noexcept {
+  if (waiting_on_ != nullptr) return waiting_on_->take_cancel(error);
+  if (!must_cancel_) return false;  // a yield
+  error = take_cancel();
+  return true;
+}
+
+/// Destroys a suspended frame, which is the innermost, and gives the next one.
+Frame* TaskRec::destroy_innermost(Frame& frame) noexcept {
+  top_ = frame.caller();  // first: what its destructors do sees a task whose innermost frame is the next one
+  frame.destroy();
+  return top_;
 }
 
 void TaskRec::end_body() noexcept {
   Frame& root = *top_;
   const auto kind = take_outcome(root);
   root.handle().destroy();
-  ended_cancelled_ = kind == OutcomeKind::cancelled;
-  if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned
-                                                     // without another await
-    set_cancelled(make_cancelled());
-    ended_cancelled_ = true;
+  if (kind == OutcomeKind::exception && detail::is_fatal(error())) {
+    retrieved_ = true;
+    loop_->leave_with(error());
   }
+  if (must_cancel_ && kind == OutcomeKind::value) {  // cancelled itself, or was cancelled, and then returned
+    end_cancelled(take_cancel());                    // without another await
+    return;
+  }
+  ended_cancelled_ = kind == OutcomeKind::cancelled;
   finish();
 }
 
-std::exception_ptr TaskRec::make_cancelled() {
-  CancelMessage message = message_ ? std::move(*message_) : nullptr;
-  message_.reset();
-  must_cancel_ = false;
-  return std::make_exception_ptr(Cancelled(std::move(message)));
+void TaskRec::end_cancelled(std::exception_ptr error) noexcept {
+  set_cancelled(std::move(error));
+  ended_cancelled_ = true;
+  finish();
 }
 
 void TaskRec::finish() noexcept {
@@ -186,23 +250,35 @@ void TaskRec::finish() noexcept {
 
 void TaskRec::drop() noexcept {}
 
-void TaskRec::report_never_retrieved() const noexcept {
-  const ErrorContext context("Task exception was never retrieved", error(), name(), spawned_at_);
-  // The loop may be gone; the one that runs here is not.
-  EventLoop* running = EventLoop::current_or_null();
-  if (running == loop_)
-    running->report(context);
-  else
-    std::fprintf(stderr, "coterie: %s\n", context.str().c_str());
+ErrorContext TaskRec::error_context(std::string message, std::exception_ptr error) const {
+  ErrorContext context(std::move(message), std::move(error), name(), spawned_at_);
+  context.created = created();
+  return context;
 }
 
-void TaskRec::destroy_frame() noexcept {
+void TaskRec::report_never_retrieved() noexcept {
+  constexpr const char* message = "Task exception was never retrieved";
+  // The loop may be gone; the one that runs here is not.
+  if (EventLoop::current_or_null() == loop_)
+    loop_->report(*this, message, error());
+  else
+    detail::report_by_default(error_context(message, error()));
+}
+
+void TaskRec::destroy_unfinished() noexcept {
+  if (loop_->current_ == this) {
+    std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
+    std::terminate();
+  }
+  if (queued()) loop_->remove(*this);
+  destroy_frames();
+  end_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));
+}
+
+void TaskRec::destroy_frames() noexcept {
   // Only for a task that will never run again: unwinds without running any of its code but destructors.
-  Frame* root = top_;
-  while (Frame* caller = root->caller()) root = caller;
-  root->handle().destroy();
-  set_cancelled(std::make_exception_ptr(Cancelled("the loop was closed")));
-  ended_cancelled_ = true;
+  Frame* frame = top_;
+  while (frame != nullptr) frame = destroy_innermost(*frame);
 }
 
 }  // namespace coterie

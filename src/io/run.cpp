@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coterie/io/signal.hpp"
@@ -51,59 +53,107 @@ std::unique_ptr<EventLoop> new_event_loop(LoopOptions options, std::unique_ptr<R
 Interrupted::Interrupted(int signo)
     : std::runtime_error("interrupted by " + io::signal_name(signo)), signo_(signo) {}
 
-struct detail::MainRunner::State {
+struct Runner::State {
   RunOptions options;
   std::unique_ptr<EventLoop> loop;
-  TaskRec* main = nullptr;
-  int interrupted = 0;  // by which signal main was cancelled
-  int ended_by = 0;
+  std::optional<Context> context;
+  bool closed = false;
+  TaskRec* main = nullptr;  // that runs
+  int interrupted = 0;      // by which signal it was cancelled
   std::optional<io::detail::SignalWatcher> signals;
 
-  explicit State(const RunOptions& given) : options(given), loop(new_event_loop(given.loop)) {}
+  explicit State(RunOptions given) : options(std::move(given)) {}
 
   void on_signal(int signo) {
-    if (interrupted != 0 || main->done()) end_at_once(*loop, signo);
+    if (main == nullptr || main->done() || interrupted != 0) end_at_once(*loop, signo);
     interrupted = signo;
     main->cancel(std::make_shared<const std::string>(io::signal_name(signo)));
   }
+  void watch_signals() {
+    if (!options.handle_signals || ::gettid() != ::getpid()) return;
+    if (dynamic_cast<AsioPoller*>(&loop->poller()) == nullptr) return;
+    signals.emplace(*loop, io::detail::signal_bit(SIGINT) | io::detail::signal_bit(SIGTERM),
+                    io::detail::SignalWatcher::Role::last_resort, [this](int signo) { on_signal(signo); });
+  }
+  void shut_down() {
+    struct Closes {
+      EventLoop& loop;
+      ~Closes() { loop.close(); }
+    } const closes{*loop};
+    const std::vector<std::string> refused = loop->cancel_all_and_run(options.shutdown_timeout);
+    if (!refused.empty())
+      std::fprintf(stderr, "coterie: still running %s after it was cancelled, and destroyed: %s\n",
+                   seconds(options.shutdown_timeout).c_str(), list_names(refused).c_str());
+  }
 };
 
-detail::MainRunner::MainRunner(const RunOptions& options) {
-  if (EventLoop::current_or_null() != nullptr)
-    throw std::logic_error("run() was called inside a running event loop: co_await the task instead");
-  state_ = std::make_unique<State>(options);
+Runner::Runner(RunOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+
+Runner::~Runner() {
+  try {
+    close();
+  } catch (...) {
+    EventLoop::report_anywhere(
+        ErrorContext("Exception while a Runner was being closed", std::current_exception()));
+  }
 }
 
-detail::MainRunner::~MainRunner() = default;
-
-EventLoop& detail::MainRunner::loop() noexcept {
-  return *state_->loop;
-}
-
-int detail::MainRunner::interrupted_by() const noexcept {
-  return state_->ended_by;
-}
-
-void detail::MainRunner::drive(TaskRec& main) {
+EventLoop& Runner::loop() {
   State& state = *state_;
-  EventLoop& loop = *state.loop;
-  state.main = &main;
-  if (state.options.handle_signals && ::gettid() == ::getpid())
-    state.signals.emplace(loop, io::detail::signal_bit(SIGINT) | io::detail::signal_bit(SIGTERM),
-                          io::detail::SignalWatcher::Role::last_resort,
-                          [&state](int signo) { state.on_signal(signo); });
-  loop.run_until([&main] { return main.done(); });
-  const bool stopped = !main.done();
-  // As asyncio: a cancel that somebody else asked for too is theirs.
-  if (state.interrupted != 0 && main.cancelled() && main.uncancel() == 0) state.ended_by = state.interrupted;
+  if (state.closed) throw std::logic_error("Runner is closed");
+  if (!state.loop) {
+    state.loop =
+        state.options.loop_factory ? state.options.loop_factory() : new_event_loop(state.options.loop);
+    state.context = copy_context();
+  }
+  return *state.loop;
+}
 
-  const std::vector<std::string> refused = loop.cancel_all_and_run(state.options.shutdown_timeout);
-  if (!refused.empty())
-    std::fprintf(stderr, "coterie: still running %s after it was cancelled, and destroyed: %s\n",
-                 seconds(state.options.shutdown_timeout).c_str(), list_names(refused).c_str());
-  loop.close();
-  state.signals.reset();
-  if (stopped) throw std::logic_error("the event loop was stopped before its main task had ended");
+EventLoop& Runner::idle_loop() {
+  if (EventLoop::current_or_null() != nullptr)
+    throw std::logic_error("a Runner cannot run inside a running event loop: co_await the task instead");
+  return loop();
+}
+
+const Context& Runner::context() const noexcept {
+  return *state_->context;
+}
+
+bool Runner::closed() const noexcept {
+  return state_->closed;
+}
+
+void Runner::drive(TaskRec& main) {
+  State& state = *state_;
+  struct Run {
+    State& state;
+    ~Run() {
+      state.signals.reset();
+      state.main = nullptr;
+    }
+  } const run{state};
+  state.main = &main;
+  state.interrupted = 0;
+  state.watch_signals();
+  detail::cancel_on_stop(state.options.stop_token, main);
+  state.loop->run_until([&main] { return main.done(); });
+  if (!main.done()) throw std::logic_error("Event loop stopped before Future completed.");
+  // As asyncio: a cancel that somebody else asked for too is theirs.
+  if (state.interrupted != 0 && main.cancelled() && main.uncancel() == 0)
+    throw Interrupted(state.interrupted);
+}
+
+void Runner::close() {
+  State& state = *state_;
+  if (state.loop && EventLoop::current_or_null() != nullptr)
+    throw std::logic_error("a Runner cannot be closed inside a running event loop");
+  if (std::exchange(state.closed, true) || !state.loop) return;
+  struct Closing {
+    State& state;
+    ~Closing() { state.signals.reset(); }
+  } const closing{state};
+  state.watch_signals();
+  state.shut_down();
 }
 
 }  // namespace coterie

@@ -1,8 +1,23 @@
 #include "coterie/sync/wait_list.hpp"
 
+#include <string>
+
+#include "coterie/loop.hpp"
+#include "coterie/spawn.hpp"
+
 namespace coterie {
 
-void ListedWaiter::enter() noexcept {
+void LoopBound::bind(WaitKind kind) {
+  EventLoop& current = EventLoop::current();
+  if (loop_ == nullptr) loop_ = &current;
+  if (loop_ != &current)
+    throw InvalidState("cannot wait for " + std::string(to_string(kind)) +
+                       " here: the object is bound to a different event loop");
+}
+
+void ListedWaiter::enter() {
+  if (listed_) return;
+  primitive_->bind(wait_info().kind);
   prev_ = list_->last_;
   next_ = nullptr;
   (list_->last_ != nullptr ? list_->last_->next_ : list_->first_) = this;
@@ -10,11 +25,12 @@ void ListedWaiter::enter() noexcept {
   listed_ = true;
 }
 
-void ListedWaiter::leave() noexcept {
-  if (!listed_) return;
+bool ListedWaiter::leave() noexcept {
+  if (!listed_) return false;
   (prev_ != nullptr ? prev_->next_ : list_->first_) = next_;
   (next_ != nullptr ? next_->prev_ : list_->last_) = prev_;
   listed_ = false;
+  return true;
 }
 
 WaitList::~WaitList() {
@@ -37,9 +53,12 @@ ListedWaiter* WaitList::first_waiting() const noexcept {
   return nullptr;
 }
 
-void WaitList::wake_all() noexcept {
-  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_)
-    if (waiter->waiting()) waiter->wake();
+void WaitList::wake_some(std::size_t count) noexcept {
+  for (ListedWaiter* waiter = first_; waiter != nullptr && count > 0; waiter = waiter->next_) {
+    if (!waiter->waiting()) continue;
+    waiter->wake();
+    --count;
+  }
 }
 
 }  // namespace coterie

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdio>
 #include <memory>
 #include <mutex>
+
+#include "src/testing/waits.hpp"
 
 namespace coterie::testing {
 
@@ -12,18 +15,19 @@ class VirtualLoop::VirtualPoller final : public Poller {
   TimePoint now() noexcept override { return now_; }
 
   void poll(std::optional<TimePoint> deadline) override {
-    if (deadline) {
-      now_ = std::max(now_, *deadline);
-      const std::lock_guard lock(mutex_);
-      woken_ = false;
-      return;
-    }
-    // Only another thread can help now. A thread that was handed work holds the inbox and answers in real
-    // time; without one this test would hang, and that is what it says.
+    // Whoever answers from another thread holds the inbox; without one nobody need be asked.
+    const bool watched = inbox_.use_count() > 1;
+    const bool jump = deadline && (*deadline <= now_ || !watched || !any_waits_for_thread(*loop_));
     std::unique_lock lock(mutex_);
-    const bool hopeless = inbox_.use_count() <= 1;
-    if (!wake_up_.wait_for(lock, hopeless ? std::chrono::seconds(0) : patience, [&] { return woken_; }))
-      throw Deadlock("deadlock: every task waits, no timer is armed, and no other thread has answered");
+    if (jump) {
+      now_ = std::max(now_, *deadline);
+    } else if (!wake_up_.wait_for(lock, watched ? patience : std::chrono::seconds(0),
+                                  [&] { return woken_; })) {
+      throw Deadlock((watched
+                          ? "deadlock: every task waits, and for ten seconds no other thread has answered"
+                          : "deadlock: every task waits, no timer is armed and no other thread can help") +
+                     describe_waits(*loop_));
+    }
     woken_ = false;
   }
 
@@ -34,7 +38,10 @@ class VirtualLoop::VirtualPoller final : public Poller {
   }
 
   void advance(Duration time) noexcept { now_ += time; }
-  void watch(const std::shared_ptr<Inbox>& inbox) noexcept { inbox_ = inbox; }
+  void serve(EventLoop& loop) noexcept {
+    loop_ = &loop;
+    inbox_ = loop.inbox();
+  }
 
  private:
   static constexpr std::chrono::seconds patience{10};
@@ -42,6 +49,7 @@ class VirtualLoop::VirtualPoller final : public Poller {
   std::mutex mutex_;
   std::condition_variable wake_up_;
   bool woken_ = false;
+  EventLoop* loop_ = nullptr;
   std::weak_ptr<Inbox> inbox_;
 };
 
@@ -53,15 +61,20 @@ LoopOptions every_tick() {
 }
 }  // namespace
 
-VirtualLoop::VirtualLoop() {
+VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready) {
   auto poller = std::make_unique<VirtualPoller>();
   poller_ = poller.get();
-  loop_ = std::make_unique<EventLoop>(std::move(poller), nullptr, every_tick());
-  poller_->watch(loop_->inbox());
+  loop_ = std::make_unique<EventLoop>(std::move(poller), std::move(ready), every_tick());
+  poller_->serve(*loop_);
 }
 
 VirtualLoop::~VirtualLoop() {
-  if (EventLoop::current_or_null() == nullptr) (void)loop_->cancel_all_and_run(std::chrono::hours(1));
+  if (EventLoop::current_or_null() != nullptr) return;
+  try {
+    (void)loop_->cancel_all_and_run(std::chrono::hours(1));
+  } catch (const Deadlock& deadlock) {  // close() names and destroys what is left
+    std::fprintf(stderr, "coterie: %s\n", deadlock.what());
+  }
 }
 
 double VirtualLoop::seconds() const noexcept {

@@ -261,7 +261,7 @@ TEST(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
     int rounds = 0;
     auto main = spawn(
         [](int& count) -> Task<void> {
-          for (;; ++count) co_await gather_outcomes(sleeper(50ms), sleeper(80ms));
+          for (; count < 100; ++count) co_await gather_outcomes(sleeper(50ms), sleeper(80ms));
         },
         std::ref(rounds));
     co_await sleep(1s);

@@ -93,20 +93,6 @@ TEST(CompletionCancel, SetWhileTheLoopCloses) {
   }
 }
 
-// 3. test_events::EventLoopTestsMixin.test_call_soon_threadsafe_same_thread ≈: on the loop's own thread it is
-// looked at before the next tick, behind what was queued.
-TEST(Threadsafe, FromTheLoopsOwnThread) {
-  run([]() -> Task<void> {
-    std::vector<std::string> order;
-    EventLoop& loop = EventLoop::current();
-    loop.call_soon_threadsafe([&] { order.push_back("a"); });
-    loop.call_soon_threadsafe([&] { order.push_back("b"); });
-    co_await ticks(3);
-    EXPECT_THAT(order, ElementsAre("a", "b"));
-  });
-}
-
-// 4. test_events::EventLoopTestsMixin.test_call_soon_threadsafe: a loop that waits in its poller is woken
 TEST(Threadsafe, EightThreadsKeepTheOrderOfEach) {
   static constexpr int producers = 8;
   static constexpr int posts = 2000;

@@ -44,20 +44,6 @@ TEST(ToThread, ValuesVoidAndExceptionsComeBack) {
   });
 }
 
-// 240. test_threads::ToThreadTests.test_to_thread_concurrent
-TEST(ToThread, TenAtOnce) {
-  run([]() -> Task<void> {
-    std::atomic<int> calls{0};
-    auto call = [](std::atomic<int>& count) -> Task<void> {
-      co_await to_thread([](std::atomic<int>& n) { n.fetch_add(1); }, std::ref(count));
-    };
-    std::vector<Task<void>> tasks;
-    for (int i = 0; i < 10; ++i) tasks.push_back(call(calls));
-    (void)co_await gather(std::move(tasks));
-    EXPECT_EQ(calls.load(), 10);
-  });
-}
-
 TEST(ToThread, CancelledBeforeItStartsItNeverRuns) {
   ThreadPool pool(1);
   Gate gate;
@@ -130,7 +116,6 @@ TEST(ToThread, WhatItWasGivenIsReleasedBeforeTheAwaiterGoesOn) {
   });
 }
 
-// 241. test_events::EventLoopTestsMixin.test_run_in_executor_cancel
 TEST(ToThread, LoopIsClosedWhileTheWorkRuns) {
   ThreadPool pool(2);
   Gate gate;

@@ -62,20 +62,23 @@ template <PlainCallOperator Fn, class... Args>
 inline constexpr bool takes_values<Fn, Args...> = call_takes_values<decltype(&Fn::operator()), Args...>;
 
 /// Keeps the callable and its arguments alive until the coroutine that uses them has ended.
-template <class T, class Fn, class... Args>
-Task<T> owning(Fn fn, Args... args) {
+template <class Body, class Fn, class... Args>
+Body owning(Fn fn, Args... args) {
   co_return co_await std::invoke(fn, std::move(args)...);
 }
 
 /// A Task that owns `fn` and decayed copies of `args`: it may outlive its caller.
 template <class Fn, class... Args>
 auto make_owning_task(Fn&& fn, Args&&... args) {
-  using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
-  if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>)
+  using Body = std::invoke_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
+  if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>) {
     return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
-  else
-    return owning<T, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
-                                                              std::forward<Args>(args)...);
+  } else {
+    auto task = owning<Body, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
+                                                                      std::forward<Args>(args)...);
+    task.frame().set_kind(FrameKind::wrapper);
+    return task;
+  }
 }
 
 }  // namespace coterie::detail

@@ -1,6 +1,7 @@
 #pragma once
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <string_view>
 
 #include "coterie/core/task_rec.hpp"
@@ -28,6 +29,17 @@ enum class WaitKind : std::uint8_t {
   io_writable = 16,
   process = 17,
   signal = 18,
+  callback = 19,
+  condition = 20,
+  barrier = 21,
+  read_lock = 22,
+  write_lock = 23,
+  channel_send = 24,
+  channel_receive = 25,
+  wait = 26,
+  race = 27,
+  as_completed = 28,
+  scope = 29,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 
@@ -43,8 +55,10 @@ struct WaitInfo {
 ///     idle ─────────────────▶ waiting ───────────────▶ woken ────────────────────────────────▶ value
 ///                               │                        │ cancel() meanwhile: must_cancel
 ///                               │ cancel()               ▼
-///                               └──────────────▶ cancelled ──────────────────────────────────▶ throws
-///                               Cancelled
+///                               └──────────────▶ cancelled ─────────────────────────────────▶ Cancelled
+///
+/// `Cancelled` is thrown by await_resume where the frame catches; a frame that does not is destroyed instead
+/// of being resumed: see take_cancel(), which both ways go through.
 ///
 /// A cancel that comes after `wake()` and before the task runs replaces the result at this same await, as in
 /// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it
@@ -78,18 +92,18 @@ class Leaf {
   }
   /// What was waited for has happened. The task runs one tick later.
   void wake() noexcept;
-  /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken.
+  /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken; or
+  /// what `target_cancel()` gives, where the task was cancelled as well.
   void deliver() {
-    if (task_ != nullptr && (state_ == State::cancelled || task_->must_cancel())) [[unlikely]]
+    if (task_ != nullptr && cancel_due()) [[unlikely]]
       deliver_cancel();
     state_ = State::idle;
   }
-  /// In await_resume, when what was waited for ended by a cancel itself: that one is delivered, a pending
-  /// request of the task's own is the same delivery.
-  void absorb_cancel() noexcept {
-    if (task_ != nullptr) task_->absorb_cancel();
-    state_ = State::idle;
-  }
+  /// For awaiters whose await_resume throws a `Cancelled` that is not the task's own: what was waited for has
+  /// ended by a cancel. Gives that one, null when it did not; a pending request of the task's own is then the
+  /// same delivery. Asked once the leaf was woken.
+  virtual std::exception_ptr target_cancel() noexcept { return nullptr; }
+  [[nodiscard]] static std::exception_ptr cancel_of(TaskRec& target) noexcept;
   [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }
   /// The awaiter was woken but its task was cancelled before it ran: give back what it was given.
   virtual void undo() noexcept {}
@@ -99,7 +113,13 @@ class Leaf {
   friend class TaskRec;
   enum class State : std::uint8_t { idle, waiting, woken, cancelled };
   void suspend_frame(Frame& frame);
-  [[noreturn]] void deliver_cancel();
+  [[nodiscard]] bool cancel_due() const noexcept {
+    return state_ == State::cancelled || task_->must_cancel();
+  }
+  /// The task is about to run. Whether this await ends by a cancel; it then counts as delivered, what the
+  /// leaf was given has been passed on, and `error` is what is thrown: null for a cancel without a message.
+  bool take_cancel(std::exception_ptr& error) noexcept;
+  void deliver_cancel();
 
   State state_ = State::idle;
   WaitInfo info_;

@@ -7,9 +7,10 @@
 namespace coterie::detail {
 
 /// `body` as the task "main" of a loop that does not run yet.
-template <class T>
-[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T> body) {
-  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main"));
+template <class T, class How>
+[[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T, How> body, ContextSlot context = {}) {
+  loop.check_can_run();
+  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main", 0, {}, std::move(context)));
 }
 
 /// The value of a main task that has ended, or what it threw.

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace coterie {
 
@@ -19,6 +20,8 @@ class Runnable {
   virtual void run() noexcept = 0;
   /// The loop is closing and will not run this any more: release what the node owns.
   virtual void drop() noexcept {}
+  /// For people: what takes so long, in debug mode.
+  [[nodiscard]] virtual std::string describe() const { return "<something of the runtime>"; }
 
   [[nodiscard]] bool queued() const noexcept { return next_ != nullptr; }
   [[nodiscard]] SchedClass sched_class() const noexcept { return sched_class_; }

@@ -5,10 +5,14 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coterie/cancel.hpp"
+#include "coterie/core/context_slot.hpp"
+#include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
 #include "coterie/core/runnable.hpp"
+#include "coterie/core/stack_frame.hpp"
 #include "coterie/outcome.hpp"
 
 namespace coterie {
@@ -16,6 +20,12 @@ namespace coterie {
 class EventLoop;
 class Leaf;
 class TaskRec;
+
+/// Who waits for a task's end, and at which leaf it will do so. Nobody: null.
+struct WaitingTask {
+  TaskRec* task = nullptr;
+  const Leaf* leaf = nullptr;
+};
 
 /// Something that happens when a task has ended. Intrusive: whoever waits embeds it, and removes it in its
 /// destructor. Hooks run in the order of their registration.
@@ -27,6 +37,9 @@ class DoneHook {
 
   /// The task has ended and its outcome is set. Runs inside the step that ended it, so it only queues work.
   virtual void task_done(TaskRec& task) noexcept = 0;
+  /// For dumps: on whose behalf this is. The graph of who awaits whom is these answers, and costs nothing
+  /// else.
+  [[nodiscard]] virtual WaitingTask waiting_task() const noexcept { return {}; }
 
  protected:
   ~DoneHook() = default;
@@ -69,10 +82,18 @@ class TaskRec : public Runnable {
   [[nodiscard]] std::string name() const;
   void set_name(std::string name);
   [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
-  /// Where it was given its name; where its function stands when it was given none.
+  /// Where it was given its name. When it was given none: where its function stands, or, if that had to be
+  /// wrapped to keep its arguments, the newest `co_await` of the coroutine that spawned it.
   [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
-  /// The innermost coroutine while the task is suspended; walk `Frame::caller()` outwards from it.
-  [[nodiscard]] Frame* innermost() const noexcept { return ended_ ? nullptr : top_; }
+  /// The coroutine that runs now, or at whose await the task is suspended; walk `Frame::caller()` outwards
+  /// from it. Null once the task has ended.
+  [[nodiscard]] Frame* innermost() const noexcept;
+  /// See JoinHandle::stack().
+  [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const {
+    return stack_of(innermost(), limit);
+  }
+  /// Who waits for its end, in the order of their coming; a task may be in it several times.
+  [[nodiscard]] std::vector<WaitingTask> awaited_by() const;
   /// What it waits for; null while it is runnable, running or ended.
   [[nodiscard]] Leaf* waiting_on() const noexcept { return waiting_on_; }
   [[nodiscard]] bool started() const noexcept { return started_; }
@@ -87,13 +108,22 @@ class TaskRec : public Runnable {
   /// What it threw, `Cancelled` too; null for a value or while it has not ended.
   [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
 
+  /// The context in which it runs, see coterie/context.hpp.
+  [[nodiscard]] detail::ContextSlot& context() noexcept { return context_; }
+  /// In debug mode: the coroutines in which it was made.
+  [[nodiscard]] Stack created() const { return notes_ ? notes_->created : Stack(); }
+  [[nodiscard]] std::string describe() const override;
+  /// For a report that concerns it.
+  [[nodiscard]] ErrorContext error_context(std::string message, std::exception_ptr error) const;
+
   // --- for the runtime's own awaitables --------------------------------------------------------------------
   void add_hook(DoneHook& hook) noexcept;
   /// Wakes the task: it runs one tick later. Precondition: suspended.
   void make_runnable() noexcept;
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
-  /// Throws the pending cancel; precondition: `must_cancel()`.
-  [[noreturn]] void throw_cancelled();
+  /// The pending cancel, which counts as delivered from here on. Null: it has no message, and its exception
+  /// is made by whoever throws it.
+  [[nodiscard]] std::exception_ptr take_cancel() noexcept;
   /// A pending cancel is delivered as another one that arrives at the same await.
   void absorb_cancel() noexcept {
     if (must_cancel_) ++deliveries_;
@@ -110,17 +140,23 @@ class TaskRec : public Runnable {
   }
   void run() noexcept override;
   void drop() noexcept override;
+  /// The task ends here, cancelled: its frames are destroyed, innermost first, and run no code but
+  /// destructors. Precondition: it has not ended; std::terminate when it is running, for its frame stands on
+  /// the native stack.
+  void destroy_unfinished() noexcept;
 
  protected:
   TaskRec() = default;
   ~TaskRec();
   /// Queues the first step, inherits class and parent from the current task.
-  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where);
+  /// `context`: empty is a copy of the current one.
+  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
+             detail::ContextSlot context = {});
   /// The body has ended: moves its outcome out of the promise into the record.
   virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
   virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
   virtual void destroy() noexcept = 0;
-  void report_never_retrieved() const noexcept;
+  void report_never_retrieved() noexcept;
 
   bool ended_cancelled_ = false;
 
@@ -130,11 +166,18 @@ class TaskRec : public Runnable {
   friend class EventLoop;
   friend class YieldAwaiter;  // top_: a yield is no leaf
 
+  struct Notes {  // what most tasks do not have
+    std::string name;
+    Stack created;
+  };
   void end_body() noexcept;
+  void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;
-  void destroy_frame() noexcept;
-  std::exception_ptr make_cancelled();
+  [[nodiscard]] bool unwinds(std::exception_ptr& error) noexcept;
+  [[nodiscard]] Frame* destroy_innermost(Frame& frame) noexcept;
+  void destroy_frames() noexcept;
   void request(const CancelMessage& message);
+  Notes& notes();
 
   bool retrieved_ = false;
   bool started_ = false;
@@ -145,7 +188,7 @@ class TaskRec : public Runnable {
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t deliveries_ = 0;
   EventLoop* loop_ = nullptr;
-  Frame* top_ = nullptr;
+  Frame* top_ = nullptr;  // suspended: the innermost frame; running: the one that the loop resumed
   Leaf* waiting_on_ = nullptr;
   DoneHook* first_hook_ = nullptr;
   DoneHook* last_hook_ = nullptr;
@@ -153,10 +196,11 @@ class TaskRec : public Runnable {
   TaskRec* registry_prev_ = nullptr;
   std::uint64_t id_ = 0;
   std::uint64_t parent_id_ = 0;
-  std::unique_ptr<std::string> name_;
+  detail::ContextSlot context_;
+  std::unique_ptr<Notes> notes_;
   std::unique_ptr<CancelMessage> message_;  // of the cancel that is to be delivered; null: it has none
   std::source_location spawned_at_;
 };
-static_assert(sizeof(TaskRec) <= 144, "a task's record is part of what a sleeping task costs");
+static_assert(sizeof(TaskRec) <= 152, "a task's record is part of what a sleeping task costs");
 
 }  // namespace coterie

@@ -3,23 +3,15 @@
 
 namespace coterie {
 
-/// A flag that tasks wait for (asyncio.Event). Of one loop; not thread-safe.
-class Event {
+/// A flag that tasks of one loop wait for (asyncio.Event). Not thread-safe.
+class Event : public LoopBound {
  public:
-  class Awaiter final : public ListedWaiter {
+  class [[nodiscard("co_await it: it does not wait by itself")]] Awaiter final : public ListedWaiter {
    public:
     explicit Awaiter(Event& event) noexcept
-        : ListedWaiter(WaitKind::event, event.waiters_, &event), event_(&event) {}
+        : ListedWaiter(WaitKind::event, event.waiters_, event), event_(&event) {}
     bool await_ready() const noexcept { return event_->set_; }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> caller) {
-      enter();
-      suspend(caller);
-    }
-    void await_resume() {
-      leave();
-      deliver();
-    }
+    void await_resume() { arrive(); }
 
    private:
     Event* event_;
@@ -27,7 +19,7 @@ class Event {
 
   /// Returns at once when the flag is set; else waits for the next set(), even if clear() follows
   /// immediately.
-  [[nodiscard]] Awaiter wait() noexcept { return Awaiter(*this); }
+  Awaiter wait() noexcept { return Awaiter(*this); }
   /// Sets the flag and wakes every task that waits now, in the order of their coming.
   void set() noexcept {
     if (set_) return;

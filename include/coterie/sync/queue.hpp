@@ -1,11 +1,11 @@
 #pragma once
 #include <cstddef>
-#include <deque>
-#include <optional>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
 #include "coterie/spawn.hpp"
+#include "coterie/sync/queue_items.hpp"
 #include "coterie/sync/wait_list.hpp"
 #include "coterie/task.hpp"
 
@@ -24,17 +24,19 @@ class QueueShutDown : public std::runtime_error {
   QueueShutDown() : std::runtime_error("the queue has been shut down") {}
 };
 
-/// Items between the tasks of one loop, first in, first out; bounded when `max_size` is not 0
-/// (asyncio.Queue). An item is never carried by a waiter: who is woken looks again, so that a cancelled `get`
-/// loses nothing and a cancelled `put` has not put. Not thread-safe.
-template <class T>
-class Queue {
+/// Items between the tasks of one loop; bounded when `max_size` is not 0 (asyncio.Queue). `Items` says in
+/// which order they come out: see LifoQueue and PriorityQueue below. An item is never carried by a waiter:
+/// who is woken looks again, so that a cancelled `get` loses nothing and a cancelled `put` has not put.
+/// As in asyncio, a task that comes while an item is there does not queue behind one that was woken for it.
+/// Not thread-safe; it outlives who waits.
+template <class T, class Items = FifoItems<T>>
+class Queue : public LoopBound {
  public:
   explicit Queue(std::size_t max_size = 0) noexcept : max_size_(max_size) {}
 
   /// Waits for an item. QueueShutDown once the queue is shut down and empty.
-  [[nodiscard]] Task<T> get() {
-    while (items_.empty()) {
+  [[nodiscard("co_await it: nothing is got before")]] Task<T> get() {
+    while (empty()) {
       if (shut_down_) throw QueueShutDown();
       Waiter waiter(*this, getters_, WaitKind::queue_get);
       co_await waiter;
@@ -42,7 +44,7 @@ class Queue {
     co_return get_nowait();
   }
   /// Waits for room. QueueShutDown once the queue is shut down.
-  [[nodiscard]] Task<void> put(T item) {
+  [[nodiscard("co_await it: nothing is put before")]] Task<void> put(T item) {
     while (full()) {
       if (shut_down_) throw QueueShutDown();
       Waiter waiter(*this, putters_, WaitKind::queue_put);
@@ -52,22 +54,21 @@ class Queue {
   }
   /// QueueEmpty, or QueueShutDown.
   T get_nowait() {
-    if (items_.empty()) {
+    if (empty()) {
       if (shut_down_) throw QueueShutDown();
       throw QueueEmpty();
     }
-    T item = std::move(items_.front());
-    items_.pop_front();
-    wake_next(putters_);
+    T item = items_.pop();
+    putters_.wake_some(1);
     return item;
   }
-  /// QueueFull, or QueueShutDown.
+  /// QueueShutDown, or QueueFull.
   void put_nowait(T item) {
     if (shut_down_) throw QueueShutDown();
     if (full()) throw QueueFull();
-    items_.push_back(std::move(item));
+    items_.push(std::move(item));
     ++unfinished_;
-    wake_next(getters_);
+    getters_.wake_some(1);
   }
 
   /// An item that was got has been dealt with; InvalidState when called more often than items were put.
@@ -76,27 +77,26 @@ class Queue {
     if (--unfinished_ == 0) joiners_.wake_all();
   }
   /// Waits until every item that was put has been dealt with.
-  [[nodiscard]] Task<void> join() {
+  [[nodiscard("co_await it: it does not wait by itself")]] Task<void> join() {
     while (unfinished_ > 0) {
       Waiter waiter(*this, joiners_, WaitKind::queue_join);
       co_await waiter;
     }
   }
-  /// From now on put() throws QueueShutDown, get() too once the queue is empty; `immediate` empties it now.
-  /// Everyone who waits is woken to see it. (CPython 3.13)
+  /// From now on put() throws QueueShutDown, get() too once the queue is empty; `immediate` empties it now,
+  /// each item as if it had been got and dealt with. Everyone who waits is woken to see it. (CPython 3.13)
   void shutdown(bool immediate = false) {
     shut_down_ = true;
-    if (immediate)
-      while (!items_.empty()) {
-        items_.pop_front();
-        if (unfinished_ > 0) task_done();
-      }
+    while (immediate && !empty()) {
+      (void)items_.pop();
+      if (unfinished_ > 0) task_done();
+    }
     getters_.wake_all();
     putters_.wake_all();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
-  [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return items_.size() == 0; }
   [[nodiscard]] bool full() const noexcept { return max_size_ != 0 && items_.size() >= max_size_; }
   [[nodiscard]] std::size_t max_size() const noexcept { return max_size_; }
   [[nodiscard]] std::size_t getters_waiting() const noexcept { return getters_.size(); }
@@ -106,37 +106,38 @@ class Queue {
   class Waiter final : public ListedWaiter {
    public:
     Waiter(Queue& queue, WaitList& list, WaitKind kind) noexcept
-        : ListedWaiter(kind, list, &queue), queue_(&queue), list_(&list) {}
+        : ListedWaiter(kind, list, queue), queue_(&queue), list_(&list) {}
     bool await_ready() const noexcept { return false; }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> caller) {
-      enter();
-      suspend(caller);
-    }
-    void await_resume() {
-      leave();
-      deliver();
-    }
+    void await_resume() { arrive(); }
 
    private:
-    void undo() noexcept override {  // woken, then cancelled: what woke it may serve another
-      const bool progress = list_ == &queue_->getters_ ? !queue_->empty() : !queue_->full();
-      if (progress && list_ != &queue_->joiners_) queue_->wake_next(*list_);
+    void gave_up(bool woken) noexcept override {
+      if (woken && queue_->may_go_on(*list_)) list_->wake_some(1);  // what woke it serves another
     }
     Queue* queue_;
     WaitList* list_;
   };
-  void wake_next(WaitList& list) noexcept {
-    if (ListedWaiter* next = list.first_waiting()) WaitList::wake(*next);
+  [[nodiscard]] bool may_go_on(const WaitList& list) const noexcept {
+    if (&list == &getters_) return !empty();
+    return &list == &putters_ && !full();
   }
 
   const std::size_t max_size_;
-  std::deque<T> items_;
+  Items items_;
   std::size_t unfinished_ = 0;
   bool shut_down_ = false;
   WaitList getters_;
   WaitList putters_;
   WaitList joiners_;
 };
+
+/// The last item that was put comes out first (asyncio.LifoQueue).
+template <class T>
+using LifoQueue = Queue<T, LifoItems<T>>;
+
+/// The smallest item by `Less` comes out first (asyncio.PriorityQueue). Of equal ones the first that was put,
+/// which asyncio does not promise.
+template <class T, class Less = std::less<T>>
+using PriorityQueue = Queue<T, PriorityItems<T, Less>>;
 
 }  // namespace coterie

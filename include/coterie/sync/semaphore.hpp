@@ -1,7 +1,12 @@
 #pragma once
+#include <concepts>
 #include <cstddef>
+#include <limits>
+#include <stdexcept>
 #include <utility>
 
+#include "coterie/spawn.hpp"
+#include "coterie/sync/hold.hpp"
 #include "coterie/sync/wait_list.hpp"
 
 namespace coterie {
@@ -9,65 +14,79 @@ namespace coterie {
 class Permit;
 
 /// A number of permits, first come, first served (asyncio.Semaphore). A permit that is released while tasks
-/// wait is handed over at once, so that the releaser cannot take it back. Of one loop; not thread-safe.
-class Semaphore {
+/// wait is handed over at once, so that the releaser cannot take it back. Of one loop; not thread-safe; it
+/// outlives who holds a permit.
+class Semaphore : public LoopBound {
   class Base : public ListedWaiter {
    public:
     explicit Base(Semaphore& owner) noexcept
-        : ListedWaiter(WaitKind::semaphore, owner.waiters_, &owner), semaphore_(&owner) {}
+        : ListedWaiter(WaitKind::semaphore, owner.waiters_, owner), semaphore_(&owner) {}
     bool await_ready() const noexcept {
       if (semaphore_->locked()) return false;
       --semaphore_->value_;
       return true;
     }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> caller) {
-      enter();
-      suspend(caller);
-    }
 
    protected:
     void take() {
       if (task() == nullptr) return;
-      leave();
-      deliver();
-      semaphore_->hand_over();
+      if (arrive()) semaphore_->hand_over();
     }
-    void undo() noexcept override {  // it had the permit already: give it back
-      ++semaphore_->value_;
+    void gave_up(bool woken) noexcept override {
+      if (woken) ++semaphore_->value_;  // it had the permit already
       semaphore_->hand_over();
     }
     Semaphore* semaphore_;
   };
 
  public:
-  class Awaiter final : public Base {
+  class [[nodiscard("co_await it: nothing is acquired before")]] Awaiter final : public Base {
    public:
     using Base::Base;
     void await_resume() { take(); }
   };
-  class PermitAwaiter final : public Base {
+  class [[nodiscard("co_await it: nothing is acquired before")]] PermitAwaiter final : public Base {
    public:
     using Base::Base;
     Permit await_resume();
   };
 
-  explicit Semaphore(std::size_t permits = 1) noexcept : value_(permits) {}
+  Semaphore() noexcept : Semaphore(1) {}
+  /// std::invalid_argument when `permits` is negative.
+  template <std::integral Number>
+  explicit Semaphore(Number permits) : Semaphore(permits, std::numeric_limits<std::size_t>::max()) {}
 
   /// `Cancelled` means that no permit was taken.
-  [[nodiscard]] Awaiter acquire() noexcept { return Awaiter(*this); }
+  Awaiter acquire() noexcept { return Awaiter(*this); }
   /// The same as a guard that gives it back: `Permit permit = co_await semaphore.scoped();`
-  [[nodiscard]] PermitAwaiter scoped() noexcept { return PermitAwaiter(*this); }
-  void release() noexcept {
-    ++value_;
-    wake_next();
+  PermitAwaiter scoped() noexcept { return PermitAwaiter(*this); }
+  /// InvalidState when it is bounded and no permit is out.
+  void release() {
+    if (value_ >= bound_) throw InvalidState("BoundedSemaphore released too many times");
+    give_back();
   }
   /// acquire() would wait now.
   [[nodiscard]] bool locked() const noexcept { return value_ == 0 || !waiters_.empty(); }
   [[nodiscard]] std::size_t value() const noexcept { return value_; }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
 
+ protected:
+  struct Bounded {};
+  template <std::integral Number>
+  Semaphore(Number permits, Bounded) : Semaphore(permits, static_cast<std::size_t>(permits)) {}
+
  private:
+  friend class Permit;
+  template <std::integral Number>
+  Semaphore(Number permits, std::size_t bound) : value_(static_cast<std::size_t>(permits)), bound_(bound) {
+    if (std::cmp_less(permits, 0))
+      throw std::invalid_argument("a Semaphore cannot have fewer than 0 permits");
+  }
+  /// For a guard, whose destructor must not throw. Its permit is out, unless somebody released one too many.
+  void give_back() noexcept {
+    if (value_ < bound_) ++value_;
+    wake_next();
+  }
   bool wake_next() noexcept {
     ListedWaiter* next = waiters_.first_waiting();
     if (next == nullptr) return false;
@@ -82,24 +101,24 @@ class Semaphore {
   }
   WaitList waiters_;
   std::size_t value_;
+  const std::size_t bound_;
+};
+
+/// A Semaphore that holds at most the permits that it began with: one release too many is InvalidState.
+/// (asyncio.BoundedSemaphore)
+class BoundedSemaphore final : public Semaphore {
+ public:
+  BoundedSemaphore() : BoundedSemaphore(1) {}
+  template <std::integral Number>
+  explicit BoundedSemaphore(Number permits) : Semaphore(permits, Bounded()) {}
 };
 
 /// Holds a permit and gives it back at the end of its scope. Movable.
-class [[nodiscard("the permit is given back when this goes")]] Permit {
+class [[nodiscard("the permit is given back when this goes")]] Permit
+    : public detail::Hold<Semaphore, &Semaphore::give_back> {
  public:
-  explicit Permit(Semaphore& semaphore) noexcept : semaphore_(&semaphore) {}
-  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
-  Permit& operator=(Permit&& other) noexcept {
-    std::swap(semaphore_, other.semaphore_);
-    return *this;
-  }
-  ~Permit() { release(); }
-  void release() noexcept {
-    if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->release();
-  }
-
- private:
-  Semaphore* semaphore_;
+  using Hold::Hold;
+  void release() noexcept { give_up(); }
 };
 
 inline Permit Semaphore::PermitAwaiter::await_resume() {

@@ -1,31 +1,72 @@
 #pragma once
 #include <coroutine>
+#include <cstddef>
 
 #include "coterie/core/leaf.hpp"
 
 namespace coterie {
 
+class ListedWaiter;
 class WaitList;
+
+/// The base of every primitive that tasks wait at: it belongs to the loop of the first task that had to wait,
+/// for good. A task of another loop that would have to wait gets InvalidState. (asyncio.mixins)
+class LoopBound {
+ public:
+  LoopBound(const LoopBound&) = delete;
+  LoopBound& operator=(const LoopBound&) = delete;
+
+ protected:
+  LoopBound() = default;
+  ~LoopBound() = default;
+  void bind(WaitKind kind);
+
+ private:
+  friend class ListedWaiter;
+  EventLoop* loop_ = nullptr;
+};
 
 /// An awaiter that stands in a primitive's list until its task has run again: also after it was woken, so
 /// that nobody overtakes it in between. A cancel takes it out at once.
 class ListedWaiter : public Leaf {
  public:
-  CancelReply cancel(const CancelMessage&) override {
-    leave();
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    enter();
+    suspend(caller);
+  }
+  CancelReply cancel(const CancelMessage&) final {
+    if (leave()) gave_up(false);
     return CancelReply::detached;
   }
+  /// Behind this one in the line.
+  [[nodiscard]] ListedWaiter* next() const noexcept { return next_; }
 
  protected:
-  ListedWaiter(WaitKind kind, WaitList& list, const void* primitive) noexcept
-      : Leaf(kind, primitive), list_(&list) {}
+  ListedWaiter(WaitKind kind, WaitList& list, LoopBound& primitive) noexcept
+      : Leaf(kind, &primitive), list_(&list), primitive_(&primitive) {}
   ~ListedWaiter() { leave(); }
-  void enter() noexcept;
-  void leave() noexcept;
+  /// In await_suspend, before suspend(): to the end of the line, unless it stands there already.
+  void enter();
+  /// False when it stood in no line.
+  bool leave() noexcept;
+  /// In await_resume: out of the line, or `Cancelled`. False when the primitive is gone.
+  bool arrive() {
+    deliver();
+    return leave();
+  }
+  /// It left the line because its task was cancelled. `woken`: it had been woken before, and what it was
+  /// given, or woken for, goes to another. Not called once the primitive is gone.
+  virtual void gave_up(bool woken) noexcept { (void)woken; }
 
  private:
   friend class WaitList;
+  void undo() noexcept final {
+    if (leave()) gave_up(true);
+  }
+
   WaitList* list_;
+  LoopBound* primitive_;
   ListedWaiter* next_ = nullptr;
   ListedWaiter* prev_ = nullptr;
   bool listed_ = false;
@@ -43,12 +84,15 @@ class WaitList {
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] ListedWaiter* first() const noexcept { return first_; }
   /// The first, if it has not been woken yet: null otherwise. (One is on its way already.)
   [[nodiscard]] ListedWaiter* first_unless_woken() const noexcept;
   /// The first that has not been woken.
   [[nodiscard]] ListedWaiter* first_waiting() const noexcept;
   static void wake(ListedWaiter& waiter) noexcept { waiter.wake(); }
-  void wake_all() noexcept;
+  /// Wakes the first `count` of those that have not been woken.
+  void wake_some(std::size_t count) noexcept;
+  void wake_all() noexcept { wake_some(static_cast<std::size_t>(-1)); }
 
  private:
   friend class ListedWaiter;

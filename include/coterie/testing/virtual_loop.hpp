@@ -1,13 +1,20 @@
 #pragma once
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
-#include "coterie/core/main_task.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/run_until_complete.hpp"
 
 namespace coterie::testing {
 
-/// Every task of a virtual loop waits for something that can never happen.
+/// Every task of a virtual loop waits for something that can never happen. what() names them all: each task,
+/// what it waits for, and the file and line of its await. Primitives are numbered in the order in which they
+/// are met, so that tasks that wait at the same one can be told:
+///
+///     deadlock: every task waits, no timer is armed and no other thread can help
+///       'main' waits for task 'reader' at shop_test.cpp:31
+///       'reader' waits for a lock (#1) at shop_test.cpp:12
 class Deadlock : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -15,11 +22,19 @@ class Deadlock : public std::logic_error {
 
 /// A loop whose clock stands still while anything is ready and jumps to the next timer when nothing is: tests
 /// of hours run in microseconds and always the same way. It looks at timers before every tick, so that tick
-/// counts are exact. When nothing is ready, no timer is armed and no other thread holds the loop's inbox()
-/// (as to_thread() and Completion do) it throws `Deadlock` out of run() instead of waiting for ever.
+/// counts are exact. Of one thread.
+///
+/// While a task waits for another thread (to_thread(), a Completion that is awaited as WaitKind::thread) the
+/// clock does not jump: such work takes no virtual time, and no timeout beats it. A thread that was merely
+/// given the loop's inbox() counts only when no timer is armed.
+///
+/// When nothing is ready, no timer is armed and no other thread holds the inbox, `Deadlock` is thrown out of
+/// run() instead of waiting for ever; when another thread holds it, after ten real seconds without an answer.
 class VirtualLoop {
  public:
-  VirtualLoop();
+  /// `ready`: the scheduling policy to test under; null is first in, first out.
+  explicit VirtualLoop(std::unique_ptr<ReadyQueue> ready = nullptr);
+  /// Cancels the tasks that are left, lets them end, and closes the loop.
   ~VirtualLoop();
   VirtualLoop(const VirtualLoop&) = delete;
   VirtualLoop& operator=(const VirtualLoop&) = delete;
@@ -32,12 +47,9 @@ class VirtualLoop {
 
   /// Runs `body` as the task "main" to its end and returns its value or throws what it threw. The loop can be
   /// used again. Tasks that are left stay, see EventLoop::cancel_all_and_run().
-  template <class T>
-  T run(Task<T> body) {
-    const JoinHandle<T> main = detail::start_main(*loop_, std::move(body));
-    loop_->run_until([&] { return main.done(); });
-    if (!main.done()) throw std::logic_error("Event loop stopped before the task completed.");
-    return detail::take_main(main);
+  template <class T, class How>
+  T run(Task<T, How> body) {
+    return run_until_complete(*loop_, std::move(body));
   }
 
  private:
@@ -47,8 +59,8 @@ class VirtualLoop {
 };
 
 /// Runs `body` on a virtual loop of its own, then cancels what is left and closes the loop.
-template <class T>
-T run_virtual(Task<T> body) {
+template <class T, class How>
+T run_virtual(Task<T, How> body) {
   VirtualLoop loop;
   return loop.run(std::move(body));
 }

@@ -1,17 +1,24 @@
 #pragma once
+#include <atomic>
 #include <memory>
-#include <mutex>
-#include <optional>
+#include <stop_token>
 #include <utility>
 
-#include "coterie/core/leaf.hpp"
-#include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
+#include "coterie/threads/settlement.hpp"
 
 namespace coterie {
+namespace detail {
+template <class T>
+class FutureBridge;
+template <class T>
+class CompletionLeaf;
+template <class T>
+class CompletionAwaiter;
+}  // namespace detail
 
 /// A result that another thread will set, once, for one task of a loop to await. A copyable handle to shared
-/// state: hand a copy to the thread, keep one to wait on.
+/// state: hand a copy to the thread, keep one to wait on. (concurrent.futures.Future)
 ///
 /// set_value() and set_exception() may be called from any thread; only the first call counts. When the
 /// waiting task was cancelled, or its loop has closed, the result is dropped: the thread need not know. `T`
@@ -25,93 +32,90 @@ class Completion {
 
   template <class... Args>
   void set_value(Args&&... args) const {
-    settle([&](Outcome<T>& outcome) { outcome.set_value(std::forward<Args>(args)...); });
+    state_->settle([&] { state_->outcome.set_value(std::forward<Args>(args)...); });
   }
   void set_exception(std::exception_ptr error) const {
-    settle([&](Outcome<T>& outcome) { outcome.set_exception(std::move(error)); });
+    state_->settle([&] { state_->outcome.set_exception(std::move(error)); });
   }
   void set_outcome(Outcome<T> end) const {
-    settle([&](Outcome<T>& outcome) { outcome = std::move(end); });
+    state_->settle([&] { state_->outcome = std::move(end); });
   }
+  /// The result has been set. Any thread.
+  [[nodiscard]] bool done() const noexcept { return state_->done(); }
   /// Nobody waits for the result any more: what would compute it may be skipped. Any thread.
-  [[nodiscard]] bool abandoned() const {
-    const std::lock_guard lock(state_->mutex);
-    return state_->abandoned;
+  [[nodiscard]] bool abandoned() const noexcept { return state_->abandoned.load(std::memory_order_acquire); }
+  /// Says so; false when the result was set before. The loop's thread.
+  bool abandon() const { return state_->abandon(); }  // NOLINT(modernize-use-nodiscard)
+  /// Requested when nobody waits any more. To be asked for before copies are handed to other threads; the
+  /// token itself goes anywhere.
+  [[nodiscard]] std::stop_token stop_token() const {
+    if (!state_->stop.stop_possible()) state_->stop = std::stop_source();
+    return state_->stop.get_token();
   }
 
-  class Awaiter final : public Leaf {
-   public:
-    explicit Awaiter(std::shared_ptr<Shared> state, WaitKind kind)
-        : Leaf(kind, state.get()), state_(std::move(state)) {}
-    ~Awaiter() { detach(); }
-    bool await_ready() const {
-      const std::lock_guard lock(state_->mutex);
-      return !state_->outcome.empty();
-    }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> caller) {
-      suspend(caller);
-      if (!waiting()) return;  // the task was cancelled already
-      bool ready = false;
-      {
-        const std::lock_guard lock(state_->mutex);
-        ready = !state_->outcome.empty();
-        if (!ready) state_->inbox = EventLoop::current().inbox();
-        state_->waiter = this;
-      }
-      if (ready) arrived();
-    }
-    T await_resume() {
-      deliver();
-      return std::move(state_->outcome).get();
-    }
-    CancelReply cancel(const CancelMessage&) override {
-      detach();
-      return CancelReply::detached;
-    }
-    void arrived() noexcept { wake(); }
-
-   private:
-    void detach() noexcept {
-      const std::lock_guard lock(state_->mutex);
-      state_->waiter = nullptr;
-      if (state_->outcome.empty()) state_->abandoned = true;
-    }
-    std::shared_ptr<Shared> state_;
-  };
   /// Awaits the result: once, by one task. A cancel stops the waiting at once; the thread is not disturbed.
-  [[nodiscard]] Awaiter wait(WaitKind kind = WaitKind::thread) const { return Awaiter(state_, kind); }
+  [[nodiscard]] detail::CompletionAwaiter<T> wait(WaitKind kind = WaitKind::thread) const {
+    return detail::CompletionAwaiter<T>(*this, kind);
+  }
+
+  friend bool operator==(const Completion&, const Completion&) = default;
 
  private:
-  struct Shared {
-    std::mutex mutex;
-    Outcome<T> outcome;
-    std::shared_ptr<Inbox> inbox;  // of the loop that waits
-    Awaiter* waiter = nullptr;     // its loop's thread reads it after the post has arrived there
-    bool abandoned = false;
-  };
+  template <class U>
+  friend class detail::FutureBridge;
+  friend class detail::CompletionLeaf<T>;
 
-  template <class Set>
-  void settle(Set set) const {
-    std::shared_ptr<Inbox> inbox;
-    {
-      const std::lock_guard lock(state_->mutex);
-      if (!state_->outcome.empty()) return;
-      set(state_->outcome);
-      inbox = state_->inbox;
+  struct Shared : detail::Settlement {
+    bool abandon() {
+      if (done()) return false;
+      if (!abandoned.exchange(true, std::memory_order_acq_rel)) stop.request_stop();
+      return true;
     }
-    if (!inbox) return;
-    inbox->post(make_posted([state = state_] {
-      Awaiter* waiter = nullptr;
-      {
-        const std::lock_guard lock(state->mutex);
-        waiter = state->waiter;
-      }
-      if (waiter != nullptr && waiter->waiting()) waiter->arrived();
-    }));
-  }
+    Outcome<T> outcome;
+    std::atomic<bool> abandoned{false};
+    std::stop_source stop{std::nostopstate};
+  };
 
   std::shared_ptr<Shared> state_;
 };
 
+namespace detail {
+
+/// Waits for a completion. What derives from this calls leave() in its destructor.
+template <class T>
+class CompletionLeaf : public SettlementLeaf {
+ public:
+  T await_resume() {
+    deliver();
+    return std::move(state_->outcome).get();
+  }
+
+ protected:
+  CompletionLeaf(const Completion<T>& completion, WaitKind kind)
+      : SettlementLeaf(kind, *completion.state_), state_(completion.state_) {}
+  ~CompletionLeaf() = default;
+  void give_up() {
+    leave();
+    state_->abandon();
+  }
+
+ private:
+  std::exception_ptr target_cancel() noexcept override {
+    return state_->outcome.cancelled() ? state_->outcome.error() : nullptr;
+  }
+  std::shared_ptr<typename Completion<T>::Shared> state_;
+};
+
+template <class T>
+class CompletionAwaiter final : public CompletionLeaf<T> {
+ public:
+  CompletionAwaiter(const Completion<T>& completion, WaitKind kind) : CompletionLeaf<T>(completion, kind) {}
+  ~CompletionAwaiter() { this->give_up(); }
+  Leaf::CancelReply cancel(const CancelMessage&) override {
+    this->give_up();
+    return Leaf::CancelReply::detached;
+  }
+};
+
+}  // namespace detail
 }  // namespace coterie

@@ -1,16 +1,14 @@
 #pragma once
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <memory>
-#include <mutex>
-#include <thread>
-#include <vector>
+
+#include "coterie/poller.hpp"
+#include "coterie/task.hpp"
 
 namespace coterie {
 
-/// A bounded set of threads for work that blocks. Threads start when they are needed, up to the limit, and
-/// are named "coterie-pool". Any thread may submit.
+/// A bounded set of threads for work that blocks: asyncio's executor. Threads start when they are needed, up
+/// to the limit, and are named "coterie-pool". Any thread may submit.
 class ThreadPool {
  public:
   class Work {
@@ -27,28 +25,28 @@ class ThreadPool {
   explicit ThreadPool(std::size_t threads = 0);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  /// Drops what has not started and joins the threads: waits for what runs.
+  /// shutdown(): waits for what runs, however long.
   ~ThreadPool();
 
   /// Throws std::logic_error after shutdown().
   void submit(std::unique_ptr<Work> work);
-  /// Drops what has not started, lets what runs end, joins. Idempotent.
-  void shutdown() noexcept;
-  [[nodiscard]] std::size_t thread_limit() const noexcept { return limit_; }
+  /// Drops what has not started, lets what runs end and joins the threads, for at most `limit`: threads that
+  /// still run then are detached and their number reported. They touch nothing of the pool, which may go;
+  /// what their work refers to must not. Gives that number. Idempotent.
+  std::size_t shutdown(Duration limit = Duration::max()) noexcept;
+  /// Drops what has not started and lets the threads end by themselves; returns at once.
+  void request_shutdown() noexcept;
+  /// Awaits, in a task of any loop, that no thread runs any more after request_shutdown().
+  [[nodiscard]] Task<void> stopped() const;
+  [[nodiscard]] std::size_t thread_limit() const noexcept;
 
-  /// The pool that to_thread() uses, of the whole process; made at first use.
+  /// The pool that to_thread() uses, of the whole process: made at first use. At the process's end it waits
+  /// 300 s for what runs, as asyncio's default executor does.
   static ThreadPool& shared();
 
  private:
-  void serve();
-
-  const std::size_t limit_;
-  std::mutex mutex_;
-  std::condition_variable work_ready_;
-  std::deque<std::unique_ptr<Work>> queue_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
-  bool stopping_ = false;
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace coterie

@@ -1,0 +1,40 @@
+// What the fragments of docs/pitfalls.md stand on. Compiled in front of them by scripts/check-docs.
+#include <coterie/coterie.hpp>
+#include <coterie/queue/client.hpp>
+#include <coterie/queue/context.hpp>
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace coterie;
+using namespace std::chrono_literals;
+
+struct Args {
+  std::string name;
+  int count = 0;
+};
+
+inline Task<void> step() { co_await yield(); }
+inline Task<void> clean_up() { co_await yield(); }
+inline Task<std::string> name_of(int) { co_return "a name"; }
+inline Task<void> store(const std::string& text) {
+  co_await sleep(1s);
+  (void)text.size();
+}
+inline Task<void> keep(std::string text) {
+  co_await sleep(1s);
+  (void)text.size();
+}
+inline Task<void> use(Args args) {
+  co_await sleep(1s);
+  (void)args;
+}
+inline std::size_t parse(std::string text) { return text.size(); }
+inline void log(const char*) {}
+
+inline std::string text = "text";
+inline bool flag = true;

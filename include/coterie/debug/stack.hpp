@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coterie/core/leaf.hpp"
+#include "coterie/core/stack_frame.hpp"
+#include "coterie/spawn.hpp"
+
+/// Looking at tasks without running them: each function here reads what is kept anyway and costs nothing
+/// until it is called. On the loop's thread, or while the loop does not run.
+namespace coterie::debug {
+
+/// asyncio's words. `cancelling`: a cancel was requested and not taken back; `running`: its step is on the
+/// native stack now.
+enum class TaskState : std::uint8_t { pending, running, cancelling, cancelled, finished };
+[[nodiscard]] std::string_view to_string(TaskState state) noexcept;
+
+/// A task at one moment, as data: it may be kept, compared, and sent elsewhere.
+struct TaskSnapshot {
+  std::uint64_t id = 0;
+  std::uint64_t parent_id = 0;  ///< of the task that spawned it, which may have ended; 0: none
+  std::string name;
+  TaskState state = TaskState::pending;
+  bool runs = false;   ///< its step is on the native stack
+  bool ready = false;  ///< it stands in the ready queue: new, woken, or giving others their turn
+  std::uint32_t cancel_requests = 0;
+  Stack stack;                           ///< innermost first; empty once it has ended
+  WaitInfo wait;                         ///< `none` unless it waits; the object serves as a name only
+  std::vector<std::uint64_t> waits_for;  ///< the tasks among what it waits for now
+  std::vector<std::uint64_t>
+      awaited_by;  ///< the tasks that await it: by handle, gather, wait, shield, group…
+  std::source_location spawned_at;
+
+  TaskSnapshot() = default;
+};
+
+/// What a loop's tasks do, in order of their creation.
+struct LoopSnapshot {
+  std::int64_t thread = 0;  ///< the thread's id at the system
+  std::vector<TaskSnapshot> tasks;
+
+  LoopSnapshot() = default;
+};
+
+[[nodiscard]] TaskSnapshot snapshot(const TaskRec& task);
+template <class T>
+[[nodiscard]] TaskSnapshot snapshot(const JoinHandle<T>& task) {
+  return snapshot(task.state());
+}
+[[nodiscard]] LoopSnapshot snapshot(const EventLoop& loop);
+
+}  // namespace coterie::debug

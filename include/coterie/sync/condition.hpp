@@ -1,0 +1,94 @@
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/core/callable.hpp"
+#include "coterie/sync/lock.hpp"
+#include "coterie/sync/wait_list.hpp"
+#include "coterie/task.hpp"
+
+namespace coterie {
+
+/// Waits, under a lock, for something that other tasks change under the same lock (asyncio.Condition):
+///
+///     LockGuard guard = co_await condition.scoped();
+///     co_await condition.wait_for([&] { return !jobs.empty(); });
+///
+/// Of one loop; not thread-safe; it outlives who waits.
+class Condition : public LoopBound {
+ public:
+  /// With a lock of its own.
+  Condition() noexcept : lock_(&own_) {}
+  /// With a lock that others use too; it outlives the condition.
+  explicit Condition(Lock& lock) noexcept : lock_(&lock) {}
+
+  /// The lock's own: see Lock.
+  Lock::Awaiter acquire() noexcept { return lock_->acquire(); }
+  Lock::GuardAwaiter scoped() noexcept { return lock_->scoped(); }
+  void release() { lock_->release(); }
+  [[nodiscard]] bool locked() const noexcept { return lock_->locked(); }
+  [[nodiscard]] Lock& lock() noexcept { return *lock_; }
+
+  /// Releases the lock, waits for a notify, and takes the lock again. May return without a notify, so look
+  /// again, or use wait_for(). InvalidState when the lock is not held.
+  ///
+  /// However it ends, the lock is held afterwards: a cancel interrupts the wait, but not the way back to the
+  /// lock; the last one that came is thrown once the lock is held. A notify that the cancelled task had
+  /// already got goes to the next that waits.
+  [[nodiscard("co_await it: it does not wait by itself")]] Task<void> wait();
+
+  /// Waits until `predicate()`, asked under the lock, gives something true, and returns that. Needs no lock
+  /// when it is true at once. Cancels as wait().
+  template <class Predicate>
+  [[nodiscard("co_await it: it does not wait by itself")]] auto wait_for(Predicate&& predicate) {
+    COTERIE_GUARD_CALLABLE(Predicate);
+    return wait_until_true<std::decay_t<Predicate>>(std::forward<Predicate>(predicate));
+  }
+
+  /// Wakes the first `count` tasks that wait; they go on one by one, once the lock is released. InvalidState
+  /// when the lock is not held.
+  void notify(std::size_t count = 1) {
+    require_lock("cannot notify on un-acquired lock");
+    waiters_.wake_some(count);
+  }
+  void notify_all() { notify(waiters_.size()); }
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
+
+ private:
+  class Waiter final : public ListedWaiter {
+   public:
+    explicit Waiter(Condition& condition) noexcept
+        : ListedWaiter(WaitKind::condition, condition.waiters_, condition) {}
+    bool await_ready() const noexcept { return false; }
+    void await_resume() {
+      notified_ = woken();
+      arrive();
+    }
+    [[nodiscard]] bool notified() const noexcept { return notified_; }
+
+   private:
+    bool notified_ = false;
+  };
+
+  void require_lock(const char* message) const {
+    if (!locked()) throw InvalidState(message);
+  }
+  template <class Predicate>
+  Task<std::decay_t<std::invoke_result_t<Predicate&>>> wait_until_true(Predicate predicate) {
+    auto result = std::invoke(predicate);
+    while (!result) {
+      co_await wait();
+      result = std::invoke(predicate);
+    }
+    co_return result;
+  }
+
+  Lock own_;
+  Lock* lock_;
+  WaitList waiters_;
+};
+
+}  // namespace coterie

@@ -1,0 +1,81 @@
+#include "coterie/scope.hpp"
+
+#include <cstdio>
+#include <exception>
+
+namespace coterie {
+
+class TaskScope::Drained final : public Leaf, public ListNode {
+ public:
+  explicit Drained(TaskScope& scope) noexcept : Leaf(WaitKind::scope, &scope), scope_(&scope) {}
+  bool await_ready() const noexcept { return scope_->size() == 0; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> caller) {
+    scope_->waiters_.push_back(*this);
+    suspend(caller);
+  }
+  void await_resume() { deliver(); }
+  CancelReply cancel(const CancelMessage&) override {
+    unlink();
+    return CancelReply::detached;
+  }
+  using Leaf::wake;
+
+ private:
+  TaskScope* scope_;
+};
+
+TaskScope::TaskScope(std::string name) : name_(std::move(name)) {}
+
+TaskScope::~TaskScope() {
+  if (size() == 0) return;
+  EventLoop::report_anywhere(ErrorContext(
+      "TaskScope '" + name_ + "' was destroyed while its tasks run: co_await close() first: " + names(),
+      nullptr));
+  destroy_all();
+}
+
+void TaskScope::check_open() const {
+  if (closed_) throw InvalidState("TaskScope '" + name_ + "' is closed: it takes no more tasks");
+}
+
+void TaskScope::check_waiter() const {
+  const TaskRec& task = EventLoop::require_task();
+  if (contains(task))
+    throw InvalidState("task '" + task.name() + "' cannot wait for TaskScope '" + name_ +
+                       "', to which it belongs");
+}
+
+void TaskScope::cancel(std::string message) {
+  cancel_all(message.empty() ? nullptr : std::make_shared<const std::string>(std::move(message)));
+}
+
+Task<void> TaskScope::join() {
+  check_waiter();
+  while (size() > 0) co_await Drained(*this);
+}
+
+Task<void> TaskScope::close() {
+  check_waiter();
+  closed_ = true;
+  cancel_all(nullptr);
+  std::exception_ptr cancel;
+  while (size() > 0) {
+    Drained drained(*this);
+    const Outcome<void> waited = co_await outcome(drained);
+    if (waited.cancelled()) cancel = waited.error();
+  }
+  if (cancel) std::rethrow_exception(cancel);
+}
+
+void TaskScope::child_ended(TaskRec&) noexcept {
+  if (size() > 0) return;
+  while (Drained* waiter = waiters_.pop_front()) waiter->wake();
+}
+
+WaitingTask TaskScope::waiter() const noexcept {
+  const Drained* first = waiters_.first();
+  return first == nullptr ? WaitingTask{} : WaitingTask{first->task(), first};
+}
+
+}  // namespace coterie

@@ -1,0 +1,338 @@
+// Introspection (list R). Line numbers and names are those of CPython 3.14.7.
+#include <gmock/gmock.h>
+
+#include <regex>
+
+#include "coterie/debug/dump.hpp"
+#include "coterie/debug/graph.hpp"
+#include "support/both_ways.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using debug::CallGraph;
+using debug::LoopSnapshot;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string short_name(const std::string& function) {
+  const auto colon = function.rfind("::");
+  return colon == std::string::npos ? function : function.substr(colon + 2);
+}
+
+/// "s" for a plain function, "a" for a coroutine, "ag" for a generator, as CPython's tests have it.
+std::string text_of(const Stack& stack) {
+  std::string text;
+  for (const StackFrame& frame : stack) {
+    text += text.empty() ? "" : ", ";
+    text += frame.kind == StackFrame::Kind::function    ? "s "
+            : frame.kind == StackFrame::Kind::generator ? "ag "
+                                                        : "a ";
+    text += short_name(frame.function);
+  }
+  return "[" + text + "]";
+}
+
+/// `name [frames] <- {who awaits it}`; an unnamed task is `anon`, a future `F`.
+std::string walk(const CallGraph& graph) {
+  std::string text = graph.kind == CallGraph::Kind::future       ? "F"
+                     : graph.name.find('-') == std::string::npos ? graph.name
+                                                                 : "anon";
+  text += " " + text_of(graph.call_stack);
+  std::string awaiters;
+  for (const CallGraph& waiter : graph.awaited_by) awaiters += (awaiters.empty() ? "" : ", ") + walk(waiter);
+  return awaiters.empty() ? text : text + " <- {" + awaiters + "}";
+}
+
+using Captured = std::optional<CallGraph>;
+
+void c5(Captured& captured) {
+  captured = debug::capture_call_graph();
+}
+
+template <class How>
+struct Graph {
+  template <class T = void>
+  using Co = Task<T, How>;
+
+  static Co<> c4(Captured& captured) {
+    co_await yield();
+    c5(captured);
+  }
+  static Co<> c3(Captured& captured) { co_await c4(captured); }
+  static Co<> c2(Captured& captured) { co_await c3(captured); }
+  static Co<> c1(JoinHandle<void> task) { co_await task; }
+
+  static Co<> inner(Captured& captured) {
+    co_await yield();
+    captured = debug::capture_call_graph();
+  }
+  static Co<> outer(Captured& captured) {
+    co_await yield();
+    co_await inner(captured);
+  }
+  static Co<> bystander() { co_await ticks(3); }
+  static Co<> outer_in_time(Captured& captured) {
+    co_await timeout(1s, [&captured](Timeout&) -> Task<void> {
+      co_await yield();
+      co_await inner(captured);
+    });
+  }
+  static Co<> in_group(Captured& captured) {
+    co_await task_group([&captured](TaskGroup& group) -> Task<void> {
+      const auto task = group.spawn(named("c2_root"), c2, std::ref(captured));
+      group.spawn(named("sub_main_1"), c1, task);
+      group.spawn(named("sub_main_2"), c1, task);
+      co_return;
+    });
+  }
+  static Co<> in_gather(Captured& captured) {
+    auto first = spawn(outer, std::ref(captured));
+    auto second = spawn(bystander);
+    co_await gather(first, second);
+  }
+  static Co<> in_shield(Captured& captured) { co_await shield(spawn(outer, std::ref(captured))); }
+  static Co<> in_shield_and_time(Captured& captured) {
+    co_await shield(spawn(outer_in_time, std::ref(captured)));
+  }
+  static Co<> in_wait(JoinHandle<void> first, JoinHandle<void> second) {
+    co_await first.wait();
+    co_await second.wait();
+  }
+  static Co<> in_task(Captured& captured) { co_await spawn(named("there there"), outer, std::ref(captured)); }
+  static Co<> a2(Future<void> future) { co_await future; }
+  static Co<> a1(Future<void> future) { co_await a2(future); }
+  static Co<> b1(Future<void> future) { co_await future; }
+};
+
+// 248. test_graph::CallStackTestBase.test_stack_tgroup
+// Of the plain functions between the coroutine and the capture only the one that captures has a name.
+COTERIE_CASE(Graph, StackInAGroupAndWhoAwaitsIt) {
+  Captured captured;
+  run([&]() -> Task<void> { co_await Graph<How>::in_group(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured),
+            "c2_root [s c5, a c4, a c3, a c2] <- {"
+            "main [a group_block, a in_group, a <lambda>], "
+            "sub_main_1 [a c1] <- {main [a group_block, a in_group, a <lambda>]}, "
+            "sub_main_2 [a c1] <- {main [a group_block, a in_group, a <lambda>]}}");
+  EXPECT_THAT(debug::format_call_graph(*captured), HasSubstr(", in async coterie::Graph::in_group()"));
+}
+
+// 249. test_graph::CallStackTestBase.test_stack_gather
+COTERIE_CASE(Graph, AGatheredChildIsAwaitedByTheTaskThatGathers) {
+  Captured captured;
+  run([&]() -> Task<void> { co_await Graph<How>::in_gather(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured), "anon [a inner, a outer] <- {main [a in_gather, a <lambda>]}");
+}
+
+// 249. test_graph::CallStackTestBase.test_stack_shield
+COTERIE_CASE(Graph, AShieldedTaskIsAwaitedByTheTaskBehindTheShield) {
+  Captured captured;
+  run([&]() -> Task<void> { co_await Graph<How>::in_shield(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured), "anon [a inner, a outer] <- {main [a in_shield, a <lambda>]}");
+}
+
+// 249. test_graph::CallStackTestBase.test_stack_wait
+COTERIE_CASE(Graph, AWaitedTaskIsAwaitedByTheTaskThatWaits) {
+  Captured captured;
+  run([&]() -> Task<void> {
+    auto first = spawn(Graph<How>::outer_in_time, std::ref(captured));
+    auto second = spawn(Graph<How>::bystander);
+    co_await Graph<How>::in_wait(first, second);
+  });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured),
+            "anon [a inner, a <lambda>, a timeout_block, a outer_in_time] <- {main [a in_wait, a <lambda>]}");
+}
+
+// 249. test_graph::CallStackTestBase.test_stack_timeout
+COTERIE_CASE(Graph, ATimeoutIsFramesOfTheStackAndNoTask) {
+  Captured captured;
+  run([&]() -> Task<void> { co_await Graph<How>::in_shield_and_time(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured),
+            "anon [a inner, a <lambda>, a timeout_block, a outer_in_time] <- "
+            "{main [a in_shield_and_time, a <lambda>]}");
+}
+
+// 250. test_graph::CallStackTestBase.test_stack_task
+COTERIE_CASE(Graph, ANamedTaskIsAwaitedThroughItsHandle) {
+  Captured captured;
+  run([&]() -> Task<void> { co_await Graph<How>::in_task(captured); });
+  ASSERT_TRUE(captured.has_value());
+  EXPECT_EQ(walk(*captured), "there there [a inner, a outer] <- {main [a in_task, a <lambda>]}");
+}
+
+// 250. test_graph::CallStackTestBase.test_stack_future
+COTERIE_CASE(Graph, AFutureListsTheTasksThatAwaitIt) {
+  Captured captured;
+  run([&]() -> Task<void> {
+    Future<void> future;
+    auto block = [&captured, &future](TaskGroup& group) -> Task<void> {
+      group.spawn(named("task A"), Graph<How>::a1, future);
+      group.spawn(named("task B"), Graph<How>::b1, future);
+      co_await ticks(5);
+      captured = debug::capture_call_graph(future);
+      future.set_value();
+    };
+    co_await task_group(block);
+  });
+  ASSERT_TRUE(captured.has_value());
+  // The group's parent awaits its children already while its own body runs.
+  EXPECT_EQ(walk(*captured),
+            "F [] <- {task A [a a2, a a1] <- {main [a <lambda>, a group_block, a <lambda>]}, "
+            "task B [a b1] <- {main [a <lambda>, a group_block, a <lambda>]}}");
+  EXPECT_THAT(debug::format_call_graph(*captured), StartsWith("* Future(id=0x"));
+}
+
+/// The lines of a tree without the places, which are those of this file.
+std::string without_places(const std::string& text) {
+  return std::regex_replace(text, std::regex(R"( \S+:\d+\n)"), "\n");
+}
+
+/// Three tasks, each of which awaits the next, as they are seen once they all wait; without the one that
+/// looks.
+LoopSnapshot three_in_a_row() {
+  LoopSnapshot seen;
+  run([&]() -> Task<void> {
+    Future<void> end;
+    auto third = spawn(named("Task-3"), await_future<void>, end);
+    auto second = spawn(named("Task-2"), Graph<catching>::c1, third);
+    auto first = spawn(named("Task-1"), Graph<catching>::c1, second);
+    co_await ticks(3);
+    seen = debug::snapshot(EventLoop::current());
+    end.set_value();
+    co_await first;
+  });
+  seen.tasks.erase(seen.tasks.begin());
+  return seen;
+}
+
+// 252. test_tools::TestAsyncioToolsBasic.test_complex_tree
+TEST(GraphText, TreeOfTasksAndTheirCoroutines) {
+  EXPECT_EQ(without_places(debug::format_tree(three_in_a_row())),
+            "└── (T) Task-1\n"
+            "    └──  coterie::Graph::c1\n"
+            "        └── (T) Task-2\n"
+            "            └──  coterie::Graph::c1\n"
+            "                └── (T) Task-3\n"
+            "                    └──  coterie::test::await_future\n");
+}
+
+// 253. test_tools::TestAsyncioToolsBasic.test_complex_table
+TEST(GraphText, TableOfTasksAndWhoAwaitsThem) {
+  LoopSnapshot seen = three_in_a_row();
+  seen.thread = 1;
+  std::reverse(seen.tasks.begin(), seen.tasks.end());  // they were spawned from the innermost outwards
+  for (std::uint64_t i = 0; i < 3; ++i) {              // ids count up in the whole process
+    seen.tasks[i].id = i + 2;
+    if (i > 0) seen.tasks[i].awaited_by = {i + 1};
+    for (StackFrame& frame : seen.tasks[i].stack) frame.function = short_name(frame.function);
+  }
+  EXPECT_THAT(debug::table_rows(seen),
+              ElementsAre(ElementsAre("1", "0x2", "Task-1", "c1", "", "", "0x0"),
+                          ElementsAre("1", "0x3", "Task-2", "c1", "c1", "Task-1", "0x2"),
+                          ElementsAre("1", "0x4", "Task-3", "await_future", "c1", "Task-2", "0x3")));
+}
+
+// 254. test_tools::TestAsyncioToolsEdgeCases.test_task_with_missing_awaiter_id
+TEST(GraphText, AwaiterThatIsNotAmongTheTasksIsUnknown) {
+  LoopSnapshot seen = three_in_a_row();
+  seen.tasks.pop_back();  // Task-1, the outermost
+  const auto rows = debug::table_rows(seen);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1][2], "Task-2");
+  EXPECT_EQ(rows[1][5], "Unknown");
+  EXPECT_THAT(debug::format_tree(seen), HasSubstr("└── (T) Unknown\n    └── (T) Task-2\n"));
+}
+
+// 254. test_tools::TestAsyncioToolsEdgeCases.test_task_with_no_name
+TEST(GraphText, TaskWithoutANameGoesByItsNumber) {
+  LoopSnapshot seen = three_in_a_row();
+  seen.tasks.back().name.clear();
+  EXPECT_THAT(debug::format_tree(seen), HasSubstr("(T) Task-" + std::to_string(seen.tasks.back().id) + "\n"));
+}
+
+// 254. test_tools::TestAsyncioToolsEdgeCases.test_duplicate_coroutine_frames
+TEST(GraphText, FramesThatSeveralChildrenShareAreOneLine) {
+  LoopSnapshot seen;
+  run([&]() -> Task<void> {
+    Future<void> end;
+    auto first = spawn(named("first"), await_future<void>, end);
+    auto second = spawn(named("second"), await_future<void>, end);
+    co_await ticks(2);
+    end.set_value();
+    Future<void> never;
+    first = spawn(named("first"), await_future<void>, never);
+    second = spawn(named("second"), await_future<void>, never);
+    auto parent = spawn(
+        named("parent"),
+        [](JoinHandle<void> one, JoinHandle<void> other) -> Task<void> { co_await gather(one, other); },
+        first, second);
+    co_await ticks(2);
+    seen = debug::snapshot(EventLoop::current());
+    never.set_value();
+    co_await parent;
+  });
+  EXPECT_THAT(without_places(debug::format_tree(seen)),
+              HasSubstr("::<lambda>\n"
+                        "        ├── (T) first\n"
+                        "        │   └──  coterie::test::await_future\n"
+                        "        └── (T) second\n"
+                        "            └──  coterie::test::await_future\n"));
+}
+
+// 254. test_tools::TestAsyncioToolsEdgeCases.test_task_awaits_self
+// A task of ours cannot (line 42); two that await each other can.
+TEST(GraphText, CircleIsNamedInPlaceOfATree) {
+  LoopSnapshot seen;
+  run([&]() -> Task<void> {
+    JoinHandle<void> second;
+    // wait(): a cancel lets go of it, so that the circle can be broken.
+    auto first = spawn(
+        named("a"), [](JoinHandle<void>& other) -> Task<void> { co_await other.wait(); }, std::ref(second));
+    second = spawn(named("b"), Graph<catching>::c1, first);
+    co_await ticks(2);
+    seen = debug::snapshot(EventLoop::current());
+    first.cancel();
+    co_await second.wait();
+  });
+  ASSERT_EQ(seen.tasks.size(), 3U);
+  const auto a = seen.tasks[1].id;
+  const auto b = seen.tasks[2].id;
+  EXPECT_THAT(debug::find_cycles(seen), ElementsAre(ElementsAre(b, a, b)));
+  EXPECT_EQ(debug::format_tree(seen),
+            "ERROR: await-graph contains cycles - cannot print a tree!\n\ncycle: b → a → b\n");
+  seen.tasks[1].awaited_by = {a};
+  EXPECT_THAT(debug::find_cycles(seen), ElementsAre(ElementsAre(a, a)));
+}
+
+// 255. test_tasks::BaseTaskTests.test_get_stack
+// asyncio knows one coroutine of a task, its outermost; we have them all, so it is asked for by a negative
+// limit.
+COTERIE_CASE(Graph, StackOfTheTaskThatAsksHasItsOutermostCoroutine) {
+  struct Local {
+    static Co<> bar(JoinHandle<void>& task, std::vector<std::string>& stacks) {
+      co_await yield();
+      for (const std::optional<int> limit :
+           {std::optional<int>(-1), std::optional<int>(1), std::optional<int>()})
+        stacks.push_back(text_of(task.stack(limit)));
+    }
+    static Co<> foo(JoinHandle<void>& task, std::vector<std::string>& stacks) { co_await bar(task, stacks); }
+  };
+  std::vector<std::string> stacks;
+  run([&]() -> Task<void> {
+    JoinHandle<void> task;
+    task = spawn(Local::foo, std::ref(task), std::ref(stacks));
+    co_await task;
+    EXPECT_TRUE(task.stack().empty());
+  });
+  EXPECT_THAT(stacks, ElementsAre("[a foo]", "[a bar]", "[a bar, a foo]"));
+}
+
+}  // namespace
+}  // namespace coterie

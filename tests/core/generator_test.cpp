@@ -1,0 +1,434 @@
+// AsyncGenerator: items, ends, cancels, and what happens to its frame.
+#include <gmock/gmock.h>
+
+#include "support/runtime.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+
+AsyncGenerator<int> count_to(int last) {
+  for (int i = 1; i <= last; ++i) co_yield i;
+}
+AsyncGenerator<int> count_slowly(int last) {
+  for (int i = 1; i <= last; ++i) {
+    co_await sleep(1s);
+    co_yield i;
+  }
+}
+Task<std::vector<int>> collect(AsyncGenerator<int> numbers) {
+  std::vector<int> items;
+  while (int* item = co_await numbers.next()) items.push_back(*item);
+  co_return items;
+}
+Task<void> consume(AsyncGenerator<int>& numbers) {
+  while (int* item = co_await numbers.next()) (void)*item;
+}
+
+TEST(Generator, GivesItemsWithoutATickWhenItDoesNotSuspend) {
+  run([]() -> Task<void> {
+    TickCounter counter;
+    std::vector<int> items = co_await collect(count_to(3));
+    EXPECT_THAT(items, ElementsAre(1, 2, 3));
+    EXPECT_EQ(counter.count(), 0);
+  });
+}
+
+TEST(Generator, AwaitsBetweenItems) {
+  run([]() -> Task<void> {
+    std::vector<int> items = co_await collect(count_slowly(3));
+    EXPECT_THAT(items, ElementsAre(1, 2, 3));
+    EXPECT_EQ(seconds(), 3);
+  });
+}
+
+TEST(Generator, EndsForGood) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> none = count_to(0);
+    EXPECT_FALSE(none.done());
+    for (int i = 0; i < 2; ++i) {
+      int* item = co_await none.next();
+      EXPECT_EQ(item, nullptr);
+      EXPECT_TRUE(none.done());
+    }
+  });
+}
+
+TEST(Generator, MillionItemsTakeNoStack) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> numbers = count_to(1'000'000);
+    std::int64_t sum = 0;
+    while (int* item = co_await numbers.next()) sum += *item;
+    EXPECT_EQ(sum, 500'000'500'000);
+  });
+}
+
+TEST(Generator, ItemsThatWereAwaitedTakeNoStackEither) {
+  run([]() -> Task<void> {
+    auto yielding = []() -> AsyncGenerator<int> {
+      for (int i = 0; i < 100'000; ++i) {
+        co_await yield();
+        co_yield i;
+      }
+    };
+    AsyncGenerator<int> numbers = yielding();
+    int count = 0;
+    while (co_await numbers.next() != nullptr) ++count;
+    EXPECT_EQ(count, 100'000);
+  });
+}
+
+AsyncGenerator<std::string> texts(const std::string& kept, std::string owned) {
+  std::string named = "a named variable, longer than the small string";
+  co_yield named;
+  EXPECT_EQ(named, "moved from and written");
+  co_yield std::move(owned);
+  co_yield kept;  // const: the consumer gets a copy
+  co_yield "a literal is converted, and longer than the small string";
+  co_yield std::string("a temporary with a constructor, longer than the small string");
+}
+
+TEST(Generator, ItemIsTheYieldedVariableACopyOfAConstantOrTheConvertedValue) {
+  run([]() -> Task<void> {
+    const std::string kept = "a constant, longer than the small string";
+    AsyncGenerator<std::string> items = texts(kept, "an argument, longer than the small string");
+    std::string* item = co_await items.next();
+    std::string moved = std::move(*item);
+    *item = "moved from and written";
+    EXPECT_EQ(moved, "a named variable, longer than the small string");
+    item = co_await items.next();
+    EXPECT_EQ(*item, "an argument, longer than the small string");
+    item = co_await items.next();
+    EXPECT_EQ(*item, kept);
+    *item = "changed";
+    EXPECT_EQ(kept, "a constant, longer than the small string");
+    item = co_await items.next();
+    EXPECT_EQ(*item, "a literal is converted, and longer than the small string");
+    item = co_await items.next();
+    EXPECT_EQ(*item, "a temporary with a constructor, longer than the small string");
+    item = co_await items.next();
+    EXPECT_EQ(item, nullptr);
+  });
+}
+
+TEST(Generator, MoveOnlyItems) {
+  run([]() -> Task<void> {
+    auto make = []() -> AsyncGenerator<std::unique_ptr<int>> {
+      for (int i = 1; i <= 2; ++i) co_yield std::make_unique<int>(i);
+    };
+    AsyncGenerator<std::unique_ptr<int>> items = make();
+    std::vector<std::unique_ptr<int>> kept;
+    while (std::unique_ptr<int>* item = co_await items.next()) kept.push_back(std::move(*item));
+    EXPECT_EQ(kept.size(), 2U);
+    EXPECT_EQ(*kept.back(), 2);
+  });
+}
+
+TEST(Generator, ErrorComesOutOfNextAndEndsIt) {
+  run([]() -> Task<void> {
+    for (const bool later : {false, true}) {
+      auto failing = [](bool wait) -> AsyncGenerator<int> {
+        co_yield 1;
+        if (wait) co_await yield();
+        throw Boom();
+      };
+      AsyncGenerator<int> numbers = failing(later);
+      (void)co_await numbers.next();
+      Outcome<int*> end = co_await outcome(numbers.next());
+      EXPECT_THROW(end.get(), Boom);
+      EXPECT_TRUE(numbers.done());
+      int* item = co_await numbers.next();
+      EXPECT_EQ(item, nullptr);
+    }
+  });
+}
+
+TEST(Generator, CancelOfTheConsumerGoesThroughIt) {
+  run([]() -> Task<void> {
+    std::string seen;
+    auto watching = [](std::string& out) -> AsyncGenerator<int> {
+      co_yield 1;
+      Outcome<void> end = co_await outcome(sleep(1h));
+      out = text(end);
+      co_await sleep(1s);  // cleanup may await
+      end.get();
+    };
+    AsyncGenerator<int> numbers = watching(seen);
+    auto consumer = spawn(consume, std::ref(numbers));
+    co_await ticks(2);
+    consumer.cancel("enough");
+    std::string end = co_await end_of(consumer);
+    EXPECT_EQ(end, "cancelled: enough");
+    EXPECT_EQ(seen, "cancelled: enough");
+    EXPECT_EQ(seconds(), 1);
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+TEST(Generator, TimeoutInsideWorks) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> numbers = count_slowly(9);
+    std::string end = co_await end_of(wait_for(2500ms, consume(numbers)));
+    EXPECT_EQ(end, "timeout");
+    EXPECT_EQ(seconds(), 2.5);
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+AsyncGenerator<int> cleaning_up(std::string& log) {
+  std::exception_ptr end;
+  try {
+    for (int i = 1;; ++i) co_yield i;
+  } catch (...) {
+    end = std::current_exception();
+  }
+  co_await sleep(1s);
+  log += "cleaned";
+  if (end) std::rethrow_exception(end);
+}
+
+TEST(GeneratorClose, RunsTheCleanupThatAwaits) {
+  run([]() -> Task<void> {
+    std::string log;
+    AsyncGenerator<int> numbers = cleaning_up(log);
+    (void)co_await numbers.next();
+    co_await numbers.close();
+    EXPECT_EQ(log, "cleaned");
+    EXPECT_EQ(seconds(), 1);
+    EXPECT_TRUE(numbers.done());
+    co_await numbers.close();
+  });
+}
+
+TEST(GeneratorClose, WhatHasNotBegunNeverRuns) {
+  run([]() -> Task<void> {
+    int alive = 0;
+    auto never = [](Probe) -> AsyncGenerator<int> {
+      ADD_FAILURE();
+      co_yield 1;
+    };
+    AsyncGenerator<int> numbers = never(Probe(alive));
+    EXPECT_EQ(alive, 1);
+    co_await numbers.close();
+    EXPECT_EQ(alive, 0);
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+TEST(GeneratorClose, ErrorOfTheCleanupComesOut) {
+  run([]() -> Task<void> {
+    auto failing = []() -> AsyncGenerator<int> {
+      try {
+        co_yield 1;
+      } catch (const GeneratorExit&) {
+        throw Boom("cleanup");
+      }
+    };
+    AsyncGenerator<int> numbers = failing();
+    (void)co_await numbers.next();
+    Outcome<void> end = co_await outcome(numbers.close());
+    EXPECT_EQ(text(end), "cleanup");
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+TEST(GeneratorClose, YieldingWhileItIsClosedIsAnError) {
+  run([]() -> Task<void> {
+    auto stubborn = []() -> AsyncGenerator<int> {
+      try {
+        co_yield 1;
+      } catch (const GeneratorExit&) {
+      }
+      co_yield 2;
+    };
+    AsyncGenerator<int> numbers = stubborn();
+    (void)co_await numbers.next();
+    Outcome<void> end = co_await outcome(numbers.close());
+    EXPECT_THROW(end.get(), InvalidState);
+    co_await numbers.close();  // and now it goes
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+TEST(GeneratorClose, CancelReachesTheCleanup) {
+  run([]() -> Task<void> {
+    std::string log;
+    AsyncGenerator<int> numbers = cleaning_up(log);
+    (void)co_await numbers.next();
+    auto closer = spawn([](AsyncGenerator<int>& g) -> Task<void> { co_await g.close(); }, std::ref(numbers));
+    co_await ticks(2);
+    closer.cancel();
+    (void)co_await outcome(closer);
+    EXPECT_TRUE(closer.cancelled());
+    EXPECT_EQ(log, "");
+    EXPECT_TRUE(numbers.done());
+  });
+}
+
+TEST(GeneratorUse, OneTaskAtATime) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> numbers = count_slowly(2);
+    auto consumer = spawn(consume, std::ref(numbers));
+    co_await ticks(2);
+    Outcome<int*> second = co_await outcome(numbers.next());
+    EXPECT_THROW(second.get(), InvalidState);
+    Outcome<void> closed = co_await outcome(numbers.close());
+    EXPECT_THROW(closed.get(), InvalidState);
+    co_await consumer;
+    EXPECT_EQ(seconds(), 2);
+  });
+}
+
+TEST(GeneratorUse, TasksMayTakeTurns) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> numbers = count_slowly(3);
+    auto take = [](AsyncGenerator<int>& g) -> Task<int> {
+      int* item = co_await g.next();
+      co_return *item;
+    };
+    for (int i = 1; i <= 3; ++i) {
+      auto task = spawn(take, std::ref(numbers));
+      int item = co_await task;
+      EXPECT_EQ(item, i);
+    }
+  });
+}
+
+TEST(GeneratorUse, MovesWhileItIsSuspended) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> first = count_to(3);
+    (void)co_await first.next();
+    AsyncGenerator<int> second = std::move(first);
+    EXPECT_TRUE(first.done());  // NOLINT(bugprone-use-after-move)
+    int* item = co_await second.next();
+    EXPECT_EQ(*item, 2);
+    second = count_to(9);
+    item = co_await second.next();
+    EXPECT_EQ(*item, 1);
+  });
+}
+
+TEST(GeneratorUse, FramesStandInTheAwaitChainAsGenerators) {
+  run([]() -> Task<void> {
+    AsyncGenerator<int> numbers = count_slowly(1);
+    auto consumer = spawn(consume, std::ref(numbers));
+    co_await ticks(2);
+    Frame* innermost = consumer.state().innermost();
+    EXPECT_EQ(innermost->kind(), FrameKind::generator);
+    EXPECT_EQ(innermost->caller()->kind(), FrameKind::coroutine);
+    EXPECT_EQ(innermost->caller()->caller()->root_of(), &consumer.state());
+    co_await consumer;
+  });
+}
+
+AsyncGenerator<int> holding(Probe probe, Duration pause) {
+  Probe local = probe;
+  for (;;) {
+    co_yield local.value();
+    if (pause > Duration::zero()) co_await sleep(pause);
+  }
+}
+
+TEST(GeneratorLifetime, DestroyedEarlyItReleasesItsFrame) {
+  run([]() -> Task<void> {
+    int alive = 0;
+    {
+      AsyncGenerator<int> fresh = holding(Probe(alive), 0s);
+      AsyncGenerator<int> begun = holding(Probe(alive, 7), 0s);
+      int* item = co_await begun.next();
+      EXPECT_EQ(*item, 7);
+      EXPECT_EQ(alive, 3);
+    }
+    EXPECT_EQ(alive, 0);
+  });
+}
+
+TEST(GeneratorLifetime, EndedItReleasesItsFrameAtOnce) {
+  run([]() -> Task<void> {
+    int alive = 0;
+    auto once = [](Probe) -> AsyncGenerator<int> { co_yield 1; };
+    AsyncGenerator<int> numbers = once(Probe(alive));
+    (void)co_await numbers.next();
+    EXPECT_EQ(alive, 1);
+    (void)co_await numbers.next();
+    EXPECT_EQ(alive, 0);
+  });
+}
+
+TEST(GeneratorLifetime, LoopClosedByForceWhileItWaits) {
+  int alive = 0;
+  {
+    testing::VirtualLoop loop;
+    Reports reports(loop.loop());
+    loop.run([](int& count) -> Task<void> {
+      spawn(
+          [](Probe probe) -> Task<void> {
+            AsyncGenerator<int> numbers = holding(probe, 1h);
+            co_await consume(numbers);
+          },
+          Probe(count));
+      co_await ticks(2);
+    }(alive));
+    EXPECT_GT(alive, 0);
+    loop.loop().close();
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+// The generator belongs to a newer task than its consumer's: it goes first.
+TEST(GeneratorLifetime, LoopClosedByForceDestroysTheOwnerBeforeTheConsumer) {
+  int alive = 0;
+  {
+    testing::VirtualLoop loop;
+    Reports reports(loop.loop());
+    loop.run([](int& count) -> Task<void> {
+      auto shared = std::make_shared<AsyncGenerator<int>*>(nullptr);
+      spawn(
+          [](std::shared_ptr<AsyncGenerator<int>*> where) -> Task<void> {
+            co_await ticks(1);
+            co_await consume(**where);
+          },
+          shared);
+      spawn(
+          [](std::shared_ptr<AsyncGenerator<int>*> where, Probe probe) -> Task<void> {
+            AsyncGenerator<int> numbers = holding(probe, 1h);
+            *where = &numbers;
+            co_await sleep(1h);
+          },
+          shared, Probe(count));
+      co_await ticks(4);
+    }(alive));
+    EXPECT_GT(alive, 0);
+    loop.loop().close();
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(GeneratorLifetime, CancelledConsumerUsesNoDeadLocals) {
+  run([]() -> Task<void> {
+    int alive = 0;
+    auto consumer = spawn(
+        [](int& count) -> Task<void> {
+          Probe local(count, 5);
+          auto looking_at = [](const Probe& p) -> AsyncGenerator<int> {
+            for (;;) {
+              co_yield p.value();
+              Outcome<void> end = co_await outcome(sleep(1s));
+              EXPECT_EQ(p.value(), 5);
+              end.get();
+            }
+          };
+          AsyncGenerator<int> numbers = looking_at(local);
+          co_await consume(numbers);
+        },
+        std::ref(alive));
+    co_await sleep(2500ms);
+    consumer.cancel();
+    (void)co_await outcome(consumer);
+    EXPECT_EQ(alive, 0);
+  });
+}
+
+}  // namespace
+}  // namespace coterie
