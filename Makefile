@@ -97,7 +97,7 @@ bench:
 	@scripts/bootstrap all
 	$(call say,Building the benchmarks (release))
 	$(call configure,release,-DCOTERIE_BENCH=ON)
-	$(call build,release)
+	$(call build,release,benchmarks)
 	@for b in build/release/bench/*_bench; do [[ -x $$b ]] || continue; printf '\033[1m== %s\033[0m\n' "$$b"; "$$b" $(ARGS); done
 
 fuzz:
@@ -130,7 +130,7 @@ package:
 	@scripts/bootstrap run
 	$(call say,Building the packages (release))
 	$(call configure,release)
-	$(call build,release)
+	$(call build,release,packaged)
 	@cd build/release && cpack -G DEB >cpack.log 2>&1 || { cat cpack.log >&2; exit 1; }
 	@ls -1 build/release/packages/*.deb
 

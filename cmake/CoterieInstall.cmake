@@ -17,8 +17,11 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/coterie-config.cmake.in
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/coterie-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/coterie-config.cmake" "${PROJECT_BINARY_DIR}/coterie-config-version.cmake"
   DESTINATION ${_coterie_config_dir} COMPONENT dev)
+# What the packages hold, and no test or benchmark beside it.
+add_custom_target(packaged DEPENDS coterie_runtime coterie_queue coterie_testing)
 if(TARGET coterie_command)
   install(TARGETS coterie_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
+  add_dependencies(packaged coterie_command)
 endif()
 
 set(CPACK_GENERATOR DEB)

@@ -83,7 +83,8 @@ void Progress::job_finished(const coterie::queue::JobContext&, const coterie::qu
     latencies_.push_back(std::chrono::duration<float, std::milli>(end.ran).count());
 }
 
-void Progress::warn(std::string_view line) {
+void Progress::log(coterie::queue::LogLevel level, std::string_view line) {
+  if (level == coterie::queue::LogLevel::debug) return;
   clear();
   std::fprintf(stderr, "file_index: %.*s\n", static_cast<int>(line.size()), line.data());
 }
@@ -99,12 +100,15 @@ void Progress::clear() {
   drawn_ = false;
 }
 
-void Progress::update(std::uint64_t done, std::uint64_t total) {
-  const Clock::time_point now = Clock::now();
-  if (started_ == Clock::time_point{}) {
-    started_ = now;
-    done_at_start_ = done;
+void Progress::update(const coterie::queue::QueueInfo& queue) {
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  for (const auto& [state, jobs] : queue.counts) {
+    total += jobs;
+    if (coterie::queue::is_final(state)) done += jobs;
   }
+  const Clock::time_point now = Clock::now();
+  if (total_ == 0) done_at_start_ = done;
   done_ = done;
   total_ = total;
   constexpr auto line_every = std::chrono::seconds(2);

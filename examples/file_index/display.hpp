@@ -17,17 +17,17 @@ class Progress final : public coterie::queue::WorkerObserver {
   Progress();
 
   void job_finished(const coterie::queue::JobContext& job, const coterie::queue::JobEnd& end) override;
-  void warn(std::string_view line) override;
+  void log(coterie::queue::LogLevel level, std::string_view line) override;
 
   /// Something to say before there are numbers.
   void say(const std::string& line);
-  void update(std::uint64_t done, std::uint64_t total);
+  void update(const coterie::queue::QueueInfo& queue);
   /// Takes the moving line away.
   void clear();
   /// The last word when a signal ended it all.
   void say_stopped(const std::string& broker) const;
 
-  /// Jobs that ended in this process, and the seconds since the first update.
+  /// Jobs that ended in this process, and the seconds since it began.
   [[nodiscard]] std::uint64_t finished_here() const { return latencies_.size(); }
   [[nodiscard]] double seconds() const;
   /// Milliseconds that so large a part of the jobs took at most, from start to end.
@@ -40,7 +40,7 @@ class Progress final : public coterie::queue::WorkerObserver {
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   std::uint64_t done_at_start_ = 0;
-  Clock::time_point started_{};
+  Clock::time_point started_ = Clock::now();
   Clock::time_point last_line_{};
   std::vector<float> latencies_;
 };

@@ -6,9 +6,7 @@
 // The jobs stand in a file (or whatever --broker names), so nothing is lost when this program is stopped or
 // killed: started again it goes on with the same files. Started twice at once, both work on them. When all
 // are done, the next start reads everything anew.
-#include <algorithm>
 #include <cstdio>
-#include <stop_token>
 
 #include "coterie/coterie.hpp"
 #include "coterie/queue/client.hpp"
@@ -28,34 +26,18 @@ using namespace std::chrono_literals;
 
 /// Results are kept for so long, and a run that was stopped can be continued for as long.
 constexpr auto keep = std::chrono::days(7);
-
-bool may_continue(const std::string& run) {
-  const auto id = queue::parse_uuid(run.substr(run.find('.') + 1));
-  if (!id) return false;
-  std::int64_t begun_ms = 0;  // a version 7 id begins with the time of its making
-  for (std::size_t i = 0; i < 6; ++i) begun_ms = begun_ms << 8 | id->bytes[i];
-  const auto begun = std::chrono::system_clock::time_point(std::chrono::milliseconds(begun_ms));
-  return std::chrono::system_clock::now() - begun < keep;
-}
+constexpr auto finished = "finished";
 
 /// The run of this folder that is not finished, or else a new one. The broker keeps its name as a note beside
 /// the jobs; `put_note` writes only over what we have read, so that two processes agree on one run.
 Task<std::string> join_run(queue::Broker& broker, const std::string& note) {
   for (;;) {
     const std::optional<std::string> open = co_await broker.get_note(note);
-    if (open && may_continue(*open)) co_return *open;
+    if (open && *open != finished) co_return *open;
     const std::string run = "file_index." + queue::new_uuid().str();
     const bool mine = co_await broker.put_note(note, open, run);
     if (mine) co_return run;
   }
-}
-
-/// Walks the folder on a thread, which stops when the wait is cancelled.
-Task<Listing> list_on_pool(const std::string& folder) {
-  std::stop_source stop;
-  Outcome<Listing> listed = co_await outcome(to_thread(list_files, folder, stop.get_token()));
-  stop.request_stop();
-  co_return std::move(listed).get();
 }
 
 /// A job for each file, small ones first, and one that waits for them all. Ids are made from the run and the
@@ -63,13 +45,13 @@ Task<Listing> list_on_pool(const std::string& folder) {
 Task<void> enqueue_files(queue::Client& client, const std::string& run, const std::string& folder) {
   const std::optional<queue::JobInfo> known = co_await client.get(queue::derived_uuid(run), false);
   if (known) co_return;  // a run that goes on, and all of it is there
-  const Listing listing = co_await list_on_pool(folder);
+  const Listing listing = co_await list_files(folder);
   const std::size_t limit = client.broker()->limits().dependencies;
   if (listing.entries.size() > limit)
     throw queue::BadRequest("more than " + std::to_string(limit) +
                             " files: index the folders below one by one");
 
-  const SummaryJob args(run, listing.links);
+  const SummaryJob args(run, listing.entries.size(), listing.links);
   queue::JobSpec last("summarise", queue::to_json(args));
   last.id = queue::derived_uuid(run);
   last.queue = run;
@@ -94,6 +76,7 @@ Task<void> enqueue_files(queue::Client& client, const std::string& run, const st
 /// The last job: reads what the others left behind, a page at a time.
 Task<Summary> summarise(queue::Broker& broker, SummaryJob job) {
   Summary sum;
+  std::uint64_t found = 0;
   sum.links = job.links;
   queue::JobFilter filter;
   filter.queue = job.queue;
@@ -101,24 +84,18 @@ Task<Summary> summarise(queue::Broker& broker, SummaryJob job) {
   filter.bodies = true;
   do {
     const queue::JobPage page = co_await broker.list(filter);
+    found += page.jobs.size();
     for (const queue::JobInfo& info : page.jobs) {
-      if (info.state != queue::JobState::done) {
-        Failures& failures = sum.failures[info.error ? info.error->type : std::string(to_string(info.state))];
-        if (++failures.files == 1) failures.example = queue::from_json<FileJob>(info.payload).path;
-        continue;
-      }
-      const auto facts = queue::from_json<FileFacts>(info.result);
-      ++sum.files;
-      sum.bytes += facts.bytes;
-      sum.lines += facts.lines;
-      sum.words += facts.words;
-      sum.compressed += facts.compressed;
-      sum.largest.push_back(facts);
-      std::ranges::sort(sum.largest, std::ranges::greater(), &FileFacts::bytes);
-      if (sum.largest.size() > 5) sum.largest.pop_back();
+      if (info.state == queue::JobState::done)
+        sum.add(queue::from_json<FileFacts>(info.result));
+      else
+        sum.add_failure(info.error ? info.error->type : std::string(to_string(info.state)),
+                        queue::from_json<FileJob>(info.payload).path);
     }
     filter.after = page.next;
   } while (filter.after != 0);
+  if (found < job.files)
+    throw queue::PermanentError("stopped for too long: some results are kept no more; start again");
   co_return sum;
 }
 
@@ -126,15 +103,8 @@ Task<Summary> summarise(queue::Broker& broker, SummaryJob job) {
 Task<void> show(Progress& progress, queue::Broker& broker, const std::string& run) {
   for (;;) {
     const std::vector<queue::QueueInfo> queues = co_await broker.queues();
-    std::uint64_t done = 0;
-    std::uint64_t total = 0;
     for (const queue::QueueInfo& queue : queues)
-      if (queue.name == run)
-        for (const auto& [state, count] : queue.counts) {
-          total += count;
-          done += is_final(state) ? count : 0;
-        }
-    progress.update(done, total);
+      if (queue.name == run) progress.update(queue);
     co_await sleep(100ms);
   }
 }
@@ -169,7 +139,7 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
   progress->clear();
   if (end.cancelled()) progress->say_stopped(broker->url());
   const queue::JobInfo last = std::move(end).get();  // throws, if that is how it ended
-  co_await broker->put_note(note, run, "finished");
+  co_await broker->put_note(note, run, finished);
   if (last.state != queue::JobState::done)
     throw queue::JobFailed(last.id, last.state, last.error.value_or(queue::JobError()));
   const auto sum = queue::from_json<Summary>(last.result);
@@ -184,17 +154,17 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
 int main(int argc, char** argv) {
   using namespace coterie;
   const file_index::Options options = file_index::parse_options(argc, argv);
-  int code = 1;
+  const auto fail = [](const std::exception& error, int code) {
+    std::fprintf(stderr, "file_index: %s\n", error.what());
+    return code;
+  };
   try {
     return run(file_index::index_folder(options, queue::open_broker(options.broker)));
   } catch (const queue::BadBroker& error) {
-    std::fprintf(stderr, "file_index: %s\n", error.what());
-    code = 3;
+    return fail(error, 3);
+  } catch (const queue::BrokerUnavailable& error) {
+    return fail(error, 3);
   } catch (const std::exception& error) {  // an ExceptionGroup too: what() names each error in it
-    std::fprintf(stderr, "file_index: %s\n", error.what());
-    const auto* group = dynamic_cast<const ExceptionGroup*>(&error);
-    const bool unreachable = dynamic_cast<const queue::BrokerUnavailable*>(&error) != nullptr;
-    if (unreachable || (group != nullptr && group->contains<queue::BrokerUnavailable>())) code = 3;
+    return fail(error, 1);
   }
-  return code;
 }

@@ -6,9 +6,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -163,6 +165,22 @@ FileFacts index_file(coterie::queue::JobContext& job, FileJob file) {
   facts.sha256 = sha256.hex();
   facts.compressed = deflater.finish();
   return facts;
+}
+
+void Summary::add(const FileFacts& facts) {
+  ++files;
+  bytes += facts.bytes;
+  lines += facts.lines;
+  words += facts.words;
+  compressed += facts.compressed;
+  largest.push_back(facts);
+  std::ranges::sort(largest, std::ranges::greater(), &FileFacts::bytes);
+  if (largest.size() > 5) largest.pop_back();
+}
+
+void Summary::add_failure(const std::string& reason, const std::string& path) {
+  Failures& same = failures[reason];
+  if (++same.files == 1) same.example = path;
 }
 
 }  // namespace file_index

@@ -36,11 +36,13 @@ BOOST_DESCRIBE_STRUCT(FileFacts, (), (path, sha256, bytes, lines, words, compres
 
 struct SummaryJob {
   std::string queue;
-  std::uint64_t links = 0;
+  std::uint64_t files = 0;  ///< that have a job
+  std::uint64_t links = 0;  ///< that were not followed
   SummaryJob() = default;
-  SummaryJob(std::string run, std::uint64_t not_followed) : queue(std::move(run)), links(not_followed) {}
+  SummaryJob(std::string run, std::uint64_t all_files, std::uint64_t all_links)
+      : queue(std::move(run)), files(all_files), links(all_links) {}
 };
-BOOST_DESCRIBE_STRUCT(SummaryJob, (), (queue, links))
+BOOST_DESCRIBE_STRUCT(SummaryJob, (), (queue, files, links))
 
 struct Failures {
   std::uint64_t files = 0;
@@ -59,6 +61,9 @@ struct Summary {
   std::vector<FileFacts> largest;            ///< five at most
   std::map<std::string, Failures> failures;  ///< by reason
   Summary() = default;
+
+  void add(const FileFacts& facts);
+  void add_failure(const std::string& reason, const std::string& path);
 };
 BOOST_DESCRIBE_STRUCT(Summary, (), (files, links, bytes, lines, words, compressed, largest, failures))
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <system_error>
 
+#include "coterie/coterie.hpp"
 #include "index_file.hpp"
 
 namespace file_index {
@@ -33,6 +35,35 @@ std::size_t utf8_length(std::string_view text) {
 std::optional<int> hex_value(char digit) {
   const std::size_t place = hex_digits.find(digit);
   return place == std::string_view::npos ? std::nullopt : std::optional(static_cast<int>(place));
+}
+
+Listing list_here(const std::string& folder, const std::stop_token& stop) {
+  Listing listing;
+  const auto add = [&](const std::string& path, std::uint64_t bytes) {
+    Entry& entry = listing.entries.emplace_back();
+    entry.path = path;
+    entry.bytes = bytes;
+  };
+  std::vector<std::string> folders{folder};
+  while (!folders.empty() && !stop.stop_requested()) {
+    const std::string next = std::move(folders.back());
+    folders.pop_back();
+    std::error_code error;
+    fs::directory_iterator entries(next, error);
+    for (const fs::directory_iterator end; !error && entries != end; entries.increment(error)) {
+      const std::string& path = entries->path().native();
+      std::error_code ignored;
+      const fs::file_status status = entries->symlink_status(ignored);
+      if (fs::is_directory(status))
+        folders.push_back(path);
+      else if (fs::is_symlink(status) && fs::exists(entries->status(ignored)))
+        ++listing.links;
+      else
+        add(path, fs::is_regular_file(status) ? entries->file_size(ignored) : 0);
+    }
+    if (error) add(next, 0);
+  }
+  return listing;
 }
 
 }  // namespace
@@ -71,33 +102,12 @@ std::string decode_path(std::string_view text) {
   return path;
 }
 
-Listing list_files(const std::string& folder, const std::stop_token& stop) {
-  Listing listing;
-  const auto add = [&](const std::string& path, std::uint64_t bytes) {
-    Entry& entry = listing.entries.emplace_back();
-    entry.path = path;
-    entry.bytes = bytes;
-  };
-  std::vector<std::string> folders{folder};
-  while (!folders.empty() && !stop.stop_requested()) {
-    const std::string next = std::move(folders.back());
-    folders.pop_back();
-    std::error_code error;
-    fs::directory_iterator entries(next, error);
-    for (const fs::directory_iterator end; !error && entries != end; entries.increment(error)) {
-      const std::string& path = entries->path().native();
-      std::error_code ignored;
-      const fs::file_status status = entries->symlink_status(ignored);
-      if (fs::is_directory(status))
-        folders.push_back(path);
-      else if (fs::is_symlink(status) && fs::exists(entries->status(ignored)))
-        ++listing.links;
-      else
-        add(path, fs::is_regular_file(status) ? entries->file_size(ignored) : 0);
-    }
-    if (error) add(next, 0);
-  }
-  return listing;
+coterie::Task<Listing> list_files(std::string folder) {
+  std::stop_source stop;
+  coterie::Outcome<Listing> listed =
+      co_await coterie::outcome(coterie::to_thread(list_here, std::move(folder), stop.get_token()));
+  stop.request_stop();
+  co_return std::move(listed).get();
 }
 
 }  // namespace file_index

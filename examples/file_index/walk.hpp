@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <stop_token>
+#include "coterie/task.hpp"
 
 namespace file_index {
 
@@ -19,8 +19,9 @@ struct Listing {
   Listing() = default;
 };
 
-/// Everything below `folder`, on the thread that calls. What cannot be entered is listed too: its job will
-/// say why. Links are not followed, so a circle of them is none; one that leads nowhere is listed.
-[[nodiscard]] Listing list_files(const std::string& folder, const std::stop_token& stop);
+/// Everything below `folder`, read on a thread of the pool, which stops when the wait is cancelled. What
+/// cannot be entered is listed too: its job will say why. Links are not followed, so a circle of them is
+/// none; one that leads nowhere is listed.
+[[nodiscard]] coterie::Task<Listing> list_files(std::string folder);
 
 }  // namespace file_index

@@ -31,7 +31,10 @@ struct EnqueueOptions {
   std::optional<queue::Milliseconds> delay;
   std::string run_at;
   std::int64_t retries = 3;
+  std::optional<queue::Milliseconds> retry_delay;
   std::optional<queue::Milliseconds> timeout;
+  std::optional<queue::Milliseconds> expires_in;
+  std::optional<queue::Milliseconds> keep;
   std::string id;
   std::vector<std::string> after;
   bool wait = false;
@@ -98,7 +101,10 @@ queue::JobSpec spec_of(const EnqueueOptions& options) {
   spec.delay = options.delay.value_or(queue::Milliseconds{0});
   if (!options.run_at.empty()) spec.run_at = parse_time("--run-at", options.run_at);
   spec.max_attempts = static_cast<std::uint32_t>(options.retries + 1);
+  if (options.retry_delay) spec.backoff.base = *options.retry_delay;
   spec.timeout = options.timeout.value_or(queue::Milliseconds{0});
+  if (options.expires_in) spec.expires_at = wall_clock() + options.expires_in->count();
+  if (options.keep) spec.result_ttl = *options.keep;
   spec.id = options.id.empty() ? queue::new_uuid() : parse_job_id(options.id);
   spec.after = parse_job_ids(options.after);
   spec.payload = payload_of(options);
@@ -200,6 +206,10 @@ void add_enqueue(CLI::App& app, Action& chosen) {
             "TIME")
       .number("--retries", options->retries,
               "Further attempts after a failed one, with growing pauses [default 3]", 0, 999'999)
+      .duration("--retry-delay", options->retry_delay,
+                "Before the first of them; doubles each time [default 1s]")
+      .duration("--expires-in", options->expires_in, "Not begun so long from now, it never runs")
+      .duration("--keep", options->keep, "How long record and result are kept after its end [default 1d]")
       .duration("--timeout", options->timeout, "Of one attempt; it is cancelled then [default none]")
       .text("--id", options->id, "A UUID of your own: enqueueing it again changes nothing", "UUID")
       .texts("--after", options->after, "Wait until this job has ended, however; may be repeated", "ID")

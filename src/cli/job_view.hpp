@@ -17,7 +17,7 @@ void add_job_row(Table& table, const queue::JobInfo& job, queue::UnixMillis now)
 /// All that is known of one job, for people.
 void print_job(Output& out, const queue::JobInfo& job, queue::UnixMillis now);
 
-/// This machine's wall clock, for ages only.
+/// This machine's wall clock, for ages and for times from now; what brokers stamp is their own.
 [[nodiscard]] queue::UnixMillis wall_clock();
 
 }  // namespace coterie::cli

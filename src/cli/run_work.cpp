@@ -27,7 +27,9 @@ class RunWork::Observer final : public queue::WorkerObserver {
  public:
   explicit Observer(RunWork& work) : work_(work) {}
   void job_finished(const JobContext& job, const JobEnd& end) override { work_.finished(job, end); }
-  void warn(std::string_view line) override { work_.parts_.display->warn("coterie: " + std::string(line)); }
+  void log(queue::LogLevel level, std::string_view line) override {
+    if (level != queue::LogLevel::debug) work_.parts_.display->warn("coterie: " + std::string(line));
+  }
 
  private:
   RunWork& work_;

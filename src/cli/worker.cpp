@@ -4,6 +4,7 @@
 #include "coterie/queue/worker.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/exec_handler.hpp"
+#include "src/cli/log.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
 
@@ -20,15 +21,24 @@ struct WorkerFlags {
   std::optional<queue::Milliseconds> lease;
   bool until_idle = false;
   bool quiet = false;
+  std::string log_level = "info";
   WorkerFlags() = default;
 };
 
-/// A line for each job that ended. When nobody reads them any more the work goes on without them.
+/// A line on stdout for each job that ended, and the log. When nobody reads the lines any more the work goes
+/// on without them.
 class Reporter final : public queue::WorkerObserver {
  public:
-  explicit Reporter(bool json) : json_(json) {}
+  Reporter(Log& log, bool json, bool quiet) : log_(log), json_(json), quiet_(quiet) {}
 
+  void log(queue::LogLevel level, std::string_view line) override { log_.write(level, line); }
+  void job_started(const queue::JobContext& job) override {
+    log_.write(queue::LogLevel::debug, job.id().str() + "  " + job.name() + "  begins, try " +
+                                           std::to_string(job.attempt()) + "/" +
+                                           std::to_string(job.max_attempts()));
+  }
   void job_finished(const queue::JobContext& job, const queue::JobEnd& end) override {
+    if (quiet_) return;
     const auto ran_ms = std::chrono::duration_cast<queue::Milliseconds>(end.ran).count();
     const std::string outcome = outcome_of(end);
     if (json_) {
@@ -80,9 +90,17 @@ class Reporter final : public queue::WorkerObserver {
       closed_ = true;
     }
   }
+  Log& log_;
   bool json_;
+  bool quiet_;
   bool closed_ = false;
 };
+
+std::string list(const std::vector<std::string>& queues) {
+  std::string text = queues.size() == 1 ? "queue " : "queues ";
+  for (const std::string& queue : queues) text += (&queue == queues.data() ? "'" : ", '") + queue + "'";
+  return text;
+}
 
 int work(const WorkerFlags& flags) {
   if (!flags.allow_exec) {
@@ -92,6 +110,7 @@ int work(const WorkerFlags& flags) {
         "can enqueue can then run commands as you); for handlers in C++ link your own worker, see the "
         "README");
   }
+  Log log(parse_log_level(flags.log_level));
   queue::WorkerOptions options;
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   options.concurrency(flags.concurrency == 0 ? cores : static_cast<std::uint32_t>(flags.concurrency));
@@ -100,14 +119,15 @@ int work(const WorkerFlags& flags) {
   if (flags.grace) options.grace(*flags.grace);
   if (flags.lease) options.lease(*flags.lease);
   options.stop_when_idle(flags.until_idle);
-  if (!flags.quiet) options.observer(std::make_shared<Reporter>(flags.common.json));
+  options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
   queue::Worker worker(open_shared(flags.common.broker), options);
   worker.handle_with(exec_handler_name, make_exec_handler());
-  if (!flags.quiet && !flags.common.json && stderr_is_terminal()) {
-    std::fprintf(stderr, "Working on %s, %s at a time. Ctrl-C lets running jobs end and stops.\n",
-                 printable(worker.broker()->url()).c_str(), counted(options.concurrency(), "job").c_str());
-  }
-  return worker.run();
+  log.write(queue::LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) +
+                                       ", " + counted(options.concurrency(), "job") +
+                                       " at a time; SIGTERM or Ctrl-C lets running jobs end and stops");
+  const int code = worker.run();
+  if (code == exit_ok) log.write(queue::LogLevel::info, "stopped");
+  return code;
 }
 
 }  // namespace
@@ -125,7 +145,9 @@ void add_worker(CLI::App& app, Action& chosen) {
       .duration("--lease", flags->lease,
                 "How long a job stays with a worker that is not heard of [default 30s]")
       .flag("--until-idle", flags->until_idle, "Stop when every job of its queues has ended")
-      .flag("--quiet", flags->quiet, "No line for each job")
+      .flag("--quiet", flags->quiet, "No line on stdout for each job")
+      .text("--log-level", flags->log_level,
+            "What goes to stderr: debug, info, warning or error, and what is above [default info]", "LEVEL")
       .footer(
           "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
           "cancelled and "

@@ -8,7 +8,8 @@
 
 namespace coterie::queue {
 
-void WorkerObserver::warn(std::string_view line) {
+void WorkerObserver::log(LogLevel level, std::string_view line) {
+  if (level == LogLevel::debug) return;
   std::fprintf(stderr, "coterie: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
@@ -205,10 +206,10 @@ void Session::drain(Milliseconds grace) {
   to_report_.clear();
   drain_timer_.cancel();
   if (grace > Milliseconds{0} && !running_.empty())
-    warn("draining: " +
-         (running_.size() == 1 ? "one running job has "
-                               : std::to_string(running_.size()) + " running jobs have ") +
-         std::to_string(grace.count()) + " ms to end");
+    log(LogLevel::info, "draining: " +
+                            (running_.size() == 1 ? "one running job has "
+                                                  : std::to_string(running_.size()) + " running jobs have ") +
+                            std::to_string(grace.count()) + " ms to end");
   if (grace <= Milliseconds{0})
     stop_running(Stop::drain, "drain");
   else
@@ -232,9 +233,13 @@ void Session::report(const JobRun& run, const JobEnd& end) {
 }
 
 void Session::warn(const std::string& line) {
+  log(LogLevel::warning, line);
+}
+
+void Session::log(LogLevel level, const std::string& line) {
   static WorkerObserver to_stderr;
   try {
-    (observer_ ? *observer_ : to_stderr).warn(line);
+    (observer_ ? *observer_ : to_stderr).log(level, line);
   } catch (...) {
     loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
   }

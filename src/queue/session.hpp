@@ -83,6 +83,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void check_leases();
   void report(const JobRun& run, const JobEnd& end);
   void warn(const std::string& line);
+  void log(LogLevel level, const std::string& line);
 
   // --- session_cycle.cpp: one call
   // ---------------------------------------------------------------------------

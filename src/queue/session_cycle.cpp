@@ -114,7 +114,7 @@ Task<void> Session::call() {
     if (answer.has_value()) {
       reply_ = std::move(answer.get());
       granted_at_ = reply_.repeated ? first : sent;
-      if (warned) warn("the broker answers again: " + broker_->url());
+      if (warned) log(LogLevel::info, "the broker answers again: " + broker_->url());
       co_return;
     }
     if (answer.cancelled()) {

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "src/brokers/builtin.hpp"
+#include "src/brokers/sqlite/error.hpp"
 #include "tests/brokers/sqlite_fixture.hpp"
 
 namespace broker_suite {
@@ -147,6 +148,14 @@ TEST_F(SqliteErrors, AFullDiskRefusesTheCallAndKeepsEverything) {
   const CycleReply repeated = await(broker->cycle(request));
   EXPECT_EQ(repeated.done, std::vector<Verdict>(10, Verdict::accepted));
   EXPECT_EQ(await(broker->enqueue(more)), std::vector<Enqueued>(2000, Enqueued::created));
+}
+
+TEST_F(SqliteErrors, ADiskThatIsFullAlreadyIsNoErrorOfTheFileSystem) {
+  try {
+    sqlite::throw_unavailable(sqlite::SqliteError(SQLITE_IOERR_SHMSIZE, "disk I/O error"), "/full/jobs.db");
+  } catch (const BrokerUnavailable& error) {
+    EXPECT_SAYS(std::string(error.what()), "no space left for /full/jobs.db-shm");
+  }
 }
 
 TEST_F(SqliteErrors, SomebodyElsesLockIsWaitedForThenNamed) {

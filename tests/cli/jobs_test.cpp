@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <sched.h>
 #include <csignal>
+
+#include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <sstream>
 
@@ -155,13 +158,21 @@ TEST(Jobs, EveryFlagOfEnqueueArrives) {
   enqueue(folder,
           {"y", "[1]", "-q", "mail", "-p", "-7", "--retries", "9", "--timeout", "1m30s", "--after", first});
   enqueue(folder, {"z", "--run-at", "2100-01-01T00:00:00+01:00"});
+  const std::string late = enqueue(folder, {"--exec", "exit 1", "--expires-in", "0s", "-q", "own"});
+  const std::string forgotten = enqueue(
+      folder, {"--exec", "exit 1", "--retries", "1", "--retry-delay", "0s", "--keep", "0s", "-q", "own"});
   const auto jobs = folder.jobs("coterie.db");
-  ASSERT_EQ(jobs.size(), 3U);
+  ASSERT_EQ(jobs.size(), 5U);
   EXPECT_EQ(jobs[1].queue, "mail");
   EXPECT_EQ(jobs[1].priority, -7);
   EXPECT_EQ(jobs[1].max_attempts, 10U);
   EXPECT_EQ(jobs[1].waits_for, 1U);
   EXPECT_EQ(jobs[2].run_at, 4102441200000);
+  EXPECT_THAT(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "own", "--json"}).out,
+              HasSubstr("\"attempt\":2"));
+  EXPECT_THAT(folder.run({"job", late}).out, HasSubstr("state       expired"));
+  EXPECT_EQ(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "own"}).code, 0);
+  EXPECT_EQ(folder.run({"job", forgotten}).code, 2) << "nothing of it is kept";
 }
 
 TEST(Jobs, WaitingPrintsTheResult) {
@@ -249,6 +260,31 @@ TEST(Jobs, WorkerSaysInJsonHowEachJobEnded) {
   EXPECT_EQ(json_member(lines[0], "outcome"), "done");
   EXPECT_EQ(json_member(lines[1], "id"), bad);
   EXPECT_EQ(json_member(lines[1], "outcome"), "failed");
+}
+
+TEST(Worker, ItsLogHasTimesAndLevelsAndAThreshold) {
+  const Folder folder;
+  const std::string id = enqueue(folder, {"--exec", "true"});
+  enqueue(folder, {"unheard-of", "--queue", "other"});
+  enqueue(folder, {"--exec", "true", "--queue", "other"});
+  const Ended loud = folder.run({"worker", "--allow-exec", "--until-idle", "--log-level", "debug"});
+  EXPECT_EQ(loud.code, 0);
+  EXPECT_THAT(loud.err, testing::ContainsRegex("20[0-9-]+T[0-9:.]+Z info    working on sqlite://coterie.db"));
+  EXPECT_THAT(loud.err,
+              AllOf(HasSubstr("Z debug   " + id + "  exec  begins, try 1/4"), HasSubstr("stopped")));
+  EXPECT_THAT(loud.out, AllOf(HasSubstr("done  " + id), Not(HasSubstr("working on"))));
+
+  const pid_t pid = folder.start({"worker", "--allow-exec", "-q", "other", "--log-level", "warning"});
+  while (folder.read(".err").find('\n') == std::string::npos) ::sched_yield();
+  ::kill(pid, SIGTERM);
+  const Ended quiet = folder.wait(pid);
+  EXPECT_EQ(quiet.code, 0);
+  EXPECT_THAT(quiet.err, HasSubstr("Z warning no handler for jobs named 'unheard-of'"));
+  EXPECT_EQ(lines_of(quiet.err).size(), 1U) << quiet.err;
+
+  const Ended wrong = folder.run({"worker", "--allow-exec", "--log-level", "loud"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err, "coterie: --log-level 'loud': give debug, info, warning or error\n");
 }
 
 TEST(Enqueue, SaysOnceThatNoWorkerHasTakenTheJobAndHowToStartOne) {

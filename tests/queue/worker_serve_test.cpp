@@ -124,9 +124,10 @@ TEST_F(WorkerServe, ALostReplyIsAskedForAgainAndNothingRunsTwice) {
   EXPECT_EQ(broker->cycles[0].seq, 1U);
   EXPECT_EQ(broker->cycles[1].seq, 1U);
   EXPECT_EQ(broker->cycles[4].seq, 1U) << "until there is an answer";
-  EXPECT_EQ(notes->warnings.size(), 2U);
+  EXPECT_EQ(notes->warnings.size(), 1U);
   EXPECT_TRUE(notes->warned_of("does not answer")) << "once for each absence";
-  EXPECT_TRUE(notes->warned_of("answers again"));
+  ASSERT_EQ(notes->remarks.size(), 1U);
+  EXPECT_EQ(notes->remarks[0].find("the broker answers again"), 0U);
 }
 
 TEST_F(WorkerServe, WhenTheLeaseRunsOutTheJobIsCancelled) {

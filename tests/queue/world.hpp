@@ -133,12 +133,15 @@ class Notes final : public WorkerObserver {
   std::vector<std::string> started;
   std::vector<std::string> ended;
   std::vector<std::string> warnings;
+  std::vector<std::string> remarks;
   void job_started(const JobContext& job) override { started.push_back(job.name()); }
   void job_finished(const JobContext& job, const JobEnd& end) override {
     ended.push_back(job.name() + (end.succeeded ? " ok" : " " + end.error.type) + " " +
                     std::string(to_string(end.verdict)));
   }
-  void warn(std::string_view line) override { warnings.emplace_back(line); }
+  void log(LogLevel level, std::string_view line) override {
+    (level == LogLevel::warning ? warnings : remarks).emplace_back(line);
+  }
   [[nodiscard]] bool warned_of(std::string_view words) const {
     for (const std::string& line : warnings)
       if (line.find(words) != std::string::npos) return true;

@@ -22,6 +22,13 @@ struct JobEnd {
   JobEnd() = default;
 };
 
+enum class LogLevel : std::uint8_t {
+  debug,    ///< each step, for somebody who looks for a mistake
+  info,     ///< what a worker does
+  warning,  ///< it goes on, and somebody should look at it
+  error,    ///< it cannot go on
+};
+
 /// What a worker tells about itself: for progress displays, logs and metrics. All calls come from the
 /// worker's loop, between two steps, so they must be quick and must not block; what they throw is reported
 /// and ignored.
@@ -36,9 +43,9 @@ class WorkerObserver {
   virtual void job_started(const JobContext& /*job*/) {}
   /// It has ended and the broker has answered; its slot is free. Not called for a job that was never started.
   virtual void job_finished(const JobContext& /*job*/, const JobEnd& /*end*/) {}
-  /// One line for people: the broker cannot be reached, a job has no handler, a lease was lost. By default it
-  /// goes to stderr as "coterie: …".
-  virtual void warn(std::string_view line);
+  /// One line for people, the sink of the worker's log: the broker cannot be reached, a job has no handler, a
+  /// lease was lost, the worker drains. By default everything but `debug` goes to stderr as "coterie: …".
+  virtual void log(LogLevel level, std::string_view line);
 };
 
 /// How a worker works. Each setter returns the options, to be chained: `WorkerOptions().concurrency(64)`.

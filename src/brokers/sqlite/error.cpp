@@ -48,6 +48,9 @@ std::string named(const std::string& path) {
 
 void throw_unavailable(const SqliteError& error, const std::string& path) {
   const std::string said = " (SQLite: " + std::string(error.what()) + ")";
+  if (error.code() == SQLITE_IOERR_SHMSIZE)  // what a full disk looks like when the file is opened
+    throw BrokerUnavailable(named(path) + "no space left for " + path +
+                            "-shm beside it: make room on the disk, then repeat" + said);
   switch (error.primary()) {
     case SQLITE_FULL:
       throw BrokerUnavailable(
