@@ -27,10 +27,6 @@ void YieldPoint::await_suspend(std::coroutine_handle<>) noexcept {
   if (!frame_->nested()) ascend(*frame_);
 }
 
-GeneratorFrame::~GeneratorFrame() {
-  if (owner_ != nullptr) owner_->frame_ = nullptr;
-}
-
 GeneratorOwner::GeneratorOwner(GeneratorFrame& frame) noexcept : frame_(&frame) {
   frame.owner_ = this;
 }

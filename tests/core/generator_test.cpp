@@ -1,7 +1,7 @@
 // AsyncGenerator: items, ends, cancels, and cleanup.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -22,7 +22,8 @@ Task<std::vector<int>> collect(AsyncGenerator<int> numbers) {
   while (int* item = co_await numbers.next()) items.push_back(*item);
   co_return items;
 }
-Task<void> consume(AsyncGenerator<int>& numbers) {
+template <class How>
+Task<void, How> consume(AsyncGenerator<int>& numbers) {
   while (int* item = co_await numbers.next()) (void)*item;
 }
 
@@ -43,7 +44,7 @@ TEST(Generator, AwaitsBetweenItems) {
   });
 }
 
-TEST(Generator, EndsForGood) {
+COTERIE_CASE(Generator, EndsForGood) {
   run([]() -> Task<void> {
     AsyncGenerator<int> none = count_to(0);
     EXPECT_FALSE(none.done());
@@ -144,7 +145,7 @@ TEST(Generator, ErrorComesOutOfNextAndEndsIt) {
   });
 }
 
-TEST(Generator, CancelOfTheConsumerGoesThroughIt) {
+COTERIE_CASE(Generator, CancelOfTheConsumerGoesThroughIt) {
   run([]() -> Task<void> {
     std::string seen;
     auto watching = [](std::string& out) -> AsyncGenerator<int> {
@@ -155,7 +156,7 @@ TEST(Generator, CancelOfTheConsumerGoesThroughIt) {
       end.get();
     };
     AsyncGenerator<int> numbers = watching(seen);
-    auto consumer = spawn(consume, std::ref(numbers));
+    auto consumer = spawn(consume<How>, std::ref(numbers));
     co_await ticks(2);
     consumer.cancel("enough");
     std::string end = co_await end_of(consumer);
@@ -166,10 +167,10 @@ TEST(Generator, CancelOfTheConsumerGoesThroughIt) {
   });
 }
 
-TEST(Generator, TimeoutInsideWorks) {
+COTERIE_CASE(Generator, TimeoutInsideWorks) {
   run([]() -> Task<void> {
     AsyncGenerator<int> numbers = count_slowly(9);
-    std::string end = co_await end_of(wait_for(2500ms, consume(numbers)));
+    std::string end = co_await end_of(wait_for(2500ms, consume<How>(numbers)));
     EXPECT_EQ(end, "timeout");
     EXPECT_EQ(seconds(), 2.5);
     EXPECT_TRUE(numbers.done());
@@ -188,7 +189,7 @@ AsyncGenerator<int> cleaning_up(std::string& log) {
   if (end) std::rethrow_exception(end);
 }
 
-TEST(GeneratorClose, RunsTheCleanupThatAwaits) {
+COTERIE_CASE(GeneratorClose, RunsTheCleanupThatAwaits) {
   run([]() -> Task<void> {
     std::string log;
     AsyncGenerator<int> numbers = cleaning_up(log);
@@ -251,12 +252,12 @@ TEST(GeneratorClose, YieldingWhileItIsClosedIsAnError) {
   });
 }
 
-TEST(GeneratorClose, CancelReachesTheCleanup) {
+COTERIE_CASE(GeneratorClose, CancelReachesTheCleanup) {
   run([]() -> Task<void> {
     std::string log;
     AsyncGenerator<int> numbers = cleaning_up(log);
     (void)co_await numbers.next();
-    auto closer = spawn([](AsyncGenerator<int>& g) -> Task<void> { co_await g.close(); }, std::ref(numbers));
+    auto closer = spawn([](AsyncGenerator<int>& g) -> Co<void> { co_await g.close(); }, std::ref(numbers));
     co_await ticks(2);
     closer.cancel();
     (void)co_await outcome(closer);

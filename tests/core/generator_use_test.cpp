@@ -1,5 +1,5 @@
 // AsyncGenerator: who may use it when, and what happens to its frame.
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -14,14 +14,15 @@ AsyncGenerator<int> count_slowly(int last) {
     co_yield i;
   }
 }
-Task<void> consume(AsyncGenerator<int>& numbers) {
+template <class How>
+Task<void, How> consume(AsyncGenerator<int>& numbers) {
   while (int* item = co_await numbers.next()) (void)*item;
 }
 
-TEST(GeneratorUse, OneTaskAtATime) {
+COTERIE_CASE(GeneratorUse, OneTaskAtATime) {
   run([]() -> Task<void> {
     AsyncGenerator<int> numbers = count_slowly(2);
-    auto consumer = spawn(consume, std::ref(numbers));
+    auto consumer = spawn(consume<How>, std::ref(numbers));
     co_await ticks(2);
     Outcome<int*> second = co_await outcome(numbers.next());
     EXPECT_THROW(second.get(), InvalidState);
@@ -61,10 +62,10 @@ TEST(GeneratorUse, MovesWhileItIsSuspended) {
   });
 }
 
-TEST(GeneratorUse, FramesStandInTheAwaitChainAsGenerators) {
+COTERIE_CASE(GeneratorUse, FramesStandInTheAwaitChainAsGenerators) {
   run([]() -> Task<void> {
     AsyncGenerator<int> numbers = count_slowly(1);
-    auto consumer = spawn(consume, std::ref(numbers));
+    auto consumer = spawn(consume<How>, std::ref(numbers));
     co_await ticks(2);
     Frame* innermost = consumer.state().innermost();
     EXPECT_EQ(innermost->kind(), FrameKind::generator);
@@ -108,16 +109,16 @@ TEST(GeneratorLifetime, EndedItReleasesItsFrameAtOnce) {
   });
 }
 
-TEST(GeneratorLifetime, LoopClosedByForceWhileItWaits) {
+COTERIE_CASE(GeneratorLifetime, LoopClosedByForceWhileItWaits) {
   int alive = 0;
   {
     testing::VirtualLoop loop;
     Reports reports(loop.loop());
     loop.run([](int& count) -> Task<void> {
       spawn(
-          [](Probe probe) -> Task<void> {
+          [](Probe probe) -> Co<void> {
             AsyncGenerator<int> numbers = holding(probe, 1h);
-            co_await consume(numbers);
+            co_await consume<How>(numbers);
           },
           Probe(count));
       co_await ticks(2);
@@ -129,7 +130,7 @@ TEST(GeneratorLifetime, LoopClosedByForceWhileItWaits) {
 }
 
 // The generator belongs to a newer task than its consumer's: it goes first.
-TEST(GeneratorLifetime, LoopClosedByForceDestroysTheOwnerBeforeTheConsumer) {
+COTERIE_CASE(GeneratorLifetime, LoopClosedByForceDestroysTheOwnerBeforeTheConsumer) {
   int alive = 0;
   {
     testing::VirtualLoop loop;
@@ -137,13 +138,13 @@ TEST(GeneratorLifetime, LoopClosedByForceDestroysTheOwnerBeforeTheConsumer) {
     loop.run([](int& count) -> Task<void> {
       auto shared = std::make_shared<AsyncGenerator<int>*>(nullptr);
       spawn(
-          [](std::shared_ptr<AsyncGenerator<int>*> where) -> Task<void> {
+          [](std::shared_ptr<AsyncGenerator<int>*> where) -> Co<void> {
             co_await ticks(1);
-            co_await consume(**where);
+            co_await consume<How>(**where);
           },
           shared);
       spawn(
-          [](std::shared_ptr<AsyncGenerator<int>*> where, Probe probe) -> Task<void> {
+          [](std::shared_ptr<AsyncGenerator<int>*> where, Probe probe) -> Co<void> {
             AsyncGenerator<int> numbers = holding(probe, 1h);
             *where = &numbers;
             co_await sleep(1h);
@@ -157,11 +158,11 @@ TEST(GeneratorLifetime, LoopClosedByForceDestroysTheOwnerBeforeTheConsumer) {
   EXPECT_EQ(alive, 0);
 }
 
-TEST(GeneratorLifetime, CancelledConsumerUsesNoDeadLocals) {
+COTERIE_CASE(GeneratorLifetime, CancelledConsumerUsesNoDeadLocals) {
   run([]() -> Task<void> {
     int alive = 0;
     auto consumer = spawn(
-        [](int& count) -> Task<void> {
+        [](int& count) -> Co<void> {
           Probe local(count, 5);
           auto looking_at = [](const Probe& p) -> AsyncGenerator<int> {
             for (;;) {
@@ -172,7 +173,7 @@ TEST(GeneratorLifetime, CancelledConsumerUsesNoDeadLocals) {
             }
           };
           AsyncGenerator<int> numbers = looking_at(local);
-          co_await consume(numbers);
+          co_await consume<How>(numbers);
         },
         std::ref(alive));
     co_await sleep(2500ms);
