@@ -16,6 +16,8 @@ struct Pipe {
 Task<void> send_one(SeededLoop& seeded, Pipe& pipe) {
   const int number = pipe.account.next++;
   co_await pipe.channel.send(Item(number, pipe.account.alive));
+  EXPECT_LE(pipe.channel.size(), pipe.channel.capacity() + pipe.channel.receivers_waiting())
+      << "sent without room";
   pipe.account.in.insert(number);
   pipe.emptied.clear();
   co_await linger(seeded.random());

@@ -23,14 +23,16 @@ struct StillHeld {
   Larder& larder;
 };
 
-Task<void> wait_for_stock(Larder& larder) {
+Task<void> wait_for_stock(SeededLoop& seeded, Larder& larder) {
   const StillHeld check(larder);
+  const std::uint32_t cancels = cancels_of_this_task(seeded);
   co_await larder.condition.wait_for([&] { return larder.stock > 0 || larder.closed; });
+  EXPECT_EQ(cancels_of_this_task(seeded), cancels) << "a cancel is lost";
 }
 
 Task<void> eat(SeededLoop& seeded, Larder& larder) {
   LockGuard guard = co_await larder.condition.scoped();
-  co_await wait_for_stock(larder);
+  co_await wait_for_stock(seeded, larder);
   EXPECT_EQ(larder.inside, 0) << "two at once";
   const Inside here(larder.inside);
   if (larder.stock == 0) co_return;
