@@ -1,0 +1,387 @@
+// Task<T, no_catch>: what a cancel by destruction guarantees, what it does not, and where the exception steps
+// in.
+#include <gmock/gmock.h>
+
+#include "no_catch_support.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::ElementsAre;
+
+/// What a user's scope_success would be.
+class CommitUnlessThrown {
+ public:
+  explicit CommitUnlessThrown(bool& committed) : committed_(&committed) {}
+  CommitUnlessThrown(const CommitUnlessThrown&) = delete;
+  CommitUnlessThrown& operator=(const CommitUnlessThrown&) = delete;
+  ~CommitUnlessThrown() { *committed_ = std::uncaught_exceptions() == before_; }
+
+ private:
+  bool* committed_;
+  int before_ = std::uncaught_exceptions();
+};
+
+template <class How>
+Task<void, How> commits(bool& committed) {
+  CommitUnlessThrown guard(committed);
+  co_await sleep(1h);
+}
+
+TEST(NoCatch, ASuccessGuardCommits) {
+  run([]() -> Task<void> {
+    bool by_exception = true;
+    bool by_destruction = false;
+    auto first = spawn(commits<catching>, std::ref(by_exception));
+    auto second = spawn(commits<no_catch>, std::ref(by_destruction));
+    co_await ticks(1);
+    first.cancel();
+    second.cancel();
+    co_await ticks(1);
+    EXPECT_TRUE(first.cancelled());
+    EXPECT_TRUE(second.cancelled());
+    EXPECT_FALSE(by_exception);
+    EXPECT_TRUE(by_destruction) << "this is the danger that the documentation names first";
+  });
+}
+
+TEST(NoCatch, CatchBlocksDoNotSeeTheCancel) {
+  run([]() -> Task<void> {
+    bool seen = false;
+    auto task = spawn(
+        [](bool& flag) -> Task<void, no_catch> {
+          try {
+            co_await sleep(1h);
+          } catch (...) {
+            flag = true;
+            throw;
+          }
+        },
+        std::ref(seen));
+    co_await ticks(1);
+    task.cancel();
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_FALSE(seen);
+  });
+}
+
+template <class How>
+Log order_of_deaths() {
+  Log log;
+  run([&log]() -> Task<void> {
+    auto task = spawn(nest<How>, std::ref(log), 2);
+    co_await ticks(1);
+    task.cancel();
+    co_await ticks(1);
+    EXPECT_TRUE(task.cancelled());
+  });
+  return log;
+}
+
+TEST(NoCatch, LocalsDieInTheSameOrderInnerFramesFirstEachOnce) {
+  EXPECT_THAT(order_of_deaths<no_catch>(),
+              ElementsAre("inner0", "outer0", "inner1", "outer1", "inner2", "outer2"));
+  Log thrown;
+  for (const std::string& line : order_of_deaths<no_catch>()) thrown.push_back(line + " by exception");
+  EXPECT_EQ(order_of_deaths<catching>(), thrown);
+}
+
+COTERIE_CASE(NoCatch, TheTaskAndWhatItsFramesOwnAreReleasedInTheStepThatDelivers) {
+  int alive = 0;
+  run([&alive]() -> Task<void> {
+    auto task = spawn(
+        [](Probe probe) -> Co<int> {
+          Probe local(probe);
+          co_await sleep(1h);
+          co_return local.value();
+        },
+        Probe(alive));
+    co_await ticks(1);
+    EXPECT_EQ(alive, 2);
+    task.cancel("why");
+    EXPECT_EQ(alive, 2);
+    EXPECT_EQ(EventLoop::current().timer_count(), 0U);
+    TickCounter counter;
+    Outcome<int> end = co_await outcome(task);
+    EXPECT_EQ(counter.count(), 2);
+    EXPECT_EQ(text(end), "cancelled: why");
+    EXPECT_EQ(alive, 0);
+    EXPECT_EQ(task.cancelling(), 1U);
+    EXPECT_THROW(task.result(), Cancelled);
+  });
+}
+
+/// What is destroyed by a cancel, its awaiter, callbacks and hooks, in the order in which they hear of it.
+template <class How>
+Log order_of_hearing() {
+  Log log;
+  run([&log]() -> Task<void> {
+    auto task = spawn(
+        [](Log& out) -> Task<void, How> {
+          Note note(out, "frame");
+          co_await sleep(1h);
+        },
+        std::ref(log));
+    task.add_done_callback([&log](const JoinHandle<void>&) { log.push_back("first callback"); });
+    auto waiter = spawn(
+        [](JoinHandle<void> target, Log& out) -> Task<void> {
+          Outcome<void> end = co_await outcome(target);
+          out.push_back("waiter: " + text(end));
+        },
+        task, std::ref(log));
+    co_await ticks(2);
+    task.add_done_callback([&log](const JoinHandle<void>&) { log.push_back("second callback"); });
+    EventLoop::current().call_soon([&log] { log.push_back("before"); });
+    task.cancel("m");
+    EventLoop::current().call_soon([&log] { log.push_back("after"); });
+    co_await ticks(3);
+  });
+  for (std::string& line : log)
+    if (line == "frame by exception") line = "frame";
+  return log;
+}
+
+TEST(NoCatch, CallbacksAndAwaitersHearInTheSameOrder) {
+  EXPECT_THAT(order_of_hearing<no_catch>(), ElementsAre("before", "frame", "after", "first callback",
+                                                        "waiter: cancelled: m", "second callback"));
+  EXPECT_EQ(order_of_hearing<catching>(), order_of_hearing<no_catch>());
+}
+
+/// Everything that a task can wait for, cancelled while it waits and after it was woken.
+COTERIE_CASE(NoCatch, WhatItWaitedForEndsCancelled) {
+  run([]() -> Task<void> {
+    for (const bool by_target : {true, false}) {
+      Log log;
+      Future<int> future;
+      auto target = spawn(Subjects::sleeper, 1h);
+      auto at_future = spawn(
+          [](Future<int> f, Log& out) -> Co<void> {
+            Note note(out, "future");
+            (void)co_await f;
+          },
+          future, std::ref(log));
+      auto at_task = spawn(
+          [](JoinHandle<void> t, Log& out) -> Co<void> {
+            Note note(out, "task");
+            co_await t;
+          },
+          target, std::ref(log));
+      auto at_shield = spawn(
+          [](JoinHandle<void> t, Log& out) -> Co<void> {
+            Note note(out, "shield");
+            co_await shield(t);
+          },
+          target, std::ref(log));
+      auto at_gather = spawn(
+          [](JoinHandle<void> t, Log& out) -> Co<void> {
+            Note note(out, "gather");
+            co_await gather(t, t);
+          },
+          target, std::ref(log));
+      co_await ticks(2);
+      if (by_target) {
+        future.cancel("m");
+        target.cancel("m");
+      } else {
+        at_future.cancel("m");
+        at_task.cancel("m");
+        at_shield.cancel("m");
+        at_gather.cancel("m");
+      }
+      for (const auto& task : {at_future, at_task, at_shield, at_gather}) {
+        Outcome<void> end = co_await outcome(task);
+        EXPECT_EQ(text(end), "cancelled: m");
+        EXPECT_EQ(task.cancelling(), by_target ? 0U : 1U);
+      }
+      EXPECT_EQ(log.size(), 4U);
+    }
+  });
+}
+
+COTERIE_CASE(NoCatch, ATaskThatWasWokenAndThenCancelledPassesOnWhatItWasGiven) {
+  run([]() -> Task<void> {
+    Lock lock;
+    Semaphore semaphore(0U);
+    co_await lock.acquire();
+    auto with_lock = [](Lock& l) -> Co<void> { LockGuard guard = co_await l.scoped(); };
+    auto with_permit = [](Semaphore& s) -> Co<void> { co_await s.acquire(); };
+    auto first = spawn(with_lock, std::ref(lock));
+    auto second = spawn(with_lock, std::ref(lock));
+    auto third = spawn(with_permit, std::ref(semaphore));
+    auto fourth = spawn(with_permit, std::ref(semaphore));
+    co_await ticks(2);
+    lock.release();
+    semaphore.release();
+    first.cancel();  // they have been woken, and have not run yet
+    third.cancel();
+    co_await ticks(3);
+    EXPECT_TRUE(first.cancelled());
+    EXPECT_TRUE(third.cancelled());
+    EXPECT_TRUE(second.done() && !second.cancelled());
+    EXPECT_TRUE(fourth.done() && !fourth.cancelled());
+    EXPECT_FALSE(lock.locked());
+    EXPECT_EQ(semaphore.value(), 0U);
+  });
+}
+
+COTERIE_CASE(NoCatch, AYieldIsCancelledToo) {
+  run([]() -> Task<void> {
+    Log log;
+    auto task = spawn(
+        [](Log& out) -> Co<void> {
+          Note note(out, "gone");
+          for (;;) co_await yield();
+        },
+        std::ref(log));
+    co_await ticks(3);
+    task.cancel();
+    co_await ticks(1);
+    EXPECT_TRUE(task.cancelled());
+    EXPECT_EQ(log.size(), 1U);
+  });
+}
+
+COTERIE_CASE(NoCatch, ASelfCancelIsDeliveredAtTheNextAwaitThatSuspends) {
+  run([]() -> Task<void> {
+    Log log;
+    auto task = spawn(
+        [](Log& out) -> Co<void> {
+          Note note(out, "gone");
+          EventLoop::require_task().cancel(nullptr);
+          co_await sleep(1h);
+          out.push_back("went on");
+        },
+        std::ref(log));
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_TRUE(end.cancelled());
+    EXPECT_EQ(log.size(), 1U);
+    EXPECT_EQ(seconds(), 0);
+  });
+}
+
+TEST(NoCatch, OnTheNativeStackTheExceptionStepsIn) {
+  run([]() -> Task<void> {
+    Log log;
+    auto cancelled = spawn(sleeper, 1h);
+    cancelled.cancel("before");
+    co_await ticks(2);
+    auto task = spawn(
+        [](JoinHandle<void> ended, Log& out) -> Task<void, no_catch> {
+          Note note(out, "frame");
+          co_await ended;  // has ended: does not suspend, and throws
+        },
+        cancelled, std::ref(log));
+    auto thrower = spawn(
+        [](Log& out) -> Task<void, no_catch> {
+          Note note(out, "thrower");
+          co_await [](Log&) -> Task<void, no_catch> {
+            co_await std::suspend_never();
+            throw Cancelled("own");
+          }(out);
+        },
+        std::ref(log));
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_EQ(text(end), "cancelled: before");
+    end = co_await outcome(thrower);
+    EXPECT_EQ(text(end), "cancelled: own");
+    EXPECT_THAT(log, ElementsAre("frame by exception", "thrower by exception"));
+  });
+}
+
+TEST(NoCatch, AnExceptionOfAnotherKindIsAnException) {
+  run([]() -> Task<void> {
+    Log log;
+    auto task = spawn(
+        [](Log& out) -> Task<void, no_catch> {
+          Note note(out, "frame");
+          co_await Subjects<no_catch>::fail_later(1s, "other");
+        },
+        std::ref(log));
+    std::string end = co_await end_of(task);
+    EXPECT_EQ(end, "other");
+    EXPECT_THAT(log, ElementsAre("frame by exception"));
+  });
+}
+
+/// Does everything that a destructor may do to the runtime while its own task unwinds.
+class Meddler {
+ public:
+  Meddler(Log& log, Lock& lock) : log_(&log), lock_(&lock), task_(&EventLoop::require_task()) {}
+  Meddler(const Meddler&) = delete;
+  Meddler& operator=(const Meddler&) = delete;
+  ~Meddler() {
+    EXPECT_EQ(EventLoop::current().current_task(), task_);
+    EXPECT_FALSE(task_->done());
+    EXPECT_TRUE(task_->cancel(std::make_shared<const std::string>("again")));
+    EXPECT_TRUE(task_->stack().size() < 3);
+    spawn(
+        [](Log& log) -> Task<void> {
+          log.push_back("spawned");
+          co_return;
+        },
+        std::ref(*log_));
+    EventLoop::current().call_soon([log = log_] { log->push_back("called"); });
+    lock_->release();
+  }
+
+ private:
+  Log* log_;
+  Lock* lock_;
+  TaskRec* task_;
+};
+
+COTERIE_CASE(NoCatch, DestructorsMaySpawnCallReleaseAndCancelTheirOwnTask) {
+  run([]() -> Task<void> {
+    Log log;
+    Lock lock;
+    auto task = spawn(
+        [](Log& out, Lock& mine) -> Co<void> {
+          co_await mine.acquire();
+          Meddler meddler(out, mine);
+          co_await sleep(1h);
+        },
+        std::ref(log), std::ref(lock));
+    co_await ticks(1);
+    auto next = spawn([](Lock& its) -> Co<void> { co_await its.acquire(); }, std::ref(lock));
+    co_await ticks(1);
+    task.cancel("first");
+    Outcome<void> end = co_await outcome(task);
+    EXPECT_EQ(text(end), "cancelled: first");
+    EXPECT_EQ(task.cancelling(), 2U);
+    co_await next;
+    EXPECT_THAT(log, ElementsAre("spawned", "called"));
+  });
+}
+
+TEST(NoCatch, ACancelThatADestructorRequestsComesAtTheNextAwaitOfWhoCatches) {
+  run([]() -> Task<void> {
+    Log log;
+    auto task = spawn(
+        [](Log& out) -> Task<void> {
+          Lock lock;
+          co_await lock.acquire();
+          Outcome<void> end = co_await outcome([](Log& o, Lock& l) -> Task<void, no_catch> {
+            Meddler meddler(o, l);
+            co_await sleep(1h);
+          }(out, lock));
+          out.push_back(text(end));
+          end = co_await outcome(sleep(1h));
+          out.push_back(text(end));
+        },
+        std::ref(log));
+    co_await ticks(1);
+    task.cancel("first");
+    co_await task;
+    EXPECT_THAT(log,
+                ::testing::UnorderedElementsAre("spawned", "called", "cancelled: first", "cancelled: again"));
+  });
+}
+
+TEST(NoCatch, AFrameIsNotLargerAndARecordNeither) {
+  EXPECT_EQ(sizeof(detail::Promise<int, no_catch>), sizeof(detail::Promise<int, catching>));
+  EXPECT_EQ(sizeof(Frame), 24U);
+}
+
+}  // namespace
+}  // namespace coterie
