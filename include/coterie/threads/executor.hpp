@@ -27,7 +27,8 @@ template <class Fn, class... Args>
 
 /// Ends a pool without blocking the loop: drops what has not started, waits at most `limit` of the loop's
 /// time for what runs and joins the threads; those that still run then are reported and left to themselves.
-/// False in that case. (loop.shutdown_default_executor, CPython 3.14)
+/// False in that case. A virtual loop has no limit for threads. (loop.shutdown_default_executor,
+/// CPython 3.14)
 [[nodiscard]] Task<bool> shutdown_executor(ThreadPool& pool, Duration limit = std::chrono::seconds(300));
 /// Of the process's shared pool: for the end of a program, as to_thread() throws std::logic_error from then
 /// on.
