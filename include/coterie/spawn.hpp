@@ -270,9 +270,8 @@ class JoinHandle {
   void set_name(std::string name) const { state().set_name(std::move(name)); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
-  /// Its coroutines from the innermost outwards, with the line at which each waits: the whole chain, where
-  /// asyncio shows one frame of a suspended task. Empty once the task has ended. `limit` > 0: only so many of
-  /// the innermost; < 0: of the outermost. Never runs the task. (asyncio.Task.get_stack)
+  /// Its coroutines, innermost first, each with the line at which it waits; empty once it has ended. `limit`:
+  /// > 0 keeps so many of the innermost, < 0 of the outermost. (asyncio.Task.get_stack, but the whole chain)
   [[nodiscard]] Stack stack(std::optional<int> limit = std::nullopt) const { return state().stack(limit); }
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   friend bool operator==(const JoinHandle&, const JoinHandle&) = default;
