@@ -209,6 +209,8 @@ TEST(Depth, AwaitingInALoopTakesNoStackAndNoTick) {
   });
 }
 
+Task<void> join(JoinHandle<void> task) { co_await task; }
+
 TEST(Depth, CancelThroughAChainOfTenThousandTasks) {
   run([]() -> Task<void> {
     constexpr int length = 10'000;

@@ -57,7 +57,8 @@ TEST(NoCatchMixed, ACatchingChildThatEndsCancelledDestroysItsCaller) {
 TEST(NoCatchMixed, ACatchingChildMaySwallowTheCancelAndItsCallerGoesOn) {
   run([]() -> Task<void> {
     auto task = spawn([]() -> Task<int, no_catch> {
-      std::string how = co_await end_of(sleep(1h));
+      Outcome<void> slept = co_await outcome(sleep(1h));
+      std::string how = text(slept);
       EXPECT_EQ(how, "cancelled");
       co_await sleep(1s);
       co_return 3;
