@@ -16,7 +16,9 @@ struct Connection {
   void commit() {}
   void roll_back() {}
 };
-inline Task<void> talk(Connection&) { co_await sleep(1s); }
+inline Task<void> talk(Connection&) {
+  co_await sleep(1s);
+}
 inline Task<void> send(std::string line) {
   co_await sleep(1s);
   (void)line;

@@ -18,11 +18,19 @@ struct Args {
   int count = 0;
 };
 
-inline Task<void> step() { co_await yield(); }
-inline Task<void> clean_up() { co_await yield(); }
-inline AsyncGenerator<int> numbers() { co_yield 1; }
+inline Task<void> step() {
+  co_await yield();
+}
+inline Task<void> clean_up() {
+  co_await yield();
+}
+inline AsyncGenerator<int> numbers() {
+  co_yield 1;
+}
 inline int total = 0;
-inline Task<std::string> name_of(int) { co_return "a name"; }
+inline Task<std::string> name_of(int) {
+  co_return "a name";
+}
 inline Task<void> store(const std::string& text) {
   co_await sleep(1s);
   (void)text.size();
@@ -35,7 +43,9 @@ inline Task<void> use(Args args) {
   co_await sleep(1s);
   (void)args;
 }
-inline std::size_t parse(std::string text) { return text.size(); }
+inline std::size_t parse(std::string text) {
+  return text.size();
+}
 inline void log(const char*) {}
 
 inline std::string text = "text";

@@ -49,9 +49,9 @@ void detail::destroy_unawaited(Frame& frame) noexcept {
   const EventLoop* loop = EventLoop::current_or_null();
   if (loop != nullptr ? loop->debug() : LoopOptions::debug_by_environment()) {
     const std::source_location where = frame.awaiting();
-    EventLoop::report_anywhere(ErrorContext("coroutine '" + function_name(where.function_name()) + "' (" +
-                                                place(where) + ") was never awaited",
-                                            nullptr, {}, where));
+    EventLoop::report_anywhere(ErrorContext(
+        "coroutine '" + function_name(where.function_name()) + "' (" + place(where) + ") was never awaited",
+        nullptr, {}, where));
   }
   frame.handle().destroy();
 }

@@ -161,7 +161,8 @@ COTERIE_CASE(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
     int rounds = 0;
     auto main = spawn(
         [](int& count) -> Co<void> {
-          for (; count < 100; ++count) co_await gather_outcomes(Subjects::sleeper(50ms), Subjects::sleeper(80ms));
+          for (; count < 100; ++count)
+            co_await gather_outcomes(Subjects::sleeper(50ms), Subjects::sleeper(80ms));
         },
         std::ref(rounds));
     co_await sleep(1s);

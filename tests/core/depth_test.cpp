@@ -209,7 +209,9 @@ TEST(Depth, AwaitingInALoopTakesNoStackAndNoTick) {
   });
 }
 
-Task<void> join(JoinHandle<void> task) { co_await task; }
+Task<void> join(JoinHandle<void> task) {
+  co_await task;
+}
 
 TEST(Depth, CancelThroughAChainOfTenThousandTasks) {
   run([]() -> Task<void> {

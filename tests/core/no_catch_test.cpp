@@ -104,7 +104,7 @@ COTERIE_CASE(NoCatch, TheTaskAndWhatItsFramesOwnAreReleasedInTheStepThatDelivers
     EXPECT_EQ(EventLoop::current().timer_count(), 0U);
     TickCounter counter;
     Outcome<int> end = co_await outcome(task);
-    EXPECT_EQ(counter.count(), 2);
+    EXPECT_EQ(counter.count(), 1);
     EXPECT_EQ(text(end), "cancelled: why");
     EXPECT_EQ(alive, 0);
     EXPECT_EQ(task.cancelling(), 1U);

@@ -46,7 +46,9 @@ class Frame {
   /// The coroutine that this one awaits; null when this one runs itself or waits for something else.
   [[nodiscard]] Frame* child() const noexcept { return child_slot_ != 0 ? *slot() : nullptr; }
   /// Runs inside its caller's `await_suspend`, which is still on the native stack.
-  [[nodiscard]] bool nested() const noexcept { return !is_root() && (caller()->child_slot_ & running_tag) != 0; }
+  [[nodiscard]] bool nested() const noexcept {
+    return !is_root() && (caller()->child_slot_ & running_tag) != 0;
+  }
   /// A cancel that comes out of the await at which this coroutine is suspended destroys its frame, which is
   /// never resumed.
   [[nodiscard]] bool dies_of_cancel() const noexcept { return (caller_ & dies_tag) != 0; }
@@ -103,7 +105,9 @@ class Frame {
     return static_cast<std::uintptr_t>(kind) << kind_shift;
   }
   [[nodiscard]] bool is_root() const noexcept { return (caller_ & root_tag) != 0; }
-  [[nodiscard]] Frame** slot() const noexcept { return reinterpret_cast<Frame**>(child_slot_ & ~running_tag); }
+  [[nodiscard]] Frame** slot() const noexcept {
+    return reinterpret_cast<Frame**>(child_slot_ & ~running_tag);
+  }
 
   // Frames and records come from allocate_frame(), and a promise stands sixteen bytes into its frame: four
   // bits of their addresses are free.
