@@ -46,7 +46,7 @@ TEST(Deadlock, NamesWhoWaitsForWhatAndWhere) {
     co_await left;
   });
   const std::string here = " virtual_loop_test.cpp:";
-  const std::string second = "lock_both()" + here + std::to_string(line_of_second_lock) + "\n";
+  const std::string second = "lock_both()" + here + std::to_string(line_of_second_lock);
   EXPECT_THAT(what, HasSubstr("no timer is armed"));
   EXPECT_THAT(what, ContainsRegex("#[0-9]+ main  pending  waits for a task: #[0-9]+ 'left'"));
   EXPECT_THAT(what, HasSubstr("<lambda>()" + here + std::to_string(line) + "\n"));
