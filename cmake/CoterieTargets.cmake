@@ -123,7 +123,13 @@ function(coterie_test_executable dir)
   target_link_libraries(${dir}_tests PRIVATE
     coterie::testing ${library} GTest::gmock GTest::gtest GTest::gtest_main)
   set(discover TEST_PREFIX "${dir}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
-  gtest_discover_tests(${dir}_tests ${discover} TEST_FILTER "-Threads*" PROPERTIES LABELS ${dir} TIMEOUT 120)
+  if(dir STREQUAL "simulation")
+    # Cancels by exception fill the fake stack of this check with frames that are swept again and again: twenty times
+    # the time. Coroutines' frames stand on the heap, where AddressSanitizer sees them as ever.
+    set(environment ENVIRONMENT ASAN_OPTIONS=detect_stack_use_after_return=0)
+  endif()
+  gtest_discover_tests(${dir}_tests ${discover} TEST_FILTER "-Threads*"
+    PROPERTIES LABELS ${dir} TIMEOUT 120 ${environment})
   # Suites whose name begins with Threads use several: they have that label too, for ThreadSanitizer. Set in a file of
   # their own, because gtest_discover_tests() takes no lists for properties.
   if(ARGN MATCHES "/threads_")
