@@ -16,8 +16,8 @@ COTERIE_DEFAULT(__tsan_default_options) {
   return "halt_on_error=1:second_deadlock_stack=1:history_size=4";
 }
 
-// libstdc++ is not instrumented, so ThreadSanitizer does not see that the count of an exception_ptr orders the last
-// use of an exception on one thread before its destruction on another.
+// libstdc++ is not instrumented, so ThreadSanitizer does not see that the count of an exception_ptr orders
+// the last use of an exception on one thread before its destruction on another.
 COTERIE_DEFAULT(__tsan_default_suppressions) {
   return "race:std::__exception_ptr::exception_ptr::_M_release\n";
 }

@@ -29,10 +29,8 @@ class Context {
   /// Nothing is set in it.
   Context() : box_(new detail::ContextBox) {}
   Context(const Context& other) noexcept : box_(other.box_) { box_->add_ref(); }
-  Context& operator=(const Context& other) noexcept {
-    other.box_->add_ref();
-    box_->release();
-    box_ = other.box_;
+  Context& operator=(Context other) noexcept {
+    std::swap(box_, other.box_);
     return *this;
   }
   ~Context() { box_->release(); }
