@@ -87,7 +87,8 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     static_assert(
         std::equality_comparable<std::decay_t<const Fn&>>,
         "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
-    return shared_->remove(typeid(std::decay_t<const Fn&>), &static_cast<const std::decay_t<const Fn&>&>(fn));
+    const std::decay_t<const Fn&>& callable = fn;
+    return shared_->remove(typeid(callable), static_cast<const void*>(std::addressof(callable)));
   }
   friend bool operator==(const Future&, const Future&) = default;
   /// The same for all copies: what WaitInfo::object says of a task that awaits it.

@@ -176,6 +176,7 @@ std::optional<std::string> Model::cycle(const CycleRequest& request, const Cycle
                                         UnixMillis now) {
   begin(now);
   std::vector<Verdict> verdicts;
+  verdicts.reserve(request.done.size());
   for (const Done& entry : request.done) verdicts.push_back(done(request, entry));
   if (verdicts != reply.done) return differ("done", reply.done, verdicts);
   verdicts.clear();
@@ -330,9 +331,11 @@ std::map<std::string, std::map<JobState, std::uint64_t>> Model::counts() const {
 
 std::vector<JobId> Model::in_order() const {
   std::vector<std::pair<std::uint64_t, JobId>> order;
+  order.reserve(jobs_.size());
   for (const auto& [id, job] : jobs_) order.emplace_back(job.order, id);
   std::sort(order.begin(), order.end());
   std::vector<JobId> ids;
+  ids.reserve(order.size());
   for (const auto& [number, id] : order) ids.push_back(id);
   return ids;
 }

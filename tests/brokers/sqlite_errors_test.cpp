@@ -10,7 +10,6 @@ namespace broker_suite {
 namespace {
 
 namespace sqlite = coterie::brokers::sqlite;
-using testing::Test;
 
 class SqliteErrors : public SqliteTest {
  protected:

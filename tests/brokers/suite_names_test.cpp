@@ -63,6 +63,7 @@ TEST_P(BrokerSuite, AReplyTellsWhichNamesNobodyHereHandles) {
   EXPECT_THAT(cycle(ask(worker, 1, {"a"})).unhandled, testing::UnorderedElementsAre("b", "c"));
   EXPECT_THAT(cycle(ask(worker, 9, {})).unhandled, IsEmpty());
   std::vector<JobSpec> many;
+  many.reserve(100);
   for (int i = 0; i < 100; ++i) many.push_back(job("name " + std::to_string(i)));
   enqueue(many);
   EXPECT_EQ(cycle(ask(worker, 1, {"a"})).unhandled.size(), unhandled_told);

@@ -7,7 +7,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::UnorderedElementsAre;
 
 /// The values of what ends, until nothing is left.
 template <class Co>
@@ -98,6 +97,7 @@ COTERIE_CASE(AsCompleted, TimeoutThatIsNotNeededIsDisarmed) {
 COTERIE_CASE(AsCompleted, SeveralConsumersAndLaterOnesShareIt) {
   run([]() -> Task<void> {
     std::vector<JoinHandle<int>> tasks;
+    tasks.reserve(6);
     for (int i = 0; i < 6; ++i) tasks.push_back(spawn(Subjects::give_later, std::chrono::seconds(i), i));
     tasks.push_back(tasks.front());  // a duplicate comes once
     auto completed = as_completed(tasks);
@@ -116,6 +116,7 @@ COTERIE_CASE(AsCompleted, SeveralConsumersAndLaterOnesShareIt) {
 COTERIE_CASE(AsCompleted, CancelledConsumerLosesNothing) {
   run([]() -> Task<void> {
     std::vector<JoinHandle<int>> tasks;
+    tasks.reserve(3);
     for (int i = 0; i < 3; ++i) tasks.push_back(spawn(Subjects::give_later, 1s, i));
     auto completed = as_completed(tasks);
     std::vector<int> first;

@@ -122,6 +122,7 @@ COTERIE_CASE(BarrierReset, BreaksTheRoundAndTheBarrierIsUsable) {
     Barrier barrier(3);
     std::vector<std::size_t> indices;
     std::vector<JoinHandle<void>> tasks;
+    tasks.reserve(2);
     for (int i = 0; i < 2; ++i) tasks.push_back(spawn(pass<How>, std::ref(barrier), std::ref(indices)));
     co_await yield();
     barrier.reset();
@@ -143,6 +144,7 @@ COTERIE_CASE(BarrierReset, WhoWaitsOutsideBeginsTheNextRound) {
     Barrier barrier(2);
     std::vector<std::size_t> indices;
     std::vector<JoinHandle<void>> tasks;
+    tasks.reserve(3);
     for (int i = 0; i < 3; ++i) tasks.push_back(spawn(pass<How>, std::ref(barrier), std::ref(indices)));
     EventLoop::current().call_soon(
         [&] {  // the first was let through and has not run; the third waits outside
@@ -164,6 +166,7 @@ COTERIE_CASE(BarrierAbort, BreaksThoseWhoLeaveAndThoseWhoWaitOutside) {
     Barrier barrier(3);
     std::vector<std::size_t> indices;
     std::vector<JoinHandle<void>> tasks;
+    tasks.reserve(5);
     for (int i = 0; i < 5; ++i) tasks.push_back(spawn(pass<How>, std::ref(barrier), std::ref(indices)));
     EventLoop::current().call_soon([&] {
       EXPECT_TRUE(barrier.draining());

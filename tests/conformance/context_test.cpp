@@ -12,7 +12,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // 245. test_tasks::BaseTaskTests.test_context_1
 TEST(Context, ChildSeesTheValueAtItsCreationAndKeepsItsChangesToItself) {
@@ -288,6 +287,7 @@ TEST(Context, ManyThreadsShareValuesAndContexts) {
   const Context context = copy_context();
   std::latch start(4);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&variable, &start, mine = context.copy()] {
       start.arrive_and_wait();

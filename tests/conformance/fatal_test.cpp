@@ -8,7 +8,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::string fatal_of(const std::exception_ptr& error) {
   try {

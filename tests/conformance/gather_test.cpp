@@ -25,6 +25,7 @@ COTERIE_CASE(Gather, ValuesComeInTheOrderOfTheArguments) {
     EXPECT_THAT((std::vector{a, b, c}), ElementsAre(1, 2, 3));
     EXPECT_THAT(seen, ElementsAre(2, 3, 1));
     std::vector<Co<int>> tasks;
+    tasks.reserve(5);
     for (int i = 0; i < 5; ++i) tasks.push_back(Subjects::give_later(std::chrono::seconds(5 - i), i));
     std::vector<int> values = co_await gather(std::move(tasks));
     EXPECT_THAT(values, ElementsAre(0, 1, 2, 3, 4));

@@ -42,7 +42,8 @@ template <class Params, class Args>
 inline constexpr bool keeps_all = false;
 template <class... Params, class... Args>
   requires(sizeof...(Params) == sizeof...(Args))
-inline constexpr bool keeps_all<void(Params...), void(Args...)> = (... && std::is_same_v<Params, Args>);
+inline constexpr bool keeps_all<void(Params...), void(Args...)> =
+    (... && std::is_same_v<Params, Args>);  // NOLINT(misc-redundant-expression): with no arguments it is
 template <class Fn, class... Args>
 inline constexpr bool takes_values = false;
 template <class R, class... P, class... Args>
