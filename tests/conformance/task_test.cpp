@@ -185,6 +185,23 @@ TEST(TaskBasics, TaskThatALoopsEndDestroysIsReported) {
   }
 }
 
+// 66. test_tasks::SetMethodsTest.test_set_result_causes_invalid_state. Only who has the record in hand can
+// queue a step too many.
+TEST(TaskBasics, StepOfATaskThatHasEndedIsReported) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    auto task = spawn(named("over"), give, 1);
+    co_await task;
+    task.state().make_runnable();
+    co_await ticks(2);
+    EXPECT_EQ(task.result(), 1);
+  }());
+  ASSERT_EQ(reports.count(), 1U);
+  EXPECT_EQ(reports[0].message, "a step of a task that has ended");
+  EXPECT_EQ(reports[0].task, "over");
+}
+
 // 69. A task that throws Cancelled of its own: cancelled, though nobody asked for it.
 TEST(TaskBasics, CancelledThrownSpontaneously) {
   run([]() -> Task<void> {
