@@ -39,11 +39,11 @@ COTERIE_CASE(FatalError, OutOfATaskEndsTheRunAndLeavesNoQueuedStop) {
 }
 
 // 63. test_tasks::BaseTaskTests.test_baseexception_during_cancel
-TEST(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
+COTERIE_CASE(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
   testing::VirtualLoop owner;
   JoinHandle<void> task;
   owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn([]() -> Task<void> {
+    out = spawn([]() -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(10s));
       if (end.cancelled()) throw Fatal("base");
     });
@@ -57,16 +57,16 @@ TEST(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
   EXPECT_EQ(fatal_of(task.exception()), "fatal: base");
 }
 
-// 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20
-TEST(FatalError, OfAGroupsBodyLeavesTheGroupBare) {
+// 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20: what ends the program leaves the group bare.
+COTERIE_CASE(FatalError, OfAGroupsBodyLeavesTheGroupBare) {
   testing::VirtualLoop owner;
   Reports reports(owner.loop());
   std::string end;
   bool child_cancelled = false;
-  const auto main = [](std::string& out, bool& cancelled) -> Task<void> {
-    const auto body = [&cancelled](TaskGroup& group) -> Task<void> {
+  const auto main = [](std::string& out, bool& cancelled) -> Co<void> {
+    const auto body = [&cancelled](TaskGroup& group) -> Co<void> {
       group.spawn(
-          [](bool& seen) -> Task<void> {
+          [](bool& seen) -> Co<void> {
             Outcome<void> slept = co_await outcome(sleep(10s));
             seen = slept.cancelled();
             throw Boom("of a child");
@@ -92,10 +92,10 @@ struct NoStdException {
 
 // 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20a: what merely is no std::exception goes with the
 // others.
-TEST(FatalError, OtherThrownObjectsGoIntoTheGroup) {
+COTERIE_CASE(FatalError, OtherThrownObjectsGoIntoTheGroup) {
   run([]() -> Task<void> {
-    const auto body = [](TaskGroup& group) -> Task<void> {
-      group.spawn([]() -> Task<void> { co_await sleep(10s); });
+    const auto body = [](TaskGroup& group) -> Co<void> {
+      group.spawn(Subjects::crash_on_cancel, 10s, "of a child");
       co_await sleep(1s);
       throw NoStdException{3};
     };
@@ -104,7 +104,7 @@ TEST(FatalError, OtherThrownObjectsGoIntoTheGroup) {
     try {
       end.get();
     } catch (const ExceptionGroup& group) {
-      EXPECT_EQ(group.errors().size(), 1U);
+      EXPECT_EQ(group.errors().size(), 2U);
       group.for_each<NoStdException>([&](const NoStdException& error) { code = error.code; });
     }
     EXPECT_EQ(code, 3);

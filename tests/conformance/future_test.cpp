@@ -66,7 +66,7 @@ TEST(Future, ExceptionThatNobodyRetrievedIsReportedWithTheLastHandle) {
 }
 
 // 31. test_futures::BaseFutureTests.test_tb_logger_exception_retrieved, …_exception_result_retrieved
-TEST(Future, RetrievedExceptionIsNotReported) {
+COTERIE_CASE(Future, RetrievedExceptionIsNotReported) {
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
   loop.run([]() -> Task<void> {
@@ -83,7 +83,7 @@ TEST(Future, RetrievedExceptionIsNotReported) {
     {
       Future<int> future;
       future.set_exception(error("seen"));
-      std::string end = co_await end_of(await_future(future));
+      std::string end = co_await end_of(Subjects::await_future(future));
       EXPECT_EQ(end, "seen");
     }
   }());
