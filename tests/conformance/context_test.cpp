@@ -153,7 +153,7 @@ COTERIE_CASE(Context, ToThreadTakesTheContextAlong) {
   });
 }
 
-// 14. semantics: what other threads start runs in a copy of their context.
+// Beyond the list: what other threads start runs in a copy of their context.
 TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
   const ContextVar<int> variable("variable", 0);
   testing::VirtualLoop owner;

@@ -111,7 +111,7 @@ COTERIE_CASE(FatalError, OtherThrownObjectsGoIntoTheGroup) {
   });
 }
 
-// 9.1 semantics: of a child it leaves the group bare too; the run has ended when it was thrown, and ends by
+// Beyond the list: of a child it leaves the group bare too; the run has ended when it was thrown, and ends by
 // it once.
 TEST(FatalError, OfAChildEndsTheRunOnceHoweverManyTasksItGoesThrough) {
   testing::VirtualLoop owner;

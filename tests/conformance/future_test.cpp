@@ -251,7 +251,7 @@ COTERIE_CASE(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
   });
 }
 
-// 2. semantics: many tasks may await one future; each gets the value, or the exception.
+// Beyond the list: many tasks may await one future; each gets the value, or the exception.
 TEST(Future, ManyTasksAwaitOne) {
   run([]() -> Task<void> {
     Future<int> value;

@@ -181,7 +181,7 @@ COTERIE_CASE(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
   });
 }
 
-// 130. Every child answers the cancel with a value: the gather throws Cancelled all the same.
+// 130. Derived: every child answers the cancel with a value: the gather throws Cancelled all the same.
 COTERIE_CASE(Gather, CancelledThoughEveryChildSuppressesIt) {
   run([]() -> Task<void> {
     auto stubborn = []() -> Co<int> {

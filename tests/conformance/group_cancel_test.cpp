@@ -275,7 +275,7 @@ COTERIE_CASE(Group, CancelOfTheGroupEndsItWithoutCancelled) {
   });
 }
 
-// 157. A failing child: the others are cancelled in order of creation, and then the body.
+// 157. Derived: a failing child: the others are cancelled in order of creation, and then the body.
 COTERIE_CASE(Group, FailureCancelsInOrderOfCreationAndTheBodyLast) {
   run([]() -> Task<void> {
     std::vector<int> order;
@@ -290,7 +290,7 @@ COTERIE_CASE(Group, FailureCancelsInOrderOfCreationAndTheBodyLast) {
   });
 }
 
-// 9.1 semantics: a cancel from outside around the failure of a child: the errors come first, the cancel
+// Beyond the list: a cancel from outside around the failure of a child: the errors come first, the cancel
 // follows at the next await.
 TEST(Group, CancelThatMetAFailureFollowsAtTheNextAwait) {
   for (int late = 0; late <= 2; ++late) {

@@ -4,7 +4,7 @@
 #include <latch>
 #include <thread>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -68,7 +68,7 @@ TEST(LoopReport, AForeignThreadIsRefusedInDebugModeOnly) {
   }
 }
 
-// 1.3 semantics: cancelling a task from a foreign thread too.
+// Beyond the list: cancelling a task from a foreign thread too.
 TEST(LoopReport, AForeignCancelIsRefusedInDebugMode) {
   testing::VirtualLoop owner;
   owner.loop().set_debug(true);
@@ -82,7 +82,7 @@ TEST(LoopReport, AForeignCancelIsRefusedInDebugMode) {
 }
 
 // 20. test_base_events::BaseEventLoopWithSelectorTests.test_log_slow_callbacks
-TEST(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
+COTERIE_CASE(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
   testing::VirtualLoop owner;
   EventLoop& loop = owner.loop();
   Reports reports(loop);
@@ -95,7 +95,7 @@ TEST(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
     owner.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
       JoinHandle<void> task = spawn(
           named("slow"),
-          [](testing::VirtualLoop& l) -> Task<void> {
+          [](testing::VirtualLoop& l) -> Co<void> {
             co_await yield();
             l.block_for(2s);
           },
@@ -138,19 +138,20 @@ TEST(LoopReport, ThrowingCallbacksAreReportedAndTheLoopGoesOn) {
   EXPECT_EQ(ran, 1);
 }
 
-Task<void> registers_a_callback() {
+template <class How>
+Task<void, How> registers_a_callback() {
   co_await yield();
   EventLoop::current().call_soon([] { throw Boom("zero"); });
 }
 
 // 22. test_base_events::BaseEventLoopTests.test_set_exc_handler_custom
-TEST(LoopReport, CustomHandlerGetsTheWholeContext) {
+COTERIE_CASE(LoopReport, CustomHandlerGetsTheWholeContext) {
   testing::VirtualLoop owner;
   for (const bool debug : {false, true}) {
     owner.loop().set_debug(debug);
     Reports reports(owner.loop());
     owner.run([]() -> Task<void> {
-      co_await registers_a_callback();
+      co_await registers_a_callback<How>();
       co_await yield();
     }());
     ASSERT_EQ(reports.count(), 1U);
@@ -216,7 +217,7 @@ TEST(LoopReport, WithBothHandlersBrokenOneLineKeepsTheContext) {
   set_default_exception_handler(nullptr);
 }
 
-// 1.2 semantics: the handler runs in the context of what it is told of.
+// Beyond the list: the handler runs in the context of what it is told of.
 TEST(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
   const ContextVar<std::string> request("request", "none");
   testing::VirtualLoop owner;

@@ -52,7 +52,7 @@ TEST(Loop, CloseTwiceIsFineAndRunningItAfterwardsIsAnError) {
   EXPECT_THROW(run_until_complete(loop, Future<void>()), std::logic_error);
 }
 
-// 1.2 semantics
+// Beyond the list.
 TEST(Loop, CloseWhileItRunsIsAnError) {
   run([]() -> Task<void> {
     EXPECT_THROW(EventLoop::current().close(), std::logic_error);
@@ -91,7 +91,7 @@ TEST(Loop, CallLaterArmsATimerAndKnowsItsTime) {
   EXPECT_TRUE(ran);
 }
 
-// 1.2 semantics: deadlines beyond what the clock can express are held within it.
+// Beyond the list: deadlines beyond what the clock can express are held within it.
 TEST(Loop, CallLaterTakesAnyDelay) {
   testing::VirtualLoop owner;
   std::vector<int> order;
@@ -205,7 +205,7 @@ TEST(Loop, RunInsideARunningLoopIsAnError) {
   });
 }
 
-// 1.2 semantics: run_until_complete() of handles and futures.
+// Beyond the list: run_until_complete() of handles and futures.
 TEST(Loop, RunUntilCompleteGivesTheEndOfWhatItIsGiven) {
   testing::VirtualLoop owner;
   JoinHandle<int> task;

@@ -177,9 +177,9 @@ COTERIE_CASE(Runner, UseAfterCloseIsAnError) {
 }
 
 // 171. test_runners::RunnerTests.test_double_close
-TEST(Runner, ClosesTwiceAlsoWithoutALoop) {
+COTERIE_CASE(Runner, ClosesTwiceAlsoWithoutALoop) {
   Runner used;
-  used.run(nop());
+  used.run(Subjects::nop());
   used.close();
   used.close();
   Runner unused;
@@ -261,7 +261,7 @@ COTERIE_CASE(Runner, SigintCancelsWhatMainAwaits) {
   EXPECT_TRUE(future.cancelled());
 }
 
-// 10. semantics: whose cancel it is, is counted.
+// Beyond the list: whose cancel it is, is counted.
 TEST(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
   Runner runner;
   const auto main = []() -> Task<int> {

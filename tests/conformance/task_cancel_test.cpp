@@ -243,7 +243,7 @@ COTERIE_CASE(TaskCancel, UncancelTakesTheRequestBack) {
   });
 }
 
-// 3.3 semantics: at zero a cancel that was not delivered yet is withdrawn (gh-117407).
+// Beyond the list: at zero a cancel that was not delivered yet is withdrawn (gh-117407).
 COTERIE_CASE(TaskCancel, UncancelBeforeTheDeliveryWithdrawsIt) {
   run([]() -> Task<void> {
     auto task = spawn([]() -> Co<int> {
@@ -303,7 +303,7 @@ COTERIE_CASE(TaskCancel, UncancelInAStructuredBlock) {
   });
 }
 
-// 68. Two requests before the task ran are one delivery, with the first message; a third is another.
+// 68. Derived: two requests before the task ran are one delivery, with the first message; a third is another.
 COTERIE_CASE(TaskCancel, DoubleCancelBeforeTheTaskRanIsOneDelivery) {
   run([]() -> Task<void> {
     std::vector<std::string> seen;
@@ -348,7 +348,7 @@ COTERIE_CASE(TaskCancel, DoubleCancelOfASleepIsOneDeliveryToo) {
   });
 }
 
-// 0.3 semantics: a cancel after the awaited end and before the task ran replaces the result.
+// Beyond the list: a cancel after the awaited end and before the task ran replaces the result.
 COTERIE_CASE(TaskCancel, CancelAfterTheFutureWasSetLosesItsValue) {
   run([]() -> Task<void> {
     Future<int> future;

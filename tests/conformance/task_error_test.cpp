@@ -119,7 +119,7 @@ TEST(TaskBasics, ChainedErrorsStayChainedThroughAwaitsAndTasks) {
   });
 }
 
-// 2. semantics: a task's exception that nobody retrieved is reported once, when the last handle goes; a
+// Beyond the list: a task's exception that nobody retrieved is reported once, when the last handle goes; a
 // cancel that it answered with an error does not silence it, a cancel after its end does.
 TEST(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
   testing::VirtualLoop loop;

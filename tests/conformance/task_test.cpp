@@ -270,7 +270,7 @@ COTERIE_CASE(TaskBasics, NoTaskIsEnteredWhileAnotherIsCurrent) {
   EXPECT_TRUE(entered);
 }
 
-// 69. A task that throws Cancelled of its own: cancelled, though nobody asked for it.
+// 69. Derived: a task that throws Cancelled of its own: cancelled, though nobody asked for it.
 COTERIE_CASE(TaskBasics, CancelledThrownSpontaneously) {
   run([]() -> Task<void> {
     auto task = spawn([]() -> Co<void> {

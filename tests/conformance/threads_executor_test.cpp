@@ -167,11 +167,11 @@ TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
 }
 
 // 243. test_base_events::BaseEventLoopTests.test_shutdown_default_executor_timeout: nothing to warn of
-TEST(ThreadsExecutor, ShutdownWaitsForWhatRunsWithinTheLimit) {
+COTERIE_CASE(ThreadsExecutor, ShutdownWaitsForWhatRunsWithinTheLimit) {
   ThreadPool pool(2);
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
-  loop.run([](ThreadPool& p) -> Task<void> {
+  loop.run([](ThreadPool& p) -> Co<void> {
     Future<int> last = run_in_executor(p, [] { return 7; });
     int value = co_await last;
     EXPECT_EQ(value, 7);

@@ -58,13 +58,13 @@ int measure(Co (*operation)()) {
   return run([operation]() -> Task<int> { return ticks_of(operation()); });
 }
 
-// 70. The tick table: sleep(0)
+// 70. Derived, the tick table: sleep(0)
 COTERIE_CASE(Ticks, YieldTakesOne) {
   EXPECT_EQ(measure(Op<How>::sleep_zero), 1);
   EXPECT_EQ(run([]() -> Task<int> { return ticks_of(ticks(1)); }), 1);
 }
 
-// 70. The tick table: what is done, and empty blocks
+// 70. Derived, the tick table: what is done, and empty blocks
 COTERIE_CASE(Ticks, WhatDoesNotSuspendTakesNone) {
   EXPECT_EQ(measure(Subjects::nop), 0);
   EXPECT_EQ(measure(Op<How>::wait_for_nothing), 0);
@@ -85,7 +85,7 @@ COTERIE_CASE(Ticks, WhatDoesNotSuspendTakesNone) {
   });
 }
 
-// 70. The tick table: one to set it, one to wake
+// 70. Derived, the tick table: one to set it, one to wake
 COTERIE_CASE(Ticks, FutureThatACallbackSetsTakesTwo) {
   run([]() -> Task<void> {
     TickCounter counter;
@@ -96,12 +96,12 @@ COTERIE_CASE(Ticks, FutureThatACallbackSetsTakesTwo) {
   });
 }
 
-// 70. The tick table: await create_task(nop())
+// 70. Derived, the tick table: await create_task(nop())
 COTERIE_CASE(Ticks, TaskTakesTwo) {
   EXPECT_EQ(measure(Op<How>::spawn_and_await), 2);
 }
 
-// 70. The tick table: cancel of a suspended task
+// 70. Derived, the tick table: cancel of a suspended task
 COTERIE_CASE(Ticks, CancelOfATaskTakesTwoAndOneMoreForEachTaskInTheChain) {
   for (int extra = 0; extra <= 2; ++extra) {
     run([extra]() -> Task<void> {
@@ -116,7 +116,7 @@ COTERIE_CASE(Ticks, CancelOfATaskTakesTwoAndOneMoreForEachTaskInTheChain) {
   }
 }
 
-// 70. The tick table: cancel of a task that has not started
+// 70. Derived, the tick table: cancel of a task that has not started
 COTERIE_CASE(Ticks, CancelBeforeTheFirstStepTakesTwo) {
   run([]() -> Task<void> {
     bool ran = false;
@@ -135,7 +135,7 @@ COTERIE_CASE(Ticks, CancelBeforeTheFirstStepTakesTwo) {
   });
 }
 
-// 70. The tick table: put_nowait to a getter, release to an acquirer
+// 70. Derived, the tick table: put_nowait to a getter, release to an acquirer
 COTERIE_CASE(Ticks, QueueAndLockHandOverTakeTwo) {
   run([]() -> Task<void> {
     Queue<int> queue;
@@ -157,7 +157,7 @@ COTERIE_CASE(Ticks, QueueAndLockHandOverTakeTwo) {
   });
 }
 
-// 70. The tick table: gather, wait, shield, a group of one, as_completed
+// 70. Derived, the tick table: gather, wait, shield, a group of one, as_completed
 COTERIE_CASE(Ticks, WhatWaitsForTasksOnBehalfOfAnotherTakesThree) {
   EXPECT_EQ(measure(Op<How>::gather_two), 3);
   EXPECT_EQ(measure(Op<How>::gather_two_handles), 3);
@@ -167,19 +167,19 @@ COTERIE_CASE(Ticks, WhatWaitsForTasksOnBehalfOfAnotherTakesThree) {
   EXPECT_EQ(measure(Op<How>::as_completed_of_two), 3);
 }
 
-// 70. The tick table: a group with a failing child
+// 70. Derived, the tick table: a group with a failing child
 COTERIE_CASE(Ticks, FailingGroupTakesThree) {
   EXPECT_EQ(measure(Op<How>::failing_empty_group), 3);
   EXPECT_EQ(measure(Op<How>::failing_group_of_a_sleeper), 3);
 }
 
-// 70. The tick table: timeout(0), wait_for(…, 0)
+// 70. Derived, the tick table: timeout(0), wait_for(…, 0)
 COTERIE_CASE(Ticks, ExpiredTimeoutTakesTwoAndExpiredWaitForThree) {
   EXPECT_EQ(measure(Op<How>::expired_timeout), 2);
   EXPECT_EQ(measure(Op<How>::expired_wait_for), 3);
 }
 
-// 70. The tick table: callbacks and tasks at one future
+// 70. Derived, the tick table: callbacks and tasks at one future
 COTERIE_CASE(Ticks, CallbacksAndAwaitingTasksRunInOrderOfRegistration) {
   std::vector<std::string> order;
   run([&order]() -> Task<void> {

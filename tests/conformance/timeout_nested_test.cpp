@@ -71,20 +71,27 @@ COTERIE_CASE(TimeoutBlock, WorksInTheCleanupOfABlockThatTimedOut) {
 
 // 103. test_cancel_in_timeout_after_cancellation
 COTERIE_CASE(TimeoutBlock, NewCancelInTheCleanupOfACancelledTaskWins) {
-  for (const bool again : {false, true}) {
-    run([again]() -> Task<void> {
+  for (const int variant : {0, 1, 2, 3}) {
+    const bool again = variant % 2 == 1;
+    const Duration limit = variant < 2 ? Duration(0) : Duration(1ms);
+    run([limit, again]() -> Task<void> {
       auto task = spawn(
-          [](bool cancel_again) -> Co<std::string> {
+          [](Duration time, bool cancel_again) -> Co<std::string> {
             (void)co_await outcome(sleep(10s));  // cancelled, and that stays counted
             EXPECT_EQ(EventLoop::require_task().cancelling(), 1U);
-            auto block = [&](Timeout&) -> Co<void> {
+            bool expired = false;
+            auto block = [&](Timeout& scope) -> Co<void> {
               if (cancel_again) EventLoop::require_task().cancel(nullptr);
-              co_await sleep(10s);
+              Outcome<void> slept = co_await outcome(sleep(10s));
+              expired = scope.expired();
+              slept.get();
             };
-            std::string end = co_await end_of(timeout(1ms, block));
+            std::string end = co_await end_of(timeout(time, block));
+            // Without time the deadline passes between the cancel and its delivery.
+            EXPECT_EQ(expired, !cancel_again || time == Duration::zero());
             co_return end;
           },
-          again);
+          limit, again);
       co_await ticks(1);
       task.cancel();
       std::string end = co_await task;

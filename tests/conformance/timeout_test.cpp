@@ -223,7 +223,7 @@ COTERIE_CASE(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
   });
 }
 
-// 106. The body blocks past the deadline without awaiting: no error.
+// 106. Derived: the body blocks past the deadline without awaiting: no error.
 COTERIE_CASE(TimeoutBlock, BodyThatBlocksPastTheDeadlineIsNoTimeout) {
   testing::VirtualLoop loop;
   loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
@@ -238,7 +238,7 @@ COTERIE_CASE(TimeoutBlock, BodyThatBlocksPastTheDeadlineIsNoTimeout) {
   }(loop));
 }
 
-// 107. The body swallows the cancel: no error, and expired() tells.
+// 107. Derived: the body swallows the cancel: no error, and expired() tells.
 COTERIE_CASE(TimeoutBlock, SwallowedCancelIsNoTimeout) {
   run([]() -> Task<void> {
     bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Co<bool> {
@@ -266,7 +266,7 @@ COTERIE_CASE(TimeoutBlock, PendingCancelAtEntryIsNotTakenForTheTimeout) {
   }
 }
 
-// 7. semantics: cancel from outside and timeout in one tick, in both orders.
+// Beyond the list: cancel from outside and timeout in one tick, in both orders.
 COTERIE_CASE(TimeoutBlock, CancelAndTimeoutInOneTickIsACancel) {
   for (const bool cancel_first : {true, false}) {
     run([cancel_first]() -> Task<void> {

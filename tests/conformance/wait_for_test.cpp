@@ -229,7 +229,7 @@ COTERIE_CASE(WaitFor, ConditionHoldsItsLockAgainAfterTheTimeout) {
   });
 }
 
-// 91. The timeout has fired and the inner cleans up when a cancel comes from outside: that one wins.
+// 91. Derived: the timeout has fired and the inner cleans up when a cancel comes from outside: that one wins.
 COTERIE_CASE(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
   run([]() -> Task<void> {
     auto task = spawn([]() -> Co<void> {

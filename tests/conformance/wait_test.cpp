@@ -144,7 +144,7 @@ COTERIE_CASE(Wait, CancelOfTheWaiterLeavesTheTasksRunning) {
   });
 }
 
-// 8. semantics: it suspends also when all have ended, for callbacks of what has ended are queued; and a
+// Beyond the list: it suspends also when all have ended, for callbacks of what has ended are queued; and a
 // cancel that comes when it was woken wins.
 COTERIE_CASE(Wait, AlwaysSuspends) {
   run([]() -> Task<void> {
