@@ -154,7 +154,7 @@ COTERIE_CASE(Context, ToThreadTakesTheContextAlong) {
 }
 
 // Beyond the list: what other threads start runs in a copy of their context.
-TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
+COTERIE_CASE(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
   const ContextVar<int> variable("variable", 0);
   testing::VirtualLoop owner;
   std::vector<int> seen;
@@ -164,7 +164,7 @@ TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
     (void)variable.set(2);
     (void)spawn_on(
         owner.loop(),
-        [](const ContextVar<int>& cvar, std::vector<int>& out) -> Task<void> {
+        [](const ContextVar<int>& cvar, std::vector<int>& out) -> Co<void> {
           out.push_back(cvar.get());
           co_return;
         },
@@ -263,14 +263,14 @@ TEST(Context, CopiesAreIndependentAndNested) {
   });
 }
 
-TEST(Context, ValuesLiveAsLongAsSomebodyCanReadThem) {
+COTERIE_CASE(Context, ValuesLiveAsLongAsSomebodyCanReadThem) {
   int alive = 0;
   {
     const ContextVar<std::shared_ptr<Probe>> variable("variable");
     run([&]() -> Task<void> {
       (void)variable.set(std::make_shared<Probe>(alive, 1));
       auto child = spawn(
-          [](const ContextVar<std::shared_ptr<Probe>>& cvar) -> Task<int> {
+          [](const ContextVar<std::shared_ptr<Probe>>& cvar) -> Co<int> {
             co_await sleep(1s);
             co_return cvar.get()->value();
           },

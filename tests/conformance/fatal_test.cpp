@@ -113,14 +113,14 @@ COTERIE_CASE(FatalError, OtherThrownObjectsGoIntoTheGroup) {
 
 // Beyond the list: of a child it leaves the group bare too; the run has ended when it was thrown, and ends by
 // it once.
-TEST(FatalError, OfAChildEndsTheRunOnceHoweverManyTasksItGoesThrough) {
+COTERIE_CASE(FatalError, OfAChildEndsTheRunOnceHoweverManyTasksItGoesThrough) {
   testing::VirtualLoop owner;
   JoinHandle<void> parent;
   EXPECT_THROW(owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn([]() -> Task<void> {
-      co_await task_group([](TaskGroup& group) -> Task<void> {
-        group.spawn(fail_later, 1s, "too late");
-        group.spawn([]() -> Task<void> {
+    out = spawn([]() -> Co<void> {
+      co_await task_group([](TaskGroup& group) -> Co<void> {
+        group.spawn(Subjects::fail_later, 1s, "too late");
+        group.spawn([]() -> Co<void> {
           co_await yield();
           throw Fatal("of a child");
         });
@@ -147,9 +147,10 @@ TEST(FatalError, OutOfACallbackEndsTheRun) {
   owner.run(nop());
 }
 
-Task<void> leave_with_fatal(bool& cleaned_up) {
+template <class How>
+Task<void, How> leave_with_fatal(bool& cleaned_up) {
   spawn(
-      [](bool& done) -> Task<void> {
+      [](bool& done) -> Task<void, How> {
         Outcome<void> end = co_await outcome(sleep(1h));
         done = end.cancelled();
         end.get();
@@ -159,10 +160,10 @@ Task<void> leave_with_fatal(bool& cleaned_up) {
   throw Fatal("enough");
 }
 
-TEST(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
+COTERIE_CASE(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
   bool cleaned_up = false;
   try {
-    coterie::run(leave_with_fatal(cleaned_up));
+    coterie::run(leave_with_fatal<How>(cleaned_up));
     ADD_FAILURE();
   } catch (const Fatal& fatal) {
     EXPECT_EQ(fatal.reason(), "enough");
@@ -170,17 +171,18 @@ TEST(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
   }
 }
 
-Task<void> leave_one_that_answers_with_fatal() {
-  spawn([]() -> Task<void> {
+template <class How>
+Task<void, How> leave_one_that_answers_with_fatal() {
+  spawn([]() -> Task<void, How> {
     Outcome<void> end = co_await outcome(sleep(1h));
     throw Fatal("at the end");
   });
   co_await ticks(2);
 }
 
-TEST(FatalError, OfALeftoverComesOutOfRunWithTheLoopClosed) {
-  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal()), Fatal);
-  EXPECT_EQ(coterie::run(give(4)), 4);
+COTERIE_CASE(FatalError, OfALeftoverComesOutOfRunWithTheLoopClosed) {
+  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal<How>()), Fatal);
+  EXPECT_EQ(coterie::run(Subjects::give(4)), 4);
 }
 
 }  // namespace

@@ -252,14 +252,14 @@ COTERIE_CASE(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
 }
 
 // Beyond the list: many tasks may await one future; each gets the value, or the exception.
-TEST(Future, ManyTasksAwaitOne) {
+COTERIE_CASE(Future, ManyTasksAwaitOne) {
   run([]() -> Task<void> {
     Future<int> value;
     Future<int> failed;
-    auto a = spawn(await_future<int>, value);
-    auto b = spawn(await_future<int>, value);
-    auto c = spawn(end_of<Task<int>>, await_future(failed));
-    auto d = spawn(end_of<Task<int>>, await_future(failed));
+    auto a = spawn(Subjects::template await_future<int>, value);
+    auto b = spawn(Subjects::template await_future<int>, value);
+    auto c = spawn(end_of<Co<int>>, Subjects::await_future(failed));
+    auto d = spawn(end_of<Co<int>>, Subjects::await_future(failed));
     co_await yield();
     value.set_value(3);
     failed.set_exception(error("both"));

@@ -205,16 +205,16 @@ COTERIE_CASE(Gather, CancelledThoughEveryChildSuppressesIt) {
 }
 
 // Our own: bare Tasks are structured; the first error cancels the others and comes out when all have ended.
-TEST(Gather, BareTasksAreCancelledAndJoined) {
+COTERIE_CASE(Gather, BareTasksAreCancelledAndJoined) {
   run([]() -> Task<void> {
     bool left = false;
-    auto slow = [](bool& flag) -> Task<void> {
+    auto slow = [](bool& flag) -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(10s));
       co_await sleep(1s);
       flag = true;
       end.get();
     };
-    auto gathering = gather(fail_later(1s, "first"), slow(left));
+    auto gathering = gather(Subjects::fail_later(1s, "first"), slow(left));
     auto end = co_await outcome(gathering);
     EXPECT_EQ(text(end), "first");
     EXPECT_TRUE(left);
@@ -239,17 +239,17 @@ COTERIE_CASE(Gather, ChildThatIsCancelledByHandCancelsTheGather) {
 }
 
 // Our own (asyncio: RecursionError): a task that waits for itself, at once or by way of another one.
-TEST(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
+COTERIE_CASE(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
   run([]() -> Task<void> {
     JoinHandle<void> self;
-    self = spawn([&self]() -> Task<void> { co_await gather(self, spawn(nop)); });
+    self = spawn([&self]() -> Co<void> { co_await gather(self, spawn(Subjects::nop)); });
     std::string end = co_await end_of(self);
     EXPECT_THAT(end, HasSubstr("await on itself"));
 
     JoinHandle<void> one;
     JoinHandle<void> two;
-    auto wait_for_other = [](JoinHandle<void>& other) -> Task<void> {
-      co_await gather(other, spawn(sleeper, 1s));
+    auto wait_for_other = [](JoinHandle<void>& other) -> Co<void> {
+      co_await gather(other, spawn(Subjects::sleeper, 1s));
     };
     one = spawn(wait_for_other, std::ref(two));
     two = spawn(wait_for_other, std::ref(one));
@@ -263,10 +263,10 @@ TEST(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
 }
 
 // Our own: a Task is given away; a gather that was awaited has none left.
-TEST(Gather, AwaitingItTwiceIsAnError) {
+COTERIE_CASE(Gather, AwaitingItTwiceIsAnError) {
   run([]() -> Task<void> {
-    auto twice = []() -> Task<void> {
-      auto gathering = gather(give(1), give(2));
+    auto twice = []() -> Co<void> {
+      auto gathering = gather(Subjects::give(1), Subjects::give(2));
       co_await gathering;
       co_await gathering;
     };

@@ -292,17 +292,17 @@ COTERIE_CASE(Group, FailureCancelsInOrderOfCreationAndTheBodyLast) {
 
 // Beyond the list: a cancel from outside around the failure of a child: the errors come first, the cancel
 // follows at the next await.
-TEST(Group, CancelThatMetAFailureFollowsAtTheNextAwait) {
+COTERIE_CASE(Group, CancelThatMetAFailureFollowsAtTheNextAwait) {
   for (int late = 0; late <= 2; ++late) {
     run([late]() -> Task<void> {
       std::string group_end;
       std::uint32_t requests = 0;
       std::string next;
       auto task = spawn(
-          [](std::string& end, std::uint32_t& count, std::string& then) -> Task<void> {
-            auto block = [](TaskGroup& group) -> Task<void> {
-              group.spawn(fail_later, 1s, "child");
-              group.spawn(slow_cleanup<catching>, 1s);
+          [](std::string& end, std::uint32_t& count, std::string& then) -> Co<void> {
+            auto block = [](TaskGroup& group) -> Co<void> {
+              group.spawn(Subjects::fail_later, 1s, "child");
+              group.spawn(slow_cleanup<How>, 1s);
               co_await sleep(10s);
             };
             end = co_await end_of(task_group(block));

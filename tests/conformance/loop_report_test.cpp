@@ -69,12 +69,12 @@ TEST(LoopReport, AForeignThreadIsRefusedInDebugModeOnly) {
 }
 
 // Beyond the list: cancelling a task from a foreign thread too.
-TEST(LoopReport, AForeignCancelIsRefusedInDebugMode) {
+COTERIE_CASE(LoopReport, AForeignCancelIsRefusedInDebugMode) {
   testing::VirtualLoop owner;
   owner.loop().set_debug(true);
   JoinHandle<void> task;
   owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn(sleeper, 1h);
+    out = spawn(Subjects::sleeper, 1h);
     co_await ticks(1);
   }(task));
   EXPECT_THAT(from_another_thread(owner.loop(), [&] { task.cancel(); }), StartsWith("Non-thread-safe"));
@@ -218,16 +218,16 @@ TEST(LoopReport, WithBothHandlersBrokenOneLineKeepsTheContext) {
 }
 
 // Beyond the list: the handler runs in the context of what it is told of.
-TEST(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
+COTERIE_CASE(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
   const ContextVar<std::string> request("request", "none");
   testing::VirtualLoop owner;
   std::vector<std::string> seen;
   owner.loop().set_exception_handler([&](const ErrorContext&) { seen.push_back(request.get()); });
   owner.run([](const ContextVar<std::string>& variable) -> Task<void> {
     spawn(
-        [](const ContextVar<std::string>& r) -> Task<void> {
+        [](const ContextVar<std::string>& r) -> Co<void> {
           (void)r.set("of the task");
-          co_await fail();
+          co_await Subjects::fail("boom");
         },
         std::ref(variable));
     EventLoop::current().call_soon([&variable] {

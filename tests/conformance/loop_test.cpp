@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -206,12 +206,12 @@ TEST(Loop, RunInsideARunningLoopIsAnError) {
 }
 
 // Beyond the list: run_until_complete() of handles and futures.
-TEST(Loop, RunUntilCompleteGivesTheEndOfWhatItIsGiven) {
+COTERIE_CASE(Loop, RunUntilCompleteGivesTheEndOfWhatItIsGiven) {
   testing::VirtualLoop owner;
   JoinHandle<int> task;
   Future<int> future;
   owner.run([](JoinHandle<int>& handle, Future<int> later) -> Task<void> {
-    handle = spawn(give_later, 2s, 5);
+    handle = spawn(Subjects::give_later, 2s, 5);
     EventLoop::current().call_later(3s, [later] { later.set_exception(error("late")); });
     co_return;
   }(task, future));

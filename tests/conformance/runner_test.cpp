@@ -262,9 +262,9 @@ COTERIE_CASE(Runner, SigintCancelsWhatMainAwaits) {
 }
 
 // Beyond the list: whose cancel it is, is counted.
-TEST(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
+COTERIE_CASE(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
   Runner runner;
-  const auto main = []() -> Task<int> {
+  const auto main = []() -> Co<int> {
     EventLoop::require_task().cancel(nullptr);
     ::raise(SIGINT);
     (void)co_await outcome(yield());
@@ -292,10 +292,10 @@ COTERIE_CASE(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
   EXPECT_FALSE(runner.closed());
 }
 
-TEST(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
+COTERIE_CASE(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
   Runner runner;
   int steps = 0;
-  const auto main = [](int& n) -> Task<void> {
+  const auto main = [](int& n) -> Co<void> {
     ++n;
     EventLoop::current().stop();
     co_await ticks(2);

@@ -121,11 +121,11 @@ TEST(TaskBasics, ChainedErrorsStayChainedThroughAwaitsAndTasks) {
 
 // Beyond the list: a task's exception that nobody retrieved is reported once, when the last handle goes; a
 // cancel that it answered with an error does not silence it, a cancel after its end does.
-TEST(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
+COTERIE_CASE(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
   loop.run([](Reports& told) -> Task<void> {
-    auto task = std::make_unique<JoinHandle<void>>(spawn(named("first"), fail, "one"));
+    auto task = std::make_unique<JoinHandle<void>>(spawn(named("first"), Subjects::fail, "one"));
     auto copy = std::make_unique<JoinHandle<void>>(*task);
     co_await ticks(2);
     task.reset();
@@ -136,19 +136,19 @@ TEST(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
     EXPECT_EQ(told[0].task, "first");
     EXPECT_EQ(text(told[0].error), "one");
 
-    spawn(named("detached"), fail, "two");
+    spawn(named("detached"), Subjects::fail, "two");
     co_await ticks(1);
     EXPECT_EQ(told.count(), 2U);
 
     {
-      auto seen = spawn(fail, "seen");
+      auto seen = spawn(Subjects::fail, "seen");
       (void)co_await outcome(seen);
-      auto looked = spawn(fail, "looked");
-      auto cancelled_later = spawn(fail, "noted");
+      auto looked = spawn(Subjects::fail, "looked");
+      auto cancelled_later = spawn(Subjects::fail, "noted");
       co_await ticks(1);
       EXPECT_NE(looked.exception(), nullptr);
       EXPECT_FALSE(cancelled_later.cancel());
-      auto cancelled = spawn(sleeper, 1s);
+      auto cancelled = spawn(Subjects::sleeper, 1s);
       co_await ticks(1);
       cancelled.cancel();
       co_await ticks(1);
@@ -156,8 +156,8 @@ TEST(TaskBasics, NeverRetrievedExceptionIsReportedOnceAndOnlyWhenDue) {
     }
     EXPECT_EQ(told.count(), 2U);
 
-    spawn(crash_on_cancel, 1s, "cleanup").cancel();
-    auto crashing = std::make_unique<JoinHandle<void>>(spawn(crash_on_cancel, 1s, "cleanup"));
+    spawn(Subjects::crash_on_cancel, 1s, "cleanup").cancel();
+    auto crashing = std::make_unique<JoinHandle<void>>(spawn(Subjects::crash_on_cancel, 1s, "cleanup"));
     co_await ticks(1);
     crashing->cancel();
     co_await ticks(1);

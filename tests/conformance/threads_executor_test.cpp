@@ -13,15 +13,27 @@ using namespace test;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// Holds a thread of a pool until it is let go.
+/// Holds a thread of a pool until it is let go. What is left to itself must own what it uses: the gate is
+/// shared, and `gone` tells when the last of those who held it has let go.
 struct Gate {
-  std::latch entered{1};
-  std::latch open{1};
+  explicit Gate(std::latch& last) : gone(last) {}
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() { gone.count_down(); }
   void pass() {
     entered.count_down();
     open.wait();
   }
+  std::latch entered{1};
+  std::latch open{1};
+  std::latch& gone;
 };
+/// Opens it and waits until the thread is through with its job.
+void let_go(std::shared_ptr<Gate> gate, std::latch& gone) {
+  gate->open.count_down();
+  gate.reset();
+  gone.wait();
+}
 
 template <class How>
 Task<void, How> make_tasks(std::latch& begun) {
@@ -97,7 +109,8 @@ COTERIE_CASE(ThreadsExecutor, ArgumentsTravel) {
 // 241. test_events::EventLoopTestsMixin.test_run_in_executor_cancel
 COTERIE_CASE(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
   ThreadPool pool(1);
-  auto gate = std::make_shared<Gate>();  // what is left to itself must own what it uses
+  std::latch gone(1);
+  auto gate = std::make_shared<Gate>(gone);
   bool called = false;
   // A real loop: a virtual one does not let its clock run on while a thread is waited for.
   coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g, bool& c) -> Co<void> {
@@ -111,7 +124,7 @@ COTERIE_CASE(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
     bool joined = co_await shutdown_executor(p, 1ms);
     EXPECT_FALSE(joined);
   }(pool, gate, called));
-  gate->open.count_down();
+  let_go(std::move(gate), gone);
   EXPECT_FALSE(called);
 }
 
@@ -143,7 +156,8 @@ COTERIE_CASE(ThreadsSpawnOn, ErrorInMakingTheTaskReachesTheHandleAndTheHandler) 
 
 // 243. test_base_events::BaseEventLoopTests.test_shutdown_default_executor_timeout
 TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
-  auto gate = std::make_shared<Gate>();
+  std::latch gone(1);
+  auto gate = std::make_shared<Gate>(gone);
   {
     ThreadPool pool(2);
     coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g) -> Task<void> {
@@ -163,7 +177,7 @@ TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
       EXPECT_THAT(reports.messages(), ElementsAre(HasSubstr("did not finish joining")));
     }(pool, gate));
   }  // the pool goes, its thread runs on
-  gate->open.count_down();
+  let_go(std::move(gate), gone);
 }
 
 // 243. test_base_events::BaseEventLoopTests.test_shutdown_default_executor_timeout: nothing to warn of

@@ -162,7 +162,7 @@ COTERIE_CASE(TimeoutBlock, RescheduledLaterAndToNeverByAnotherTask) {
 
 // 104. test_timeout_already_entered, _double_enter, _finished, _expired, _expiring, _not_entered,
 // _without_task
-TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
+COTERIE_CASE(TimeoutBlock, MisuseSaysInWhichStateItIs) {
   // It cannot be entered twice, nor be used before it is entered: a Timeout is what the block is given.
   static_assert(!std::is_default_constructible_v<Timeout> && !std::is_copy_constructible_v<Timeout> &&
                 !std::is_move_constructible_v<Timeout>);
@@ -176,7 +176,7 @@ TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
       return "accepted";
     };
     std::string expiring;
-    auto block = [&](Timeout& scope) -> Task<void> {
+    auto block = [&](Timeout& scope) -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(1s));
       expiring = refusal(scope);
       end.get();

@@ -264,9 +264,9 @@ COTERIE_CASE(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
 }
 
 // Results that cannot be copied pass too.
-TEST(WaitFor, MoveOnlyResults) {
+COTERIE_CASE(WaitFor, MoveOnlyResults) {
   run([]() -> Task<void> {
-    auto make = []() -> Task<std::unique_ptr<int>> {
+    auto make = []() -> Co<std::unique_ptr<int>> {
       co_await yield();
       co_return std::make_unique<int>(3);
     };

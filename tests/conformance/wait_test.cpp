@@ -165,11 +165,11 @@ COTERIE_CASE(Wait, AlwaysSuspends) {
 }
 
 // Errors stay with their tasks: wait() does not retrieve them.
-TEST(Wait, ErrorThatNobodyRetrievedIsReported) {
+COTERIE_CASE(Wait, ErrorThatNobodyRetrievedIsReported) {
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
   loop.run([]() -> Task<void> {
-    auto task = spawn(fail, "unseen");
+    auto task = spawn(Subjects::fail, "unseen");
     co_await wait(task);
   }());
   EXPECT_THAT(reports.messages(), ElementsAre("Task exception was never retrieved"));
