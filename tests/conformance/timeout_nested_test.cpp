@@ -12,10 +12,8 @@ COTERIE_CASE(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
     bool cancelled_between = false;
     bool both_expired = false;
     auto outer_block = [&](Timeout& outer) -> Co<void> {
-      Timeout* inner_scope = nullptr;
       bool inner_expired = false;
       auto inner_block = [&](Timeout& inner) -> Co<void> {
-        inner_scope = &inner;
         Outcome<void> end = co_await outcome(sleep(10s));
         inner_expired = inner.expired();
         end.get();
