@@ -1,5 +1,6 @@
 #pragma once
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -21,8 +22,11 @@ class TaskGroup : private detail::ChildList {
     requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
   auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
     check_open();
-    auto child = coterie::spawn(std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...);
-    admit(child.state());
+    const std::optional<bool> eager = options.eager_value();
+    auto child =
+        coterie::spawn(std::move(options).eager(false), std::forward<Fn>(fn), std::forward<Args>(args)...);
+    adopt(child.state());
+    detail::start_if_eager(child.state(), eager);
     return child;
   }
   template <class Fn, class... Args>
@@ -64,7 +68,6 @@ class TaskGroup : private detail::ChildList {
 
  private:
   void check_open() const;
-  void admit(TaskRec& task);
   void child_ended(TaskRec& task) noexcept override;
   [[nodiscard]] WaitingTask waiter() const noexcept override { return {parent_, &drained_}; }
   void abort() noexcept;

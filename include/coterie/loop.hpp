@@ -32,6 +32,9 @@ struct LoopOptions {
   /// everything else waiting. The default is asyncio's.
   Duration slow_callback_duration = std::chrono::milliseconds(100);
 
+  /// See EventLoop::set_eager_start().
+  bool eager_start = false;
+
   LoopOptions() = default;
   [[nodiscard]] static bool debug_by_environment() noexcept;
 };
@@ -146,6 +149,14 @@ class EventLoop {
   void set_debug(bool on) noexcept;
   [[nodiscard]] bool debug() const noexcept { return options_.debug; }
   void set_slow_callback_duration(Duration limit) noexcept { options_.slow_callback_duration = limit; }
+
+  /// Whether spawn(), also that of a group or a scope, runs a new task up to its first suspension before it
+  /// returns: fewer ticks, above all for what does not suspend, and another order. SpawnOptions::eager() says
+  /// it for one task. Bare Tasks that gather(), race(), shield() or a limit of zero turn into tasks start one
+  /// tick later anyway. Eager tasks that start eager tasks nest on the native stack, like calls.
+  /// (asyncio.eager_task_factory, CPython 3.14)
+  void set_eager_start(bool on) noexcept { options_.eager_start = on; }
+  [[nodiscard]] bool eager_start() const noexcept { return options_.eager_start; }
 
   // --- for the runtime's own awaitables
   // ----------------------------------------------------------------------

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,8 +42,11 @@ class TaskScope : private detail::ChildList {
   auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
     COTERIE_GUARD_CALLABLE(Fn);
     check_open();
-    auto child = coterie::spawn(std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...);
+    const std::optional<bool> eager = options.eager_value();
+    auto child =
+        coterie::spawn(std::move(options).eager(false), std::forward<Fn>(fn), std::forward<Args>(args)...);
     adopt(child.state());
+    detail::start_if_eager(child.state(), eager);
     return child;
   }
   template <class Fn, class... Args>

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <stdexcept>
 #include <typeinfo>
+#include <utility>
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/fatal.hpp"
@@ -161,9 +162,15 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   last_hook_ = &hook;
 }
 
+std::vector<DoneHook*> TaskRec::hooks() const {
+  std::vector<DoneHook*> result;
+  for (DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_) result.push_back(hook);
+  return result;
+}
+
 std::vector<WaitingTask> TaskRec::awaited_by() const {
   std::vector<WaitingTask> result;
-  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+  for (const DoneHook* hook : hooks())
     if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
   return result;
 }
@@ -195,6 +202,19 @@ void TaskRec::run() noexcept {
   }
   waiting_on_ = nullptr;
   loop_->run_step(*this, frame);
+}
+
+void TaskRec::run_eagerly() {
+  loop_->remove(*this);
+  TaskRec* creator = loop_->current_;
+  const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
+  add_ref();
+  run();
+  loop_->current_ = creator;
+  if (creator != nullptr) creator->starts_another_ = nested;
+  const std::exception_ptr fatal = ended_ && detail::is_fatal(error()) ? error() : nullptr;
+  release();
+  if (fatal) std::rethrow_exception(fatal);
 }
 
 /// The await at which it is suspended ends by a cancel, which is `error`.
@@ -266,7 +286,7 @@ void TaskRec::report_never_retrieved() noexcept {
 }
 
 void TaskRec::destroy_unfinished() noexcept {
-  if (loop_->current_ == this) {
+  if (loop_->current_ == this || starts_another_) {
     std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
     std::terminate();
   }

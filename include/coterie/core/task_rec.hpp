@@ -118,6 +118,8 @@ class TaskRec : public Runnable {
 
   // --- for the runtime's own awaitables --------------------------------------------------------------------
   void add_hook(DoneHook& hook) noexcept;
+  /// In the order of their registration.
+  [[nodiscard]] std::vector<DoneHook*> hooks() const;
   /// Wakes the task: it runs one tick later. Precondition: suspended.
   void make_runnable() noexcept;
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
@@ -140,6 +142,9 @@ class TaskRec : public Runnable {
   }
   void run() noexcept override;
   void drop() noexcept override;
+  /// The first step, now instead of one tick later, on top of the step that runs now. Rethrows `Fatal`.
+  /// Precondition: queued for that step by start().
+  void run_eagerly();
   /// The task ends here, cancelled: its frames are destroyed, innermost first, and run no code but
   /// destructors. Precondition: it has not ended; std::terminate when it is running, for its frame stands on
   /// the native stack.
@@ -184,6 +189,8 @@ class TaskRec : public Runnable {
   bool ended_ = false;
   bool must_cancel_ = false;
   bool body_ended_ = false;
+  bool starts_another_ =
+      false;                // its step runs; above it on the native stack, that of one it started eagerly
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t deliveries_ = 0;
