@@ -40,13 +40,11 @@ template <class T>
 class TaskState final : public TaskRec {
  public:
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
+  /// `options`: null for none; name and context are moved from.
   template <class How>
-  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
-                             SchedClass sched_class = 0, std::source_location where = {},
-                             ContextSlot context = {}) {
+  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, SpawnOptions* options = nullptr) {
     auto* state = new TaskState;
-    state->sched_class_ = sched_class;
-    state->start(loop, body.release(), std::move(name), where, std::move(context));
+    state->start(loop, body.release(), options);
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -271,6 +269,10 @@ class JoinHandle {
   /// "Task-N" unless it was named.
   [[nodiscard]] std::string name() const { return state().name(); }
   void set_name(std::string name) const { state().set_name(std::move(name)); }
+  /// Where it runs.
+  [[nodiscard]] EventLoop& loop() const { return state().loop(); }
+  /// A copy of the context in which it runs.
+  [[nodiscard]] Context context() const { return Context(state().context()); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
   /// Its coroutines, innermost first, each with the line at which it waits; empty once it has ended. `limit`:
@@ -308,10 +310,12 @@ void cancel_on_stop(std::stop_token token, TaskRec& task);
 /// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
 /// coroutine refers to must outlive it.
 template <class T, class How>
-JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
-  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
-                                             std::move(options.name_ref()), options.sched_class_value(),
-                                             options.where(), std::move(options.context_ref())));
+JoinHandle<T> spawn_borrowing(Task<T, How> body) {
+  return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body)));
+}
+template <class T, class How>
+JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options) {
+  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body), &options));
   if (options.stop_token_value().stop_possible()) [[unlikely]]
     cancel_on_stop(options.stop_token_value(), task.state());
   return task;
@@ -319,7 +323,7 @@ JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOpt
 
 /// Runs the first step of a task that was just spawned, if it is to start eagerly.
 inline void start_if_eager(TaskRec& task, std::optional<bool> eager) {
-  if (eager.value_or(task.loop().eager_start())) [[unlikely]]
+  if (eager.value_or(task.loop().eager_start()) && task.loop().running()) [[unlikely]]
     task.run_eagerly();
 }
 }  // namespace detail
@@ -348,7 +352,10 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
-  return spawn(SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
+  auto task =
+      detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+  detail::start_if_eager(task.state(), std::nullopt);
+  return task;
 }
 
 /// Refused: the arguments of a coroutine that was called here already may refer to this frame, which the task

@@ -10,6 +10,7 @@
 #include "coterie/core/leaf.hpp"
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/spawn_options.hpp"
 #include "coterie/task.hpp"
 
 namespace coterie {
@@ -53,21 +54,18 @@ void DoneHook::unhook() noexcept {
 
 TaskRec::~TaskRec() = default;
 
-void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
-                    detail::ContextSlot context) {
+void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   loop_ = &loop;
   top_ = &root;
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!name.empty()) notes().name = std::move(name);
-  context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
-  TaskRec* parent = loop.current_task();
-  if (where.line() != 0)
-    spawned_at_ = where;
-  else if (root.kind() == FrameKind::wrapper && parent != nullptr)
-    spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
-  else
-    spawned_at_ = root.awaiting();
+  const TaskRec* parent = loop.current_task();
+  if (options != nullptr) take(*options);
+  if (context_.empty()) context_ = detail::ContextSlot::capture();
+  if (spawned_at_.line() == 0)
+    spawned_at_ = root.kind() == FrameKind::wrapper && parent != nullptr
+                      ? parent->innermost()->awaiting()  // the wrapper's own place is a line of this library
+                      : root.awaiting();
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
   if (parent != nullptr) {
@@ -76,6 +74,13 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   }
   loop.enlist(*this);
   loop.push(*this);
+}
+
+void TaskRec::take(SpawnOptions& options) {
+  if (!options.name_ref().empty()) notes().name = std::move(options.name_ref());
+  context_ = std::move(options.context_ref());
+  sched_class_ = options.sched_class_value();
+  spawned_at_ = options.where();
 }
 
 TaskRec::Notes& TaskRec::notes() {

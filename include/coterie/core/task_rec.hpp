@@ -19,6 +19,7 @@ namespace coterie {
 
 class EventLoop;
 class Leaf;
+class SpawnOptions;
 class TaskRec;
 
 /// Who waits for a task's end, and at which leaf it will do so. Nobody: null.
@@ -154,9 +155,9 @@ class TaskRec : public Runnable {
   TaskRec() = default;
   ~TaskRec();
   /// Queues the first step, inherits class and parent from the current task.
-  /// `context`: empty is a copy of the current one.
-  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
-             detail::ContextSlot context = {});
+  /// `options`: null for none; name and context are moved from. Without a context it gets a copy of the
+  /// current one.
+  void start(EventLoop& loop, Frame& root, SpawnOptions* options);
   /// The body has ended: moves its outcome out of the promise into the record.
   virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
   virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
@@ -175,6 +176,7 @@ class TaskRec : public Runnable {
     std::string name;
     Stack created;
   };
+  void take(SpawnOptions& options);
   void end_body() noexcept;
   void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;
