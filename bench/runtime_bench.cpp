@@ -79,6 +79,18 @@ void spawn_join_one(benchmark::State& state) {
 }
 BENCHMARK(spawn_join_one)->Apply(as_told);
 
+/// The same, started eagerly: no tick.
+void spawn_join_eager(benchmark::State& state) {
+  in_task(state, [](benchmark::State& s) -> Task<void> {
+    EventLoop::current().set_eager_start(true);
+    for (auto _ : s) {
+      JoinHandle<void> task = spawn(nop);
+      co_await task;
+    }
+  });
+}
+BENCHMARK(spawn_join_eager)->Apply(as_told);
+
 void spawn_join_1000(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
     std::vector<JoinHandle<void>> tasks;
@@ -132,13 +144,24 @@ void sleeping_task(benchmark::State& state) {
 }
 BENCHMARK(sleeping_task)->Iterations(1)->Unit(benchmark::kMillisecond);
 
-/// Cancelling and joining tasks that sleep, by the exception.
-void cancel_by_exception(benchmark::State& state) {
+/// A sleep below so many frames.
+template <class How>
+Task<void, How> sleep_below(std::int64_t frames) {
+  if (frames > 1)
+    co_await sleep_below<How>(frames - 1);
+  else
+    co_await sleep(1000s);
+}
+
+/// Cancelling and joining tasks that sleep, at either price, with so many frames each.
+template <class How>
+void cancel(benchmark::State& state) {
   in_task(state, [](benchmark::State& s) -> Task<void> {
     std::vector<JoinHandle<void>> tasks;
+    const std::int64_t count = 100'000 / s.range(0);
     for (auto _ : s) {
       s.PauseTiming();
-      for (int i = 0; i < 1000; ++i) tasks.push_back(spawn(sleeper, Duration(1000s)));
+      for (std::int64_t i = 0; i < count; ++i) tasks.push_back(spawn(sleep_below<How>, s.range(0)));
       co_await yield();
       s.ResumeTiming();
       for (auto& task : tasks) task.cancel();
@@ -148,10 +171,11 @@ void cancel_by_exception(benchmark::State& state) {
       }
       tasks.clear();
     }
-    s.SetItemsProcessed(static_cast<std::int64_t>(s.iterations()) * 1000);
+    s.SetItemsProcessed(static_cast<std::int64_t>(s.iterations()) * count);
   });
 }
-BENCHMARK(cancel_by_exception)->Apply(as_told);
+BENCHMARK(cancel<catching>)->Name("cancel_by_exception")->Apply(as_told)->Arg(1)->Arg(10);
+BENCHMARK(cancel<no_catch>)->Name("cancel_by_destruction")->Apply(as_told)->Arg(1)->Arg(10);
 
 /// A timeout around an await that does not suspend, with so many other timers pending.
 void timeout_armed(benchmark::State& state) {

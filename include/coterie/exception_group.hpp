@@ -1,12 +1,13 @@
 #pragma once
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coterie {
 
 /// Several errors at once, in the order in which they happened: what a TaskGroup throws. Groups can nest.
-/// (BaseExceptionGroup, CPython 3.14; C++ has no `except*`, so there are for_each() and contains().)
+/// (BaseExceptionGroup, CPython 3.14; C++ has no `except*`, so there are for_each(), contains() and rest().)
 class ExceptionGroup : public std::exception {
  public:
   ExceptionGroup(std::string message, std::vector<std::exception_ptr> errors);
@@ -35,8 +36,38 @@ class ExceptionGroup : public std::exception {
     for_each<E>([&found](const E&) { found = true; });
     return found;
   }
+  /// What is of none of the types `E`, as a group of the same message and nesting, to be thrown again: the
+  /// rest of an `except*`. Null when everything matches.
+  template <class... E>
+  [[nodiscard]] std::exception_ptr rest() const {
+    std::vector<std::exception_ptr> left;
+    for (const auto& error : errors_)
+      if (std::exception_ptr unmatched = (... || is<E>(error)) ? nullptr : rest_of<E...>(error))
+        left.push_back(std::move(unmatched));
+    return left.empty() ? nullptr : std::make_exception_ptr(ExceptionGroup(message_, std::move(left)));
+  }
 
  private:
+  template <class E>
+  [[nodiscard]] static bool is(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const E&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+  template <class... E>
+  [[nodiscard]] static std::exception_ptr rest_of(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const ExceptionGroup& nested) {
+      return nested.rest<E...>();
+    } catch (...) {
+      return error;
+    }
+  }
   std::string message_;
   std::vector<std::exception_ptr> errors_;
   std::string what_;

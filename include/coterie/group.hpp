@@ -1,5 +1,6 @@
 #pragma once
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -21,14 +22,19 @@ class TaskGroup : private detail::ChildList {
     requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
   auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
     check_open();
-    auto child = coterie::spawn(std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...);
-    admit(child.state());
-    return child;
+    const std::optional<bool> eager = options.eager_value();
+    return begin(
+        coterie::spawn(std::move(options).eager(false), std::forward<Fn>(fn), std::forward<Args>(args)...),
+        eager);
   }
   template <class Fn, class... Args>
     requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
   auto spawn(Fn&& fn, Args&&... args) {
-    return spawn(SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
+    COTERIE_GUARD_CALLABLE(Fn);
+    check_open();
+    return begin(
+        detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...)),
+        std::nullopt);
   }
 
   /// Cancels the children and the body: the group then ends without a Cancelled, with the errors of its
@@ -63,8 +69,13 @@ class TaskGroup : private detail::ChildList {
   [[nodiscard]] Drained& drained() noexcept { return drained_; }
 
  private:
+  template <class T>
+  JoinHandle<T> begin(JoinHandle<T> child, std::optional<bool> eager) {
+    adopt(child.state());
+    detail::start_if_eager(child.state(), eager);
+    return child;
+  }
   void check_open() const;
-  void admit(TaskRec& task);
   void child_ended(TaskRec& task) noexcept override;
   [[nodiscard]] WaitingTask waiter() const noexcept override { return {parent_, &drained_}; }
   void abort() noexcept;

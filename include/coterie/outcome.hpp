@@ -1,5 +1,6 @@
 #pragma once
 #include <exception>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <type_traits>
@@ -12,10 +13,14 @@ namespace coterie {
 enum class OutcomeKind : unsigned char { empty, value, exception, cancelled };
 
 /// How something that was awaited ended: a value, an exception or a cancel, as a value. 16 bytes for small
-/// `T`. `T` may be void. Copying copies the value; an exception is shared.
+/// `T`. `T` may be void, or an lvalue reference, which is kept as one. Copying copies the value; an exception
+/// is shared.
 template <class T>
 class [[nodiscard]] Outcome {
-  using Stored = std::conditional_t<std::is_void_v<T>, char, T>;
+  static constexpr bool refers = std::is_lvalue_reference_v<T>;
+  using Stored =
+      std::conditional_t<std::is_void_v<T>, char,
+                         std::conditional_t<refers, std::add_pointer_t<std::remove_reference_t<T>>, T>>;
 
  public:
   using Kind = OutcomeKind;
@@ -43,7 +48,15 @@ class [[nodiscard]] Outcome {
   template <class... Args>
   void set_value(Args&&... args) {
     reset();
-    ::new (static_cast<void*>(&value_)) Stored(std::forward<Args>(args)...);
+    if constexpr (refers) {
+      static_assert((... && (std::is_lvalue_reference_v<Args> &&
+                             std::is_convertible_v<std::add_pointer_t<Args>, Stored>)),
+                    "a reference to a temporary would dangle: give an object that lives on, or drop the & of "
+                    "the result's type");
+      ::new (static_cast<void*>(&value_)) Stored(std::addressof(args)...);
+    } else {
+      ::new (static_cast<void*>(&value_)) Stored(std::forward<Args>(args)...);
+    }
     kind_ = Kind::value;
   }
   void set_exception(std::exception_ptr error, bool is_cancel = false) noexcept {
@@ -81,15 +94,24 @@ class [[nodiscard]] Outcome {
   /// The value; throws the exception or `Cancelled` if that is what it holds, std::logic_error when empty.
   std::add_lvalue_reference_t<const T> get() const& {
     if (kind_ != Kind::value) raise(error());
-    if constexpr (!std::is_void_v<T>) return value_;
+    if constexpr (refers)
+      return *value_;
+    else if constexpr (!std::is_void_v<T>)
+      return value_;
   }
   std::add_lvalue_reference_t<T> get() & {
     if (kind_ != Kind::value) raise(error());
-    if constexpr (!std::is_void_v<T>) return value_;
+    if constexpr (refers)
+      return *value_;
+    else if constexpr (!std::is_void_v<T>)
+      return value_;
   }
   T get() && {
     if (kind_ != Kind::value) raise(empty() ? nullptr : error_ ? std::move(error_) : error());
-    if constexpr (!std::is_void_v<T>) return std::move(value_);
+    if constexpr (refers)
+      return *value_;
+    else if constexpr (!std::is_void_v<T>)
+      return std::move(value_);
   }
 
  private:

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,15 +42,19 @@ class TaskScope : private detail::ChildList {
   auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
     COTERIE_GUARD_CALLABLE(Fn);
     check_open();
-    auto child = coterie::spawn(std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...);
-    adopt(child.state());
-    return child;
+    const std::optional<bool> eager = options.eager_value();
+    return begin(
+        coterie::spawn(std::move(options).eager(false), std::forward<Fn>(fn), std::forward<Args>(args)...),
+        eager);
   }
   template <class Fn, class... Args>
     requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
   auto spawn(Fn&& fn, Args&&... args) {
     COTERIE_GUARD_CALLABLE(Fn);
-    return spawn(SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
+    check_open();
+    return begin(
+        detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...)),
+        std::nullopt);
   }
 
   /// Tasks that have not ended.
@@ -67,6 +72,12 @@ class TaskScope : private detail::ChildList {
 
  private:
   class Drained;
+  template <class T>
+  JoinHandle<T> begin(JoinHandle<T> child, std::optional<bool> eager) {
+    adopt(child.state());
+    detail::start_if_eager(child.state(), eager);
+    return child;
+  }
   void check_open() const;
   void check_waiter() const;
   void child_ended(TaskRec& task) noexcept override;

@@ -1,13 +1,19 @@
 #pragma once
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "coterie/core/callable.hpp"
 #include "coterie/core/leaf.hpp"
+#include "coterie/core/task_callback.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/spawn_options.hpp"
 #include "coterie/task.hpp"
@@ -34,13 +40,11 @@ template <class T>
 class TaskState final : public TaskRec {
  public:
   /// Returns a record that the loop owns; whoever keeps it adds a reference.
+  /// `options`: null for none; name and context are moved from.
   template <class How>
-  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, std::string name = {},
-                             SchedClass sched_class = 0, std::source_location where = {},
-                             ContextSlot context = {}) {
+  static TaskState* spawn_on(EventLoop& loop, Task<T, How> body, SpawnOptions* options = nullptr) {
     auto* state = new TaskState;
-    state->sched_class_ = sched_class;
-    state->start(loop, body.release(), std::move(name), where, std::move(context));
+    state->start(loop, body.release(), options);
     return state;
   }
   static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
@@ -244,30 +248,31 @@ class JoinHandle {
   /// the context of this call.
   template <class Fn>
   void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
-    struct Callback final : DoneHook {
-      Callback(Fn callable, std::source_location origin) : call(std::move(callable)), where(origin) {}
-      void task_done(TaskRec& task) noexcept override {
-        JoinHandle handle(static_cast<detail::TaskState<T>&>(task));
-        const detail::ContextScope scope(context);
-        task.loop().call_soon(
-            [handle = std::move(handle), call = std::move(call)]() mutable { call(handle); }, where);
-        delete this;
-      }
-      Fn call;
-      std::source_location where;
-      detail::ContextSlot context = detail::ContextSlot::capture();
-    };
-    if (done()) {
+    if (done())
       EventLoop::current().call_soon([handle = *this, call = std::move(fn)]() mutable { call(handle); },
                                      where);
-      return;
-    }
-    state().add_hook(*new Callback(std::move(fn), where));
+    else
+      detail::TaskCallback<JoinHandle, Fn>::add(state(), std::move(fn), where);
+  }
+  /// Removes every callback that equals `fn` (a function, or an object with operator==) and says how many
+  /// those were. What is queued already runs nevertheless.
+  template <class Fn>
+  std::size_t remove_done_callback(const Fn& fn) const {
+    static_assert(
+        std::equality_comparable<std::decay_t<const Fn&>>,
+        "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
+    const std::decay_t<const Fn&>& callable = fn;
+    return detail::AnyTaskCallback::remove(state(), typeid(callable),
+                                           static_cast<const void*>(std::addressof(callable)));
   }
 
   /// "Task-N" unless it was named.
   [[nodiscard]] std::string name() const { return state().name(); }
   void set_name(std::string name) const { state().set_name(std::move(name)); }
+  /// Where it runs.
+  [[nodiscard]] EventLoop& loop() const { return state().loop(); }
+  /// A copy of the context in which it runs.
+  [[nodiscard]] Context context() const { return Context(state().context()); }
   /// Counts up from 1 in this process.
   [[nodiscard]] std::uint64_t id() const { return state().id(); }
   /// Its coroutines, innermost first, each with the line at which it waits; empty once it has ended. `limit`:
@@ -279,6 +284,10 @@ class JoinHandle {
   // NOLINTNEXTLINE(google-explicit-constructor)
   operator TaskRef() const { return TaskRef(state()); }
 
+  /// For the runtime: of a task that is known to give a T.
+  [[nodiscard]] static JoinHandle of(TaskRec& task) {
+    return JoinHandle(static_cast<detail::TaskState<T>&>(task));
+  }
   /// For the runtime.
   [[nodiscard]] detail::TaskState<T>& state() const {
     if (state_ == nullptr)
@@ -301,13 +310,21 @@ void cancel_on_stop(std::stop_token token, TaskRec& task);
 /// A new task for a bare coroutine. Only for callers that join it before their own frame unwinds: what the
 /// coroutine refers to must outlive it.
 template <class T, class How>
-JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOptions()) {
-  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body),
-                                             std::move(options.name_ref()), options.sched_class_value(),
-                                             options.where(), std::move(options.context_ref())));
+JoinHandle<T> spawn_borrowing(Task<T, How> body) {
+  return JoinHandle<T>(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body)));
+}
+template <class T, class How>
+JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options) {
+  JoinHandle<T> task(*TaskState<T>::spawn_on(EventLoop::current(), std::move(body), &options));
   if (options.stop_token_value().stop_possible()) [[unlikely]]
     cancel_on_stop(options.stop_token_value(), task.state());
   return task;
+}
+
+/// Runs the first step of a task that was just spawned, if it is to start eagerly.
+inline void start_if_eager(TaskRec& task, std::optional<bool> eager) {
+  if (eager.value_or(task.loop().eager_start()) && task.loop().running()) [[unlikely]]
+    task.run_eagerly();
 }
 }  // namespace detail
 
@@ -317,18 +334,28 @@ JoinHandle<T> spawn_borrowing(Task<T, How> body, SpawnOptions options = SpawnOpt
 /// The task may outlive its caller, so it owns what it uses: `fn` and decayed copies of `args` (pass std::ref
 /// for what is sure to live longer). Lambdas with captures are owned too; with gcc 12 give such a lambda a
 /// name first, for it destroys the temporary twice where the statement awaits. Needs a running loop.
+///
+/// Where it starts eagerly (SpawnOptions::eager(), EventLoop::set_eager_start()) it runs up to its first
+/// suspension before spawn() returns, in its own context, and may have ended by then. What it throws is its
+/// own affair, as always; only `Fatal` comes out of spawn() too.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(SpawnOptions options, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
-  return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...),
-                                 std::move(options));
+  const std::optional<bool> eager = options.eager_value();
+  auto task = detail::spawn_borrowing(
+      detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...), std::move(options));
+  detail::start_if_eager(task.state(), eager);
+  return task;
 }
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 auto spawn(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
-  return detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+  auto task =
+      detail::spawn_borrowing(detail::make_owning_task(std::forward<Fn>(fn), std::forward<Args>(args)...));
+  detail::start_if_eager(task.state(), std::nullopt);
+  return task;
 }
 
 /// Refused: the arguments of a coroutine that was called here already may refer to this frame, which the task

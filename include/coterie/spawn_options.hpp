@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <source_location>
 #include <stop_token>
 #include <string>
@@ -39,6 +40,16 @@ class SpawnOptions {
     context_ = value.slot();
     return std::move(*this);
   }
+  /// Whether the task runs up to its first suspension inside spawn(), or one tick later; by default as the
+  /// loop says, see EventLoop::set_eager_start(). (asyncio.create_task(eager_start=…))
+  SpawnOptions& eager(bool value = true) & {
+    eager_ = value;
+    return *this;
+  }
+  SpawnOptions&& eager(bool value = true) && {
+    eager_ = value;
+    return std::move(*this);
+  }
   /// The task is cancelled when `token` is requested, by any thread, before it starts or later.
   SpawnOptions& stop_token(std::stop_token token) & {
     stop_token_ = std::move(token);
@@ -51,6 +62,7 @@ class SpawnOptions {
 
   /// For the runtime.
   [[nodiscard]] detail::ContextSlot& context_ref() noexcept { return context_; }
+  [[nodiscard]] std::optional<bool> eager_value() const noexcept { return eager_; }
   [[nodiscard]] const std::stop_token& stop_token_value() const noexcept { return stop_token_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
   [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
@@ -61,6 +73,7 @@ class SpawnOptions {
   std::source_location where_;
   detail::ContextSlot context_;
   SchedClass sched_class_ = 0;
+  std::optional<bool> eager_;
   std::stop_token stop_token_;
 };
 [[nodiscard]] inline SpawnOptions named(std::string name,

@@ -55,6 +55,15 @@ void ascend_cancelled(Frame& finished, std::exception_ptr error) noexcept;
 template <class Awaitable>
 concept TakesCancel = requires { typename std::remove_cvref_t<Awaitable>::takes_cancel; };
 
+template <class Awaitable>
+concept HasMemberCoAwait =
+    requires(Awaitable&& awaitable) { static_cast<Awaitable&&>(awaitable).operator co_await(); };
+template <class Awaitable>
+concept HasFreeCoAwait =
+    requires(Awaitable&& awaitable) { operator co_await(static_cast<Awaitable&&>(awaitable)); };
+template <class Awaitable>
+concept HasAwaitReady = requires(Awaitable&& awaitable) { awaitable.await_ready(); };
+
 /// Stands for an awaiter that lives in the awaiting expression: gcc 12 would copy what await_transform
 /// returns by reference.
 template <class Awaiter>
@@ -102,8 +111,14 @@ class PromiseBase : public Frame {
   template <class Awaitable>
   auto await_transform(Awaitable&& awaitable, std::source_location where = std::source_location::current()) {
     set_awaiting(where);
-    if constexpr (requires { static_cast<Awaitable&&>(awaitable).operator co_await(); })
+    static_assert(
+        HasMemberCoAwait<Awaitable> || HasFreeCoAwait<Awaitable> || HasAwaitReady<Awaitable>,
+        "this cannot be awaited. A duration needs sleep(), a std::future wrap_future(), a call that "
+        "blocks to_thread(), a coroutine function its arguments: co_await f(x)");
+    if constexpr (HasMemberCoAwait<Awaitable>)
       return static_cast<Awaitable&&>(awaitable).operator co_await();
+    else if constexpr (HasFreeCoAwait<Awaitable>)
+      return operator co_await(static_cast<Awaitable&&>(awaitable));
     else
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
@@ -221,8 +236,8 @@ class TaskAwaiter {
 /// innermost await and comes up through here as `Cancelled`. Not an independent task: see spawn().
 template <class T = void, class How = catching>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
-  static_assert(!std::is_reference_v<T>,
-                "a Task returns a value: return a pointer or std::reference_wrapper");
+  static_assert(!std::is_rvalue_reference_v<T>,
+                "a Task returns a value or an lvalue reference: Task<T>, into which you can move");
   static_assert(std::is_same_v<How, catching> || std::is_same_v<How, no_catch>,
                 "the second argument of a Task is coterie::catching or coterie::no_catch");
   static_assert(alignof(detail::Promise<T, How>) <= 16,

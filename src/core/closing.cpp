@@ -57,20 +57,18 @@ void EventLoop::close() {
   if (closing_) return;
   closing_ = true;
   inbox_->close();
-  // Newest first: a task that awaits another was there before it, or holds a handle that outlives the frame.
-  while (TaskRec* task = last_task_) {
-    report(*task, "Task was destroyed but it is pending!", nullptr);
-    task->destroy_unfinished();
-  }
-  while (Timer* timer = timers_.pop_any()) timer->drop();
-  while (!nothing_ready()) {
-    if (policy_ == nullptr)
-      fifo_.begin_tick();
-    else
-      policy_->begin_tick();
-    while (Runnable* next = policy_ == nullptr ? fifo_.pop() : policy_->pop()) next->drop();
-  }
-  for (Posted* item = inbox_->take(); item != nullptr;) std::exchange(item, Inbox::next(*item))->drop();
+  const Current here(*this);
+  do {  // again, for what destructors start
+    // Newest first: a task that awaits another was there before it, or holds a handle that outlives the
+    // frame.
+    while (TaskRec* task = last_task_) {
+      report(*task, "Task was destroyed but it is pending!", nullptr);
+      task->destroy_unfinished();
+    }
+    while (Timer* timer = timers_.pop_any()) timer->drop();
+    while (!nothing_ready()) pass([](Runnable& next) { next.drop(); });
+    for (Posted* item = inbox_->take(); item != nullptr;) std::exchange(item, Inbox::next(*item))->drop();
+  } while (last_task_ != nullptr || !timers_.empty() || !nothing_ready());
   closed_ = closed_or_debug_ = true;
 }
 

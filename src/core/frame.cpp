@@ -22,45 +22,54 @@ struct Block {
 };
 
 struct List {
-  Block* head = nullptr;
-  std::size_t free = 0;
+  Block* head;
+  std::size_t room;  // for so many more
 };
+
+// Trivial, so that touching it takes no guard: until the first block comes back there is no room at all.
+thread_local constinit std::array<List, classes> lists{};
+thread_local constinit bool opened = false;
 
 bool sanitized() noexcept {
   static const bool found = __asan_init != nullptr || __tsan_init != nullptr || __msan_init != nullptr;
   return found;
 }
 
-struct Cache {
-  std::array<List, classes> lists;
-  bool enabled = !sanitized();
-
-  Cache() = default;
-  Cache(const Cache&) = delete;
-  Cache& operator=(const Cache&) = delete;
-  ~Cache() {
-    enabled = false;  // frames that outlive the thread's cache go straight to the heap
-    for (auto& list : lists)
-      while (list.head != nullptr) {
-        Block* block = list.head;
+/// Frees what is kept when the thread ends. Frames that outlive this go straight to the heap.
+struct Emptied {
+  Emptied() = default;
+  Emptied(const Emptied&) = delete;
+  Emptied& operator=(const Emptied&) = delete;
+  ~Emptied() {
+    for (List& list : lists) {
+      list.room = 0;
+      while (Block* block = list.head) {
         list.head = block->next;
         ::operator delete(block);
       }
+    }
   }
+  void with_the_thread() noexcept {}
 };
+thread_local Emptied emptied;
 
-thread_local Cache cache;
+/// Makes room, once in a thread.
+[[gnu::noinline]] void open_lists() noexcept {
+  opened = true;
+  if (sanitized()) return;
+  emptied.with_the_thread();
+  for (std::size_t index = 0; index < classes; ++index) lists[index].room = bytes_kept / ((index + 1) * step);
+}
 
 }  // namespace
 
 void* allocate_frame(std::size_t bytes) {
   const std::size_t index = (bytes - 1) / step;
   if (index >= classes) return ::operator new(bytes);
-  Cache& mine = cache;
-  List& list = mine.lists[index];
+  List& list = lists[index];
   if (Block* block = list.head) {
     list.head = block->next;
-    --list.free;
+    ++list.room;
     return block;
   }
   return ::operator new((index + 1) * step);
@@ -69,13 +78,14 @@ void* allocate_frame(std::size_t bytes) {
 void free_frame(void* memory, std::size_t bytes) noexcept {
   const std::size_t index = (bytes - 1) / step;
   if (index < classes) {
-    Cache& mine = cache;
-    List& list = mine.lists[index];
-    if (mine.enabled && list.free < bytes_kept / ((index + 1) * step)) {
+    List& list = lists[index];
+    if (list.room == 0 && !opened) [[unlikely]]
+      open_lists();
+    if (list.room != 0) [[likely]] {
       auto* block = static_cast<Block*>(memory);
       block->next = list.head;
       list.head = block;
-      ++list.free;
+      --list.room;
       return;
     }
   }

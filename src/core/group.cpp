@@ -16,12 +16,6 @@ void TaskGroup::check_open() const {
   if (aborting_) throw InvalidState("TaskGroup is shutting down: it takes no more tasks");
 }
 
-void TaskGroup::admit(TaskRec& task) {
-  adopt(task);
-  // One that started eagerly may have ended the group in its first step, before it stood in it. (gh-155418)
-  if (aborting_ && !task.done()) task.cancel(nullptr);
-}
-
 void TaskGroup::cancel() {
   if (ended_) return;
   if (!aborting_) abort();
@@ -66,7 +60,7 @@ std::exception_ptr TaskGroup::take_fatal() const {
   const auto fatal = std::find_if(errors_.begin(), errors_.end(), detail::is_fatal);
   if (fatal == errors_.end()) return nullptr;
   for (auto other = errors_.begin(); other != errors_.end(); ++other)
-    if (other != fatal)
+    if (*other != *fatal)  // by way of a child and by way of the body it is the same
       parent_->loop().report(*parent_, "unhandled error in a TaskGroup that a fatal one ended", *other);
   return *fatal;
 }

@@ -6,11 +6,8 @@
 #include "coterie/task.hpp"
 
 namespace coterie {
-namespace {
 
-thread_local constinit EventLoop* current_loop = nullptr;
-
-}  // namespace
+constinit thread_local EventLoop* EventLoop::of_this_thread_ = nullptr;
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
     : policy_(std::move(ready)),
@@ -23,22 +20,13 @@ EventLoop::~EventLoop() {
   close();
 }
 
-EventLoop* EventLoop::current_or_null() noexcept {
-  return current_loop;
+void EventLoop::throw_none_runs() {
+  throw std::logic_error(
+      "no event loop runs on this thread: call this from inside a task, under coterie::run()");
 }
 
-EventLoop& EventLoop::current() {
-  if (current_loop == nullptr)
-    throw std::logic_error(
-        "no event loop runs on this thread: call this from inside a task, under coterie::run()");
-  return *current_loop;
-}
-
-TaskRec& EventLoop::require_task() {
-  TaskRec* task = current().current_;
-  if (task == nullptr)
-    throw std::logic_error("this needs a task, and a plain callback of the loop is running");
-  return *task;
+void EventLoop::throw_no_task() {
+  throw std::logic_error("this needs a task, and a plain callback of the loop is running");
 }
 
 EventLoop::OnBehalfOf::OnBehalfOf(TaskRec& task) noexcept
@@ -50,20 +38,23 @@ EventLoop::OnBehalfOf::~OnBehalfOf() {
 
 void EventLoop::check_can_run() const {
   if (closed_) throw std::logic_error("Event loop is closed");
-  if (current_loop != nullptr)
+  if (of_this_thread_ != nullptr)
     throw std::logic_error(
         "cannot run an event loop while another one runs on this thread: co_await instead");
 }
 
-EventLoop::Running::Running(EventLoop& loop) : loop_(loop) {
-  loop.check_can_run();
+EventLoop::Current::Current(EventLoop& loop) noexcept : before_(std::exchange(of_this_thread_, &loop)) {}
+
+EventLoop::Current::~Current() {
+  of_this_thread_ = before_;
+}
+
+EventLoop::Running::Running(EventLoop& loop) : loop_((loop.check_can_run(), loop)), current_(loop) {
   loop.running_.store(true, std::memory_order_relaxed);
-  current_loop = &loop;
 }
 
 EventLoop::Running::~Running() {
   loop_.running_.store(false, std::memory_order_relaxed);
-  current_loop = nullptr;
 }
 
 void EventLoop::Running::leave() {
@@ -84,17 +75,6 @@ void EventLoop::run_forever() {
   do tick();
   while (!stopping_);
   guard.leave();
-}
-
-template <class Visit>
-void EventLoop::pass(Visit visit) {
-  if (policy_ == nullptr) {
-    fifo_.begin_tick();
-    while (Runnable* next = fifo_.pop()) visit(*next);
-  } else {
-    policy_->begin_tick();
-    while (Runnable* next = policy_->pop()) visit(*next);
-  }
 }
 
 void EventLoop::tick() {
@@ -128,7 +108,7 @@ void EventLoop::look_around() {
 }
 
 bool EventLoop::post(PostedPtr item) {
-  if (current_loop != this) return inbox_->post(std::move(item));
+  if (of_this_thread_ != this) return inbox_->post(std::move(item));
   receive();
   push(*item.release());
   return true;

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <stdexcept>
 #include <typeinfo>
+#include <utility>
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/spawn_options.hpp"
 #include "coterie/task.hpp"
 
 namespace coterie {
@@ -52,21 +54,18 @@ void DoneHook::unhook() noexcept {
 
 TaskRec::~TaskRec() = default;
 
-void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
-                    detail::ContextSlot context) {
+void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   loop_ = &loop;
   top_ = &root;
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!name.empty()) notes().name = std::move(name);
-  context_ = context.empty() ? detail::ContextSlot::capture() : std::move(context);
-  TaskRec* parent = loop.current_task();
-  if (where.line() != 0)
-    spawned_at_ = where;
-  else if (root.kind() == FrameKind::wrapper && parent != nullptr)
-    spawned_at_ = parent->innermost()->awaiting();  // the wrapper's own place is a line of this library
-  else
-    spawned_at_ = root.awaiting();
+  const TaskRec* parent = loop.current_task();
+  if (options != nullptr) take(*options);
+  if (context_.empty()) context_ = detail::ContextSlot::capture();
+  if (spawned_at_.line() == 0)
+    spawned_at_ = root.kind() == FrameKind::wrapper && parent != nullptr
+                      ? parent->innermost()->awaiting()  // the wrapper's own place is a line of this library
+                      : root.awaiting();
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
   if (parent != nullptr) {
@@ -75,6 +74,13 @@ void TaskRec::start(EventLoop& loop, Frame& root, std::string name, std::source_
   }
   loop.enlist(*this);
   loop.push(*this);
+}
+
+void TaskRec::take(SpawnOptions& options) {
+  if (!options.name_ref().empty()) notes().name = std::move(options.name_ref());
+  context_ = std::move(options.context_ref());
+  sched_class_ = options.sched_class_value();
+  spawned_at_ = options.where();
 }
 
 TaskRec::Notes& TaskRec::notes() {
@@ -161,9 +167,15 @@ void TaskRec::add_hook(DoneHook& hook) noexcept {
   last_hook_ = &hook;
 }
 
+std::vector<DoneHook*> TaskRec::hooks() const {
+  std::vector<DoneHook*> result;
+  for (DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_) result.push_back(hook);
+  return result;
+}
+
 std::vector<WaitingTask> TaskRec::awaited_by() const {
   std::vector<WaitingTask> result;
-  for (const DoneHook* hook = first_hook_; hook != nullptr; hook = hook->next_)
+  for (const DoneHook* hook : hooks())
     if (const WaitingTask waiter = hook->waiting_task(); waiter.task != nullptr) result.push_back(waiter);
   return result;
 }
@@ -197,6 +209,19 @@ void TaskRec::run() noexcept {
   }
   waiting_on_ = nullptr;
   loop_->run_step(*this, frame);
+}
+
+void TaskRec::run_eagerly() {
+  loop_->remove(*this);
+  TaskRec* creator = loop_->current_;
+  const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
+  add_ref();
+  run();
+  loop_->current_ = creator;
+  if (creator != nullptr) creator->starts_another_ = nested;
+  const std::exception_ptr fatal = ended_ && detail::is_fatal(error()) ? error() : nullptr;
+  release();
+  if (fatal) std::rethrow_exception(fatal);
 }
 
 /// The await at which it is suspended ends by a cancel, which is `error`.
@@ -268,7 +293,7 @@ void TaskRec::report_never_retrieved() noexcept {
 }
 
 void TaskRec::destroy_unfinished() noexcept {
-  if (loop_->current_ == this) {
+  if (loop_->current_ == this || starts_another_) {
     std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
     std::terminate();
   }

@@ -49,7 +49,8 @@ void JobRun::launch(Handler& handler, TimePoint now) {
   std::string label;
   label.reserve(lease_.name.size() + 37);
   label.append(lease_.name).append(1, ' ').append(lease_.ref.id.str());
-  task_ = coterie::detail::TaskState<std::string>::spawn_on(loop, handler.run(*this), std::move(label));
+  SpawnOptions options(std::move(label), std::source_location());
+  task_ = coterie::detail::TaskState<std::string>::spawn_on(loop, handler.run(*this), &options);
   task_->add_ref();
   task_->add_hook(*this);
   if (deadline_ != TimePoint::max()) loop.arm(*this, deadline_);

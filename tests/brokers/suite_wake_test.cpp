@@ -49,7 +49,7 @@ class ThreadLoop {
   ~ThreadLoop() { (void)loop_.cancel_all_and_run(1h); }
   template <class T>
   T run(Task<T> body) {
-    auto* const state = coterie::detail::TaskState<T>::spawn_on(loop_, std::move(body), "main");
+    auto* const state = coterie::detail::TaskState<T>::spawn_on(loop_, std::move(body));
     coterie::JoinHandle<T> main(*state);
     loop_.run_until([&] { return main.done(); });
     return std::move(main.state().outcome()).get();

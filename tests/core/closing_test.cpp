@@ -183,6 +183,59 @@ TEST(Closing, DestructorsOfFramesMayStartMoreWork) {
   EXPECT_EQ(alive, 0);
 }
 
+TEST(Closing, DestructorsOfFramesMaySpawnAndPost) {
+  int alive = 0;
+  int ran = 0;
+  struct Starts {
+    int* count;
+    int* steps;
+    ~Starts() {
+      for (const bool eager : {false, true})
+        spawn(
+            SpawnOptions().eager(eager),
+            [](Probe, int* n) -> Task<void> {
+              ++*n;
+              co_return;
+            },
+            Probe(*count), steps);
+      EventLoop::current().call_soon_threadsafe([probe = Probe(*count)] {});
+    }
+  };
+  {
+    testing::VirtualLoop loop;
+    Reports reports(loop.loop());
+    loop.run([](int* count, int* steps) -> Task<void> {
+      auto body = [](int* n, int* of) -> Task<void> {
+        const Starts starts{n, of};
+        co_await sleep(1h);
+      };
+      spawn(body, count, steps);
+      spawn(body, count, steps);
+      co_await ticks(2);
+    }(&alive, &ran));
+    loop.loop().close();
+    EXPECT_EQ(reports.count(), 6U);  // two that ran, and four that never did
+    EXPECT_EQ(loop.loop().task_count(), 0U);
+  }
+  EXPECT_EQ(alive, 0);
+  EXPECT_EQ(ran, 0);
+}
+
+TEST(Closing, OfALoopInsideAnothersTask) {
+  auto other = std::make_unique<testing::VirtualLoop>();
+  other->loop().set_exception_handler([](const ErrorContext&) {});
+  other->run([]() -> Task<void> {
+    spawn(sleeper, 1h);
+    co_await ticks(2);
+  }());
+  run([&]() -> Task<void> {
+    EventLoop* outer = &EventLoop::current();
+    other->loop().close();
+    EXPECT_EQ(&EventLoop::current(), outer);
+    co_await yield();
+  });
+}
+
 TEST(Closing, PostsInFlightFromManyThreads) {
   for (int round = 0; round < 5; ++round) {
     std::atomic<int> refused{0};

@@ -44,6 +44,21 @@ TEST(Task, AwaitingOneThatWasMovedFromOrAwaitedIsAnError) {
   });
 }
 
+TEST(Handle, TellsItsLoopAndItsContext) {
+  run([]() -> Task<void> {
+    static const ContextVar<int> variable("variable");
+    auto task = spawn([]() -> Task<void> {
+      (void)variable.set(4);
+      co_await sleep(1s);
+    });
+    co_await ticks(1);
+    EXPECT_EQ(&task.loop(), &EventLoop::current());
+    EXPECT_EQ(task.context().get(variable), 4);
+    EXPECT_EQ(copy_context().get(variable), std::nullopt);
+    co_await task;
+  });
+}
+
 TEST(Handle, NamedGivesAReferenceAndMovedGivesTheValueOnce) {
   run([]() -> Task<void> {
     auto make = []() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };

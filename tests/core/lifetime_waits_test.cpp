@@ -2,6 +2,8 @@
 // What is structured has joined its children before the local goes; what is not was given copies.
 #include <gmock/gmock.h>
 
+#include <memory>
+
 #include "support/both_ways.hpp"
 
 namespace coterie {
@@ -149,7 +151,7 @@ TEST(Owned, GatherOfHandlesGoesAtTheFirstCancelAndTheOthersUnwindWithTheirOwn) {
 }
 
 TEST(Owned, SequenceOfCompletionsOutlivesItsTasksAndItsLoop) {
-  std::optional<AsCompleted<JoinHandle<int>>> kept;
+  std::unique_ptr<AsCompleted<JoinHandle<int>>> kept;
   int alive = 0;
   {
     testing::VirtualLoop loop;
@@ -164,7 +166,7 @@ TEST(Owned, SequenceOfCompletionsOutlivesItsTasksAndItsLoop) {
             co_return probe.value();
           },
           Probe(count));
-      out.emplace(as_completed(limit, task));
+      out = std::make_unique<AsCompleted<JoinHandle<int>>>(as_completed(limit, task));
       co_await ticks(1);
     }(kept, alive));
   }

@@ -10,7 +10,9 @@ namespace coterie::detail {
 template <class T, class How>
 [[nodiscard]] JoinHandle<T> start_main(EventLoop& loop, Task<T, How> body, ContextSlot context = {}) {
   loop.check_can_run();
-  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), "main", 0, {}, std::move(context)));
+  SpawnOptions options("main", std::source_location());
+  options.context_ref() = std::move(context);
+  return JoinHandle<T>(*TaskState<T>::spawn_on(loop, std::move(body), &options));
 }
 
 /// The value of a main task that has ended, or what it threw.

@@ -19,6 +19,7 @@ namespace coterie {
 
 class EventLoop;
 class Leaf;
+class SpawnOptions;
 class TaskRec;
 
 /// Who waits for a task's end, and at which leaf it will do so. Nobody: null.
@@ -118,6 +119,8 @@ class TaskRec : public Runnable {
 
   // --- for the runtime's own awaitables --------------------------------------------------------------------
   void add_hook(DoneHook& hook) noexcept;
+  /// In the order of their registration.
+  [[nodiscard]] std::vector<DoneHook*> hooks() const;
   /// Wakes the task: it runs one tick later. Precondition: suspended.
   void make_runnable() noexcept;
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
@@ -140,6 +143,9 @@ class TaskRec : public Runnable {
   }
   void run() noexcept override;
   void drop() noexcept override;
+  /// The first step, now instead of one tick later, on top of the step that runs now. Rethrows `Fatal`.
+  /// Precondition: queued for that step by start().
+  void run_eagerly();
   /// The task ends here, cancelled: its frames are destroyed, innermost first, and run no code but
   /// destructors. Precondition: it has not ended; std::terminate when it is running, for its frame stands on
   /// the native stack.
@@ -149,9 +155,9 @@ class TaskRec : public Runnable {
   TaskRec() = default;
   ~TaskRec();
   /// Queues the first step, inherits class and parent from the current task.
-  /// `context`: empty is a copy of the current one.
-  void start(EventLoop& loop, Frame& root, std::string name, std::source_location where,
-             detail::ContextSlot context = {});
+  /// `options`: null for none; name and context are moved from. Without a context it gets a copy of the
+  /// current one.
+  void start(EventLoop& loop, Frame& root, SpawnOptions* options);
   /// The body has ended: moves its outcome out of the promise into the record.
   virtual OutcomeKind take_outcome(Frame& root) noexcept = 0;
   virtual void set_cancelled(std::exception_ptr error) noexcept = 0;
@@ -170,6 +176,7 @@ class TaskRec : public Runnable {
     std::string name;
     Stack created;
   };
+  void take(SpawnOptions& options);
   void end_body() noexcept;
   void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;
@@ -184,6 +191,8 @@ class TaskRec : public Runnable {
   bool ended_ = false;
   bool must_cancel_ = false;
   bool body_ended_ = false;
+  bool starts_another_ =
+      false;                // its step runs; above it on the native stack, that of one it started eagerly
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t deliveries_ = 0;
