@@ -5,7 +5,8 @@
 namespace coterie::simulation {
 namespace {
 
-Task<void> meet(SeededLoop& seeded, Barrier& barrier) {
+template <class How>
+Task<void, How> meet(SeededLoop& seeded, Barrier& barrier) {
   co_await linger(seeded.random());
   const std::size_t index = co_await barrier.wait();
   EXPECT_LT(index, barrier.parties());
@@ -13,7 +14,7 @@ Task<void> meet(SeededLoop& seeded, Barrier& barrier) {
 
 Task<void> come(SeededLoop& seeded, Barrier& barrier) {
   try {
-    co_await rounds(seeded, [&]() -> Task<void> { return meet(seeded, barrier); });
+    co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return meet<How>(seeded, barrier); });
   } catch (const BrokenBarrier&) {
   }
 }

@@ -13,7 +13,8 @@ struct Pipe {
   Event emptied;
 };
 
-Task<void> send_one(SeededLoop& seeded, Pipe& pipe) {
+template <class How>
+Task<void, How> send_one(SeededLoop& seeded, Pipe& pipe) {
   const int number = pipe.account.next++;
   co_await pipe.channel.send(Item(number, pipe.account.alive));
   EXPECT_LE(pipe.channel.size(), pipe.channel.capacity() + pipe.channel.receivers_waiting())
@@ -23,11 +24,12 @@ Task<void> send_one(SeededLoop& seeded, Pipe& pipe) {
   co_await linger(seeded.random());
 }
 Task<void> send_some(SeededLoop& seeded, Pipe& pipe) {
-  co_await rounds(seeded, [&]() -> Task<void> { return send_one(seeded, pipe); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return send_one<How>(seeded, pipe); });
 }
 
 /// False at the end of the stream.
-Task<bool> receive_one(SeededLoop& seeded, Pipe& pipe) {
+template <class How>
+Task<bool, How> receive_one(SeededLoop& seeded, Pipe& pipe) {
   std::optional<Item> item = co_await pipe.channel.receive();
   if (!item) co_return false;
   pipe.account.handed_out(*item);
@@ -36,12 +38,13 @@ Task<bool> receive_one(SeededLoop& seeded, Pipe& pipe) {
   co_return true;
 }
 Task<void> receive_some(SeededLoop& seeded, Pipe& pipe) {
-  co_await rounds(seeded, [&]() -> Task<void> { (void)co_await receive_one(seeded, pipe); });
+  co_await rounds(seeded,
+                  [&]<class How>() -> Task<void, How> { (void)co_await receive_one<How>(seeded, pipe); });
 }
 /// The seed leaves this one alone: whatever is sent is received in the end, unless a wakeup is lost.
 Task<void> receive_all(SeededLoop& seeded, Pipe& pipe) {
   bool more = true;
-  while (more) more = co_await receive_one(seeded, pipe);
+  while (more) more = co_await receive_one<catching>(seeded, pipe);
 }
 
 COTERIE_SEEDED_TEST(ChannelSimulation, ItemsAreConserved, seeds) {

@@ -23,16 +23,18 @@ struct StillHeld {
   Larder& larder;
 };
 
-Task<void> wait_for_stock(SeededLoop& seeded, Larder& larder) {
+template <class How>
+Task<void, How> wait_for_stock(SeededLoop& seeded, Larder& larder) {
   const StillHeld check(larder);
   const std::uint32_t cancels = cancels_of_this_task(seeded);
   co_await larder.condition.wait_for([&] { return larder.stock > 0 || larder.closed; });
   EXPECT_EQ(cancels_of_this_task(seeded), cancels) << "a cancel is lost";
 }
 
-Task<void> eat(SeededLoop& seeded, Larder& larder) {
+template <class How>
+Task<void, How> eat(SeededLoop& seeded, Larder& larder) {
   LockGuard guard = co_await larder.condition.scoped();
-  co_await wait_for_stock(seeded, larder);
+  co_await wait_for_stock<How>(seeded, larder);
   EXPECT_EQ(larder.inside, 0) << "two at once";
   const Inside here(larder.inside);
   if (larder.stock == 0) co_return;
@@ -40,14 +42,15 @@ Task<void> eat(SeededLoop& seeded, Larder& larder) {
   if (seeded.random().one_in(4)) co_await yield();
 }
 Task<void> guest(SeededLoop& seeded, Larder& larder) {
-  co_await rounds(seeded, [&]() -> Task<void> { return eat(seeded, larder); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return eat<How>(seeded, larder); });
 }
 /// The seed leaves this one alone: whatever is stocked is eaten, unless a notify is lost.
 Task<void> host(SeededLoop& seeded, Larder& larder) {
-  while (!larder.closed) co_await eat(seeded, larder);
+  while (!larder.closed) co_await eat<catching>(seeded, larder);
 }
 
-Task<void> stock_up(SeededLoop& seeded, Larder& larder) {
+template <class How>
+Task<void, How> stock_up(SeededLoop& seeded, Larder& larder) {
   co_await linger(seeded.random());
   LockGuard guard = co_await larder.condition.scoped();
   EXPECT_EQ(larder.inside, 0) << "two at once";
@@ -58,7 +61,7 @@ Task<void> stock_up(SeededLoop& seeded, Larder& larder) {
   larder.condition.notify(static_cast<std::size_t>(several));
 }
 Task<void> supplier(SeededLoop& seeded, Larder& larder) {
-  co_await rounds(seeded, [&]() -> Task<void> { return stock_up(seeded, larder); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return stock_up<How>(seeded, larder); });
 }
 
 COTERIE_SEEDED_TEST(ConditionSimulation, NoNotifyIsLost, seeds) {

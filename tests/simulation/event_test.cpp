@@ -13,7 +13,8 @@ struct Gate {
   std::uint64_t passed = 0;
 };
 
-Task<void> pass(SeededLoop& seeded, Gate& gate) {
+template <class How>
+Task<void, How> pass(SeededLoop& seeded, Gate& gate) {
   co_await linger(seeded.random());
   const std::uint64_t id = EventLoop::require_task().id();
   struct Entry {
@@ -31,7 +32,10 @@ COTERIE_SEEDED_TEST(EventSimulation, SetWakesAllWhoWaitEvenIfClearFollows, seeds
   Gate gate;
   Tasks tasks;
   for (std::uint64_t left = 2 + seeded.random().below(4); left > 0; --left)
-    tasks.push_back(seeded.subject(spawn(pass, std::ref(seeded), std::ref(gate))));
+    if (seeded.random().one_in(2))
+      tasks.push_back(seeded.subject(spawn(pass<catching>, std::ref(seeded), std::ref(gate))));
+    else
+      tasks.push_back(seeded.subject(spawn(pass<no_catch>, std::ref(seeded), std::ref(gate))));
   for (int openings = 0; openings < 3; ++openings) {
     co_await linger(seeded.random());
     const std::set<std::uint64_t> waited = gate.waiting;

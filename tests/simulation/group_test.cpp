@@ -26,7 +26,8 @@ Task<void> child(SeededLoop& seeded, Family& family) {
   std::move(end).get();
 }
 
-Task<void> body(SeededLoop& seeded, Family& family, TaskGroup& group) {
+template <class How>
+Task<void, How> body(SeededLoop& seeded, Family& family, TaskGroup& group) {
   Random& random = seeded.random();
   for (std::uint64_t left = random.below(4); left > 0; --left) {
     try {
@@ -48,8 +49,13 @@ Task<void> one_group(SeededLoop& seeded) {
   Family family;
   TaskRec& self = EventLoop::require_task();
   const std::uint32_t cancels_before = cancels_of_this_task(seeded);
-  auto block = [&](TaskGroup& group) -> Task<void> { return body(seeded, family, group); };
-  Outcome<void> end = co_await outcome(task_group(block));
+  auto catches = [&](TaskGroup& group) { return body<catching>(seeded, family, group); };
+  auto dies = [&](TaskGroup& group) { return body<no_catch>(seeded, family, group); };
+  Outcome<void> end;
+  if (seeded.random().one_in(2))
+    end = co_await outcome(task_group(catches));
+  else
+    end = co_await outcome(task_group(dies));
   EXPECT_EQ(family.children, 0) << "a child outlived its group";
   const std::uint32_t cancels = cancels_of_this_task(seeded);
   EXPECT_EQ(self.cancelling(), cancels) << "the group's own request stays, or took another along";
@@ -77,7 +83,7 @@ Task<void> one_group(SeededLoop& seeded) {
 }
 
 Task<void> work(SeededLoop& seeded) {
-  co_await rounds(seeded, [&]() -> Task<void> { return one_group(seeded); });
+  co_await rounds(seeded, [&]<class How>() { return one_group(seeded); });
 }
 
 COTERIE_SEEDED_TEST(TaskGroupSimulation, EveryChildEndsAndNoErrorOrCancelIsLost, seeds) {

@@ -25,7 +25,8 @@ struct Room {
   }
 };
 
-Task<void> stay(SeededLoop& seeded, Room& room) {
+template <class How>
+Task<void, How> stay(SeededLoop& seeded, Room& room) {
   const std::uint64_t ticket = room.next_ticket++;
   TaskRec& self = EventLoop::require_task();
   room.line.insert({ticket, Room::Turn{&self, self.cancelling()}});
@@ -48,12 +49,12 @@ Task<void> stay(SeededLoop& seeded, Room& room) {
 
 Task<void> visit(SeededLoop& seeded, Room& room) {
   co_await linger(seeded.random());
-  co_await rounds(seeded, [&]() -> Task<void> { return stay(seeded, room); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return stay<How>(seeded, room); });
 }
 
 Task<void> visit_impatiently(SeededLoop& seeded, Room& room) {
-  Outcome<void> end =
-      co_await outcome(wait_for(std::chrono::milliseconds(1 + seeded.random().below(3)), stay(seeded, room)));
+  Outcome<void> end = co_await outcome(
+      wait_for(std::chrono::milliseconds(1 + seeded.random().below(3)), stay<no_catch>(seeded, room)));
   try {
     std::move(end).get();
   } catch (const TimeoutError&) {

@@ -11,17 +11,19 @@ struct Shop {
   Queue<Item> queue;
 };
 
-Task<void> deliver(SeededLoop& seeded, Shop& shop) {
+template <class How>
+Task<void, How> deliver(SeededLoop& seeded, Shop& shop) {
   const int number = shop.account.next++;
   co_await shop.queue.put(Item(number, shop.account.alive));
   shop.account.in.insert(number);
   co_await linger(seeded.random());
 }
 Task<void> produce(SeededLoop& seeded, Shop& shop) {
-  co_await rounds(seeded, [&]() -> Task<void> { return deliver(seeded, shop); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return deliver<How>(seeded, shop); });
 }
 
-Task<void> buy(SeededLoop& seeded, Shop& shop) {
+template <class How>
+Task<void, How> buy(SeededLoop& seeded, Shop& shop) {
   Item item = co_await shop.queue.get();
   shop.account.handed_out(item);
   shop.queue.task_done();
@@ -29,14 +31,14 @@ Task<void> buy(SeededLoop& seeded, Shop& shop) {
 }
 Task<void> consume(SeededLoop& seeded, Shop& shop) {
   try {
-    co_await rounds(seeded, [&]() -> Task<void> { return buy(seeded, shop); });
+    co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return buy<How>(seeded, shop); });
   } catch (const QueueShutDown&) {
   }
 }
 /// The seed leaves this one alone: whatever is put is got in the end, unless a wakeup is lost.
 Task<void> consume_all(SeededLoop& seeded, Shop& shop) {
   try {
-    for (;;) co_await buy(seeded, shop);
+    for (;;) co_await buy<catching>(seeded, shop);
   } catch (const QueueShutDown&) {
   }
 }

@@ -11,13 +11,15 @@ struct Page {
   int writers = 0;
 };
 
-Task<void> read(SeededLoop& seeded, Page& page) {
+template <class How>
+Task<void, How> read(SeededLoop& seeded, Page& page) {
   ReadGuard guard = co_await page.lock.read();
   const Inside here(page.readers);
   EXPECT_EQ(page.writers, 0) << "a reader beside a writer";
   co_await linger(seeded.random());
 }
-Task<void> write(SeededLoop& seeded, Page& page) {
+template <class How>
+Task<void, How> write(SeededLoop& seeded, Page& page) {
   WriteGuard guard = co_await page.lock.write();
   const Inside here(page.writers);
   EXPECT_EQ(page.writers, 1) << "two writers";
@@ -26,8 +28,8 @@ Task<void> write(SeededLoop& seeded, Page& page) {
 }
 Task<void> use(SeededLoop& seeded, Page& page) {
   co_await linger(seeded.random());
-  co_await rounds(seeded, [&]() -> Task<void> {
-    return seeded.random().one_in(3) ? write(seeded, page) : read(seeded, page);
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> {
+    return seeded.random().one_in(3) ? write<How>(seeded, page) : read<How>(seeded, page);
   });
 }
 

@@ -12,7 +12,8 @@ struct Room {
   int inside = 0;
 };
 
-Task<void> stay(SeededLoop& seeded, Room& room) {
+template <class How>
+Task<void, How> stay(SeededLoop& seeded, Room& room) {
   Permit permit = co_await room.semaphore.scoped();
   const Inside here(room.inside);
   EXPECT_LE(room.inside, room.limit) << "more than there are permits";
@@ -21,7 +22,7 @@ Task<void> stay(SeededLoop& seeded, Room& room) {
 
 Task<void> visit(SeededLoop& seeded, Room& room) {
   co_await linger(seeded.random());
-  co_await rounds(seeded, [&]() -> Task<void> { return stay(seeded, room); });
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return stay<How>(seeded, room); });
 }
 
 /// A permit that lies unused while somebody waits is on its way to one, and there within a tick or two.

@@ -33,12 +33,16 @@ inline Task<void> linger(Random& random) {
   if (random.one_in(4)) co_await sleep(std::chrono::milliseconds(1 + random.below(3)));
 }
 
-/// Runs `round(…)` a few times. A cancel ends the task, or, half of the time, only the round: then it comes
-/// back to the primitive as a task that was cancelled before.
+/// Runs `round<How>()` a few times; the price of a cancel there is drawn. A cancel ends the task, or, half of
+/// the time, only the round: then it comes back to the primitive as a task that was cancelled before.
 template <class Round>
 Task<void> rounds(SeededLoop& seeded, Round round) {
   for (std::uint64_t left = 1 + seeded.random().below(3); left > 0; --left) {
-    Outcome<void> end = co_await outcome(round());
+    Outcome<void> end;
+    if (seeded.random().one_in(2))
+      end = co_await outcome(round.template operator()<catching>());
+    else
+      end = co_await outcome(round.template operator()<no_catch>());
     if (!end.cancelled() || seeded.random().one_in(2)) std::move(end).get();
   }
 }

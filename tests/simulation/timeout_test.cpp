@@ -11,7 +11,8 @@ std::chrono::milliseconds some_time(Random& random) {
 }
 
 /// Something to wait for that may come at the same moment as the deadline.
-Task<void> something(SeededLoop& seeded, Event& bell) {
+template <class How>
+Task<void, How> something(SeededLoop& seeded, Event& bell) {
   if (seeded.random().one_in(2))
     co_await sleep(some_time(seeded.random()));
   else
@@ -19,6 +20,22 @@ Task<void> something(SeededLoop& seeded, Event& bell) {
 }
 
 constexpr int nested = 2;
+Task<void> limited(SeededLoop& seeded, Event& bell, int depth);
+
+template <class How>
+Task<void, How> block(SeededLoop& seeded, Event& bell, int depth, Timeout& scope, bool& expired) {
+  struct Look {
+    Timeout& scope;
+    bool& expired;
+    ~Look() { expired = scope.expired(); }
+  };
+  const Look look{scope, expired};
+  if (seeded.random().one_in(4)) scope.reschedule_after(some_time(seeded.random()));
+  if (depth > 0 && seeded.random().one_in(2))
+    co_await limited(seeded, bell, depth - 1);
+  else
+    co_await something<How>(seeded, bell);
+}
 
 /// One timeout() block. What it must be: TimeoutError only past its deadline and only if the seed cancelled
 /// nothing in it, for a cancel from outside wins; Cancelled only if the seed did; and no request stays.
@@ -27,20 +44,14 @@ Task<void> limited(SeededLoop& seeded, Event& bell, int depth) {
   TaskRec& self = EventLoop::require_task();
   const bool pending_before = self.must_cancel();
   bool expired = false;
-  auto body = [&](Timeout& scope) -> Task<void> {
-    struct Look {
-      Timeout& scope;
-      bool& expired;
-      ~Look() { expired = scope.expired(); }
-    };
-    const Look look{scope, expired};
-    if (seeded.random().one_in(4)) scope.reschedule_after(some_time(seeded.random()));
-    if (depth > 0 && seeded.random().one_in(2))
-      co_await limited(seeded, bell, depth - 1);
-    else
-      co_await something(seeded, bell);
-  };
-  Outcome<void> end = co_await outcome(timeout(some_time(seeded.random()), body));
+  auto catches = [&](Timeout& scope) { return block<catching>(seeded, bell, depth, scope, expired); };
+  auto dies = [&](Timeout& scope) { return block<no_catch>(seeded, bell, depth, scope, expired); };
+  const auto time = some_time(seeded.random());
+  Outcome<void> end;
+  if (seeded.random().one_in(2))
+    end = co_await outcome(timeout(time, catches));
+  else
+    end = co_await outcome(timeout(time, dies));
   const bool disturbed = pending_before || cancels_of_this_task(seeded) > cancels_before;
   // In an inner block the request of an outer deadline may be there, and its cancel pass through.
   const bool outermost = depth == nested;
@@ -62,7 +73,7 @@ Task<void> limited(SeededLoop& seeded, Event& bell, int depth) {
 }
 
 Task<void> work(SeededLoop& seeded, Event& bell) {
-  co_await rounds(seeded, [&]() -> Task<void> {
+  co_await rounds(seeded, [&]<class How>() -> Task<void, How> {
     co_await limited(seeded, bell, nested);
     co_await yield();
   });
