@@ -7,7 +7,6 @@
 namespace coterie {
 namespace {
 using namespace test;
-using ::testing::ElementsAre;
 
 /// As test::run(), on a loop whose tasks start eagerly.
 template <class Body>

@@ -10,7 +10,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ContainsRegex;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 

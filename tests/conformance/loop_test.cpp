@@ -9,7 +9,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 /// Waits for nothing: notes until when the loop would have waited, and moves its clock there.
 class NotingPoller final : public Poller {
@@ -144,6 +143,7 @@ TEST(Loop, CancelledTimersLeaveAtOnceWhereverTheyStand) {
   EventLoop& loop = owner.loop();
   std::vector<int> ran;
   std::vector<CallbackHandle> handles;
+  handles.reserve(200);
   for (int i = 0; i < 200; ++i) handles.push_back(loop.call_later(i * 1s, [&ran, i] { ran.push_back(i); }));
   for (int i = 0; i < 200; ++i)
     if (i % 50 != 7) {

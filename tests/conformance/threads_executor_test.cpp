@@ -82,6 +82,7 @@ COTERIE_CASE(ThreadsExecutor, TenCallsAtOnce) {
       co_await to_thread([](std::atomic<int>& n) { n.fetch_add(1); }, std::ref(count));
     };
     std::vector<Co<void>> tasks;
+    tasks.reserve(10);
     for (int i = 0; i < 10; ++i) tasks.push_back(call(calls));
     (void)co_await gather(std::move(tasks));
     EXPECT_EQ(calls.load(), 10);
@@ -207,6 +208,7 @@ COTERIE_CASE(ThreadsAllTasks, AskedFromOtherThreadsWhileTasksComeAndGo) {
   }
   begun.wait();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> complete{0};
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
