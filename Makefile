@@ -34,7 +34,7 @@ help:
 	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
-	@echo 'make lint                        format, clang-tidy on what changed, headers, floors'
+	@echo 'make lint                        format, clang-tidy on what changed, headers, floors, conformance'
 	@echo 'make format                      clang-format everything in place'
 	@echo 'make compile-cost                every translation unit within 10 s and 700 MB'
 	@echo 'make docs                        links resolve, code blocks compile'

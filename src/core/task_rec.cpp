@@ -193,6 +193,8 @@ void TaskRec::make_runnable() noexcept {
 
 void TaskRec::run() noexcept {
   Frame* frame = top_;
+  if (frame == nullptr) [[unlikely]]
+    return loop_->report(*this, "a step of a task that has ended", nullptr);
   if (!started_) {
     started_ = true;
     if (must_cancel_) {  // cancelled before its first step: the body never runs, its arguments are released

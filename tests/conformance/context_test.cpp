@@ -14,10 +14,10 @@ using namespace test;
 using ::testing::ElementsAre;
 
 // 245. test_tasks::BaseTaskTests.test_context_1
-TEST(Context, ChildSeesTheValueAtItsCreationAndKeepsItsChangesToItself) {
+COTERIE_CASE(Context, ChildSeesTheValueAtItsCreationAndKeepsItsChangesToItself) {
   const ContextVar<std::string> variable("variable", "nope");
   run([&variable]() -> Task<void> {
-    const auto child = [](const ContextVar<std::string>& cvar) -> Task<void> {
+    const auto child = [](const ContextVar<std::string>& cvar) -> Co<void> {
       co_await yield();
       EXPECT_EQ(cvar.get(), "nope");
       (void)cvar.set("something else");
@@ -33,12 +33,12 @@ TEST(Context, ChildSeesTheValueAtItsCreationAndKeepsItsChangesToItself) {
 }
 
 // 246. test_tasks::BaseTaskTests.test_context_2
-TEST(Context, DoneCallbackRunsInTheContextOfItsRegistration) {
+COTERIE_CASE(Context, DoneCallbackRunsInTheContextOfItsRegistration) {
   const ContextVar<std::string> variable("variable", "nope");
   run([&variable]() -> Task<void> {
     std::vector<std::string> seen;
     Future<void> future;
-    JoinHandle<void> task = spawn(nop);
+    JoinHandle<void> task = spawn(Subjects::nop);
     const auto callback = [&](const auto&) {
       seen.push_back(variable.get());
       (void)variable.set("a callback's");
@@ -63,17 +63,17 @@ TEST(Context, DoneCallbackRunsInTheContextOfItsRegistration) {
 }
 
 // 247. test_tasks::BaseTaskTests.test_context_4
-TEST(Context, TwoTasksInOneContextShareWhatTheySet) {
+COTERIE_CASE(Context, TwoTasksInOneContextShareWhatTheySet) {
   const ContextVar<int> variable("variable");
   const Context context;
   std::vector<int> seen;
   testing::VirtualLoop loop;
   loop.run([](const ContextVar<int>& cvar, Context shared, std::vector<int>& out) -> Task<void> {
-    const auto set = [](const ContextVar<int>& v, int value) -> Task<void> {
+    const auto set = [](const ContextVar<int>& v, int value) -> Co<void> {
       co_await yield();
       (void)v.set(value);
     };
-    const auto get = [](const ContextVar<int>& v, std::vector<int>& list) -> Task<void> {
+    const auto get = [](const ContextVar<int>& v, std::vector<int>& list) -> Co<void> {
       co_await yield();
       list.push_back(v.get());
     };
@@ -88,15 +88,15 @@ TEST(Context, TwoTasksInOneContextShareWhatTheySet) {
 }
 
 // 247. test_tasks::BaseTaskTests.test_context_5
-TEST(Context, MainRunsInTheContextThatARunnerIsGiven) {
+COTERIE_CASE(Context, MainRunsInTheContextThatARunnerIsGiven) {
   const ContextVar<int> variable("variable");
   const Context context;
   Runner runner;
-  const auto main = [](const ContextVar<int>& cvar, Context given) -> Task<void> {
+  const auto main = [](const ContextVar<int>& cvar, Context given) -> Co<void> {
     (void)cvar.set(1);
     co_await spawn(
         SpawnOptions().context(given),
-        [](const ContextVar<int>& v) -> Task<void> {
+        [](const ContextVar<int>& v) -> Co<void> {
           co_await yield();
           EXPECT_EQ(v.get(), 1);
           (void)v.set(2);
@@ -109,7 +109,7 @@ TEST(Context, MainRunsInTheContextThatARunnerIsGiven) {
 }
 
 // 247. test_tasks::BaseTaskTests.test_context_6
-TEST(Context, PlainCallsAndTasksShareAContext) {
+COTERIE_CASE(Context, PlainCallsAndTasksShareAContext) {
   const ContextVar<int> variable("variable");
   const Context context;
   context.run([&] { (void)variable.set(1); });
@@ -117,7 +117,7 @@ TEST(Context, PlainCallsAndTasksShareAContext) {
   EXPECT_EQ(loop.run([](const ContextVar<int>& cvar, Context shared) -> Task<int> {
     co_await spawn(
         SpawnOptions().context(shared),
-        [](const ContextVar<int>& v) -> Task<void> {
+        [](const ContextVar<int>& v) -> Co<void> {
           EXPECT_EQ(v.get(), 1);
           (void)v.set(2);
           co_return;
@@ -129,7 +129,7 @@ TEST(Context, PlainCallsAndTasksShareAContext) {
 }
 
 // 240. test_threads::ToThreadTests.test_to_thread_contextvars
-TEST(Context, ToThreadTakesTheContextAlong) {
+COTERIE_CASE(Context, ToThreadTakesTheContextAlong) {
   const ContextVar<std::string> variable("variable", "none");
   run([&variable]() -> Task<void> {
     const auto read_and_set = [](const ContextVar<std::string>& cvar) {
@@ -138,20 +138,23 @@ TEST(Context, ToThreadTakesTheContextAlong) {
       return seen;
     };
     (void)variable.set("parrot");
-    std::string first = co_await to_thread(read_and_set, std::ref(variable));
+    const auto subject = [&]() -> Co<std::string> {
+      co_return co_await to_thread(read_and_set, std::ref(variable));
+    };
+    std::string first = co_await subject();
     EXPECT_EQ(first, "parrot");
     EXPECT_EQ(variable.get(), "parrot");
     Future<std::string> call = run_in_executor(read_and_set, std::ref(variable));
     (void)variable.set("changed");
     std::string second = co_await call;
     EXPECT_EQ(second, "parrot") << "as it was at the call; the thread was left as it had been";
-    std::string third = co_await to_thread(read_and_set, std::ref(variable));
+    std::string third = co_await subject();
     EXPECT_EQ(third, "changed");
   });
 }
 
-// 14. semantics: what other threads start runs in a copy of their context.
-TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
+// Beyond the list: what other threads start runs in a copy of their context.
+COTERIE_CASE(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
   const ContextVar<int> variable("variable", 0);
   testing::VirtualLoop owner;
   std::vector<int> seen;
@@ -161,7 +164,7 @@ TEST(Context, CallSoonThreadsafeAndSpawnOnTakeTheCallersContextAlong) {
     (void)variable.set(2);
     (void)spawn_on(
         owner.loop(),
-        [](const ContextVar<int>& cvar, std::vector<int>& out) -> Task<void> {
+        [](const ContextVar<int>& cvar, std::vector<int>& out) -> Co<void> {
           out.push_back(cvar.get());
           co_return;
         },
@@ -260,14 +263,14 @@ TEST(Context, CopiesAreIndependentAndNested) {
   });
 }
 
-TEST(Context, ValuesLiveAsLongAsSomebodyCanReadThem) {
+COTERIE_CASE(Context, ValuesLiveAsLongAsSomebodyCanReadThem) {
   int alive = 0;
   {
     const ContextVar<std::shared_ptr<Probe>> variable("variable");
     run([&]() -> Task<void> {
       (void)variable.set(std::make_shared<Probe>(alive, 1));
       auto child = spawn(
-          [](const ContextVar<std::shared_ptr<Probe>>& cvar) -> Task<int> {
+          [](const ContextVar<std::shared_ptr<Probe>>& cvar) -> Co<int> {
             co_await sleep(1s);
             co_return cvar.get()->value();
           },

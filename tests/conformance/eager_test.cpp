@@ -7,7 +7,6 @@
 namespace coterie {
 namespace {
 using namespace test;
-using ::testing::ElementsAre;
 
 /// As test::run(), on a loop whose tasks start eagerly.
 template <class Body>
@@ -114,7 +113,7 @@ COTERIE_CASE(Eager, TaskIsListedDuringItsStepAndNotAfterItsEnd) {
   });
 }
 
-// 162. EagerTaskFactoryLoopTests.test_all_tasks_with_eager_blocking
+// 162. EagerTaskFactoryLoopTests.test_all_tasks_with_blocking
 COTERIE_CASE(Eager, BlockedTaskIsListedUntilItsEnd) {
   run_eagerly([]() -> Task<void> {
     Future<> gate;
@@ -166,11 +165,12 @@ struct Count {
   int spawned = 0;
   int pending = 0;  // when spawn() returned
 };
-Task<void> fan_out(Count& count, int width, int depth) {
+template <class How>
+Task<void, How> fan_out(Count& count, int width, int depth) {
   if (depth == 0) co_return;
-  co_await task_group([&](TaskGroup& group) -> Task<void> {
+  co_await task_group([&](TaskGroup& group) -> Task<void, How> {
     for (int i = 0; i < width; ++i) {
-      auto child = group.spawn(fan_out, std::ref(count), width, depth - 1);
+      auto child = group.spawn(fan_out<How>, std::ref(count), width, depth - 1);
       ++count.spawned;
       if (!child.done()) ++count.pending;
     }
@@ -180,25 +180,25 @@ Task<void> fan_out(Count& count, int width, int depth) {
 
 // 165. BaseTaskCountingTests.test_recursive_taskgroups: the leaves of the tree are never queued when they are
 // eager; the others wait for a group, which hears of an end one tick later, since gh-128550 in asyncio too.
-TEST(Eager, TreeOfGroups) {
+COTERIE_CASE(Eager, TreeOfGroups) {
   Count lazy;
-  run([&]() -> Task<void> { co_await fan_out(lazy, 5, 4); });
+  run([&]() -> Task<void> { co_await fan_out<How>(lazy, 5, 4); });
   EXPECT_EQ(lazy.spawned, 780);  // and the root, which run() makes
   EXPECT_EQ(lazy.pending, 780);
   Count eager;
-  run_eagerly([&]() -> Task<void> { co_await fan_out(eager, 5, 4); });
+  run_eagerly([&]() -> Task<void> { co_await fan_out<How>(eager, 5, 4); });
   EXPECT_EQ(eager.spawned, 780);
   EXPECT_EQ(eager.pending, 155);
 }
 
 // 151. BaseTestTaskGroup.test_cancels_task_if_created_during_creation (gh-128550), eagerly
-TEST(Eager, ChildThatSpawnsAFailingSiblingInItsFirstStepIsCancelled) {
+COTERIE_CASE(Eager, ChildThatSpawnsAFailingSiblingInItsFirstStepIsCancelled) {
   run_eagerly([]() -> Task<void> {
     bool cancelled = false;
-    auto block = [&](TaskGroup& group) -> Task<void> {
+    auto block = [&](TaskGroup& group) -> Co<void> {
       group.spawn(
-          [](TaskGroup& g, bool& flag) -> Task<void> {
-            auto sibling = g.spawn(fail, "sibling");
+          [](TaskGroup& g, bool& flag) -> Co<void> {
+            auto sibling = g.spawn(Subjects::fail, "sibling");
             EXPECT_TRUE(sibling.done());
             Outcome<void> end = co_await outcome(sleep(10s));
             flag = end.cancelled();

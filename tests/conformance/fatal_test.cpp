@@ -39,11 +39,11 @@ COTERIE_CASE(FatalError, OutOfATaskEndsTheRunAndLeavesNoQueuedStop) {
 }
 
 // 63. test_tasks::BaseTaskTests.test_baseexception_during_cancel
-TEST(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
+COTERIE_CASE(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
   testing::VirtualLoop owner;
   JoinHandle<void> task;
   owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn([]() -> Task<void> {
+    out = spawn([]() -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(10s));
       if (end.cancelled()) throw Fatal("base");
     });
@@ -57,16 +57,16 @@ TEST(FatalError, AsAnAnswerToACancelEscapesTheRunAndStaysInTheTask) {
   EXPECT_EQ(fatal_of(task.exception()), "fatal: base");
 }
 
-// 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20
-TEST(FatalError, OfAGroupsBodyLeavesTheGroupBare) {
+// 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20: what ends the program leaves the group bare.
+COTERIE_CASE(FatalError, OfAGroupsBodyLeavesTheGroupBare) {
   testing::VirtualLoop owner;
   Reports reports(owner.loop());
   std::string end;
   bool child_cancelled = false;
-  const auto main = [](std::string& out, bool& cancelled) -> Task<void> {
-    const auto body = [&cancelled](TaskGroup& group) -> Task<void> {
+  const auto main = [](std::string& out, bool& cancelled) -> Co<void> {
+    const auto body = [&cancelled](TaskGroup& group) -> Co<void> {
       group.spawn(
-          [](bool& seen) -> Task<void> {
+          [](bool& seen) -> Co<void> {
             Outcome<void> slept = co_await outcome(sleep(10s));
             seen = slept.cancelled();
             throw Boom("of a child");
@@ -92,10 +92,10 @@ struct NoStdException {
 
 // 143. test_taskgroups::BaseTestTaskGroup.test_taskgroup_20a: what merely is no std::exception goes with the
 // others.
-TEST(FatalError, OtherThrownObjectsGoIntoTheGroup) {
+COTERIE_CASE(FatalError, OtherThrownObjectsGoIntoTheGroup) {
   run([]() -> Task<void> {
-    const auto body = [](TaskGroup& group) -> Task<void> {
-      group.spawn([]() -> Task<void> { co_await sleep(10s); });
+    const auto body = [](TaskGroup& group) -> Co<void> {
+      group.spawn(Subjects::crash_on_cancel, 10s, "of a child");
       co_await sleep(1s);
       throw NoStdException{3};
     };
@@ -104,23 +104,23 @@ TEST(FatalError, OtherThrownObjectsGoIntoTheGroup) {
     try {
       end.get();
     } catch (const ExceptionGroup& group) {
-      EXPECT_EQ(group.errors().size(), 1U);
+      EXPECT_EQ(group.errors().size(), 2U);
       group.for_each<NoStdException>([&](const NoStdException& error) { code = error.code; });
     }
     EXPECT_EQ(code, 3);
   });
 }
 
-// 9.1 semantics: of a child it leaves the group bare too; the run has ended when it was thrown, and ends by
+// Beyond the list: of a child it leaves the group bare too; the run has ended when it was thrown, and ends by
 // it once.
-TEST(FatalError, OfAChildEndsTheRunOnceHoweverManyTasksItGoesThrough) {
+COTERIE_CASE(FatalError, OfAChildEndsTheRunOnceHoweverManyTasksItGoesThrough) {
   testing::VirtualLoop owner;
   JoinHandle<void> parent;
   EXPECT_THROW(owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn([]() -> Task<void> {
-      co_await task_group([](TaskGroup& group) -> Task<void> {
-        group.spawn(fail_later, 1s, "too late");
-        group.spawn([]() -> Task<void> {
+    out = spawn([]() -> Co<void> {
+      co_await task_group([](TaskGroup& group) -> Co<void> {
+        group.spawn(Subjects::fail_later, 1s, "too late");
+        group.spawn([]() -> Co<void> {
           co_await yield();
           throw Fatal("of a child");
         });
@@ -147,9 +147,10 @@ TEST(FatalError, OutOfACallbackEndsTheRun) {
   owner.run(nop());
 }
 
-Task<void> leave_with_fatal(bool& cleaned_up) {
+template <class How>
+Task<void, How> leave_with_fatal(bool& cleaned_up) {
   spawn(
-      [](bool& done) -> Task<void> {
+      [](bool& done) -> Task<void, How> {
         Outcome<void> end = co_await outcome(sleep(1h));
         done = end.cancelled();
         end.get();
@@ -159,10 +160,10 @@ Task<void> leave_with_fatal(bool& cleaned_up) {
   throw Fatal("enough");
 }
 
-TEST(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
+COTERIE_CASE(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
   bool cleaned_up = false;
   try {
-    coterie::run(leave_with_fatal(cleaned_up));
+    coterie::run(leave_with_fatal<How>(cleaned_up));
     ADD_FAILURE();
   } catch (const Fatal& fatal) {
     EXPECT_EQ(fatal.reason(), "enough");
@@ -170,17 +171,18 @@ TEST(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
   }
 }
 
-Task<void> leave_one_that_answers_with_fatal() {
-  spawn([]() -> Task<void> {
+template <class How>
+Task<void, How> leave_one_that_answers_with_fatal() {
+  spawn([]() -> Task<void, How> {
     Outcome<void> end = co_await outcome(sleep(1h));
     throw Fatal("at the end");
   });
   co_await ticks(2);
 }
 
-TEST(FatalError, OfALeftoverComesOutOfRunWithTheLoopClosed) {
-  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal()), Fatal);
-  EXPECT_EQ(coterie::run(give(4)), 4);
+COTERIE_CASE(FatalError, OfALeftoverComesOutOfRunWithTheLoopClosed) {
+  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal<How>()), Fatal);
+  EXPECT_EQ(coterie::run(Subjects::give(4)), 4);
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST(Future, ExceptionThatNobodyRetrievedIsReportedWithTheLastHandle) {
 }
 
 // 31. test_futures::BaseFutureTests.test_tb_logger_exception_retrieved, …_exception_result_retrieved
-TEST(Future, RetrievedExceptionIsNotReported) {
+COTERIE_CASE(Future, RetrievedExceptionIsNotReported) {
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
   loop.run([]() -> Task<void> {
@@ -83,7 +83,7 @@ TEST(Future, RetrievedExceptionIsNotReported) {
     {
       Future<int> future;
       future.set_exception(error("seen"));
-      std::string end = co_await end_of(await_future(future));
+      std::string end = co_await end_of(Subjects::await_future(future));
       EXPECT_EQ(end, "seen");
     }
   }());
@@ -251,15 +251,15 @@ COTERIE_CASE(Future, AwaitingTaskHasTheValueOneTickAfterItWasSet) {
   });
 }
 
-// 2. semantics: many tasks may await one future; each gets the value, or the exception.
-TEST(Future, ManyTasksAwaitOne) {
+// Beyond the list: many tasks may await one future; each gets the value, or the exception.
+COTERIE_CASE(Future, ManyTasksAwaitOne) {
   run([]() -> Task<void> {
     Future<int> value;
     Future<int> failed;
-    auto a = spawn(await_future<int>, value);
-    auto b = spawn(await_future<int>, value);
-    auto c = spawn(end_of<Task<int>>, await_future(failed));
-    auto d = spawn(end_of<Task<int>>, await_future(failed));
+    auto a = spawn(Subjects::template await_future<int>, value);
+    auto b = spawn(Subjects::template await_future<int>, value);
+    auto c = spawn(end_of<Co<int>>, Subjects::await_future(failed));
+    auto d = spawn(end_of<Co<int>>, Subjects::await_future(failed));
     co_await yield();
     value.set_value(3);
     failed.set_exception(error("both"));

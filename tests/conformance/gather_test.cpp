@@ -32,6 +32,12 @@ COTERIE_CASE(Gather, ValuesComeInTheOrderOfTheArguments) {
     auto [nothing, one] = co_await gather_outcomes(Subjects::nop(), Subjects::give(1));
     EXPECT_TRUE(nothing.has_value());
     EXPECT_EQ(one.get(), 1);
+    int ends = 0;
+    auto outer = spawn([]() -> Co<void> { co_await gather(Subjects::nop(), Subjects::sleeper(1s)); });
+    outer.add_done_callback([&ends](const JoinHandle<void>&) { ++ends; });
+    co_await outer;
+    co_await ticks(2);
+    EXPECT_EQ(ends, 1);
   });
 }
 
@@ -98,10 +104,10 @@ COTERIE_CASE(Gather, OutcomeOfACancelledChildIsACancel) {
 }
 
 // 125. FutureGatherTests.test_constructor_empty_sequence_use_running_loop
-TEST(Gather, NothingIsDoneAtOnce) {
+COTERIE_CASE(Gather, NothingIsDoneAtOnce) {
   run([]() -> Task<void> {
     TickCounter counter;
-    std::vector<int> values = co_await gather(std::vector<Task<int>>());
+    std::vector<int> values = co_await gather(std::vector<Co<int>>());
     EXPECT_TRUE(values.empty());
     co_await gather();
     EXPECT_EQ(counter.count(), 0);
@@ -109,16 +115,16 @@ TEST(Gather, NothingIsDoneAtOnce) {
 }
 
 // 126. FutureGatherTests.test_constructor_heterogenous_futures
-TEST(Gather, TasksOfTwoLoopsAreAnError) {
+COTERIE_CASE(Gather, TasksOfTwoLoopsAreAnError) {
   testing::VirtualLoop other;
   JoinHandle<void> foreign;
   other.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn(sleeper, 1h);
+    out = spawn(Subjects::sleeper, 1h);
     co_return;
   }(foreign));
   run([&foreign]() -> Task<void> {
-    auto own = spawn(sleeper, 1h);
-    auto gathering = [](JoinHandle<void> a, JoinHandle<void> b) -> Task<void> { co_await gather(a, b); };
+    auto own = spawn(Subjects::sleeper, 1h);
+    auto gathering = [](JoinHandle<void> a, JoinHandle<void> b) -> Co<void> { co_await gather(a, b); };
     std::string end = co_await end_of(gathering(own, foreign));
     EXPECT_THAT(end, HasSubstr("different loop"));
     EXPECT_FALSE(own.done());
@@ -175,16 +181,16 @@ COTERIE_CASE(Gather, CancelIsNotSwallowedIntoTheOutcomes) {
   });
 }
 
-// 130. Every child answers the cancel with a value: the gather throws Cancelled all the same.
-TEST(Gather, CancelledThoughEveryChildSuppressesIt) {
+// 130. Derived: every child answers the cancel with a value: the gather throws Cancelled all the same.
+COTERIE_CASE(Gather, CancelledThoughEveryChildSuppressesIt) {
   run([]() -> Task<void> {
-    auto stubborn = []() -> Task<int> {
+    auto stubborn = []() -> Co<int> {
       (void)co_await outcome(sleep(10s));
       co_return 1;
     };
     std::string end;
     auto task = spawn(
-        [](auto child, std::string& out) -> Task<void> {
+        [](auto child, std::string& out) -> Co<void> {
           auto gathering = gather(child(), child());
           auto result = co_await outcome(gathering);
           out = text(result);
@@ -199,16 +205,16 @@ TEST(Gather, CancelledThoughEveryChildSuppressesIt) {
 }
 
 // Our own: bare Tasks are structured; the first error cancels the others and comes out when all have ended.
-TEST(Gather, BareTasksAreCancelledAndJoined) {
+COTERIE_CASE(Gather, BareTasksAreCancelledAndJoined) {
   run([]() -> Task<void> {
     bool left = false;
-    auto slow = [](bool& flag) -> Task<void> {
+    auto slow = [](bool& flag) -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(10s));
       co_await sleep(1s);
       flag = true;
       end.get();
     };
-    auto gathering = gather(fail_later(1s, "first"), slow(left));
+    auto gathering = gather(Subjects::fail_later(1s, "first"), slow(left));
     auto end = co_await outcome(gathering);
     EXPECT_EQ(text(end), "first");
     EXPECT_TRUE(left);
@@ -233,17 +239,17 @@ COTERIE_CASE(Gather, ChildThatIsCancelledByHandCancelsTheGather) {
 }
 
 // Our own (asyncio: RecursionError): a task that waits for itself, at once or by way of another one.
-TEST(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
+COTERIE_CASE(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
   run([]() -> Task<void> {
     JoinHandle<void> self;
-    self = spawn([&self]() -> Task<void> { co_await gather(self, spawn(nop)); });
+    self = spawn([&self]() -> Co<void> { co_await gather(self, spawn(Subjects::nop)); });
     std::string end = co_await end_of(self);
     EXPECT_THAT(end, HasSubstr("await on itself"));
 
     JoinHandle<void> one;
     JoinHandle<void> two;
-    auto wait_for_other = [](JoinHandle<void>& other) -> Task<void> {
-      co_await gather(other, spawn(sleeper, 1s));
+    auto wait_for_other = [](JoinHandle<void>& other) -> Co<void> {
+      co_await gather(other, spawn(Subjects::sleeper, 1s));
     };
     one = spawn(wait_for_other, std::ref(two));
     two = spawn(wait_for_other, std::ref(one));
@@ -257,10 +263,10 @@ TEST(Gather, ItsOwnTaskIsRefusedAndACycleIsReleasedByACancel) {
 }
 
 // Our own: a Task is given away; a gather that was awaited has none left.
-TEST(Gather, AwaitingItTwiceIsAnError) {
+COTERIE_CASE(Gather, AwaitingItTwiceIsAnError) {
   run([]() -> Task<void> {
-    auto twice = []() -> Task<void> {
-      auto gathering = gather(give(1), give(2));
+    auto twice = []() -> Co<void> {
+      auto gathering = gather(Subjects::give(1), Subjects::give(2));
       co_await gathering;
       co_await gathering;
     };

@@ -216,13 +216,14 @@ std::string without_places(const std::string& text) {
 
 /// Three tasks, each of which awaits the next, as they are seen once they all wait; without the one that
 /// looks.
+template <class How>
 LoopSnapshot three_in_a_row() {
   LoopSnapshot seen;
   run([&]() -> Task<void> {
     Future<void> end;
-    auto third = spawn(named("Task-3"), await_future<void>, end);
-    auto second = spawn(named("Task-2"), Graph<catching>::c1, third);
-    auto first = spawn(named("Task-1"), Graph<catching>::c1, second);
+    auto third = spawn(named("Task-3"), Subjects<How>::template await_future<void>, end);
+    auto second = spawn(named("Task-2"), Graph<How>::c1, third);
+    auto first = spawn(named("Task-1"), Graph<How>::c1, second);
     co_await ticks(3);
     seen = debug::snapshot(EventLoop::current());
     end.set_value();
@@ -233,19 +234,19 @@ LoopSnapshot three_in_a_row() {
 }
 
 // 252. test_tools::TestAsyncioToolsBasic.test_complex_tree
-TEST(GraphText, TreeOfTasksAndTheirCoroutines) {
-  EXPECT_EQ(without_places(debug::format_tree(three_in_a_row())),
+COTERIE_CASE(GraphText, TreeOfTasksAndTheirCoroutines) {
+  EXPECT_EQ(without_places(debug::format_tree(three_in_a_row<How>())),
             "└── (T) Task-1\n"
             "    └──  coterie::Graph::c1\n"
             "        └── (T) Task-2\n"
             "            └──  coterie::Graph::c1\n"
             "                └── (T) Task-3\n"
-            "                    └──  coterie::test::await_future\n");
+            "                    └──  coterie::test::Subjects::await_future\n");
 }
 
 // 253. test_tools::TestAsyncioToolsBasic.test_complex_table
-TEST(GraphText, TableOfTasksAndWhoAwaitsThem) {
-  LoopSnapshot seen = three_in_a_row();
+COTERIE_CASE(GraphText, TableOfTasksAndWhoAwaitsThem) {
+  LoopSnapshot seen = three_in_a_row<How>();
   seen.thread = 1;
   std::reverse(seen.tasks.begin(), seen.tasks.end());  // they were spawned from the innermost outwards
   for (std::uint64_t i = 0; i < 3; ++i) {              // ids count up in the whole process
@@ -260,8 +261,8 @@ TEST(GraphText, TableOfTasksAndWhoAwaitsThem) {
 }
 
 // 254. test_tools::TestAsyncioToolsEdgeCases.test_task_with_missing_awaiter_id
-TEST(GraphText, AwaiterThatIsNotAmongTheTasksIsUnknown) {
-  LoopSnapshot seen = three_in_a_row();
+COTERIE_CASE(GraphText, AwaiterThatIsNotAmongTheTasksIsUnknown) {
+  LoopSnapshot seen = three_in_a_row<How>();
   seen.tasks.pop_back();  // Task-1, the outermost
   const auto rows = debug::table_rows(seen);
   ASSERT_EQ(rows.size(), 2U);
@@ -271,28 +272,28 @@ TEST(GraphText, AwaiterThatIsNotAmongTheTasksIsUnknown) {
 }
 
 // 254. test_tools::TestAsyncioToolsEdgeCases.test_task_with_no_name
-TEST(GraphText, TaskWithoutANameGoesByItsNumber) {
-  LoopSnapshot seen = three_in_a_row();
+COTERIE_CASE(GraphText, TaskWithoutANameGoesByItsNumber) {
+  LoopSnapshot seen = three_in_a_row<How>();
   seen.tasks.back().name.clear();
   EXPECT_THAT(debug::format_tree(seen), HasSubstr("(T) Task-" + std::to_string(seen.tasks.back().id) + "\n"));
 }
 
 // 254. test_tools::TestAsyncioToolsEdgeCases.test_duplicate_coroutine_frames
-TEST(GraphText, FramesThatSeveralChildrenShareAreOneLine) {
+COTERIE_CASE(GraphText, FramesThatSeveralChildrenShareAreOneLine) {
   LoopSnapshot seen;
   run([&]() -> Task<void> {
     Future<void> end;
-    auto first = spawn(named("first"), await_future<void>, end);
-    auto second = spawn(named("second"), await_future<void>, end);
+    auto first = spawn(named("first"), Subjects::template await_future<void>, end);
+    auto second = spawn(named("second"), Subjects::template await_future<void>, end);
     co_await ticks(2);
     end.set_value();
     Future<void> never;
-    first = spawn(named("first"), await_future<void>, never);
-    second = spawn(named("second"), await_future<void>, never);
+    first = spawn(named("first"), Subjects::template await_future<void>, never);
+    second = spawn(named("second"), Subjects::template await_future<void>, never);
     auto parent = spawn(
         named("parent"),
-        [](JoinHandle<void> one, JoinHandle<void> other) -> Task<void> { co_await gather(one, other); },
-        first, second);
+        [](JoinHandle<void> one, JoinHandle<void> other) -> Co<void> { co_await gather(one, other); }, first,
+        second);
     co_await ticks(2);
     seen = debug::snapshot(EventLoop::current());
     never.set_value();
@@ -301,21 +302,21 @@ TEST(GraphText, FramesThatSeveralChildrenShareAreOneLine) {
   EXPECT_THAT(without_places(debug::format_tree(seen)),
               HasSubstr("::<lambda>\n"
                         "        ├── (T) first\n"
-                        "        │   └──  coterie::test::await_future\n"
+                        "        │   └──  coterie::test::Subjects::await_future\n"
                         "        └── (T) second\n"
-                        "            └──  coterie::test::await_future\n"));
+                        "            └──  coterie::test::Subjects::await_future\n"));
 }
 
 // 254. test_tools::TestAsyncioToolsEdgeCases.test_task_awaits_self
 // A task of ours cannot (line 42); two that await each other can.
-TEST(GraphText, CircleIsNamedInPlaceOfATree) {
+COTERIE_CASE(GraphText, CircleIsNamedInPlaceOfATree) {
   LoopSnapshot seen;
   run([&]() -> Task<void> {
     JoinHandle<void> second;
     // wait(): a cancel lets go of it, so that the circle can be broken.
     auto first = spawn(
-        named("a"), [](JoinHandle<void>& other) -> Task<void> { co_await other.wait(); }, std::ref(second));
-    second = spawn(named("b"), Graph<catching>::c1, first);
+        named("a"), [](JoinHandle<void>& other) -> Co<void> { co_await other.wait(); }, std::ref(second));
+    second = spawn(named("b"), Graph<How>::c1, first);
     co_await ticks(2);
     seen = debug::snapshot(EventLoop::current());
     first.cancel();

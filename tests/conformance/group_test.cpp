@@ -30,14 +30,19 @@ COTERIE_CASE(Group, JoinsItsChildrenAlsoThoseOfALaterMoment) {
 COTERIE_CASE(Group, ChildCancelledByHandIsNoError) {
   run([]() -> Task<void> {
     JoinHandle<int> other;
+    bool to_the_end = false;
     co_await task_group([&](TaskGroup& group) -> Co<void> {
       auto child = group.spawn(Subjects::sleeper, 10s);
       other = group.spawn(Subjects::give_later, 1s, 2);
       co_await sleep(100ms);
       child.cancel();
       co_await sleep(500ms);
+      EXPECT_TRUE(child.cancelled());
+      to_the_end = true;
     });
+    EXPECT_TRUE(to_the_end);
     EXPECT_EQ(other.result(), 2);
+    EXPECT_DOUBLE_EQ(seconds(), 1);
   });
 }
 
@@ -50,8 +55,14 @@ COTERIE_CASE(Group, FailingChildCancelsItsSiblings) {
       sibling = group.spawn(Subjects::sleeper, 10s);
       co_return;
     };
-    Outcome<void> end = co_await outcome(task_group(block));
+    bool after = false;
+    auto subject = [&]() -> Co<void> {
+      co_await task_group(block);
+      after = true;
+    };
+    Outcome<void> end = co_await outcome(subject());
     EXPECT_EQ(text(end), "group(zero)");
+    EXPECT_FALSE(after);
     EXPECT_TRUE(sibling.cancelled());
     EXPECT_THROW(end.get(), ExceptionGroup);
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
@@ -93,13 +104,13 @@ COTERIE_CASE(Group, CancelInTheBodyReachesBodyAndChildren) {
 }
 
 // 136. BaseTestTaskGroup.test_taskgroup_08
-TEST(Group, ErrorsOfTheCleanupWinOverTheCancel) {
+COTERIE_CASE(Group, ErrorsOfTheCleanupWinOverTheCancel) {
   run([]() -> Task<void> {
-    auto block = [](TaskGroup& group) -> Task<void> {
-      for (int i = 0; i < 3; ++i) group.spawn(crash_on_cancel, 10s, "zero");
+    auto block = [](TaskGroup& group) -> Co<void> {
+      for (int i = 0; i < 3; ++i) group.spawn(Subjects::crash_on_cancel, 10s, "zero");
       co_await sleep(10s);
     };
-    auto task = spawn_group(block);
+    auto task = spawn_group<How>(block);
     co_await sleep(100ms);
     task.cancel();
     std::string end = co_await end_of(task);
@@ -126,14 +137,14 @@ COTERIE_CASE(Group, ErrorOfTheBodyCancelsTheChildren) {
 }
 
 // 138. BaseTestTaskGroup.test_taskgroup_11, _12
-TEST(Group, NestedGroupsWhoseChildrenCrashOnCancel) {
+COTERIE_CASE(Group, NestedGroupsWhoseChildrenCrashOnCancel) {
   run([]() -> Task<void> {
-    auto inner = [](TaskGroup& group) -> Task<void> {
-      for (int i = 0; i < 2; ++i) group.spawn(crash_on_cancel, 10s, "zero");
+    auto inner = [](TaskGroup& group) -> Co<void> {
+      for (int i = 0; i < 2; ++i) group.spawn(Subjects::crash_on_cancel, 10s, "zero");
       co_await sleep(10s);
     };
-    auto outer = [&](TaskGroup&) -> Task<void> { co_await task_group(inner); };
-    auto task = spawn_group(outer);
+    auto outer = [&](TaskGroup&) -> Co<void> { co_await task_group(inner); };
+    auto task = spawn_group<How>(outer);
     co_await sleep(100ms);
     task.cancel();
     std::string end = co_await end_of(task);
@@ -164,12 +175,12 @@ COTERIE_CASE(Group, InnerChildFails) {
 }
 
 // 140. BaseTestTaskGroup.test_taskgroup_15, _16
-TEST(Group, ChildThatCrashesWhileTheBodyCleansUpAfterACancel) {
+COTERIE_CASE(Group, ChildThatCrashesWhileTheBodyCleansUpAfterACancel) {
   for (const bool nested : {false, true}) {
     run([nested]() -> Task<void> {
-      auto block = [&](TaskGroup& group) -> Task<void> {
-        group.spawn(fail_later, 300ms, "crash");
-        auto body = []() -> Task<void> {
+      auto block = [&](TaskGroup& group) -> Co<void> {
+        group.spawn(Subjects::fail_later, 300ms, "crash");
+        auto body = []() -> Co<void> {
           Outcome<void> end = co_await outcome(sleep(10s));
           (void)co_await outcome(sleep(500ms));
           end.get();
@@ -179,7 +190,7 @@ TEST(Group, ChildThatCrashesWhileTheBodyCleansUpAfterACancel) {
         else
           co_await body();
       };
-      auto task = spawn_group(block);
+      auto task = spawn_group<How>(block);
       co_await sleep(100ms);
       task.cancel();
       std::string end = co_await end_of(task);
@@ -201,13 +212,13 @@ COTERIE_CASE(Group, CancelOfABodyWithoutChildrenComesOut) {
 }
 
 // 142. BaseTestTaskGroup.test_taskgroup_18
-TEST(Group, BodyThatAnswersTheCancelWithAnError) {
+COTERIE_CASE(Group, BodyThatAnswersTheCancelWithAnError) {
   run([]() -> Task<void> {
-    auto converts = [](TaskGroup& group) -> Task<void> {
-      group.spawn(sleeper, 10s);
-      return crash_on_cancel(10s, "mine");
+    auto converts = [](TaskGroup& group) -> Co<void> {
+      group.spawn(Subjects::sleeper, 10s);
+      return Subjects::crash_on_cancel(10s, "mine");
     };
-    auto task = spawn_group(converts);
+    auto task = spawn_group<How>(converts);
     co_await ticks(2);
     task.cancel();
     std::string end = co_await end_of(task);
@@ -215,45 +226,12 @@ TEST(Group, BodyThatAnswersTheCancelWithAnError) {
   });
 }
 
-// 143. BaseTestTaskGroup.test_taskgroup_20, _20a
-COTERIE_CASE(Group, FatalErrorOfTheBodyComesOutBareAndOthersInTheGroup) {
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  loop.run([]() -> Task<void> {
-    auto fatal = [](TaskGroup& group) -> Co<void> {
-      group.spawn(crash_on_cancel, 10s, "zero");
-      co_await ticks(2);
-      throw Fatal("enough");
-    };
-    Outcome<void> end = co_await outcome(task_group(fatal));
-    EXPECT_THROW(end.get(), Fatal);
-
-    struct NoStdException {};
-    auto other = [](TaskGroup& group) -> Co<void> {
-      group.spawn(crash_on_cancel, 10s, "zero");
-      co_await ticks(2);
-      throw NoStdException();
-    };
-    end = co_await outcome(task_group(other));
-    try {
-      end.get();
-      ADD_FAILURE();
-    } catch (const ExceptionGroup& group) {
-      EXPECT_EQ(group.errors().size(), 2U);
-      EXPECT_TRUE(group.contains<NoStdException>());
-    }
-  }());
-  // the child's error, which a bare one leaves no place for (gh-135736)
-  ASSERT_EQ(reports.count(), 1U);
-  EXPECT_EQ(text(reports[0].error), "zero");
-}
-
 // 144. BaseTestTaskGroup.test_taskgroup_21a
-TEST(Group, ErrorThatIsNoStdExceptionJoinsTheOthers) {
+COTERIE_CASE(Group, ErrorThatIsNoStdExceptionJoinsTheOthers) {
   run([]() -> Task<void> {
     struct NoStdException {};
-    auto block = [](TaskGroup& group) -> Task<void> {
-      group.spawn([]() -> Task<void> {
+    auto block = [](TaskGroup& group) -> Co<void> {
+      group.spawn([]() -> Co<void> {
         co_await sleep(100ms);
         throw NoStdException();
       });
@@ -290,41 +268,76 @@ COTERIE_CASE(Group, CancelSoonAfterTheStart) {
   });
 }
 
-Task<void> multiply(TaskGroup& group, int depth, int& alive) {
-  ++alive;
-  for (int i = 0; i < 3 && depth > 0; ++i) {
-    co_await yield();
-    try {
-      group.spawn(multiply, std::ref(group), depth - 1, std::ref(alive));
-    } catch (const InvalidState&) {
-    }
-  }
-  Outcome<void> end = co_await outcome(sleep(1s));
-  --alive;
-  end.get();
-}
-
-// 146. BaseTestTaskGroup.test_taskgroup_23, _24, _25
-TEST(Group, SelfMultiplyingTreeIsStoppedByOneFailure) {
+// 146. BaseTestTaskGroup.test_taskgroup_23
+COTERIE_CASE(Group, ChildThatHasEndedLeavesAtOnce) {
   run([]() -> Task<void> {
-    int alive = 0;
-    auto block = [&](TaskGroup& group) -> Task<void> {
-      group.spawn(multiply, std::ref(group), 5, std::ref(alive));
-      group.spawn(fail_later, 500ms, "stop");
-      co_await sleep(100ms);
-      EXPECT_GT(group.size(), 20U);
-    };
-    std::string end = co_await end_of(task_group(block));
-    EXPECT_EQ(end, "group(stop)");
-    EXPECT_EQ(alive, 0);
-    auto short_lived = [](TaskGroup& group) -> Task<void> {
+    auto block = [](TaskGroup& group) -> Co<void> {
       for (int i = 0; i < 10; ++i) {
-        co_await group.spawn(nop);
-        co_await ticks(1);
-        EXPECT_EQ(group.size(), 0U);  // who has ended leaves at once
+        auto child = group.spawn(Subjects::sleeper, 100ms);
+        EXPECT_EQ(group.size(), 1U);
+        co_await sleep(200ms);
+        EXPECT_TRUE(child.done());
+        EXPECT_EQ(group.size(), 0U);
       }
     };
-    co_await task_group(short_lived);
+    co_await task_group(block);
+    EXPECT_DOUBLE_EQ(seconds(), 2);
+  });
+}
+
+template <class How>
+Task<void, How> root(TaskGroup& group, std::vector<JoinHandle<int>>& late) {
+  co_await sleep(100ms);
+  for (int i = 1; i <= 2; ++i) late.push_back(group.spawn(Subjects<How>::give_later, i * 100ms, i));
+}
+
+// 146. BaseTestTaskGroup.test_taskgroup_24
+COTERIE_CASE(Group, ChildrenAddChildrenWhileTheGroupWaitsForItsEnd) {
+  run([]() -> Task<void> {
+    std::vector<JoinHandle<int>> late;
+    auto block = [&](TaskGroup& group) -> Co<void> {
+      group.spawn(root<How>, std::ref(group), std::ref(late));
+      co_return;
+    };
+    co_await task_group(block);
+    EXPECT_EQ(late.size(), 2U);
+    EXPECT_EQ(late[0].result() + late[1].result(), 3);
+    EXPECT_DOUBLE_EQ(seconds(), 0.3);
+  });
+}
+
+/// Two heads for each; none is left when the group has ended.
+template <class How>
+Task<void, How> hydra(TaskGroup& group, int& heads, int& alive) {
+  const Probe here(alive);
+  ++heads;
+  co_await sleep(10ms);
+  group.spawn(hydra<How>, std::ref(group), std::ref(heads), std::ref(alive));
+  group.spawn(hydra<How>, std::ref(group), std::ref(heads), std::ref(alive));
+  co_await sleep(10ms);
+}
+template <class How>
+Task<void, How> hercules(const int& heads) {
+  while (heads < 10) co_await sleep(15ms);
+  throw Boom("club");
+}
+
+// 146. BaseTestTaskGroup.test_taskgroup_25
+COTERIE_CASE(Group, SelfMultiplyingTreeIsStoppedByOneFailure) {
+  run([]() -> Task<void> {
+    int heads = 0;
+    int alive = 0;
+    auto block = [&](TaskGroup& group) -> Co<void> {
+      group.spawn(hydra<How>, std::ref(group), std::ref(heads), std::ref(alive));
+      group.spawn(hercules<How>, std::cref(heads));
+      co_return;
+    };
+    std::string end = co_await end_of(task_group(block));
+    EXPECT_EQ(end, "group(club)");
+    EXPECT_GE(heads, 10);
+    EXPECT_LT(heads, 40);
+    EXPECT_EQ(alive, 0);
+    EXPECT_EQ(EventLoop::current().task_count(), 1U);
   });
 }
 

@@ -4,13 +4,12 @@
 #include <latch>
 #include <thread>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ContainsRegex;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -68,13 +67,13 @@ TEST(LoopReport, AForeignThreadIsRefusedInDebugModeOnly) {
   }
 }
 
-// 1.3 semantics: cancelling a task from a foreign thread too.
-TEST(LoopReport, AForeignCancelIsRefusedInDebugMode) {
+// Beyond the list: cancelling a task from a foreign thread too.
+COTERIE_CASE(LoopReport, AForeignCancelIsRefusedInDebugMode) {
   testing::VirtualLoop owner;
   owner.loop().set_debug(true);
   JoinHandle<void> task;
   owner.run([](JoinHandle<void>& out) -> Task<void> {
-    out = spawn(sleeper, 1h);
+    out = spawn(Subjects::sleeper, 1h);
     co_await ticks(1);
   }(task));
   EXPECT_THAT(from_another_thread(owner.loop(), [&] { task.cancel(); }), StartsWith("Non-thread-safe"));
@@ -82,7 +81,7 @@ TEST(LoopReport, AForeignCancelIsRefusedInDebugMode) {
 }
 
 // 20. test_base_events::BaseEventLoopWithSelectorTests.test_log_slow_callbacks
-TEST(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
+COTERIE_CASE(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
   testing::VirtualLoop owner;
   EventLoop& loop = owner.loop();
   Reports reports(loop);
@@ -95,7 +94,7 @@ TEST(LoopReport, SlowCallbacksAndStepsAreNamedInDebugMode) {
     owner.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
       JoinHandle<void> task = spawn(
           named("slow"),
-          [](testing::VirtualLoop& l) -> Task<void> {
+          [](testing::VirtualLoop& l) -> Co<void> {
             co_await yield();
             l.block_for(2s);
           },
@@ -138,19 +137,20 @@ TEST(LoopReport, ThrowingCallbacksAreReportedAndTheLoopGoesOn) {
   EXPECT_EQ(ran, 1);
 }
 
-Task<void> registers_a_callback() {
+template <class How>
+Task<void, How> registers_a_callback() {
   co_await yield();
   EventLoop::current().call_soon([] { throw Boom("zero"); });
 }
 
 // 22. test_base_events::BaseEventLoopTests.test_set_exc_handler_custom
-TEST(LoopReport, CustomHandlerGetsTheWholeContext) {
+COTERIE_CASE(LoopReport, CustomHandlerGetsTheWholeContext) {
   testing::VirtualLoop owner;
   for (const bool debug : {false, true}) {
     owner.loop().set_debug(debug);
     Reports reports(owner.loop());
     owner.run([]() -> Task<void> {
-      co_await registers_a_callback();
+      co_await registers_a_callback<How>();
       co_await yield();
     }());
     ASSERT_EQ(reports.count(), 1U);
@@ -216,17 +216,17 @@ TEST(LoopReport, WithBothHandlersBrokenOneLineKeepsTheContext) {
   set_default_exception_handler(nullptr);
 }
 
-// 1.2 semantics: the handler runs in the context of what it is told of.
-TEST(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
+// Beyond the list: the handler runs in the context of what it is told of.
+COTERIE_CASE(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
   const ContextVar<std::string> request("request", "none");
   testing::VirtualLoop owner;
   std::vector<std::string> seen;
   owner.loop().set_exception_handler([&](const ErrorContext&) { seen.push_back(request.get()); });
   owner.run([](const ContextVar<std::string>& variable) -> Task<void> {
     spawn(
-        [](const ContextVar<std::string>& r) -> Task<void> {
+        [](const ContextVar<std::string>& r) -> Co<void> {
           (void)r.set("of the task");
-          co_await fail();
+          co_await Subjects::fail("boom");
         },
         std::ref(variable));
     EventLoop::current().call_soon([&variable] {

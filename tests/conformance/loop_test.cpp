@@ -3,13 +3,12 @@
 
 #include <limits>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 /// Waits for nothing: notes until when the loop would have waited, and moves its clock there.
 class NotingPoller final : public Poller {
@@ -52,7 +51,7 @@ TEST(Loop, CloseTwiceIsFineAndRunningItAfterwardsIsAnError) {
   EXPECT_THROW(run_until_complete(loop, Future<void>()), std::logic_error);
 }
 
-// 1.2 semantics
+// Beyond the list.
 TEST(Loop, CloseWhileItRunsIsAnError) {
   run([]() -> Task<void> {
     EXPECT_THROW(EventLoop::current().close(), std::logic_error);
@@ -91,7 +90,7 @@ TEST(Loop, CallLaterArmsATimerAndKnowsItsTime) {
   EXPECT_TRUE(ran);
 }
 
-// 1.2 semantics: deadlines beyond what the clock can express are held within it.
+// Beyond the list: deadlines beyond what the clock can express are held within it.
 TEST(Loop, CallLaterTakesAnyDelay) {
   testing::VirtualLoop owner;
   std::vector<int> order;
@@ -144,6 +143,7 @@ TEST(Loop, CancelledTimersLeaveAtOnceWhereverTheyStand) {
   EventLoop& loop = owner.loop();
   std::vector<int> ran;
   std::vector<CallbackHandle> handles;
+  handles.reserve(200);
   for (int i = 0; i < 200; ++i) handles.push_back(loop.call_later(i * 1s, [&ran, i] { ran.push_back(i); }));
   for (int i = 0; i < 200; ++i)
     if (i % 50 != 7) {
@@ -205,13 +205,13 @@ TEST(Loop, RunInsideARunningLoopIsAnError) {
   });
 }
 
-// 1.2 semantics: run_until_complete() of handles and futures.
-TEST(Loop, RunUntilCompleteGivesTheEndOfWhatItIsGiven) {
+// Beyond the list: run_until_complete() of handles and futures.
+COTERIE_CASE(Loop, RunUntilCompleteGivesTheEndOfWhatItIsGiven) {
   testing::VirtualLoop owner;
   JoinHandle<int> task;
   Future<int> future;
   owner.run([](JoinHandle<int>& handle, Future<int> later) -> Task<void> {
-    handle = spawn(give_later, 2s, 5);
+    handle = spawn(Subjects::give_later, 2s, 5);
     EventLoop::current().call_later(3s, [later] { later.set_exception(error("late")); });
     co_return;
   }(task, future));

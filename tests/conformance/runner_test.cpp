@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "coterie/io/signal.hpp"
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -23,9 +23,9 @@ std::string what_of(const std::function<void()>& call) {
 }
 
 // 27. test_events::UnixEventLoopTestsMixin.test_add_signal_handler
-TEST(SignalHandler, RunsOnTheLoopsThreadAndItsRemovalRestoresTheDisposition) {
+COTERIE_CASE(SignalHandler, RunsOnTheLoopsThreadAndItsRemovalRestoresTheDisposition) {
   ASSERT_EQ(::signal(SIGUSR1, SIG_IGN), SIG_DFL);
-  const auto main = []() -> Task<std::thread::id> {
+  const auto main = []() -> Co<std::thread::id> {
     io::SignalSet set(SIGUSR1);
     ::raise(SIGUSR1);
     int signo = co_await set.next();
@@ -37,8 +37,8 @@ TEST(SignalHandler, RunsOnTheLoopsThreadAndItsRemovalRestoresTheDisposition) {
 }
 
 // 27. test_events::UnixEventLoopTestsMixin.test_signal_handling_while_selecting
-TEST(SignalHandler, WakesALoopThatWaits) {
-  const auto main = []() -> Task<int> {
+COTERIE_CASE(SignalHandler, WakesALoopThatWaits) {
+  const auto main = []() -> Co<int> {
     io::SignalSet set(SIGUSR2);
     const pid_t self = ::getpid();
     std::thread other;
@@ -52,20 +52,20 @@ TEST(SignalHandler, WakesALoopThatWaits) {
 }
 
 // 167. test_runners::RunTests.test_asyncio_run_return
-TEST(Runner, RunGivesTheValueOfMain) {
-  EXPECT_EQ(coterie::run(give_later(1ms, 12)), 12);
+COTERIE_CASE(Runner, RunGivesTheValueOfMain) {
+  EXPECT_EQ(coterie::run(Subjects::give_later(1ms, 12)), 12);
 }
 
 // 167. test_runners::RunTests.test_asyncio_run_raises
-TEST(Runner, RunThrowsWhatMainThrew) {
-  EXPECT_EQ(what_of([] { coterie::run(fail_later(1ms, "spam")); }), "spam");
+COTERIE_CASE(Runner, RunThrowsWhatMainThrew) {
+  EXPECT_EQ(what_of([] { coterie::run(Subjects::fail_later(1ms, "spam")); }), "spam");
 }
 
 // 168. test_runners::RunTests.test_asyncio_run_from_running_loop
-TEST(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
+COTERIE_CASE(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
   run([]() -> Task<void> {
     bool started = false;
-    const auto inner = [](bool& flag) -> Task<void> {
+    const auto inner = [](bool& flag) -> Co<void> {
       flag = true;
       co_return;
     };
@@ -76,11 +76,11 @@ TEST(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
 }
 
 // 169. test_runners::RunTests.test_asyncio_run_reports_hanging_tasks_errors
-TEST(Runner, ErrorOfALeftoverIsReported) {
+COTERIE_CASE(Runner, ErrorOfALeftoverIsReported) {
   Runner runner;
   Reports reports(runner.loop());
-  const auto main = []() -> Task<void> {
-    spawn(named("left"), crash_on_cancel, 1h, "late");
+  const auto main = []() -> Co<void> {
+    spawn(named("left"), Subjects::crash_on_cancel, 1h, "late");
     co_await ticks(1);
   };
   runner.run(main());
@@ -103,13 +103,13 @@ AsyncGenerator<int> fidget() {
 // 170. test_runners::RunTests.test_asyncio_run_closes_gens_after_hanging_tasks_errors. A generator belongs to
 // who holds it, not to the loop: it ends with the leftover task that iterates it, and one that nobody
 // iterates goes with its owner.
-TEST(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
+COTERIE_CASE(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
   AsyncGenerator<int> spinner = fidget();
   AsyncGenerator<int> idle = fidget();
-  const auto main = [](AsyncGenerator<int>& spins, AsyncGenerator<int>& idles) -> Task<void> {
+  const auto main = [](AsyncGenerator<int>& spins, AsyncGenerator<int>& idles) -> Co<void> {
     spawn(
-        [](AsyncGenerator<int>& generator) -> Task<void> {
-          const auto spin = [](AsyncGenerator<int>& g) -> Task<void> {
+        [](AsyncGenerator<int>& generator) -> Co<void> {
+          const auto spin = [](AsyncGenerator<int>& g) -> Co<void> {
             while (int* item = co_await g.next()) EXPECT_EQ(*item, 1);
           };
           Outcome<void> end = co_await outcome(spin(generator));
@@ -137,10 +137,10 @@ TEST(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
 }
 
 // 171. test_runners::RunnerTests.test_run
-TEST(Runner, RunsSeveralMainsOnOneLoop) {
+COTERIE_CASE(Runner, RunsSeveralMainsOnOneLoop) {
   Runner runner;
   EventLoop* loop = nullptr;
-  const auto main = [](EventLoop*& out) -> Task<std::string> {
+  const auto main = [](EventLoop*& out) -> Co<std::string> {
     out = &EventLoop::current();
     co_await yield();
     co_return "done";
@@ -150,17 +150,17 @@ TEST(Runner, RunsSeveralMainsOnOneLoop) {
   EventLoop* again = nullptr;
   EXPECT_EQ(runner.run(main(again)), "done");
   EXPECT_EQ(again, loop);
-  EXPECT_EQ(what_of([&] { runner.run(fail()); }), "boom");
-  EXPECT_EQ(runner.run(give(3)), 3);
+  EXPECT_EQ(what_of([&] { runner.run(Subjects::fail("boom")); }), "boom");
+  EXPECT_EQ(runner.run(Subjects::give(3)), 3);
 }
 
 // 171. test_runners::RunnerTests.test_explicit_close
-TEST(Runner, UseAfterCloseIsAnError) {
+COTERIE_CASE(Runner, UseAfterCloseIsAnError) {
   Runner runner;
   bool cancelled = false;
-  const auto main = [](bool& seen) -> Task<void> {
+  const auto main = [](bool& seen) -> Co<void> {
     spawn(
-        [](bool& flag) -> Task<void> {
+        [](bool& flag) -> Co<void> {
           Outcome<void> end = co_await outcome(sleep(1h));
           flag = end.cancelled();
         },
@@ -172,14 +172,14 @@ TEST(Runner, UseAfterCloseIsAnError) {
   runner.close();
   EXPECT_TRUE(cancelled);
   EXPECT_TRUE(runner.closed());
-  EXPECT_EQ(what_of([&] { runner.run(nop()); }), "Runner is closed");
+  EXPECT_EQ(what_of([&] { runner.run(Subjects::nop()); }), "Runner is closed");
   EXPECT_EQ(what_of([&] { (void)runner.loop(); }), "Runner is closed");
 }
 
 // 171. test_runners::RunnerTests.test_double_close
-TEST(Runner, ClosesTwiceAlsoWithoutALoop) {
+COTERIE_CASE(Runner, ClosesTwiceAlsoWithoutALoop) {
   Runner used;
-  used.run(nop());
+  used.run(Subjects::nop());
   used.close();
   used.close();
   Runner unused;
@@ -189,13 +189,13 @@ TEST(Runner, ClosesTwiceAlsoWithoutALoop) {
 }
 
 // 171. test_runners::RunnerTests.test_second_with_block_raises: closing belongs to the destructor here
-TEST(Runner, ClosesItselfAtTheEndOfItsScope) {
+COTERIE_CASE(Runner, ClosesItselfAtTheEndOfItsScope) {
   bool ended = false;
   {
     Runner runner;
-    const auto main = [](bool& flag) -> Task<void> {
+    const auto main = [](bool& flag) -> Co<void> {
       spawn(
-          [](bool& done) -> Task<void> {
+          [](bool& done) -> Co<void> {
             (void)co_await outcome(sleep(1h));
             done = true;
           },
@@ -208,13 +208,13 @@ TEST(Runner, ClosesItselfAtTheEndOfItsScope) {
 }
 
 // 172. test_runners::RunnerTests.test_run_keeps_context
-TEST(Runner, ContextVariablesSurviveBetweenRuns) {
+COTERIE_CASE(Runner, ContextVariablesSurviveBetweenRuns) {
   const ContextVar<int> variable("variable", -1);
   (void)variable.set(1);
   Runner runner;
   (void)runner.loop();
   (void)variable.set(0);
-  const auto get_and_set = [](const ContextVar<int>& cvar, int value) -> Task<int> {
+  const auto get_and_set = [](const ContextVar<int>& cvar, int value) -> Co<int> {
     int before = cvar.get();
     (void)cvar.set(value);
     co_await yield();
@@ -229,11 +229,11 @@ TEST(Runner, ContextVariablesSurviveBetweenRuns) {
 }
 
 // 173. test_runners::RunnerTests.test_interrupt_call_soon
-TEST(Runner, SigintCancelsAMainThatSpins) {
+COTERIE_CASE(Runner, SigintCancelsAMainThatSpins) {
   Runner runner;
   std::string end;
-  const auto main = [](std::string& out) -> Task<int> {
-    const auto spin = []() -> Task<void> {
+  const auto main = [](std::string& out) -> Co<int> {
+    const auto spin = []() -> Co<void> {
       for (;;) co_await yield();
     };
     EventLoop::current().call_later(1ms, [] { ::raise(SIGINT); });
@@ -245,14 +245,14 @@ TEST(Runner, SigintCancelsAMainThatSpins) {
   EXPECT_THROW(runner.run(main(end)), Interrupted);
   EXPECT_EQ(end, "cancelled: SIGINT");
   EXPECT_EQ(::signal(SIGINT, SIG_DFL), SIG_DFL) << "between runs the disposition is the program's";
-  EXPECT_EQ(runner.run(give(2)), 2);
+  EXPECT_EQ(runner.run(Subjects::give(2)), 2);
 }
 
 // 174. test_runners::RunnerTests.test_interrupt_wait
-TEST(Runner, SigintCancelsWhatMainAwaits) {
+COTERIE_CASE(Runner, SigintCancelsWhatMainAwaits) {
   Runner runner;
   Future<void> future;
-  const auto main = [](Future<void> awaited) -> Task<int> {
+  const auto main = [](Future<void> awaited) -> Co<int> {
     ::raise(SIGINT);
     co_await awaited;
     co_return 0;
@@ -261,10 +261,10 @@ TEST(Runner, SigintCancelsWhatMainAwaits) {
   EXPECT_TRUE(future.cancelled());
 }
 
-// 10. semantics: whose cancel it is, is counted.
-TEST(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
+// Beyond the list: whose cancel it is, is counted.
+COTERIE_CASE(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
   Runner runner;
-  const auto main = []() -> Task<int> {
+  const auto main = []() -> Co<int> {
     EventLoop::require_task().cancel(nullptr);
     ::raise(SIGINT);
     (void)co_await outcome(yield());
@@ -280,10 +280,10 @@ TEST(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
 }
 
 // 175. test_runners::RunnerTests.test_recursive_run
-TEST(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
+COTERIE_CASE(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
   Runner runner;
-  const auto main = [](Runner& self) -> Task<void> {
-    EXPECT_THAT(what_of([&] { self.run(nop()); }), HasSubstr("inside a running event loop"));
+  const auto main = [](Runner& self) -> Co<void> {
+    EXPECT_THAT(what_of([&] { self.run(Subjects::nop()); }), HasSubstr("inside a running event loop"));
     EXPECT_THAT(what_of([&] { self.close(); }), HasSubstr("inside a running event loop"));
     EXPECT_EQ(EventLoop::current().task_count(), 1U);
     co_return;
@@ -292,10 +292,10 @@ TEST(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
   EXPECT_FALSE(runner.closed());
 }
 
-TEST(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
+COTERIE_CASE(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
   Runner runner;
   int steps = 0;
-  const auto main = [](int& n) -> Task<void> {
+  const auto main = [](int& n) -> Co<void> {
     ++n;
     EventLoop::current().stop();
     co_await ticks(2);

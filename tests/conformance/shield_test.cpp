@@ -147,13 +147,13 @@ COTERIE_CASE(Shield, GatherOfShieldsIsCancelledAndTheInnersAreNot) {
 }
 
 // A section that is not interrupted: the cancel is kept until the body has ended.
-TEST(Shield, SectionKeepsTheCancelForItsEnd) {
+COTERIE_CASE(Shield, SectionKeepsTheCancelForItsEnd) {
   run([]() -> Task<void> {
     std::vector<int> seen;
     auto task = spawn(
-        [](std::vector<int>& out) -> Task<void> {
+        [](std::vector<int>& out) -> Co<void> {
           int local = 7;
-          auto section = [&]() -> Task<void> {
+          auto section = [&]() -> Co<void> {
             co_await sleep(1s);
             out.push_back(local);
           };

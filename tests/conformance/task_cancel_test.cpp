@@ -1,7 +1,8 @@
 // Task: cancel, double cancel, uncancel (list C). Line numbers and names are those of CPython 3.14.7.
 #include <gmock/gmock.h>
 
-#include "support/runtime.hpp"
+#include "coterie/debug/stack.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -9,9 +10,9 @@ using namespace test;
 using ::testing::ElementsAre;
 
 // 46. test_tasks::BaseTaskTests.test_cancel
-TEST(TaskCancel, SleepingTaskIsCancelledByACallback) {
+COTERIE_CASE(TaskCancel, SleepingTaskIsCancelledByACallback) {
   run([]() -> Task<void> {
-    auto task = spawn(sleeper, 10s);
+    auto task = spawn(Subjects::sleeper, 10s);
     EventLoop::current().call_soon([&] { task.cancel(); });
     Outcome<void> end = co_await outcome(task);
     EXPECT_TRUE(end.cancelled());
@@ -23,11 +24,11 @@ TEST(TaskCancel, SleepingTaskIsCancelledByACallback) {
 }
 
 // 47. test_tasks::BaseTaskTests.test_cancel_yield
-TEST(TaskCancel, YieldingTaskEndsAtItsNextStep) {
+COTERIE_CASE(TaskCancel, YieldingTaskEndsAtItsNextStep) {
   run([]() -> Task<void> {
     int steps = 0;
     auto task = spawn(
-        [](int& count) -> Task<void> {
+        [](int& count) -> Co<void> {
           ++count;
           co_await yield();
           ++count;
@@ -44,10 +45,10 @@ TEST(TaskCancel, YieldingTaskEndsAtItsNextStep) {
 }
 
 // 48. test_tasks::BaseTaskTests.test_cancel_inner_future
-TEST(TaskCancel, CancellingTheAwaitedFutureEndsTheTask) {
+COTERIE_CASE(TaskCancel, CancellingTheAwaitedFutureEndsTheTask) {
   run([]() -> Task<void> {
     Future<void> future;
-    auto task = spawn(await_future<void>, future);
+    auto task = spawn(Subjects::template await_future<void>, future);
     co_await yield();
     future.cancel();
     co_await ticks(1);
@@ -56,7 +57,8 @@ TEST(TaskCancel, CancellingTheAwaitedFutureEndsTheTask) {
   });
 }
 
-Task<void> count_deliveries(Future<void> first, Future<void> second, std::vector<std::string>& seen) {
+template <class How>
+Task<void, How> count_deliveries(Future<void> first, Future<void> second, std::vector<std::string>& seen) {
   Outcome<void> end = co_await outcome(await_future(first));
   seen.push_back(text(end));
   end = co_await outcome(await_future(second));
@@ -64,13 +66,13 @@ Task<void> count_deliveries(Future<void> first, Future<void> second, std::vector
 }
 
 // 49. test_tasks::BaseTaskTests.test_cancel_both_task_and_inner_future
-TEST(TaskCancel, FutureAndTaskCancelledInOneTickAreOneDelivery) {
+COTERIE_CASE(TaskCancel, FutureAndTaskCancelledInOneTickAreOneDelivery) {
   for (bool future_first : {true, false}) {
     run([=]() -> Task<void> {
       std::vector<std::string> seen;
       Future<void> first;
       Future<void> second;
-      auto task = spawn(count_deliveries, first, second, std::ref(seen));
+      auto task = spawn(count_deliveries<How>, first, second, std::ref(seen));
       co_await ticks(2);
       if (future_first) first.cancel();
       EXPECT_TRUE(task.cancel());
@@ -85,7 +87,7 @@ TEST(TaskCancel, FutureAndTaskCancelledInOneTickAreOneDelivery) {
   }
   run([]() -> Task<void> {  // and when it is not caught, the task is cancelled
     Future<void> future;
-    auto task = spawn(await_future<void>, future);
+    auto task = spawn(Subjects::template await_future<void>, future);
     co_await yield();
     future.cancel();
     task.cancel();
@@ -96,14 +98,14 @@ TEST(TaskCancel, FutureAndTaskCancelledInOneTickAreOneDelivery) {
 }
 
 // 50. test_tasks::BaseTaskTests.test_cancel_task_catching
-TEST(TaskCancel, CaughtCancelIsNoCancelledTask) {
+COTERIE_CASE(TaskCancel, CaughtCancelIsNoCancelledTask) {
   run([]() -> Task<void> {
     Future<void> first;
     Future<void> second;
     auto task = spawn(
-        [](Future<void> a, Future<void> b) -> Task<int> {
+        [](Future<void> a, Future<void> b) -> Co<int> {
           co_await a;
-          Outcome<void> end = co_await outcome(await_future(b));
+          Outcome<void> end = co_await outcome(Subjects::await_future(b));
           EXPECT_TRUE(end.cancelled());
           co_return 42;
         },
@@ -153,9 +155,9 @@ TEST(TaskCancel, SwallowedCancelLeavesLaterAwaitsAlone) {
 }
 
 // 52. test_tasks::BaseTaskTests.test_cancel_current_task
-TEST(TaskCancel, TaskThatCancelsItselfThrowsAtItsNextAwait) {
+COTERIE_CASE(TaskCancel, TaskThatCancelsItselfThrowsAtItsNextAwait) {
   run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<int> {
+    auto task = spawn([]() -> Co<int> {
       EventLoop::require_task().cancel(nullptr);
       co_await sleep(100s);
       ADD_FAILURE() << "went on";
@@ -165,7 +167,7 @@ TEST(TaskCancel, TaskThatCancelsItselfThrowsAtItsNextAwait) {
     EXPECT_TRUE(end.cancelled());
     EXPECT_EQ(seconds(), 0);
     // Without another await it is cancelled all the same, and its value dropped.
-    auto last = spawn([]() -> Task<int> {
+    auto last = spawn([]() -> Co<int> {
       EventLoop::require_task().cancel(nullptr);
       co_return 12;
     });
@@ -176,12 +178,12 @@ TEST(TaskCancel, TaskThatCancelsItselfThrowsAtItsNextAwait) {
 }
 
 // 53. test_tasks::BaseTaskTests.test_cancel_awaited_task
-TEST(TaskCancel, TaskThatCancelledItselfCancelsWhatItThenAwaits) {
+COTERIE_CASE(TaskCancel, TaskThatCancelledItselfCancelsWhatItThenAwaits) {
   run([]() -> Task<void> {
     Future<void> future;
-    auto nested = spawn(await_future<void>, future);
+    auto nested = spawn(Subjects::template await_future<void>, future);
     auto task = spawn(
-        [](JoinHandle<void> inner) -> Task<void> {
+        [](JoinHandle<void> inner) -> Co<void> {
           EventLoop::require_task().cancel(nullptr);
           co_await inner;
         },
@@ -196,23 +198,24 @@ TEST(TaskCancel, TaskThatCancelledItselfCancelsWhatItThenAwaits) {
 }
 
 // 54. test_tasks::BaseTaskTests.test_cancelling
-TEST(TaskCancel, EveryRequestCountsAndOneDeliveryEndsIt) {
+COTERIE_CASE(TaskCancel, EveryRequestCountsAndOneDeliveryEndsIt) {
   run([]() -> Task<void> {
-    auto task = spawn(sleeper, 10s);
+    auto task = spawn(Subjects::sleeper, 10s);
     co_await yield();
     EXPECT_EQ(task.cancelling(), 0U);
     EXPECT_TRUE(task.cancel());
     EXPECT_TRUE(task.cancel());
     EXPECT_EQ(task.cancelling(), 2U);
+    EXPECT_EQ(debug::snapshot(task.state()).state, debug::TaskState::cancelling);
     co_await yield();
     EXPECT_TRUE(task.cancelled());
   });
 }
 
 // 55. test_tasks::BaseTaskTests.test_uncancel_basic
-TEST(TaskCancel, UncancelTakesTheRequestBack) {
+COTERIE_CASE(TaskCancel, UncancelTakesTheRequestBack) {
   run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<void> {
+    auto task = spawn([]() -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(10s));
       EXPECT_TRUE(end.cancelled());
       TaskRec& self = EventLoop::require_task();
@@ -240,10 +243,10 @@ TEST(TaskCancel, UncancelTakesTheRequestBack) {
   });
 }
 
-// 3.3 semantics: at zero a cancel that was not delivered yet is withdrawn (gh-117407).
-TEST(TaskCancel, UncancelBeforeTheDeliveryWithdrawsIt) {
+// Beyond the list: at zero a cancel that was not delivered yet is withdrawn (gh-117407).
+COTERIE_CASE(TaskCancel, UncancelBeforeTheDeliveryWithdrawsIt) {
   run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<int> {
+    auto task = spawn([]() -> Co<int> {
       co_await yield();
       co_return 1;
     });
@@ -256,7 +259,8 @@ TEST(TaskCancel, UncancelBeforeTheDeliveryWithdrawsIt) {
 }
 
 /// timeout() as a user would write it with call_later, cancel and uncancel.
-Task<bool> structured_block(Duration limit, Task<void> body) {
+template <class How>
+Task<bool, How> structured_block(Duration limit, Task<void, How> body) {
   TaskRec& self = EventLoop::require_task();
   bool fired = false;
   auto handle = EventLoop::current().call_later(limit, [&] {
@@ -271,12 +275,12 @@ Task<bool> structured_block(Duration limit, Task<void> body) {
 }
 
 // 56. test_tasks::BaseTaskTests.test_uncancel_structured_blocks
-TEST(TaskCancel, UncancelInAStructuredBlock) {
+COTERIE_CASE(TaskCancel, UncancelInAStructuredBlock) {
   for (const bool times_out : {true, false}) {
     run([=]() -> Task<void> {
       auto task = spawn(
-          [](bool slow) -> Task<double> {
-            const bool timed_out = co_await structured_block(100ms, sleeper(slow ? 10s : 10ms));
+          [](bool slow) -> Co<double> {
+            const bool timed_out = co_await structured_block(100ms, Subjects::sleeper(slow ? 10s : 10ms));
             EXPECT_EQ(timed_out, slow);
             EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
             co_await sleep(1s);  // the run goes on
@@ -290,7 +294,7 @@ TEST(TaskCancel, UncancelInAStructuredBlock) {
     });
   }
   run([]() -> Task<void> {  // a cancel from outside is no timeout
-    auto task = spawn(structured_block, Duration(1s), sleeper(10s));
+    auto task = spawn(structured_block<How>, Duration(1s), Subjects::sleeper(10s));
     co_await yield();
     task.cancel("outside");
     Outcome<bool> end = co_await outcome(task);
@@ -299,13 +303,13 @@ TEST(TaskCancel, UncancelInAStructuredBlock) {
   });
 }
 
-// 68. Two requests before the task ran are one delivery, with the first message; a third is another.
-TEST(TaskCancel, DoubleCancelBeforeTheTaskRanIsOneDelivery) {
+// 68. Derived: two requests before the task ran are one delivery, with the first message; a third is another.
+COTERIE_CASE(TaskCancel, DoubleCancelBeforeTheTaskRanIsOneDelivery) {
   run([]() -> Task<void> {
     std::vector<std::string> seen;
     Future<void> first;
     Future<void> second;
-    auto task = spawn(count_deliveries, first, second, std::ref(seen));
+    auto task = spawn(count_deliveries<How>, first, second, std::ref(seen));
     co_await ticks(2);
     EXPECT_TRUE(task.cancel("m1"));
     EXPECT_TRUE(task.cancel("m2"));
@@ -321,11 +325,11 @@ TEST(TaskCancel, DoubleCancelBeforeTheTaskRanIsOneDelivery) {
   });
 }
 
-TEST(TaskCancel, DoubleCancelOfASleepIsOneDeliveryToo) {
+COTERIE_CASE(TaskCancel, DoubleCancelOfASleepIsOneDeliveryToo) {
   run([]() -> Task<void> {
     std::vector<std::string> seen;
     auto task = spawn(
-        [](std::vector<std::string>& out) -> Task<void> {
+        [](std::vector<std::string>& out) -> Co<void> {
           for (int i = 0; i < 2; ++i) {
             Outcome<void> end = co_await outcome(sleep(10s));
             out.push_back(text(end));
@@ -344,11 +348,11 @@ TEST(TaskCancel, DoubleCancelOfASleepIsOneDeliveryToo) {
   });
 }
 
-// 0.3 semantics: a cancel after the awaited end and before the task ran replaces the result.
-TEST(TaskCancel, CancelAfterTheFutureWasSetLosesItsValue) {
+// Beyond the list: a cancel after the awaited end and before the task ran replaces the result.
+COTERIE_CASE(TaskCancel, CancelAfterTheFutureWasSetLosesItsValue) {
   run([]() -> Task<void> {
     Future<int> future;
-    auto task = spawn(await_future<int>, future);
+    auto task = spawn(Subjects::template await_future<int>, future);
     co_await yield();
     future.set_value(1);
     EXPECT_TRUE(task.cancel("late"));

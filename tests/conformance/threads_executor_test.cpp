@@ -5,7 +5,7 @@
 #include <latch>
 #include <thread>
 
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
@@ -13,22 +13,35 @@ using namespace test;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// Holds a thread of a pool until it is let go.
+/// Holds a thread of a pool until it is let go. What is left to itself must own what it uses: the gate is
+/// shared, and `gone` tells when the last of those who held it has let go.
 struct Gate {
-  std::latch entered{1};
-  std::latch open{1};
+  explicit Gate(std::latch& last) : gone(last) {}
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() { gone.count_down(); }
   void pass() {
     entered.count_down();
     open.wait();
   }
+  std::latch entered{1};
+  std::latch open{1};
+  std::latch& gone;
 };
+/// Opens it and waits until the thread is through with its job.
+void let_go(std::shared_ptr<Gate> gate, std::latch& gone) {
+  gate->open.count_down();
+  gate.reset();
+  gone.wait();
+}
 
-Task<void> make_tasks(std::latch& begun) {
+template <class How>
+Task<void, How> make_tasks(std::latch& begun) {
   begun.count_down();
   for (;;) {
-    JoinHandle<void> child = spawn(nop);
+    JoinHandle<void> child = spawn(Subjects<How>::nop);
     co_await child;
-    spawn(nop);
+    spawn(Subjects<How>::nop);
   }
 }
 
@@ -46,7 +59,7 @@ TEST(ThreadsFuture, CancelOfTheLoopsSideCancelsWhatHasNotStarted) {
 }
 
 // 36. test_futures::BaseFutureTests.test_wrap_future_cancel2
-TEST(ThreadsFuture, CancelOfTheLoopsSideLeavesTheOtherItsValue) {
+COTERIE_CASE(ThreadsFuture, CancelOfTheLoopsSideLeavesTheOtherItsValue) {
   run([]() -> Task<void> {
     Completion<int> thread_side;
     Future<int> loop_side = wrap_future(thread_side);
@@ -55,19 +68,21 @@ TEST(ThreadsFuture, CancelOfTheLoopsSideLeavesTheOtherItsValue) {
     co_await ticks(2);
     EXPECT_TRUE(loop_side.cancelled());
     EXPECT_FALSE(thread_side.abandoned());
-    int value = co_await thread_side.wait();
+    auto subject = [](Completion<int> kept) -> Co<int> { co_return co_await kept.wait(); };
+    int value = co_await subject(thread_side);
     EXPECT_EQ(value, 42);
   });
 }
 
 // 240. test_threads::ToThreadTests.test_to_thread_concurrent
-TEST(ThreadsExecutor, TenCallsAtOnce) {
+COTERIE_CASE(ThreadsExecutor, TenCallsAtOnce) {
   run([]() -> Task<void> {
     std::atomic<int> calls{0};
-    auto call = [](std::atomic<int>& count) -> Task<void> {
+    auto call = [](std::atomic<int>& count) -> Co<void> {
       co_await to_thread([](std::atomic<int>& n) { n.fetch_add(1); }, std::ref(count));
     };
-    std::vector<Task<void>> tasks;
+    std::vector<Co<void>> tasks;
+    tasks.reserve(10);
     for (int i = 0; i < 10; ++i) tasks.push_back(call(calls));
     (void)co_await gather(std::move(tasks));
     EXPECT_EQ(calls.load(), 10);
@@ -75,26 +90,31 @@ TEST(ThreadsExecutor, TenCallsAtOnce) {
 }
 
 // 240. test_threads::ToThreadTests.test_to_thread_args_kwargs
-TEST(ThreadsExecutor, ArgumentsTravel) {
+COTERIE_CASE(ThreadsExecutor, ArgumentsTravel) {
   run([]() -> Task<void> {
-    std::string text = co_await to_thread(
-        [](const std::string& word, int times) {
-          std::string all;
-          for (int i = 0; i < times; ++i) all += word;
-          return all;
-        },
-        std::string("ab"), 3);
-    EXPECT_EQ(text, "ababab");
+    auto subject = []() -> Co<std::string> {
+      std::string word = co_await to_thread(
+          [](const std::string& part, int times) {
+            std::string all;
+            for (int i = 0; i < times; ++i) all += part;
+            return all;
+          },
+          std::string("ab"), 3);
+      co_return word;
+    };
+    std::string word = co_await subject();
+    EXPECT_EQ(word, "ababab");
   });
 }
 
 // 241. test_events::EventLoopTestsMixin.test_run_in_executor_cancel
-TEST(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
+COTERIE_CASE(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
   ThreadPool pool(1);
-  auto gate = std::make_shared<Gate>();  // what is left to itself must own what it uses
+  std::latch gone(1);
+  auto gate = std::make_shared<Gate>(gone);
   bool called = false;
   // A real loop: a virtual one does not let its clock run on while a thread is waited for.
-  coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g, bool& c) -> Task<void> {
+  coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g, bool& c) -> Co<void> {
     Future<void> job = run_in_executor(p, [](const std::shared_ptr<Gate>& x) { x->pass(); }, g);
     job.add_done_callback([&c](const Future<void>&) { c = true; });
     g->entered.wait();
@@ -105,12 +125,12 @@ TEST(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
     bool joined = co_await shutdown_executor(p, 1ms);
     EXPECT_FALSE(joined);
   }(pool, gate, called));
-  gate->open.count_down();
+  let_go(std::move(gate), gone);
   EXPECT_FALSE(called);
 }
 
 // 242. test_tasks::RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_factory_exception
-TEST(ThreadsSpawnOn, ErrorInMakingTheTaskReachesTheHandleAndTheHandler) {
+COTERIE_CASE(ThreadsSpawnOn, ErrorInMakingTheTaskReachesTheHandleAndTheHandler) {
   testing::VirtualLoop virtual_loop;
   Reports reports(virtual_loop.loop());
   std::string seen;
@@ -118,7 +138,7 @@ TEST(ThreadsSpawnOn, ErrorInMakingTheTaskReachesTheHandleAndTheHandler) {
   virtual_loop.run([](EventLoop& loop, std::thread& thread, std::string& what) -> Task<void> {
     Completion<void> done;
     thread = std::thread([&loop, &what, done] {
-      auto broken = [](int) -> Task<int> { throw Boom("no task"); };  // a plain function that makes a Task
+      auto broken = [](int) -> Co<int> { throw Boom("no task"); };  // a plain function that makes a Task
       RemoteHandle<int> handle = run_coroutine_threadsafe(loop, broken, 1);
       try {
         handle.get();
@@ -137,7 +157,8 @@ TEST(ThreadsSpawnOn, ErrorInMakingTheTaskReachesTheHandleAndTheHandler) {
 
 // 243. test_base_events::BaseEventLoopTests.test_shutdown_default_executor_timeout
 TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
-  auto gate = std::make_shared<Gate>();
+  std::latch gone(1);
+  auto gate = std::make_shared<Gate>(gone);
   {
     ThreadPool pool(2);
     coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g) -> Task<void> {
@@ -157,15 +178,15 @@ TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
       EXPECT_THAT(reports.messages(), ElementsAre(HasSubstr("did not finish joining")));
     }(pool, gate));
   }  // the pool goes, its thread runs on
-  gate->open.count_down();
+  let_go(std::move(gate), gone);
 }
 
 // 243. test_base_events::BaseEventLoopTests.test_shutdown_default_executor_timeout: nothing to warn of
-TEST(ThreadsExecutor, ShutdownWaitsForWhatRunsWithinTheLimit) {
+COTERIE_CASE(ThreadsExecutor, ShutdownWaitsForWhatRunsWithinTheLimit) {
   ThreadPool pool(2);
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
-  loop.run([](ThreadPool& p) -> Task<void> {
+  loop.run([](ThreadPool& p) -> Co<void> {
     Future<int> last = run_in_executor(p, [] { return 7; });
     int value = co_await last;
     EXPECT_EQ(value, 7);
@@ -176,17 +197,18 @@ TEST(ThreadsExecutor, ShutdownWaitsForWhatRunsWithinTheLimit) {
 }
 
 // 244. test_free_threading::TestFreeThreading.test_all_tasks_race
-TEST(ThreadsAllTasks, AskedFromOtherThreadsWhileTasksComeAndGo) {
+COTERIE_CASE(ThreadsAllTasks, AskedFromOtherThreadsWhileTasksComeAndGo) {
   RuntimeOptions options;
   options.loops = 2;
   Runtime runtime(options);
   std::latch begun(2);
   for (std::size_t i = 0; i < 2; ++i) {
-    spawn_on(runtime.loop(i), named("pending"), []() -> Task<void> { co_await Future<void>(); });
-    spawn_on(runtime.loop(i), named("maker"), make_tasks, std::ref(begun));
+    spawn_on(runtime.loop(i), named("pending"), []() -> Co<void> { co_await Future<void>(); });
+    spawn_on(runtime.loop(i), named("maker"), make_tasks<How>, std::ref(begun));
   }
   begun.wait();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> complete{0};
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {

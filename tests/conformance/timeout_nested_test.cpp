@@ -6,16 +6,14 @@ namespace {
 using namespace test;
 
 // 93. test_nested_timeouts
-TEST(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
+COTERIE_CASE(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
   run([]() -> Task<void> {
     const TimePoint deadline = EventLoop::current().now() + 10ms;
     bool cancelled_between = false;
     bool both_expired = false;
-    auto outer_block = [&](Timeout& outer) -> Task<void> {
-      Timeout* inner_scope = nullptr;
+    auto outer_block = [&](Timeout& outer) -> Co<void> {
       bool inner_expired = false;
-      auto inner_block = [&](Timeout& inner) -> Task<void> {
-        inner_scope = &inner;
+      auto inner_block = [&](Timeout& inner) -> Co<void> {
         Outcome<void> end = co_await outcome(sleep(10s));
         inner_expired = inner.expired();
         end.get();
@@ -34,12 +32,12 @@ TEST(TimeoutBlock, NestedWithOneDeadlineOnlyTheOuterTimesOut) {
 }
 
 // 94. test_nested_timeouts_concurrent
-TEST(TimeoutBlock, OnlyTheOuterIsDueAfterTheThreadWasBlocked) {
+COTERIE_CASE(TimeoutBlock, OnlyTheOuterIsDueAfterTheThreadWasBlocked) {
   testing::VirtualLoop loop;
   loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
     bool cancelled_inside = false;
-    auto outer_block = [&](Timeout&) -> Task<void> {
-      auto inner_block = [&](Timeout& inner) -> Task<void> {
+    auto outer_block = [&](Timeout&) -> Co<void> {
+      auto inner_block = [&](Timeout& inner) -> Co<void> {
         virtual_loop.block_for(10ms);
         Outcome<void> end = co_await outcome(sleep(1s));
         cancelled_inside = end.cancelled() && !inner.expired();
@@ -56,11 +54,11 @@ TEST(TimeoutBlock, OnlyTheOuterIsDueAfterTheThreadWasBlocked) {
 }
 
 // 102. test_nested_timeout_in_finally
-TEST(TimeoutBlock, WorksInTheCleanupOfABlockThatTimedOut) {
+COTERIE_CASE(TimeoutBlock, WorksInTheCleanupOfABlockThatTimedOut) {
   run([]() -> Task<void> {
-    auto block = [](Timeout&) -> Task<void> {
+    auto block = [](Timeout&) -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(1s));
-      std::string inner = co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { co_await sleep(10s); }));
+      std::string inner = co_await end_of(timeout(10ms, [](Timeout&) -> Co<void> { co_await sleep(10s); }));
       EXPECT_EQ(inner, "timeout");
       end.get();
     };
@@ -70,21 +68,28 @@ TEST(TimeoutBlock, WorksInTheCleanupOfABlockThatTimedOut) {
 }
 
 // 103. test_cancel_in_timeout_after_cancellation
-TEST(TimeoutBlock, NewCancelInTheCleanupOfACancelledTaskWins) {
-  for (const bool again : {false, true}) {
-    run([again]() -> Task<void> {
+COTERIE_CASE(TimeoutBlock, NewCancelInTheCleanupOfACancelledTaskWins) {
+  for (const int variant : {0, 1, 2, 3}) {
+    const bool again = variant % 2 == 1;
+    const Duration limit = variant < 2 ? Duration(0) : Duration(1ms);
+    run([limit, again]() -> Task<void> {
       auto task = spawn(
-          [](bool cancel_again) -> Task<std::string> {
+          [](Duration time, bool cancel_again) -> Co<std::string> {
             (void)co_await outcome(sleep(10s));  // cancelled, and that stays counted
             EXPECT_EQ(EventLoop::require_task().cancelling(), 1U);
-            auto block = [&](Timeout&) -> Task<void> {
+            bool expired = false;
+            auto block = [&](Timeout& scope) -> Co<void> {
               if (cancel_again) EventLoop::require_task().cancel(nullptr);
-              co_await sleep(10s);
+              Outcome<void> slept = co_await outcome(sleep(10s));
+              expired = scope.expired();
+              slept.get();
             };
-            std::string end = co_await end_of(timeout(1ms, block));
+            std::string end = co_await end_of(timeout(time, block));
+            // Without time the deadline passes between the cancel and its delivery.
+            EXPECT_EQ(expired, !cancel_again || time == Duration::zero());
             co_return end;
           },
-          again);
+          limit, again);
       co_await ticks(1);
       task.cancel();
       std::string end = co_await task;

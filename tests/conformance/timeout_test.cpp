@@ -9,11 +9,11 @@ using namespace test;
 using ::testing::HasSubstr;
 
 // 92. test_timeout_basic, test_timeout_at_basic
-TEST(TimeoutBlock, ExpiresAtItsDeadline) {
+COTERIE_CASE(TimeoutBlock, ExpiresAtItsDeadline) {
   run([]() -> Task<void> {
     const TimePoint deadline = EventLoop::current().now() + 10ms;
     bool expired = false;
-    auto block = [&](Timeout& scope) -> Task<void> {
+    auto block = [&](Timeout& scope) -> Co<void> {
       EXPECT_EQ(scope.when(), deadline);
       Outcome<void> end = co_await outcome(sleep(10s));
       expired = scope.expired();
@@ -24,8 +24,11 @@ TEST(TimeoutBlock, ExpiresAtItsDeadline) {
     EXPECT_TRUE(expired);
     EXPECT_DOUBLE_EQ(seconds(), 0.01);
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
-    end = co_await end_of(
-        timeout_at(EventLoop::current().now() - 1s, [](Timeout&) -> Task<void> { co_await sleep(10s); }));
+    const TimePoint past = EventLoop::current().now() - 1s;
+    end = co_await end_of(timeout_at(past, [past](Timeout& scope) -> Co<void> {
+      EXPECT_EQ(scope.when(), past);
+      co_await sleep(10s);
+    }));
     EXPECT_EQ(end, "timeout");
     EXPECT_DOUBLE_EQ(seconds(), 0.01);
   });
@@ -83,21 +86,21 @@ COTERIE_CASE(TimeoutBlock, ErrorOfTheBodyPasses) {
 }
 
 // 98. test_foreign_exception_on_timeout
-TEST(TimeoutBlock, ErrorOfTheCleanupComesOutInsteadOfTheTimeout) {
+COTERIE_CASE(TimeoutBlock, ErrorOfTheCleanupComesOutInsteadOfTheTimeout) {
   run([]() -> Task<void> {
-    std::string end =
-        co_await end_of(timeout(10ms, [](Timeout&) -> Task<void> { return crash_on_cancel(1s, "zero"); }));
+    std::string end = co_await end_of(
+        timeout(10ms, [](Timeout&) -> Co<void> { return Subjects::crash_on_cancel(1s, "zero"); }));
     EXPECT_EQ(end, "zero");
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
   });
 }
 
 // 99. test_foreign_cancel_doesnt_timeout_if_not_expired
-TEST(TimeoutBlock, ForeignCancelIsNoTimeout) {
+COTERIE_CASE(TimeoutBlock, ForeignCancelIsNoTimeout) {
   run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<void> {
+    auto task = spawn([]() -> Co<void> {
       bool expired = true;
-      auto block = [&](Timeout& scope) -> Task<void> {
+      auto block = [&](Timeout& scope) -> Co<void> {
         EventLoop::require_task().cancel(nullptr);
         Outcome<void> end = co_await outcome(sleep(1s));
         expired = scope.expired();
@@ -159,7 +162,7 @@ COTERIE_CASE(TimeoutBlock, RescheduledLaterAndToNeverByAnotherTask) {
 
 // 104. test_timeout_already_entered, _double_enter, _finished, _expired, _expiring, _not_entered,
 // _without_task
-TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
+COTERIE_CASE(TimeoutBlock, MisuseSaysInWhichStateItIs) {
   // It cannot be entered twice, nor be used before it is entered: a Timeout is what the block is given.
   static_assert(!std::is_default_constructible_v<Timeout> && !std::is_copy_constructible_v<Timeout> &&
                 !std::is_move_constructible_v<Timeout>);
@@ -173,7 +176,7 @@ TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
       return "accepted";
     };
     std::string expiring;
-    auto block = [&](Timeout& scope) -> Task<void> {
+    auto block = [&](Timeout& scope) -> Co<void> {
       Outcome<void> end = co_await outcome(sleep(1s));
       expiring = refusal(scope);
       end.get();
@@ -204,12 +207,12 @@ TEST(TimeoutBlock, MisuseSaysInWhichStateItIs) {
 }
 
 // 105. test_timeout_taskgroup
-TEST(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
+COTERIE_CASE(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
   run([]() -> Task<void> {
-    auto block = [](Timeout&) -> Task<void> {
-      return task_group([](TaskGroup& group) -> Task<void> {
-        group.spawn(crash_on_cancel, 10s, "zero");
-        Outcome<void> end = co_await outcome(fail("value"));
+    auto block = [](Timeout&) -> Co<void> {
+      co_await task_group([](TaskGroup& group) -> Co<void> {
+        group.spawn(Subjects::crash_on_cancel, 10s, "zero");
+        Outcome<void> end = co_await outcome(Subjects::fail("value"));
         co_await sleep(1s);
         end.get();
       });
@@ -220,7 +223,7 @@ TEST(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
   });
 }
 
-// 106. The body blocks past the deadline without awaiting: no error.
+// 106. Derived: the body blocks past the deadline without awaiting: no error.
 COTERIE_CASE(TimeoutBlock, BodyThatBlocksPastTheDeadlineIsNoTimeout) {
   testing::VirtualLoop loop;
   loop.run([](testing::VirtualLoop& virtual_loop) -> Task<void> {
@@ -229,15 +232,16 @@ COTERIE_CASE(TimeoutBlock, BodyThatBlocksPastTheDeadlineIsNoTimeout) {
       co_return scope.expired();
     });
     EXPECT_FALSE(expired);
+    EXPECT_DOUBLE_EQ(seconds(), 1);
     co_await ticks(3);  // nothing comes later
     EXPECT_EQ(EventLoop::require_task().cancelling(), 0U);
   }(loop));
 }
 
-// 107. The body swallows the cancel: no error, and expired() tells.
-TEST(TimeoutBlock, SwallowedCancelIsNoTimeout) {
+// 107. Derived: the body swallows the cancel: no error, and expired() tells.
+COTERIE_CASE(TimeoutBlock, SwallowedCancelIsNoTimeout) {
   run([]() -> Task<void> {
-    bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Task<bool> {
+    bool expired = co_await timeout(10ms, [&](Timeout& scope) -> Co<bool> {
       (void)co_await outcome(sleep(1s));
       co_return scope.expired();
     });
@@ -262,7 +266,7 @@ COTERIE_CASE(TimeoutBlock, PendingCancelAtEntryIsNotTakenForTheTimeout) {
   }
 }
 
-// 7. semantics: cancel from outside and timeout in one tick, in both orders.
+// Beyond the list: cancel from outside and timeout in one tick, in both orders.
 COTERIE_CASE(TimeoutBlock, CancelAndTimeoutInOneTickIsACancel) {
   for (const bool cancel_first : {true, false}) {
     run([cancel_first]() -> Task<void> {

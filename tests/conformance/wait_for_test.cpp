@@ -7,14 +7,6 @@ namespace coterie {
 namespace {
 using namespace test;
 
-/// Ignores cancels until its cleanup has taken `cleanup`; then goes on with the cancel.
-Task<void> slow_to_leave(Duration cleanup, bool& left) {
-  Outcome<void> end = co_await outcome(sleep(10s));
-  co_await sleep(cleanup);
-  left = true;
-  end.get();
-}
-
 /// Awaits `inner` for at most `limit`, and has no more to say about it.
 template <class Co, class Inner>
 Co at_most(Duration limit, Inner inner) {
@@ -25,8 +17,9 @@ Co at_most(Duration limit, Inner inner) {
 COTERIE_CASE(WaitFor, CancellingItWaitsForTheInnerToLeave) {
   run([]() -> Task<void> {
     bool left = false;
-    auto waiter = spawn([](bool& flag) -> Co<void> { co_await wait_for(5s, slow_to_leave(200ms, flag)); },
-                        std::ref(left));
+    auto waiter =
+        spawn([](bool& flag) -> Co<void> { co_await wait_for(5s, Subjects::slow_to_leave(200ms, flag)); },
+              std::ref(left));
     co_await sleep(100ms);
     waiter.cancel();
     Outcome<void> end = co_await outcome(waiter);
@@ -40,7 +33,7 @@ COTERIE_CASE(WaitFor, CancellingItWaitsForTheInnerToLeave) {
 COTERIE_CASE(WaitFor, TimeoutWaitsForTheInnerToLeave) {
   run([]() -> Task<void> {
     bool left = false;
-    std::string end = co_await end_of(at_most<Co<>>(100ms, slow_to_leave(200ms, left)));
+    std::string end = co_await end_of(at_most<Co<>>(100ms, Subjects::slow_to_leave(200ms, left)));
     EXPECT_EQ(end, "timeout");
     EXPECT_TRUE(left);
     EXPECT_DOUBLE_EQ(seconds(), 0.3);
@@ -57,6 +50,12 @@ COTERIE_CASE(WaitFor, TaskThatHasEndedGivesItsValueWithoutTime) {
       EXPECT_EQ(value, 7);
     }
     EXPECT_EQ(task.result(), 7);
+
+    Future<int> future;  // the same for a future, which is awaited in a block
+    future.set_value(8);
+    auto block = [&future](Timeout&) -> Co<int> { co_return co_await future; };
+    int value = co_await timeout(0s, block);
+    EXPECT_EQ(value, 8);
   });
 }
 
@@ -78,11 +77,11 @@ COTERIE_CASE(WaitFor, CoroutineIsNeverStartedWithoutTime) {
 }
 
 // 82. AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0
-TEST(WaitFor, RunningTaskIsCancelledAndUnwoundWithoutTime) {
+COTERIE_CASE(WaitFor, RunningTaskIsCancelledAndUnwoundWithoutTime) {
   for (const Duration limit : {Duration(0), Duration(-1s)}) {
     run([limit]() -> Task<void> {
       bool left = false;
-      auto task = spawn(slow_to_leave, 200ms, std::ref(left));
+      auto task = spawn(Subjects::slow_to_leave, 200ms, std::ref(left));
       co_await ticks(2);
       std::string end = co_await end_of(wait_for(limit, task));
       EXPECT_EQ(end, "timeout");
@@ -122,11 +121,11 @@ COTERIE_CASE(WaitFor, ValueThatACallbackSets) {
 }
 
 // 85. AsyncioWaitForTest.test_wait_for_waits_for_task_cancellation, …_w_timeout_0
-TEST(WaitFor, CleanupOfATaskIsOverBeforeTheTimeoutWhichTheCancelCaused) {
+COTERIE_CASE(WaitFor, CleanupOfATaskIsOverBeforeTheTimeoutWhichTheCancelCaused) {
   for (const Duration limit : {Duration(100ms), Duration(0)}) {
     run([limit]() -> Task<void> {
       bool left = false;
-      auto task = spawn(slow_to_leave, 200ms, std::ref(left));
+      auto task = spawn(Subjects::slow_to_leave, 200ms, std::ref(left));
       co_await ticks(1);
       try {
         co_await wait_for(limit, task);
@@ -141,11 +140,11 @@ TEST(WaitFor, CleanupOfATaskIsOverBeforeTheTimeoutWhichTheCancelCaused) {
 }
 
 // 86. AsyncioWaitForTest.test_wait_for_reraises_exception_during_cancellation
-TEST(WaitFor, ErrorOfTheCleanupComesOut) {
+COTERIE_CASE(WaitFor, ErrorOfTheCleanupComesOut) {
   run([]() -> Task<void> {
-    std::string end = co_await end_of(wait_for(100ms, crash_on_cancel(10s, "foo")));
+    std::string end = co_await end_of(wait_for(100ms, Subjects::crash_on_cancel(10s, "foo")));
     EXPECT_EQ(end, "foo");
-    auto task = spawn(crash_on_cancel, 10s, "bar");
+    auto task = spawn(Subjects::crash_on_cancel, 10s, "bar");
     co_await ticks(1);
     end = co_await end_of(wait_for(0s, task));
     EXPECT_EQ(end, "bar");
@@ -163,20 +162,25 @@ COTERIE_CASE(WaitFor, CancellingItCancelsTheTask) {
     EXPECT_EQ(end, "cancelled: stop");
     EXPECT_TRUE(task.cancelled());
 
-    auto blocking = spawn([]() -> Co<void> {
-      co_await timeout_at(std::nullopt, [](Timeout&) -> Co<void> { co_await sleep(1h); });
-    });
+    auto inner = spawn(Subjects::sleeper, 100s);
+    auto blocking = spawn(
+        [](JoinHandle<void> awaited) -> Co<void> {  // no limit: timeout_at(nothing)
+          auto block = [&awaited](Timeout&) -> Co<void> { co_await awaited; };
+          co_await timeout_at(std::nullopt, block);
+        },
+        inner);
     co_await ticks(2);
     blocking.cancel();
     end = co_await end_of(std::move(blocking));
     EXPECT_EQ(end, "cancelled");
+    EXPECT_TRUE(inner.cancelled());
   });
 }
 
 // 88. AsyncioWaitForTest.test_wait_for_cancel_suppressed
-TEST(WaitFor, ValueThatAnswersTheCancelIsTheResult) {
+COTERIE_CASE(WaitFor, ValueThatAnswersTheCancelIsTheResult) {
   run([]() -> Task<void> {
-    auto stubborn = []() -> Task<int> {
+    auto stubborn = []() -> Co<int> {
       (void)co_await outcome(sleep(10s));
       co_return 42;
     };
@@ -200,31 +204,36 @@ COTERIE_CASE(WaitFor, ShieldedTaskRunsOn) {
       EXPECT_EQ(end, "timeout");
     }
     EXPECT_EQ(task.cancelling(), 0U);
-    int value = co_await task;
+    auto block = [&](Timeout&) -> Co<int> { return shielded(task); };  // no limit
+    int value = co_await timeout_at(std::nullopt, block);
     EXPECT_EQ(value, 5);
+    EXPECT_DOUBLE_EQ(seconds(), 1);
+    EXPECT_FALSE(task.cancelled());
   });
 }
 
 // 90. ConditionTests.test_timeout_in_block
-TEST(WaitFor, ConditionHoldsItsLockAgainAfterTheTimeout) {
+COTERIE_CASE(WaitFor, ConditionHoldsItsLockAgainAfterTheTimeout) {
   run([]() -> Task<void> {
     Condition condition;
-    {
-      LockGuard guard = co_await condition.scoped();
-      std::string end = co_await end_of(wait_for(500ms, condition.wait()));
+    auto subject = [](Condition& c) -> Co<void> {
+      LockGuard guard = co_await c.scoped();
+      auto waits = [](Condition& inner) -> Co<void> { co_await inner.wait(); };
+      std::string end = co_await end_of(wait_for(500ms, waits(c)));
       EXPECT_EQ(end, "timeout");
-      EXPECT_TRUE(condition.locked());
-    }
+      EXPECT_TRUE(c.locked());
+    };
+    co_await subject(condition);
     EXPECT_FALSE(condition.locked());
     EXPECT_DOUBLE_EQ(seconds(), 0.5);
   });
 }
 
-// 91. The timeout has fired and the inner cleans up when a cancel comes from outside: that one wins.
-TEST(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
+// 91. Derived: the timeout has fired and the inner cleans up when a cancel comes from outside: that one wins.
+COTERIE_CASE(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
   run([]() -> Task<void> {
-    auto task = spawn([]() -> Task<void> {
-      auto inner = []() -> Task<void> {
+    auto task = spawn([]() -> Co<void> {
+      auto inner = []() -> Co<void> {
         Outcome<void> end = co_await outcome(sleep(1s));
         (void)co_await outcome(sleep(50ms));
         end.get();
@@ -238,8 +247,8 @@ TEST(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
     EXPECT_EQ(task.cancelling(), 1U);
   });
   run([]() -> Task<void> {  // the same where the cleanup lets the second cancel out
-    auto task = spawn([]() -> Task<void> {
-      auto inner = []() -> Task<void> {
+    auto task = spawn([]() -> Co<void> {
+      auto inner = []() -> Co<void> {
         Outcome<void> end = co_await outcome(sleep(1s));
         co_await sleep(50ms);
         end.get();
@@ -255,9 +264,9 @@ TEST(WaitFor, CancelDuringTheCleanupOfATimeoutWins) {
 }
 
 // Results that cannot be copied pass too.
-TEST(WaitFor, MoveOnlyResults) {
+COTERIE_CASE(WaitFor, MoveOnlyResults) {
   run([]() -> Task<void> {
-    auto make = []() -> Task<std::unique_ptr<int>> {
+    auto make = []() -> Co<std::unique_ptr<int>> {
       co_await yield();
       co_return std::make_unique<int>(3);
     };

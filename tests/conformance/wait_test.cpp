@@ -105,15 +105,15 @@ COTERIE_CASE(Wait, TimeoutIsNoErrorAndCancelsNothing) {
 }
 
 // 114. BaseTaskTests.test_wait_errors, test_wait_invalid_args, test_wait_duplicate_coroutines
-TEST(Wait, MisuseIsAnErrorAndDuplicatesMerge) {
+COTERIE_CASE(Wait, MisuseIsAnErrorAndDuplicatesMerge) {
   run([]() -> Task<void> {
     EXPECT_THROW((void)wait(std::vector<JoinHandle<int>>()), std::invalid_argument);
-    auto task = spawn(give, 1);
+    auto task = spawn(Subjects::give, 1);
     EXPECT_THROW((void)wait(static_cast<ReturnWhen>(200), task), std::invalid_argument);
     auto [done, pending] = co_await wait(task, task, task);
     EXPECT_THAT(done, ElementsAre(task));
     EXPECT_TRUE(pending.empty());
-    auto myself = spawn([]() -> Task<void> {
+    auto myself = spawn([]() -> Co<void> {
       TaskRef self = current_task();
       co_await wait(self);
     });
@@ -144,7 +144,7 @@ COTERIE_CASE(Wait, CancelOfTheWaiterLeavesTheTasksRunning) {
   });
 }
 
-// 8. semantics: it suspends also when all have ended, for callbacks of what has ended are queued; and a
+// Beyond the list: it suspends also when all have ended, for callbacks of what has ended are queued; and a
 // cancel that comes when it was woken wins.
 COTERIE_CASE(Wait, AlwaysSuspends) {
   run([]() -> Task<void> {
@@ -165,11 +165,11 @@ COTERIE_CASE(Wait, AlwaysSuspends) {
 }
 
 // Errors stay with their tasks: wait() does not retrieve them.
-TEST(Wait, ErrorThatNobodyRetrievedIsReported) {
+COTERIE_CASE(Wait, ErrorThatNobodyRetrievedIsReported) {
   testing::VirtualLoop loop;
   Reports reports(loop.loop());
   loop.run([]() -> Task<void> {
-    auto task = spawn(fail, "unseen");
+    auto task = spawn(Subjects::fail, "unseen");
     co_await wait(task);
   }());
   EXPECT_THAT(reports.messages(), ElementsAre("Task exception was never retrieved"));

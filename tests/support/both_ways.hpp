@@ -26,6 +26,18 @@ struct Subjects {
     throw Boom(what);
   }
   static Task<void, How> sleeper(Duration delay) { co_await sleep(delay); }
+  /// Sleeps, and answers a cancel with another error.
+  static Task<void, How> crash_on_cancel(Duration delay, std::string what) {
+    Outcome<void> end = co_await outcome(sleep(delay));
+    if (end.cancelled()) throw Boom(what);
+  }
+  /// Answers a cancel with a cleanup that takes its time and is told of in `left`, and then goes on with it.
+  static Task<void, How> slow_to_leave(Duration cleanup, bool& left) {
+    Outcome<void> end = co_await outcome(sleep(10s));
+    co_await sleep(cleanup);
+    left = true;
+    end.get();
+  }
   template <class T>
   static Task<T, How> await_future(Future<T> future) {
     if constexpr (std::is_void_v<T>)

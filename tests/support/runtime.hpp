@@ -167,11 +167,9 @@ Task<T> await_future(Future<T> future) {
 }
 
 /// A task that runs `task_group(block)`; what `block` refers to must outlive it.
-template <class Block>
+template <class How, class Block>
 JoinHandle<void> spawn_group(Block& block) {
-  return spawn([&block]() -> Task<void> {
-    co_await task_group([&block](TaskGroup& group) -> Task<void> { return block(group); });
-  });
+  return spawn([&block]() -> Task<void, How> { co_await task_group(block); });
 }
 
 /// Owns heap memory, so that ASan sees a use after its end, and counts its living copies.
