@@ -14,7 +14,7 @@
 namespace coterie {
 
 /// Tasks that end together: see task_group(). Loop thread only.
-class TaskGroup : private detail::ChildList {
+class TaskGroup final : private detail::ChildList {
  public:
   /// Starts `fn(args...)` as a child. Children may start children, also while the group waits for its end.
   /// InvalidState when the group has ended or is shutting down; the arguments are then released.

@@ -29,7 +29,7 @@ namespace coterie {
 /// names of the tasks. They would go on in an object that is gone, so they end there and then: their frames
 /// are destroyed, newest first, and run nothing but destructors; who awaits them sees `Cancelled`. A task
 /// that destroys its own scope is beyond help: std::terminate.
-class TaskScope : private detail::ChildList {
+class TaskScope final : private detail::ChildList {
  public:
   /// `name` is for people.
   explicit TaskScope(std::string name = "TaskScope");

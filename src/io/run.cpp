@@ -46,6 +46,9 @@ std::string seconds(Duration time) {
   return text;
 }
 
+// Who ends a process group, as timeout(1) does, signals the process and then its group: that is one request.
+constexpr Duration same_request = std::chrono::milliseconds(100);
+
 }  // namespace
 
 std::unique_ptr<EventLoop> new_event_loop(LoopOptions options, std::unique_ptr<ReadyQueue> ready) {
@@ -62,13 +65,16 @@ struct Runner::State {
   bool closed = false;
   TaskRec* main = nullptr;  // that runs
   int interrupted = 0;      // by which signal it was cancelled
+  TimePoint interrupted_at;
   std::optional<io::detail::SignalWatcher> signals;
 
   explicit State(RunOptions given) : options(std::move(given)) {}
 
   void on_signal(int signo) {
+    if (signo == interrupted && loop->now() < interrupted_at + same_request) return;
     if (main == nullptr || main->done() || interrupted != 0) end_at_once(*loop, signo);
     interrupted = signo;
+    interrupted_at = loop->now();
     main->cancel(std::make_shared<const std::string>(io::signal_name(signo)));
   }
   void watch_signals() {

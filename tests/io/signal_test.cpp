@@ -234,6 +234,22 @@ TEST(RunSignals, TheSecondOneEndsTheProcessAndNamesWhatIsUnfinished) {
   EXPECT_THAT(ended.errors, HasSubstr("stubborn() signal_test.cpp:"));
 }
 
+TEST(RunSignals, TheSameOneAtOnceIsTheSameRequest) {
+  const Ended ended = in_a_child([] {
+    const auto main = []() -> Task<void> {
+      ::raise(SIGTERM);
+      Outcome<void> end = co_await outcome(sleep(1h));
+      ::raise(SIGTERM);  // as timeout(1) does: to the process, then to its group
+      co_await sleep(10ms);
+      std::fprintf(stderr, "cleaned up\n");
+      end.get();
+    };
+    return run(main());
+  });
+  EXPECT_EQ(ended.exit_code(), 143);
+  EXPECT_EQ(ended.errors, "cleaned up\n");
+}
+
 TEST(RunSignals, TheSecondOneTakesProcessGroupsAlong) {
   const TempFile file;
   const Ended ended = in_a_child([&file] {
