@@ -223,7 +223,8 @@ COTERIE_CASE(TimeoutBlock, ErrorsOfAGroupInsideComeOutInsteadOfTheTimeout) {
   });
 }
 
-// 105, with ten children: the deadline passes over a group, and each has cleaned up when TimeoutError comes out.
+// 105, with ten children: the deadline passes over a group, and each has cleaned up when TimeoutError comes
+// out.
 COTERIE_CASE(TimeoutBlock, DeadlineAroundAGroupOfTenCleansUpAll) {
   run([]() -> Task<void> {
     std::vector<int> cleaned;
