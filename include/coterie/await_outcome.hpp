@@ -70,6 +70,28 @@ class OutcomeOfRef {
   Awaiter* awaiter_;
 };
 
+/// The same for what gives an awaiter by its operator co_await.
+template <class Awaiter>
+class OutcomeOf {
+ public:
+  using takes_cancel = void;
+  template <class Awaitable>
+  explicit OutcomeOf(Awaitable&& awaitable)
+      : awaiter_(std::forward<Awaitable>(awaitable).operator co_await()), outcome_(awaiter_) {}
+  OutcomeOf(const OutcomeOf&) = delete;
+  OutcomeOf& operator=(const OutcomeOf&) = delete;
+  bool await_ready() { return outcome_.await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> caller) {
+    return outcome_.await_suspend(caller);
+  }
+  auto await_resume() { return outcome_.await_resume(); }
+
+ private:
+  Awaiter awaiter_;
+  OutcomeOfRef<Awaiter> outcome_;
+};
+
 }  // namespace detail
 
 /// Awaits and gives the end as a value: the result, the exception, or the cancel that was delivered here.
@@ -96,6 +118,14 @@ template <class Awaiter>
   requires requires(Awaiter& a) { a.await_resume(); }
 [[nodiscard]] detail::OutcomeOfRef<std::remove_reference_t<Awaiter>> outcome(Awaiter&& awaiter) {
   return detail::OutcomeOfRef<std::remove_reference_t<Awaiter>>(awaiter);
+}
+
+/// What gives an awaiter: a Future, a RemoteHandle.
+template <class Awaitable>
+  requires detail::HasMemberCoAwait<Awaitable> && (!requires(Awaitable& a) { a.await_resume(); })
+[[nodiscard]] auto outcome(Awaitable&& awaitable) {
+  using Awaiter = decltype(std::forward<Awaitable>(awaitable).operator co_await());
+  return detail::OutcomeOf<Awaiter>(std::forward<Awaitable>(awaitable));
 }
 
 namespace detail {

@@ -110,7 +110,8 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
   /// Runs to the next `co_yield`. The item stands in the generator, or in the variable that it yielded, until
   /// next() or close() is called again or the generator goes; it may be moved from. Null at the end, and from
   /// then on. Throws what the generator threw; then, too, it has ended.
-  detail::NextAwaiter<T> next() { return detail::NextAwaiter<T>(*this); }
+  detail::NextAwaiter<T> next() & { return detail::NextAwaiter<T>(*this); }
+  detail::NextAwaiter<T> next() && = delete;  // the item would go with the generator
   /// Ends the generator where it stands: the pending `co_yield` throws GeneratorExit there, and what the
   /// generator awaits on its way out is awaited. One that has not begun never runs; one that has ended is
   /// left alone. Throws what comes out of the generator but GeneratorExit; InvalidState when it yields again.

@@ -109,7 +109,10 @@ class EventLoop {
   template <class Done>
   void run_until(Done done) {
     Running guard(*this);
-    while (!done() && !stopping_) tick();
+    while (!done()) {
+      tick();
+      if (stopping_) break;
+    }
     guard.leave();
   }
   /// The tick that runs now is the last one.

@@ -105,6 +105,7 @@ class [[nodiscard("a race starts nothing until it is awaited: co_await it")]] St
   StaggeredRace(Duration delay, std::vector<Source> sources)
       : StaggeredLeaf(delay), sources_(std::move(sources)) {
     if (sources_.empty()) throw std::invalid_argument("staggered_race(): give one Task at least");
+    for (const auto& source : sources_) SourceTraits<Source>::check(source);
   }
   bool await_ready() const noexcept { return false; }
   template <class P>

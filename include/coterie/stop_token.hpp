@@ -32,6 +32,7 @@ template <class T, class Body>
 Task<T> stop_token_block(Body body) {
   std::stop_source stop;
   JoinHandle<T> child = spawn_borrowing(body(stop.get_token()));
+  const Structured guard(child.state());
   co_return co_await StopJoinAwaiter<T>(child.state(), stop);
 }
 
@@ -51,6 +52,7 @@ void cancel_on_stop(std::stop_token token, const JoinHandle<T>& task) {
 template <class T, class Unwind>
 [[nodiscard]] Task<T> cancel_on_stop(std::stop_token token, Task<T, Unwind> body) {
   JoinHandle<T> child = detail::spawn_borrowing(std::move(body));
+  const detail::Structured guard(child.state());
   detail::cancel_on_stop(std::move(token), child.state());
   co_return co_await std::move(child);
 }

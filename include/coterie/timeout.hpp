@@ -107,6 +107,7 @@ Task<T> wait_for_task(Duration limit, Task<T, How> body) {
   }
   JoinHandle<T> child =
       spawn_borrowing(std::move(body));  // never runs: it is cancelled before its first step
+  const Structured guard(child.state());
   co_return co_await end_now(std::move(child));
 }
 }  // namespace detail

@@ -1,4 +1,5 @@
 // How a loop ends: ask every task to stop, wait, name what refuses, then destroy what is left.
+#include <deque>
 #include <stdexcept>
 
 #include "coterie/fatal.hpp"
@@ -6,30 +7,39 @@
 
 namespace coterie {
 
-std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
-  struct Reporter final : DoneHook {
-    void task_done(TaskRec& task) noexcept override {
-      const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
-      task.mark_retrieved();
-      if (error && !detail::is_fatal(error))  // that one comes out of the run
-        task.loop().report(task, "unhandled exception during shutdown", error);
-    }
-    explicit Reporter(TaskRec& task) : watched(&task) { task.add_ref(); }
-    Reporter(const Reporter&) = delete;
-    ~Reporter() {
-      unhook();
-      watched->release();
-    }
-    TaskRec* watched;
-  };
-  std::vector<TaskRec*> tasks;
-  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
-  std::vector<std::unique_ptr<Reporter>> reporters;
-  for (TaskRec* task : tasks) {
-    reporters.push_back(std::make_unique<Reporter>(*task));
-    task->add_hook(*reporters.back());
-    task->cancel(nullptr);
+namespace {
+
+/// Cancels a task for the loop that closes, and learns of its end.
+class Farewell final : private DoneHook {
+ public:
+  Farewell(TaskRec& task, std::size_t& pending) : task_(&task), pending_(&pending) {
+    task.add_ref();
+    task.add_hook(*this);
+    ++pending;
+    task.cancel(nullptr);
   }
+  Farewell(const Farewell&) = delete;
+  Farewell& operator=(const Farewell&) = delete;
+  ~Farewell() {
+    unhook();
+    task_->release();
+  }
+
+ private:
+  void task_done(TaskRec& task) noexcept override {
+    --*pending_;
+    const std::exception_ptr error = task.cancelled() ? nullptr : task.error();
+    task.mark_retrieved();
+    if (error && !detail::is_fatal(error))  // that one comes out of the run
+      task.loop().report(task, "unhandled exception during shutdown", error);
+  }
+  TaskRec* task_;
+  std::size_t* pending_;
+};
+
+}  // namespace
+
+std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   bool expired = false;
   struct Limit {
     EventLoop& loop;
@@ -44,8 +54,16 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   } limited(*this);
   if (limit < Duration::max() && task_count_ > 0)
     limited.timer = call_later(limit, [&expired] { expired = true; });
-  if (task_count_ > 0) run_until([&] { return task_count_ == 0 || expired; });
-
+  // In rounds: what they spawn while they clean up, and what other threads had sent, is theirs to wait for,
+  // and is cancelled only when they are through.
+  while (task_count_ > 0 && !expired) {
+    std::size_t pending = 0;
+    std::deque<Farewell> round;
+    std::vector<TaskRec*> tasks;  // first: a cancel may have others start
+    for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
+    for (TaskRec* task : tasks) round.emplace_back(*task, pending);
+    run_until([&] { return pending == 0 || expired; });
+  }
   std::vector<std::string> refused;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
     refused.push_back(task->name());

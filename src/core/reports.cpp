@@ -113,7 +113,8 @@ void detail::report_callback_error(const Runnable& callback, std::source_locatio
 void EventLoop::report(const ErrorContext& context) noexcept {
   if (!handler_) return detail::report_by_default(context);
   try {
-    handler_(context);
+    const ExceptionHandler handler = handler_;  // it may set another
+    handler(context);
   } catch (...) {
     detail::report_broken_handler(context);
   }

@@ -14,12 +14,21 @@ class TaskScope::Drained final : public Leaf, public ListNode {
     scope_->waiters_.push_back(*this);
     suspend(caller);
   }
-  void await_resume() { deliver(); }
+  void await_resume() {
+    deliver();
+    if (scope_ == nullptr)
+      throw InvalidState("the TaskScope was destroyed while this task waited for its end");
+  }
   CancelReply cancel(const CancelMessage&) override {
     unlink();
     return CancelReply::detached;
   }
   using Leaf::wake;
+  [[nodiscard]] bool orphaned() const noexcept { return scope_ == nullptr; }
+  void scope_gone() noexcept {
+    scope_ = nullptr;
+    wake();
+  }
 
  private:
   TaskScope* scope_;
@@ -33,6 +42,7 @@ TaskScope::~TaskScope() {
       "TaskScope '" + name_ + "' was destroyed while its tasks run: co_await close() first: " + names(),
       nullptr));
   destroy_all();
+  while (Drained* waiter = waiters_.pop_front()) waiter->scope_gone();
 }
 
 void TaskScope::check_open() const {
@@ -64,6 +74,7 @@ Task<void> TaskScope::close() {
     Drained drained(*this);
     const Outcome<void> waited = co_await outcome(drained);
     if (waited.cancelled()) cancel = waited.error();
+    if (drained.orphaned()) std::rethrow_exception(waited.error());
   }
   if (cancel) std::rethrow_exception(cancel);
 }

@@ -60,11 +60,13 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
   const TaskRec* parent = loop.current_task();
+  const Frame* spawner =
+      parent != nullptr ? parent->innermost() : nullptr;  // null: its root is being destroyed
   if (options != nullptr) take(*options);
   if (context_.empty()) context_ = detail::ContextSlot::capture();
   if (spawned_at_.line() == 0)
-    spawned_at_ = root.kind() == FrameKind::wrapper && parent != nullptr
-                      ? parent->innermost()->awaiting()  // the wrapper's own place is a line of this library
+    spawned_at_ = root.kind() == FrameKind::wrapper && spawner != nullptr
+                      ? spawner->awaiting()  // the wrapper's own place is a line of this library
                       : root.awaiting();
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
@@ -112,6 +114,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
     retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
     return false;
   }
+  if (destroyed_) return false;
   loop_->check_usable();
   // A chain of tasks that await each other is walked in a loop, not by recursion. `turtle` stops a cycle.
   TaskRec* turtle = nullptr;
@@ -297,6 +300,8 @@ void TaskRec::destroy_unfinished() noexcept {
     std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
     std::terminate();
   }
+  if (std::exchange(destroyed_, true)) return;  // by a destructor of its own
+  waiting_on_ = nullptr;                        // the leaf stands in a frame that is about to go
   if (queued()) loop_->remove(*this);
   destroy_frames();
   end_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));

@@ -8,14 +8,17 @@ Task<void> Condition::wait() {
   Waiter waiter(*this);
   lock_->release();
   Outcome<void> end = co_await outcome(waiter);
+  if (waiter.orphaned()) end.get();  // cancelled, and there is no lock to come back to
   for (;;) {
     Lock::Awaiter acquire = lock_->acquire();
     Outcome<void> acquired = co_await outcome(acquire);
     if (acquired.has_value()) break;
     end = std::move(acquired);
   }
-  if (end.has_value()) co_return;
-  if (waiter.notified()) waiters_.wake_some(1);
+  if (end.has_value())
+    waiter.used();
+  else
+    waiter.pass_on();
   end.get();
 }
 

@@ -33,6 +33,22 @@ struct Row {
   std::string name;
   int number;
 };
+std::size_t length(Row row) { return row.name.size(); }
+Task<void> good_items(std::string text) {
+  Row row{text, 1};
+  Queue<Row> rows;
+  co_await rows.put(row);
+  co_await rows.emplace(text, 1);
+  Channel<std::string> texts(1);
+  co_await texts.send(text + "!");
+  Queue<std::unique_ptr<Row>> pointers;
+  co_await pointers.put(std::make_unique<Row>(row));
+  Queue<std::function<int()>> jobs;
+  auto closure = [text] { return 1; };
+  co_await jobs.put(closure);
+  co_await jobs.put([] { return 2; });
+  co_await to_thread(length, row);
+}
 AsyncGenerator<Row> good_rows(std::string text) {
   Row row{text, 1};
   co_yield row;
@@ -69,6 +85,13 @@ struct Row {
   std::string name;
   int number;
 };
+std::size_t length(Row row) { return row.name.size(); }
+Task<void> bad_items(std::string text, Queue<Row>& rows, Channel<Row>& channel, Queue<std::function<int()>>& jobs) {
+  co_await rows.put(Row{text, 1});                                                            // bad
+  co_await channel.send({text, 1});                                                           // bad
+  co_await jobs.put([text] { return 1; });                                                    // bad
+  co_await to_thread(length, Row{text, 1});                                                   // bad
+}
 AsyncGenerator<Row> bad_rows(std::string text) {
   co_yield Row{text, 1};                                                                      // bad
 }

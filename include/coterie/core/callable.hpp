@@ -21,12 +21,38 @@ template <class Fn>
 inline constexpr bool safe_in_await = !miscompiles_closures || std::is_lvalue_reference_v<Fn> ||
                                       std::is_trivially_destructible_v<std::decay_t<Fn>>;
 
+/// The same for an argument: a temporary aggregate, or a closure, that needs destruction.
+template <class Arg>
+inline constexpr bool safe_as_argument =
+    !miscompiles_closures || std::is_lvalue_reference_v<Arg> ||
+    std::is_trivially_destructible_v<std::decay_t<Arg>> ||
+    !(std::is_aggregate_v<std::decay_t<Arg>> ||
+      (requires { &std::decay_t<Arg>::operator(); } && !std::is_default_constructible_v<std::decay_t<Arg>>));
+
+template <class... Args>
+inline constexpr bool safe_as_arguments = (... && safe_as_argument<Args>);
+
+/// Every API that takes arguments and returns what is nearly always awaited in the same expression says this.
+#define COTERIE_GUARD_ARGUMENTS(...)                                                                        \
+  static_assert(::coterie::detail::safe_as_arguments<__VA_ARGS__>,                                          \
+                "gcc 12 would destroy this temporary aggregate or lambda twice (PR 99576): give it a name " \
+                "and pass that, or give its type a constructor")
+
 /// Every API that takes a callable and returns an awaitable says this first.
 #define COTERIE_GUARD_CALLABLE(Fn)                                                                     \
   static_assert(                                                                                       \
       ::coterie::detail::safe_in_await<Fn>,                                                            \
       "gcc 12 would destroy this temporary lambda twice (PR 99576): give it a name and pass that, or " \
       "pass a captureless lambda and its arguments, or capture by reference")
+
+/// An object of `args`, in braces where it is an aggregate.
+template <class T, class... Args>
+T make_item(Args&&... args) {
+  if constexpr (std::is_constructible_v<T, Args...>)
+    return T(std::forward<Args>(args)...);
+  else
+    return T{std::forward<Args>(args)...};
+}
 
 /// The T of a callable that returns Task<T>.
 template <class Fn, class... Args>

@@ -105,10 +105,10 @@ struct SourceTraits<Task<T, How>> {
   static constexpr bool bare = true;
   using value_type = T;
   using Handle = JoinHandle<T>;
-  static Handle start(Task<T, How>& task) {
+  static void check(const Task<T, How>& task) {
     if (!task.valid()) throw_no_coroutine();
-    return spawn_borrowing(std::move(task));
   }
+  static Handle start(Task<T, How>& task) { return spawn_borrowing(std::move(task)); }
 };
 template <class T>
 struct SourceTraits<JoinHandle<T>> {
@@ -116,6 +116,7 @@ struct SourceTraits<JoinHandle<T>> {
   static constexpr bool bare = false;
   using value_type = T;
   using Handle = JoinHandle<T>;
+  static void check(const JoinHandle<T>&) {}
   static Handle start(const JoinHandle<T>& handle) { return handle; }
 };
 template <>
@@ -123,6 +124,7 @@ struct SourceTraits<TaskRef> {
   static constexpr bool valid = true;
   static constexpr bool bare = false;
   using Handle = TaskRef;
+  static void check(const TaskRef&) {}
   static Handle start(const TaskRef& task) { return task; }
 };
 
@@ -234,6 +236,7 @@ class TupleLeaf : public ChildrenLeaf {
  private:
   template <std::size_t... I>
   void start(std::index_sequence<I...>) {
+    (SourceTraits<Sources>::check(std::get<I>(sources_)), ...);  // before any is started
     // Braces: in the order of the arguments. gcc evaluates those of a call from right to left.
     handles_ =
         std::tuple<source_handle_t<Sources>...>{SourceTraits<Sources>::start(std::get<I>(sources_))...};
@@ -263,6 +266,7 @@ class VectorLeaf : public ChildrenLeaf {
       : ChildrenLeaf(kind, until, claim), sources_(std::move(sources)) {}
   ~VectorLeaf() = default;
   void start() {
+    for (const auto& source : sources_) SourceTraits<Source>::check(source);  // before any is started
     handles_.reserve(sources_.size());
     for (auto& source : sources_) handles_.push_back(SourceTraits<Source>::start(source));
     for (const auto& handle : handles_) check_awaitable(record_of(handle));

@@ -191,6 +191,7 @@ class TaskRec : public Runnable {
   bool ended_ = false;
   bool must_cancel_ = false;
   bool body_ended_ = false;
+  bool destroyed_ = false;  // its frames are being destroyed, from outside
   bool starts_another_ =
       false;                // its step runs; above it on the native stack, that of one it started eagerly
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended

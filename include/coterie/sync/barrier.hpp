@@ -30,6 +30,7 @@ class Barrier : public LoopBound {
    public:
     explicit Awaiter(Barrier& barrier) noexcept
         : ListedWaiter(WaitKind::barrier, barrier.waiters_, barrier), barrier_(&barrier) {}
+    ~Awaiter() { abandon(); }
     bool await_ready() noexcept { return barrier_->pass_at_once(*this); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) {

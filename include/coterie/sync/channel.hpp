@@ -1,10 +1,12 @@
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <deque>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "coterie/core/callable.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/sync/wait_list.hpp"
 #include "coterie/task.hpp"
@@ -31,6 +33,7 @@ class Channel : public LoopBound {
    public:
     explicit ReceiveAwaiter(Channel& channel) noexcept
         : ListedWaiter(WaitKind::channel_receive, channel.receivers_, channel), channel_(&channel) {}
+    ~ReceiveAwaiter() { this->abandon(); }
     bool await_ready() const noexcept {
       return channel_->receivers_.empty() && (channel_->closed_ || !channel_->items_.empty());
     }
@@ -54,16 +57,16 @@ class Channel : public LoopBound {
   explicit Channel(std::size_t capacity) noexcept : capacity_(capacity) {}
 
   /// Waits for room. ChannelClosed when the channel is closed before the item was sent.
-  [[nodiscard("co_await it: nothing is sent before")]] Task<void> send(T item) {
-    SendAwaiter turn(*this);
-    bool may_send = senders_.empty() && has_room();
-    while (!closed_ && !may_send) {
-      co_await turn;
-      may_send = has_room();
-    }
-    turn.step_out();
-    if (closed_) throw ChannelClosed();
-    push(std::move(item));
+  template <class U = T>
+    requires std::constructible_from<T, U&&>
+  [[nodiscard("co_await it: nothing is sent before")]] Task<void> send(U&& item) {
+    COTERIE_GUARD_ARGUMENTS(U);
+    return send_item(T(std::forward<U>(item)));
+  }
+  /// The same for an item that is made here, of `args`.
+  template <class... Args>
+  [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) {
+    return send_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// Sends if that needs no waiting: moves from `item` and returns true. ChannelClosed.
   bool try_send(T& item) {
@@ -101,11 +104,23 @@ class Channel : public LoopBound {
   [[nodiscard]] std::size_t receivers_waiting() const noexcept { return receivers_.size(); }
 
  private:
+  Task<void> send_item(T item) {
+    SendAwaiter turn(*this);
+    bool may_send = senders_.empty() && has_room();
+    while (!closed_ && !may_send) {
+      co_await turn;
+      may_send = has_room();
+    }
+    turn.step_out();
+    if (closed_) throw ChannelClosed();
+    push(std::move(item));
+  }
   /// Stays in its place when it was woken and finds that the receiver has gone.
   class SendAwaiter final : public ListedWaiter {
    public:
     explicit SendAwaiter(Channel& channel) noexcept
         : ListedWaiter(WaitKind::channel_send, channel.senders_, channel), channel_(&channel) {}
+    ~SendAwaiter() { this->abandon(); }
     bool await_ready() const noexcept { return false; }
     void await_resume() { deliver(); }
     void step_out() noexcept { leave(); }
@@ -204,13 +219,21 @@ class Sender : public detail::ChannelEnd<T, detail::SharedChannel<T>::sending> {
  public:
   using Sender::ChannelEnd::ChannelEnd;
   /// See Channel::send(). Counts as a sending end of its own until it is over.
-  [[nodiscard("co_await it: nothing is sent before")]] Task<void> send(T item) const {
-    return send_by(*this, std::move(item));
+  template <class U = T>
+    requires std::constructible_from<T, U&&>
+  [[nodiscard("co_await it: nothing is sent before")]] Task<void> send(U&& item) const {
+    COTERIE_GUARD_ARGUMENTS(U);
+    return send_by(*this, T(std::forward<U>(item)));
+  }
+  /// See Channel::emplace().
+  template <class... Args>
+  [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) const {
+    return send_by(*this, detail::make_item<T>(std::forward<Args>(args)...));
   }
   bool try_send(T& item) const { return this->channel().try_send(item); }
 
  private:
-  static Task<void> send_by(Sender self, T item) { co_await self.channel().send(std::move(item)); }
+  static Task<void> send_by(Sender self, T item) { co_await self.channel().emplace(std::move(item)); }
 };
 
 /// The receiving end of a channel. Copyable; when the last one goes, what was not received is dropped and

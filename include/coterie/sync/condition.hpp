@@ -61,16 +61,33 @@ class Condition : public LoopBound {
   class Waiter final : public ListedWaiter {
    public:
     explicit Waiter(Condition& condition) noexcept
-        : ListedWaiter(WaitKind::condition, condition.waiters_, condition) {}
+        : ListedWaiter(WaitKind::condition, condition.waiters_, condition), condition_(&condition) {}
+    ~Waiter() {
+      abandon();
+      pass_on();
+    }
     bool await_ready() const noexcept { return false; }
     void await_resume() {
       notified_ = woken();
-      arrive();
+      stood_ = arrive() || stood_;
     }
-    [[nodiscard]] bool notified() const noexcept { return notified_; }
+    /// The notify did what it was for.
+    void used() noexcept { notified_ = false; }
+    /// A notify that this one got goes to the next.
+    void pass_on() noexcept {
+      if (std::exchange(notified_, false)) condition_->waiters_.wake_some(1);
+    }
+    /// The condition has gone while it waited.
+    [[nodiscard]] bool orphaned() const noexcept { return !stood_; }
 
    private:
+    void gave_up(bool woken) noexcept override {
+      notified_ = woken;
+      stood_ = true;
+    }
+    Condition* condition_;
     bool notified_ = false;
+    bool stood_ = false;
   };
 
   void require_lock(const char* message) const {

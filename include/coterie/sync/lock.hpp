@@ -21,6 +21,7 @@ class Lock : public LoopBound {
     }
 
    protected:
+    ~Base() { abandon(); }
     void take() {
       if (task() == nullptr) return;  // it was free
       if (arrive()) lock_->locked_ = true;

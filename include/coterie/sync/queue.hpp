@@ -1,9 +1,11 @@
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <stdexcept>
 #include <utility>
 
+#include "coterie/core/callable.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/sync/queue_items.hpp"
 #include "coterie/sync/wait_list.hpp"
@@ -44,13 +46,16 @@ class Queue : public LoopBound {
     co_return get_nowait();
   }
   /// Waits for room. QueueShutDown once the queue is shut down.
-  [[nodiscard("co_await it: nothing is put before")]] Task<void> put(T item) {
-    while (full()) {
-      if (shut_down_) throw QueueShutDown();
-      Waiter waiter(*this, putters_, WaitKind::queue_put);
-      co_await waiter;
-    }
-    put_nowait(std::move(item));
+  template <class U = T>
+    requires std::constructible_from<T, U&&>
+  [[nodiscard("co_await it: nothing is put before")]] Task<void> put(U&& item) {
+    COTERIE_GUARD_ARGUMENTS(U);
+    return put_item(T(std::forward<U>(item)));
+  }
+  /// The same for an item that is made here, of `args`.
+  template <class... Args>
+  [[nodiscard("co_await it: nothing is put before")]] Task<void> emplace(Args&&... args) {
+    return put_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// QueueEmpty, or QueueShutDown.
   T get_nowait() {
@@ -103,10 +108,19 @@ class Queue : public LoopBound {
   [[nodiscard]] std::size_t putters_waiting() const noexcept { return putters_.size(); }
 
  private:
+  Task<void> put_item(T item) {
+    while (full()) {
+      if (shut_down_) throw QueueShutDown();
+      Waiter waiter(*this, putters_, WaitKind::queue_put);
+      co_await waiter;
+    }
+    put_nowait(std::move(item));
+  }
   class Waiter final : public ListedWaiter {
    public:
     Waiter(Queue& queue, WaitList& list, WaitKind kind) noexcept
         : ListedWaiter(kind, list, queue), queue_(&queue), list_(&list) {}
+    ~Waiter() { this->abandon(); }
     bool await_ready() const noexcept { return false; }
     void await_resume() { arrive(); }
 

@@ -23,6 +23,7 @@ class RwLock : public LoopBound {
     }
 
    protected:
+    ~Base() { abandon(); }
     [[nodiscard]] bool writes() const noexcept { return wait_info().kind == WaitKind::write_lock; }
     void finish() {
       if (task() != nullptr) arrive();

@@ -28,6 +28,7 @@ class Semaphore : public LoopBound {
     }
 
    protected:
+    ~Base() { abandon(); }
     void take() {
       if (task() == nullptr) return;
       if (arrive()) semaphore_->hand_over();

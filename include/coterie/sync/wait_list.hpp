@@ -55,6 +55,11 @@ class ListedWaiter : public Leaf {
     deliver();
     return leave();
   }
+  /// For the destructor of whoever overrides gave_up(): its frame is destroyed while it waits, or after it
+  /// was woken.
+  void abandon() noexcept {
+    if (leave()) gave_up(woken());
+  }
   /// It left the line because its task was cancelled. `woken`: it had been woken before, and what it was
   /// given, or woken for, goes to another. Not called once the primitive is gone.
   virtual void gave_up(bool woken) noexcept { (void)woken; }

@@ -15,6 +15,7 @@ namespace coterie {
 template <class Fn, class... Args>
 [[nodiscard]] auto run_in_executor(ThreadPool& pool, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return wrap_future(detail::submit_call(pool, std::forward<Fn>(fn), std::forward<Args>(args)...));
 }
 /// On the process's shared pool.
@@ -22,6 +23,7 @@ template <class Fn, class... Args>
   requires(!std::is_same_v<std::decay_t<Fn>, ThreadPool>)
 [[nodiscard]] auto run_in_executor(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return run_in_executor(ThreadPool::shared(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 

@@ -19,6 +19,7 @@ template <class Fn, class... Args>
                                                                                              Fn&& fn,
                                                                                              Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::submit_call(pool, std::forward<Fn>(fn), std::forward<Args>(args)...).wait();
 }
 /// On the process's shared pool.
@@ -26,6 +27,7 @@ template <class Fn, class... Args>
 [[nodiscard("await it: the result and any exception are lost otherwise")]] auto to_thread(Fn&& fn,
                                                                                           Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return to_thread_on(ThreadPool::shared(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 

@@ -134,12 +134,14 @@ template <class Fn, class... Args>
 [[nodiscard("await it in the same statement")]] auto to_thread_joined_on(ThreadPool& pool, Fn&& fn,
                                                                          Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::joined_call<Fn, Args...>(pool, std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 /// On the process's shared pool.
 template <class Fn, class... Args>
 [[nodiscard("await it in the same statement")]] auto to_thread_joined(Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::joined_call<Fn, Args...>(ThreadPool::shared(), std::forward<Fn>(fn),
                                           std::forward<Args>(args)...);
 }
