@@ -15,10 +15,7 @@ Task<void> Condition::wait() {
     if (acquired.has_value()) break;
     end = std::move(acquired);
   }
-  if (end.has_value())
-    waiter.used();
-  else
-    waiter.pass_on();
+  if (end.has_value()) waiter.used();  // else the waiter passes the notify on as it goes
   end.get();
 }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/io/process.hpp"
 #include "coterie/io/signal.hpp"
 #include "coterie/spawn.hpp"
