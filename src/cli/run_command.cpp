@@ -177,11 +177,12 @@ class RunCommand {
       if (jobs_.state(i) == LineState::forgotten) forgotten.insert(jobs_.id(i));
     const auto old_lines = results_->lines_of(forgotten);
     results_->begin();
+    const std::size_t most = std::min(bodies_per_call, broker_->limits().batch_jobs);
     std::size_t next = 0;
     while (next < jobs_.size()) {
       std::vector<JobId> ids;
       std::vector<std::size_t> lines;
-      for (; next < jobs_.size() && ids.size() < bodies_per_call; ++next) {
+      for (; next < jobs_.size() && ids.size() < most; ++next) {
         if (jobs_.state(next) == LineState::pending) continue;
         ids.push_back(jobs_.id(next));
         lines.push_back(next);
@@ -236,9 +237,10 @@ class RunCommand {
     }
   }
   Task<void> add_failures(RunReport& report) {
+    const std::size_t most = std::min(failures_shown, broker_->limits().batch_jobs);
     std::vector<JobId> ids;
     std::vector<std::size_t> lines;
-    for (std::size_t i = 0; i < jobs_.size() && ids.size() < failures_shown; ++i) {
+    for (std::size_t i = 0; i < jobs_.size() && ids.size() < most; ++i) {
       if (jobs_.state(i) != LineState::failed && jobs_.state(i) != LineState::cancelled) continue;
       ids.push_back(jobs_.id(i));
       lines.push_back(i);

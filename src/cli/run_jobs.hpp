@@ -56,6 +56,9 @@ class RunJobs {
   [[nodiscard]] const RunLine& line(std::size_t line) const { return input_.lines[line]; }
 
  private:
+  /// `wanted` jobs in one call, or as many as the broker takes.
+  [[nodiscard]] std::size_t at_most(std::size_t wanted) const;
+  [[nodiscard]] queue::JobFilter all_of(const Manifest& manifest) const;
   [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line) const;
   Task<void> map_by_text(const Manifest& manifest);
   Task<void> cancel_strays(const Manifest& manifest);

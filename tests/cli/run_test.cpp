@@ -85,6 +85,18 @@ TEST(Run, RetriesAsOftenAsItWasTold) {
   EXPECT_EQ(folder.lines("tries").size(), 3U);
 }
 
+TEST(Run, AsksTheBrokerForNoMoreThanItTakes) {
+  const Folder folder;
+  folder.write("c", "true\nfalse\nfalse\ntrue\nfalse\n");
+  const std::string broker = "sqlite://x.db?batch_jobs=2";
+  EXPECT_EQ(folder.run({"run", "-j", "2", "--broker", broker, "--results", "r", "c"}).code, 1);
+  EXPECT_EQ(folder.lines("r").size(), 5U);
+  folder.write("c", "true\nfalse\nfalse\ntrue\nfalse\ntrue\n");
+  const Ended end = folder.run({"run", "-j", "2", "--broker", broker, "--resume", "c"});
+  EXPECT_EQ(end.code, 1) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("3 of 6 commands succeeded, 3 failed"));
+}
+
 TEST(Run, ATimeoutStopsTheWholeGroupAndKeepsTheOutput) {
   const Folder folder;
   folder.write("c", "echo begun; sleep 1000 & echo $! > child; trap '' TERM; wait; wait\n");
