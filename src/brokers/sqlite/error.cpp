@@ -20,7 +20,7 @@ std::string folder_of(const std::string& path) {
 /// Why a file cannot be opened, as the file system tells it: SQLite only says "unable to open database file".
 std::string why_not_open(const std::string& path) {
   const std::string folder = folder_of(path);
-  struct stat info{};
+  struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
     const int error = errno;
     return "its directory " + folder + " cannot be used (" + std::strerror(error) + ")" +
@@ -45,6 +45,22 @@ std::string named(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_disk_full(const SqliteError& error) noexcept {
+  if (error.primary() == SQLITE_FULL || error.code() == SQLITE_IOERR_SHMSIZE) return true;
+  const int os = error.os_error();
+  return error.primary() == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG);
+}
+
+bool is_disk_full() noexcept {
+  try {
+    throw;
+  } catch (const SqliteError& error) {
+    return is_disk_full(error);
+  } catch (...) {
+    return false;
+  }
+}
 
 void throw_unavailable(const SqliteError& error, const std::string& path) {
   const std::string said = " (SQLite: " + std::string(error.what()) + ")";
@@ -77,8 +93,25 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
     case SQLITE_CANTOPEN:
       throw BrokerUnavailable(named(path) + why_not_open(path) + said);
     default:
+      break;
+  }
+  switch (error.primary() == SQLITE_IOERR ? error.os_error() : 0) {
+    case EFBIG:
+      throw BrokerUnavailable(named(path) +
+                              "a file there would grow beyond this process's limit (EFBIG); nothing was "
+                              "written: raise it with ulimit -f, then repeat" +
+                              said);
+    case EDQUOT:
+      throw BrokerUnavailable(named(path) +
+                              "this user's disk quota is used up (EDQUOT); nothing was written: make room, "
+                              "then repeat" +
+                              said);
+    case 0:
       throw BrokerUnavailable(named(path) + "the file system reports an error: look at its log, then repeat" +
                               said);
+    default:
+      throw BrokerUnavailable(named(path) + "the file system reports an error (" +
+                              std::strerror(error.os_error()) + "): look at its log, then repeat" + said);
   }
 }
 

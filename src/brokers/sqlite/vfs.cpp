@@ -1,5 +1,8 @@
 #include "src/brokers/sqlite/vfs.hpp"
 
+#include <sys/statvfs.h>
+
+#include <limits>
 #include <new>
 
 namespace coterie::brokers::sqlite {
@@ -106,6 +109,19 @@ SyncCounter::SyncCounter() : real_(sqlite3_vfs_find(nullptr)) {
 
 SyncCounter::~SyncCounter() {
   sqlite3_vfs_unregister(&vfs_);
+}
+
+std::int64_t SyncCounter::free_bytes(const char* path) {
+  struct statvfs info {};
+  if (path == nullptr || ::statvfs(path, &info) != 0) return std::numeric_limits<std::int64_t>::max() / 2;
+  return static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
+}
+
+SyncCounter* SyncCounter::of(sqlite3* db) noexcept {
+  sqlite3_vfs* vfs = nullptr;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK || vfs == nullptr)
+    return nullptr;
+  return vfs->xOpen == &VfsCalls::open ? VfsCalls::counter(vfs) : nullptr;
 }
 
 }  // namespace coterie::brokers::sqlite
