@@ -81,6 +81,7 @@ class RunCommand {
         display_.show(now);
       };
       co_await jobs_.prepare(manifest_, tell);
+      if (failed_before_) *failed_before_ -= std::min<std::uint64_t>(*failed_before_, jobs_.retried());
       manifest_.state = "running";
       manifest_.enqueued = true;
       manifest_.retry_failed = false;
@@ -109,7 +110,7 @@ class RunCommand {
     }
     co_await write_results(false);
     manifest_.state = "finished";
-    manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled);
+    manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled) + unknown();
     manifest_.owner.clear();
     co_await save();
   }
@@ -131,6 +132,8 @@ class RunCommand {
                            "name of its own with --run NAME");
       }
       manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
+      failed_before_.reset();
+      if (start == RunStart::resume && known->state == "finished") failed_before_ = known->failed;
       if (flags_.run.empty()) co_await remember_file(*broker_, input_, name);
       const bool saved = co_await store_->save(manifest_);
       if (saved) break;
@@ -160,6 +163,13 @@ class RunCommand {
     return text + " " + printable(flags_.file);
   }
 
+  /// Lines that have ended, of which the broker keeps nothing, and that may have failed: neither does the
+  /// results file say that they have not, nor did the run finish without failures but those that ran again.
+  [[nodiscard]] std::uint64_t unknown() const {
+    const std::uint64_t unproven = jobs_.count(LineState::forgotten) - proven_;
+    return failed_before_ ? std::min(*failed_before_, unproven) : unproven;
+  }
+
   /// The whole file anew: what has ended, in the order of the input.
   Task<void> write_results(bool at_start) {
     if (results_ == nullptr) co_return;
@@ -176,6 +186,9 @@ class RunCommand {
     for (std::size_t i = 0; i < jobs_.size(); ++i)
       if (jobs_.state(i) == LineState::forgotten) forgotten.insert(jobs_.id(i));
     const auto old_lines = results_->lines_of(forgotten);
+    proven_ = 0;
+    for (const auto& [id, line] : old_lines)
+      if (says_done(line)) ++proven_;
     results_->begin();
     const std::size_t most = std::min(bodies_per_call, broker_->limits().batch_jobs);
     std::size_t next = 0;
@@ -213,6 +226,7 @@ class RunCommand {
     report.failed = jobs_.count(LineState::failed);
     report.cancelled = jobs_.count(LineState::cancelled);
     report.forgotten = jobs_.count(LineState::forgotten);
+    report.unknown = unknown();
     report.before = before_;
     report.executed = executed_;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
@@ -223,7 +237,7 @@ class RunCommand {
       throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume --results " +
                        printable(flags_.results) + "` writes it");
     }
-    co_return report.failed + report.cancelled > 0 ? exit_job_failed : exit_ok;
+    co_return report.failed + report.cancelled + report.unknown > 0 ? exit_job_failed : exit_ok;
   }
   void print(const RunReport& report) const {
     try {
@@ -271,6 +285,8 @@ class RunCommand {
   bool owned_ = false;
   std::size_t before_ = 0;
   std::uint64_t executed_ = 0;
+  std::optional<std::uint64_t> failed_before_;  ///< when the run had finished, less those that run again
+  std::uint64_t proven_ = 0;                    ///< forgotten lines that the results file says succeeded
   std::string results_error_;
   std::chrono::steady_clock::time_point started_;
 };

@@ -213,7 +213,9 @@ Task<void> RunJobs::retry_failed() {
       const LineState state = state_of(infos[i]);
       if (state == LineState::failed || state == LineState::cancelled) failed.push_back(ids[i]);
     }
-    if (!failed.empty()) co_await broker_->retry(std::move(failed));
+    if (failed.empty()) continue;
+    retried_ += failed.size();
+    co_await broker_->retry(std::move(failed));
   }
 }
 
