@@ -47,9 +47,7 @@ std::string named(const std::string& path) {
 }  // namespace
 
 bool is_disk_full(const SqliteError& error) noexcept {
-  if (error.primary() == SQLITE_FULL || error.code() == SQLITE_IOERR_SHMSIZE) return true;
-  const int os = error.os_error();
-  return error.primary() == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG);
+  return error.primary() == SQLITE_FULL || error.code() == SQLITE_IOERR_SHMSIZE;
 }
 
 bool is_disk_full() noexcept {
@@ -69,6 +67,16 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
                             "-shm beside it: make room on the disk, then repeat" + said);
   switch (error.primary()) {
     case SQLITE_FULL:
+      if (error.os_error() == EFBIG)
+        throw BrokerUnavailable(named(path) +
+                                "a file there would grow beyond this process's limit (EFBIG); nothing was "
+                                "written: raise it with ulimit -f, then repeat" +
+                                said);
+      if (error.os_error() == EDQUOT)
+        throw BrokerUnavailable(named(path) +
+                                "this user's disk quota is used up (EDQUOT); nothing was written: make room, "
+                                "then repeat" +
+                                said);
       throw BrokerUnavailable(
           named(path) + "no space left for it; nothing was written: make room on the disk, then repeat" +
           said);
@@ -96,16 +104,6 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
       break;
   }
   switch (error.primary() == SQLITE_IOERR ? error.os_error() : 0) {
-    case EFBIG:
-      throw BrokerUnavailable(named(path) +
-                              "a file there would grow beyond this process's limit (EFBIG); nothing was "
-                              "written: raise it with ulimit -f, then repeat" +
-                              said);
-    case EDQUOT:
-      throw BrokerUnavailable(named(path) +
-                              "this user's disk quota is used up (EDQUOT); nothing was written: make room, "
-                              "then repeat" +
-                              said);
     case 0:
       throw BrokerUnavailable(named(path) + "the file system reports an error: look at its log, then repeat" +
                               said);

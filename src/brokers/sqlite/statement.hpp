@@ -9,6 +9,7 @@
 
 #include "coterie/queue/errors.hpp"
 #include "coterie/queue/id.hpp"
+#include "src/brokers/sqlite/vfs.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -23,8 +24,9 @@ class SqliteError : public std::runtime_error {
       : SqliteError(
             db != nullptr && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_extended_errcode(db) : fallback,
             db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(fallback)) {
-    if (db != nullptr && (primary() == SQLITE_IOERR || primary() == SQLITE_CANTOPEN))
-      os_error_ = sqlite3_system_errno(db);
+    if (db == nullptr) return;
+    if (primary() == SQLITE_CANTOPEN || primary() == SQLITE_IOERR) os_error_ = sqlite3_system_errno(db);
+    if (code_ == SQLITE_IOERR_WRITE || primary() == SQLITE_FULL) os_error_ = last_write_error();
   }
   [[nodiscard]] int code() const noexcept { return code_; }  ///< extended
   [[nodiscard]] int primary() const noexcept { return code_ & 0xff; }

@@ -7,6 +7,10 @@
 
 namespace coterie::brokers::sqlite {
 
+/// errno of this thread's last write through a SyncCounter; 0 when it succeeded. SQLite keeps it only for
+/// some errors, and not at a commit.
+[[nodiscard]] int last_write_error() noexcept;
+
 /// A VFS in front of the system's that counts the syncs of one broker's files. Tests derive from it to make
 /// writes fail or the disk small. Registered with SQLite under its own name while it lives; every connection
 /// that uses it must be closed before. Its hooks are called on whatever thread SQLite writes from.
