@@ -117,10 +117,10 @@ class RunCommand {
 
   /// Makes the run ours, or says why not.
   Task<void> claim() {
-    std::string name = flags_.run;
-    if (name.empty()) name = co_await name_of_file(*broker_, input_);
+    std::string name = flags_.run.value_or("");
+    if (!flags_.run) name = co_await name_of_file(*broker_, input_);
     store_.emplace(broker_, name);
-    const std::string cwd = std::filesystem::current_path().string();
+    const std::string cwd = current_folder();
     for (;;) {
       const std::optional<Manifest> known = co_await store_->load();
       const RunStart start = decide_start(known, input_, flags_, name, cwd);
@@ -134,7 +134,7 @@ class RunCommand {
       manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
       failed_before_.reset();
       if (start == RunStart::resume && known->state == "finished") failed_before_ = known->failed;
-      if (flags_.run.empty()) co_await remember_file(*broker_, input_, name);
+      if (!flags_.run) co_await remember_file(*broker_, input_, name);
       const bool saved = co_await store_->save(manifest_);
       if (saved) break;
     }
@@ -158,7 +158,7 @@ class RunCommand {
   [[nodiscard]] std::string again() const {
     std::string text = "coterie run";
     if (flags_.common.broker != default_broker) text += " --broker " + printable(flags_.common.broker);
-    if (!flags_.run.empty()) text += " --run " + flags_.run;
+    if (flags_.run) text += " --run " + *flags_.run;
     if (input_.source == "-") text += " --resume";
     return text + " " + printable(flags_.file);
   }
@@ -297,7 +297,9 @@ int run_commands(const RunFlags& flags) {
   if (flags.resume && flags.fresh)
     throw UsageError(
         "--resume and --fresh contradict each other: --resume keeps what is done, --fresh starts anew");
-  if (!flags.run.empty()) check_run_name(flags.run);
+  if (flags.run) check_run_name(*flags.run);
+  if (flags.queue && flags.queue->empty())
+    throw UsageError("--queue '': a queue's name is not empty: leave --queue out for one of the run's own");
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint32_t concurrency = flags.jobs == 0 ? cores : static_cast<std::uint32_t>(flags.jobs);
   make_room_for(concurrency);

@@ -73,6 +73,10 @@ ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
     throw UsageError("--results '" + path + "': " + why + "; name a file that can be written");
   };
   if (path.empty()) refuse("an empty name");
+  if (path == "-")
+    throw UsageError(
+        "--results '-': results are a file, rebuilt at the run's end, and not standard output: name one, "
+        "./- if it is to be called so");
   std::error_code error;
   path_ =
       std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();  // a link stays one
