@@ -18,7 +18,7 @@ std::string folder_of(const std::string& path) {
 }
 
 /// Why a file cannot be opened, as the file system tells it: SQLite only says "unable to open database file".
-std::string why_not_open(const std::string& path) {
+std::string why_not_open(const std::string& path, int error_of_system = 0) {
   const std::string folder = folder_of(path);
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
@@ -37,6 +37,12 @@ std::string why_not_open(const std::string& path) {
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     return "its directory " + folder + " cannot be written (" + std::strerror(errno) +
            "): give this user access, or choose another place";
+  if (error_of_system == EMFILE || error_of_system == ENFILE)
+    return std::string("it cannot be opened (") + std::strerror(error_of_system) +
+           "): raise the limit with ulimit -n, or run less at a time";
+  if (error_of_system != 0)
+    return std::string("it cannot be opened (") + std::strerror(error_of_system) +
+           "): choose a place on a disk where this user may make files";
   return "it cannot be opened";
 }
 
@@ -99,7 +105,7 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
     case SQLITE_NOMEM:
       throw BrokerUnavailable(named(path) + "out of memory" + said);
     case SQLITE_CANTOPEN:
-      throw BrokerUnavailable(named(path) + why_not_open(path) + said);
+      throw BrokerUnavailable(named(path) + why_not_open(path, error.os_error()) + said);
     default:
       break;
   }
@@ -121,7 +127,7 @@ void throw_bad_broker(const SqliteError& error, const std::string& path) {
       throw BadBroker(named(path) + "the file is damaged or cut short (" + error.what() +
                       "): restore it from a backup, or save what can be read with 'sqlite3 FILE .recover'");
     case SQLITE_CANTOPEN:
-      throw BadBroker(named(path) + why_not_open(path));
+      throw BadBroker(named(path) + why_not_open(path, error.os_error()));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH: {
