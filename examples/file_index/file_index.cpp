@@ -148,6 +148,37 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
   co_return 0;
 }
 
+/// The broker's trouble, which a group of tasks that all met it throws as one ExceptionGroup. Null where the
+/// error is another one.
+std::exception_ptr trouble_with_broker(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const queue::BrokerUnavailable&) {
+    return error;
+  } catch (const ExceptionGroup& group) {
+    std::exception_ptr found;
+    for (const std::exception_ptr& one : group.errors()) {
+      const std::exception_ptr trouble = trouble_with_broker(one);
+      if (!trouble) return nullptr;  // and something else too: all of it is to be said
+      if (!found) found = trouble;
+    }
+    return found;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+/// As it is, or instead of a group of nothing but the broker's troubles one of them.
+int run_unwrapped(Task<int> task) {
+  try {
+    return run(std::move(task));
+  } catch (const ExceptionGroup&) {
+    const std::exception_ptr trouble = trouble_with_broker(std::current_exception());
+    if (trouble) std::rethrow_exception(trouble);
+    throw;
+  }
+}
+
 }  // namespace
 }  // namespace file_index
 
@@ -159,7 +190,7 @@ int main(int argc, char** argv) {
     return code;
   };
   try {
-    return run(file_index::index_folder(options, queue::open_broker(options.broker)));
+    return file_index::run_unwrapped(file_index::index_folder(options, queue::open_broker(options.broker)));
   } catch (const queue::BadBroker& error) {
     return fail(error, 3);
   } catch (const queue::BrokerUnavailable& error) {

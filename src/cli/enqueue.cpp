@@ -72,6 +72,7 @@ std::string payload_of(const EnqueueOptions& options) {
   if (options.command) {
     ExecArgs args;
     args.command = *options.command;
+    args.cwd = current_folder();
     return write_exec_args(args);
   }
   if (!options.payload) return "null";
@@ -197,7 +198,8 @@ void add_enqueue(CLI::App& app, Action& chosen) {
       .common(options->common)
       .text("NAME", options->name, "The handler's name, as its worker registered it", "")
       .text("PAYLOAD", options->payload, "JSON, or @FILE, or - for stdin [default null]", "")
-      .text("--exec", options->command, "A shell command, for `coterie worker --allow-exec`, instead of NAME",
+      .text("--exec", options->command,
+            "A shell command, for `coterie worker --allow-exec`, instead of NAME; it runs in this directory",
             "COMMAND")
       .text("--queue,-q", options->queue, "The queue [default default]", "NAME")
       .number("--priority,-p", options->priority, "Higher runs first, -1000 to 1000 [default 0]", -1000, 1000)

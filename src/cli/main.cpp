@@ -2,6 +2,7 @@
 // becomes one line and an exit code.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -89,6 +90,9 @@ int main_or_throw(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace coterie;
+  // A file that would grow beyond `ulimit -f` is an error with a name, EFBIG, and not a death without a word.
+  // A handler and not SIG_IGN, which the commands would inherit.
+  (void)std::signal(SIGXFSZ, [](int) {});
   try {
     return cli::main_or_throw(argc, argv);
   } catch (const cli::OutputClosed&) {

@@ -22,9 +22,8 @@ Flags::Flags(CLI::App& app, const std::string& name, const std::string& descript
 
 Flags& Flags::common(CommonOptions& target) {
   command_
-      ->add_option(
-          "--broker", target.broker,
-          "Where the jobs are: sqlite://PATH or memory:// [default " + std::string(default_broker) + "]")
+      ->add_option("--broker", target.broker,
+                   "Where the jobs are: sqlite://PATH [default " + std::string(default_broker) + "]")
       ->type_name("URL")
       ->envname("COTERIE_BROKER");
   command_->add_flag("--json", target.json, "Print JSON instead of text");
@@ -39,7 +38,9 @@ Flags& Flags::text(const std::string& names, std::string& target, const std::str
 
 Flags& Flags::text(const std::string& names, std::optional<std::string>& target, const std::string& help,
                    const std::string& type) {
-  add_value(*command_, names, [&target](const std::string& given) { target = given; }, help)->type_name(type);
+  add_value(
+      *command_, names, [&target](const std::string& given) { target = given; }, help)
+      ->type_name(type);
   return *this;
 }
 
@@ -58,12 +59,14 @@ Flags& Flags::rest(const std::string& name, std::vector<std::string>& target, co
 
 Flags& Flags::number(const std::string& names, std::int64_t& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
-  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
+  return number_into(
+      names, [&target](std::int64_t given) { target = given; }, help, least, most);
 }
 
 Flags& Flags::number(const std::string& names, std::optional<std::int64_t>& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
-  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
+  return number_into(
+      names, [&target](std::int64_t given) { target = given; }, help, least, most);
 }
 
 Flags& Flags::number_into(const std::string& names, std::function<void(std::int64_t)> take,

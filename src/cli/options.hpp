@@ -62,6 +62,9 @@ class Flags {
   CLI::App* command_;
 };
 
+/// Where a command that is put into the queue runs. UsageError where the directory is gone.
+[[nodiscard]] std::string current_folder();
+
 /// "500ms", "5s", "2m", "1h30m", "1.5d"; a number alone is seconds. UsageError, naming `what`, for anything
 /// else and for what is negative.
 [[nodiscard]] queue::Milliseconds parse_duration(const std::string& what, const std::string& text);

@@ -81,6 +81,7 @@ class RunCommand {
         display_.show(now);
       };
       co_await jobs_.prepare(manifest_, tell);
+      if (failed_before_) *failed_before_ -= std::min<std::uint64_t>(*failed_before_, jobs_.retried());
       manifest_.state = "running";
       manifest_.enqueued = true;
       manifest_.retry_failed = false;
@@ -109,17 +110,17 @@ class RunCommand {
     }
     co_await write_results(false);
     manifest_.state = "finished";
-    manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled);
+    manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled) + unknown();
     manifest_.owner.clear();
     co_await save();
   }
 
   /// Makes the run ours, or says why not.
   Task<void> claim() {
-    std::string name = flags_.run;
-    if (name.empty()) name = co_await name_of_file(*broker_, input_);
+    std::string name = flags_.run.value_or("");
+    if (!flags_.run) name = co_await name_of_file(*broker_, input_);
     store_.emplace(broker_, name);
-    const std::string cwd = std::filesystem::current_path().string();
+    const std::string cwd = current_folder();
     for (;;) {
       const std::optional<Manifest> known = co_await store_->load();
       const RunStart start = decide_start(known, input_, flags_, name, cwd);
@@ -131,7 +132,9 @@ class RunCommand {
                            "name of its own with --run NAME");
       }
       manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
-      if (flags_.run.empty()) co_await remember_file(*broker_, input_, name);
+      failed_before_.reset();
+      if (start == RunStart::resume && known->state == "finished") failed_before_ = known->failed;
+      if (!flags_.run) co_await remember_file(*broker_, input_, name);
       const bool saved = co_await store_->save(manifest_);
       if (saved) break;
     }
@@ -155,9 +158,16 @@ class RunCommand {
   [[nodiscard]] std::string again() const {
     std::string text = "coterie run";
     if (flags_.common.broker != default_broker) text += " --broker " + printable(flags_.common.broker);
-    if (!flags_.run.empty()) text += " --run " + flags_.run;
+    if (flags_.run) text += " --run " + *flags_.run;
     if (input_.source == "-") text += " --resume";
     return text + " " + printable(flags_.file);
+  }
+
+  /// Lines that have ended, of which the broker keeps nothing, and that may have failed: neither does the
+  /// results file say that they have not, nor did the run finish without failures but those that ran again.
+  [[nodiscard]] std::uint64_t unknown() const {
+    const std::uint64_t unproven = jobs_.count(LineState::forgotten) - proven_;
+    return failed_before_ ? std::min(*failed_before_, unproven) : unproven;
   }
 
   /// The whole file anew: what has ended, in the order of the input.
@@ -176,12 +186,16 @@ class RunCommand {
     for (std::size_t i = 0; i < jobs_.size(); ++i)
       if (jobs_.state(i) == LineState::forgotten) forgotten.insert(jobs_.id(i));
     const auto old_lines = results_->lines_of(forgotten);
+    proven_ = 0;
+    for (const auto& [id, line] : old_lines)
+      if (says_done(line)) ++proven_;
     results_->begin();
+    const std::size_t most = std::min(bodies_per_call, broker_->limits().batch_jobs);
     std::size_t next = 0;
     while (next < jobs_.size()) {
       std::vector<JobId> ids;
       std::vector<std::size_t> lines;
-      for (; next < jobs_.size() && ids.size() < bodies_per_call; ++next) {
+      for (; next < jobs_.size() && ids.size() < most; ++next) {
         if (jobs_.state(next) == LineState::pending) continue;
         ids.push_back(jobs_.id(next));
         lines.push_back(next);
@@ -212,6 +226,7 @@ class RunCommand {
     report.failed = jobs_.count(LineState::failed);
     report.cancelled = jobs_.count(LineState::cancelled);
     report.forgotten = jobs_.count(LineState::forgotten);
+    report.unknown = unknown();
     report.before = before_;
     report.executed = executed_;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
@@ -222,7 +237,7 @@ class RunCommand {
       throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume --results " +
                        printable(flags_.results) + "` writes it");
     }
-    co_return report.failed + report.cancelled > 0 ? exit_job_failed : exit_ok;
+    co_return report.failed + report.cancelled + report.unknown > 0 ? exit_job_failed : exit_ok;
   }
   void print(const RunReport& report) const {
     try {
@@ -236,9 +251,10 @@ class RunCommand {
     }
   }
   Task<void> add_failures(RunReport& report) {
+    const std::size_t most = std::min(failures_shown, broker_->limits().batch_jobs);
     std::vector<JobId> ids;
     std::vector<std::size_t> lines;
-    for (std::size_t i = 0; i < jobs_.size() && ids.size() < failures_shown; ++i) {
+    for (std::size_t i = 0; i < jobs_.size() && ids.size() < most; ++i) {
       if (jobs_.state(i) != LineState::failed && jobs_.state(i) != LineState::cancelled) continue;
       ids.push_back(jobs_.id(i));
       lines.push_back(i);
@@ -269,6 +285,8 @@ class RunCommand {
   bool owned_ = false;
   std::size_t before_ = 0;
   std::uint64_t executed_ = 0;
+  std::optional<std::uint64_t> failed_before_;  ///< when the run had finished, less those that run again
+  std::uint64_t proven_ = 0;                    ///< forgotten lines that the results file says succeeded
   std::string results_error_;
   std::chrono::steady_clock::time_point started_;
 };
@@ -279,7 +297,9 @@ int run_commands(const RunFlags& flags) {
   if (flags.resume && flags.fresh)
     throw UsageError(
         "--resume and --fresh contradict each other: --resume keeps what is done, --fresh starts anew");
-  if (!flags.run.empty()) check_run_name(flags.run);
+  if (flags.run) check_run_name(*flags.run);
+  if (flags.queue && flags.queue->empty())
+    throw UsageError("--queue '': a queue's name is not empty: leave --queue out for one of the run's own");
   const auto cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint32_t concurrency = flags.jobs == 0 ? cores : static_cast<std::uint32_t>(flags.jobs);
   make_room_for(concurrency);

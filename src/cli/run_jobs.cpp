@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t ids_per_call = 5000;
 constexpr std::size_t jobs_per_enqueue = 500;
 constexpr std::size_t enqueue_bytes = std::size_t{4} << 20;
-constexpr std::uint32_t jobs_per_page = 500;
+constexpr std::size_t jobs_per_page = 500;
 /// Beyond its own timeout and grace, the command is cancelled from outside: only if the handler hangs.
 constexpr Milliseconds last_resort{30'000};
 
@@ -50,16 +50,20 @@ std::optional<ExecArgs> args_of(const JobInfo& job) {
   }
 }
 
-JobFilter all_of(const Manifest& manifest) {
+}  // namespace
+
+std::size_t RunJobs::at_most(std::size_t wanted) const {
+  return std::min(wanted, broker_->limits().batch_jobs);
+}
+
+JobFilter RunJobs::all_of(const Manifest& manifest) const {
   JobFilter filter;
   filter.queue = manifest.queue;
   filter.name = exec_handler_name;
-  filter.limit = jobs_per_page;
+  filter.limit = static_cast<std::uint32_t>(at_most(jobs_per_page));
   filter.bodies = true;
   return filter;
 }
-
-}  // namespace
 
 void RunJobs::set_state(std::size_t line, LineState state) {
   --counts_[static_cast<std::size_t>(states_[line])];
@@ -188,7 +192,7 @@ Task<void> RunJobs::enqueue(const Manifest& manifest, const Report& report) {
   while (next < size()) {
     std::vector<JobSpec> batch;
     std::size_t bytes = 0;
-    const std::size_t most = std::min(jobs_per_enqueue, broker_->limits().batch_jobs);
+    const std::size_t most = at_most(jobs_per_enqueue);
     while (next < size() && batch.size() < most && bytes < enqueue_bytes) {
       batch.push_back(spec(manifest, next++));
       bytes += batch.back().payload.size();
@@ -199,26 +203,29 @@ Task<void> RunJobs::enqueue(const Manifest& manifest, const Report& report) {
 }
 
 Task<void> RunJobs::retry_failed() {
-  for (std::size_t first = 0; first < size(); first += ids_per_call) {
+  const std::size_t step = at_most(ids_per_call);
+  for (std::size_t first = 0; first < size(); first += step) {
     const auto begin = ids_.begin() + static_cast<std::ptrdiff_t>(first);
-    std::vector<JobId> ids(begin,
-                           begin + static_cast<std::ptrdiff_t>(std::min(ids_per_call, size() - first)));
+    std::vector<JobId> ids(begin, begin + static_cast<std::ptrdiff_t>(std::min(step, size() - first)));
     std::vector<JobId> failed;
     const auto infos = co_await broker_->get(ids, false);
     for (std::size_t i = 0; i < infos.size(); ++i) {
       const LineState state = state_of(infos[i]);
       if (state == LineState::failed || state == LineState::cancelled) failed.push_back(ids[i]);
     }
-    if (!failed.empty()) co_await broker_->retry(std::move(failed));
+    if (failed.empty()) continue;
+    retried_ += failed.size();
+    co_await broker_->retry(std::move(failed));
   }
 }
 
 Task<void> RunJobs::look(const std::function<void(std::size_t, LineState)>& ended) {
+  const std::size_t most = at_most(ids_per_call);
   std::size_t next = 0;
   while (next < size()) {
     std::vector<JobId> ids;
     std::vector<std::size_t> lines;
-    for (; next < size() && ids.size() < ids_per_call; ++next) {
+    for (; next < size() && ids.size() < most; ++next) {
       if (states_[next] != LineState::pending) continue;
       ids.push_back(ids_[next]);
       lines.push_back(next);

@@ -37,6 +37,8 @@ class RunJobs {
   /// lines that are gone are cancelled, missing ones enqueued, failed ones retried where the manifest says
   /// so.
   Task<void> prepare(const Manifest& manifest, const Report& report);
+  /// Failed lines that prepare() has made run again.
+  [[nodiscard]] std::size_t retried() const noexcept { return retried_; }
   /// Looks at every pending line; true when something was found ended.
   Task<void> look(const std::function<void(std::size_t, LineState)>& ended);
   /// BadRequest, naming the line, where the broker takes no payload of that size. Before anything is
@@ -56,6 +58,9 @@ class RunJobs {
   [[nodiscard]] const RunLine& line(std::size_t line) const { return input_.lines[line]; }
 
  private:
+  /// `wanted` jobs in one call, or as many as the broker takes.
+  [[nodiscard]] std::size_t at_most(std::size_t wanted) const;
+  [[nodiscard]] queue::JobFilter all_of(const Manifest& manifest) const;
   [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line) const;
   Task<void> map_by_text(const Manifest& manifest);
   Task<void> cancel_strays(const Manifest& manifest);
@@ -68,6 +73,7 @@ class RunJobs {
   std::vector<LineState> states_;
   std::array<std::size_t, 5> counts_{};
   std::unordered_map<queue::JobId, std::size_t> index_;
+  std::size_t retried_ = 0;
 };
 
 }  // namespace coterie::cli

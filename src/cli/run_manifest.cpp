@@ -76,7 +76,7 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
     return RunStart::create;
   }
   if (flags.fresh) return RunStart::fresh;
-  if (!flags.queue.empty() && flags.queue != known->queue) {
+  if (flags.queue && *flags.queue != known->queue) {
     throw UsageError(which + "has its jobs in the queue '" + known->queue +
                      "': leave --queue out, or start anew with --fresh or as another run with --run NAME");
   }
@@ -133,7 +133,7 @@ Manifest start_manifest(const std::optional<Manifest>& known, RunStart start, co
     next.generation = known ? known->generation + 1 : 1;
     next.enqueued = next.retry_failed = next.mapped = false;
     next.cwd = cwd;
-    next.queue = flags.queue.empty() ? "run." + name : flags.queue;
+    next.queue = flags.queue.value_or("run." + name);
     next.retries = flags.retries;
     next.retry_delay_ms = count_of(flags.retry_delay);
     next.timeout_ms = count_of(flags.timeout);

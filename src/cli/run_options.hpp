@@ -16,9 +16,9 @@ struct RunFlags {
   std::optional<queue::Milliseconds> retry_delay;
   std::optional<queue::Milliseconds> timeout;
   std::optional<queue::Milliseconds> grace;
-  std::string queue;  ///< empty: one of the run's own
+  std::optional<std::string> queue;  ///< nothing: one of the run's own
   std::string results;
-  std::string run;
+  std::optional<std::string> run;  ///< nothing: from the commands' hash
   bool resume = false;
   bool fresh = false;
   bool quiet = false;

@@ -53,9 +53,12 @@ void print_report(Output& out, const RunReport& report) {
     }
     out.line("");
   }
-  std::string line = human_count(report.done) + " of " + counted(report.lines, "command") + " succeeded" +
-                     unless_none(report.failed, "failed") + unless_none(report.cancelled, "cancelled") +
-                     unless_none(report.forgotten, "ended so long ago that nothing is kept of them");
+  std::string line =
+      human_count(report.done) + " of " + counted(report.lines, "command") + " succeeded" +
+      unless_none(report.failed, "failed") + unless_none(report.cancelled, "cancelled") +
+      unless_none(report.forgotten - report.unknown, "succeeded so long ago that nothing is kept of them") +
+      unless_none(report.unknown,
+                  "of which nothing is kept, and that may have failed (--fresh runs all anew)");
   if (report.before > 0) line += " (" + human_count(report.before) + " had ended before)";
   line += "; " + human_time(static_cast<std::int64_t>(report.seconds * 1000));
   if (report.executed > 1 && report.seconds > 0) {
@@ -86,7 +89,10 @@ void print_report_json(Output& out, const RunReport& report) {
       .add("lines", report.lines)
       .add("done", report.done)
       .add("failed", report.failed);
-  json.add("cancelled", report.cancelled).add("forgotten", report.forgotten).add("before", report.before);
+  json.add("cancelled", report.cancelled)
+      .add("forgotten", report.forgotten)
+      .add("unknown", report.unknown)
+      .add("before", report.before);
   json.add("executed", report.executed).add("seconds", report.seconds);
   json.add("per_s", report.seconds > 0 ? static_cast<double>(report.executed) / report.seconds : 0.0);
   if (!report.results.empty()) json.add("results", report.results);

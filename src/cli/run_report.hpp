@@ -28,6 +28,7 @@ struct RunReport {
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t forgotten = 0;
+  std::uint64_t unknown = 0;   ///< of the forgotten, those that nothing says have succeeded
   std::uint64_t before = 0;    ///< of all, those that had ended before this start
   std::uint64_t executed = 0;  ///< attempts that ended now, those that are tried again too
   double seconds = 0;

@@ -63,16 +63,25 @@ std::string result_line(const RunLine& line, const queue::JobInfo& job) {
   return result_line(job.id, line, to_string(job.state), job.attempt, end);
 }
 
+bool says_done(std::string_view result_line) {
+  // A quote within the command is escaped, so this cannot be a part of it.
+  return result_line.find(R"(,"state":"done",)") != std::string_view::npos;
+}
+
 ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
   const auto refuse = [&](const std::string& why) {
     throw UsageError("--results '" + path + "': " + why + "; name a file that can be written");
   };
   if (path.empty()) refuse("an empty name");
+  if (path == "-")
+    throw UsageError(
+        "--results '-': results are a file, rebuilt at the run's end, and not standard output: name one, "
+        "./- if it is to be called so");
   std::error_code error;
   path_ =
       std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();  // a link stays one
   if (error) refuse(error.message());
-  struct stat info{};
+  struct stat info {};
   if (::stat(path_.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode)) refuse("not a regular file");
     const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
@@ -138,7 +147,7 @@ void ResultsFile::add(std::string_view line) {
 void ResultsFile::commit() {
   flush();
   const std::string part = path_ + ".part";
-  struct stat old{};
+  struct stat old {};
   if (::stat(path_.c_str(), &old) == 0) (void)::fchmod(part_, old.st_mode & 07777);
   if (::fsync(part_) != 0 || ::rename(part.c_str(), path_.c_str()) != 0) {
     const int error = errno;

@@ -20,6 +20,8 @@ namespace coterie::cli {
                                       std::uint32_t attempts, const ExecEnd& end);
 /// The same from the broker's record, which must be final.
 [[nodiscard]] std::string result_line(const RunLine& line, const queue::JobInfo& job);
+/// Whether a line of a results file says that its command has succeeded.
+[[nodiscard]] bool says_done(std::string_view result_line);
 
 /// The file of `--results`. While the run works, lines are appended in the order in which commands end; a
 /// kill can tear the last one. At a run's start and at its end the whole file is written anew from the

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <filesystem>
 
 #include "src/cli/options.hpp"
 
@@ -93,6 +94,15 @@ std::optional<queue::UnixMillis> read_rfc3339(std::string_view text) {
 }
 
 }  // namespace
+
+std::string current_folder() {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::current_path(error);
+  if (error)
+    throw UsageError("the current directory cannot be named (" + error.message() +
+                     "), and commands run in it: go to one that is there");
+  return folder.string();
+}
 
 Milliseconds parse_duration(const std::string& what, const std::string& text) {
   std::string_view left = text;

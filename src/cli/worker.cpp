@@ -110,6 +110,9 @@ int work(const WorkerFlags& flags) {
         "can enqueue can then run commands as you); for handlers in C++ link your own worker, see the "
         "README");
   }
+  for (const std::string& queue : flags.queues)
+    if (queue.empty())
+      throw UsageError("--queue '': a queue's name is not empty; leave it out for 'default'");
   Log log(parse_log_level(flags.log_level));
   queue::WorkerOptions options;
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
@@ -151,7 +154,11 @@ void add_worker(CLI::App& app, Action& chosen) {
       .footer(
           "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
           "cancelled and "
-          "given back. A worker that is killed loses nothing: its jobs run again.")
+          "given back. A worker that is killed loses nothing: its jobs run again.\n"
+          "Exit codes: 0 it has stopped, however its jobs ended (`coterie jobs --state dead` lists what "
+          "failed), "
+          "2 wrong\n"
+          "usage, 3 no broker.")
       .chooses(chosen, [flags] { return work(*flags); });
 }
 

@@ -95,7 +95,10 @@ TEST_F(SqliteErrors, APlaceThatCannotBeNamesWhatIsMissing) {
   write_file("plain", "");
   EXPECT_SAYS(refusal("sqlite://" + folder().file("plain/jobs.db")), "is not a directory");
   EXPECT_SAYS(refusal("sqlite:///dev/null"), "not a regular file");
+  EXPECT_SAYS(refusal("sqlite:///proc/x.db"), "choose a");
   EXPECT_SAYS(refusal("sqlite://"), "names no file");
+  EXPECT_SAYS(refusal("sqlite://:memory:"), "is memory://");
+  EXPECT_FALSE(std::filesystem::exists(":memory:"));
   EXPECT_SAYS(refusal("sqlite://x.db?synchronous=maybe"), "not full, normal or off");
   EXPECT_SAYS(refusal("sqlite://x.db?busy_timeout_ms=-1"), "busy_timeout_ms=-1");
   EXPECT_SAYS(refusal("sqlite://x.db?sync=full"), "unknown option 'sync'");

@@ -45,6 +45,31 @@ Ended work(const Folder& folder) {
   return folder.run({"worker", "--allow-exec", "--until-idle", "-j", "2"});
 }
 
+TEST(Jobs, ACommandRunsWhereItWasEnqueued) {
+  const Folder folder;
+  std::filesystem::create_directory(folder.path("below"));
+  const std::string enqueued = "cd '" + folder.path("below") + "' && '" + COTERIE_BIN_DIR +
+                               "/coterie' enqueue --broker sqlite://../coterie.db --exec 'touch here' >id";
+  ASSERT_EQ(std::system(enqueued.c_str()), 0);
+  EXPECT_EQ(work(folder).code, 0);
+  EXPECT_TRUE(folder.exists("below/here"));
+}
+
+TEST(Jobs, AWorkerWithAnEmptyQueueNameIsRefusedBeforeAnythingIsOpened) {
+  const Folder folder;
+  const Ended refused = folder.run({"worker", "--allow-exec", "--until-idle", "-q", ""});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--queue ''"));
+  EXPECT_FALSE(folder.exists("coterie.db"));
+}
+
+TEST(Jobs, AWorkerThatHasStoppedDidWellHoweverItsJobsEnded) {
+  const Folder folder;
+  enqueue(folder, {"--exec", "false", "--retries", "0"});
+  EXPECT_EQ(work(folder).code, 0);
+  EXPECT_THAT(folder.run({"worker", "--help"}).out, HasSubstr("however its jobs ended"));
+}
+
 TEST(Jobs, CommandThatWasEnqueuedRunsAndItsOutputIsShown) {
   const Folder folder;
   const std::string id = enqueue(folder, {"--exec", "printf 'a\\tb\\n\\033[31mred'"});

@@ -1,6 +1,7 @@
 // coterie run, killed at any moment and started again: every command runs, none that has ended runs again.
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sqlite3.h>
 #include <csignal>
 
 #include <chrono>
@@ -81,21 +82,52 @@ TEST(RunKill, EveryCommandRunsAndNothingFinishedRunsAgain) {
   expect_complete(folder, kills);
 }
 
+/// Jobs that are committed, as somebody sees who takes part in nothing; 0 while there are no tables.
+std::int64_t committed_jobs(const Folder& folder) {
+  sqlite3* db = nullptr;
+  std::int64_t jobs = 0;
+  const auto take = [](void* sum, int, char** row, char**) {
+    if (row[0] != nullptr) *static_cast<std::int64_t*>(sum) = std::stoll(row[0]);
+    return 0;
+  };
+  if (sqlite3_open_v2(folder.path("x.db").c_str(), &db, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK)
+    (void)sqlite3_exec(db, "SELECT sum(jobs) FROM counts", take, &jobs, nullptr);
+  sqlite3_close(db);
+  return jobs;
+}
+
 TEST(RunKill, KilledWhileEnqueueing) {
-  std::mt19937 random(7);
+  // Many small batches: with those of 500 the last one comes too soon.
+  constexpr int batch = slots;
+  std::vector<std::string> small = command();
+  for (std::string& word : small)
+    if (word == "sqlite://x.db") word += "?batch_jobs=" + std::to_string(batch);
   const Folder folder;
   folder.write("cmds.txt", appending_lines(line_count));
   int kills = 0;
-  for (int i = 0; i < 6; ++i) {
+  int in_the_middle = 0;
+  std::int64_t jobs = 0;
+  while (kills < 6 && jobs < line_count) {
     Changes changes(folder.path(""));
-    const pid_t pid = folder.start(command());
-    changes.wait("x.db-wal", std::uniform_int_distribution<int>(1, 3 + 4 * i)(random), pid);
+    const pid_t pid = folder.start(small);
+    const std::int64_t before = jobs;
+    do {
+      changes.wait("x.db-wal", 1, pid);
+      jobs = committed_jobs(folder);
+    } while (jobs <= before && !is_gone(pid));
     ::kill(pid, SIGKILL);
-    (void)folder.wait(pid);
+    ASSERT_EQ(folder.wait(pid).code, 128 + SIGKILL) << "it had ended before: " << folder.read(".err");
     ++kills;
-    RecordProperty("jobs_after_kill_" + std::to_string(i), static_cast<int>(folder.jobs("x.db").size()));
+    jobs = committed_jobs(folder);
+    EXPECT_EQ(jobs % batch, 0) << "half a batch";
+    if (jobs < line_count) {
+      ++in_the_middle;
+      EXPECT_FALSE(folder.exists("out.txt")) << "a command ran before all lines were enqueued";
+    }
   }
-  const Ended end = folder.run(command());
+  RecordProperty("kills_in_the_middle", in_the_middle);
+  EXPECT_GE(in_the_middle, 1) << "every kill came too late to show anything";
+  const Ended end = folder.run(small);
   EXPECT_EQ(end.code, 0) << end.err;
   expect_complete(folder, kills);
 }

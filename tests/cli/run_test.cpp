@@ -14,7 +14,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::StartsWith;
 
 std::size_t lines_in(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -83,6 +82,18 @@ TEST(Run, RetriesAsOftenAsItWasTold) {
   const Ended end = folder.run({"run", "c", "--retries", "2", "--retry-delay", "1ms"});
   EXPECT_EQ(end.code, 0) << end.out;
   EXPECT_EQ(folder.lines("tries").size(), 3U);
+}
+
+TEST(Run, AsksTheBrokerForNoMoreThanItTakes) {
+  const Folder folder;
+  folder.write("c", "true\nfalse\nfalse\ntrue\nfalse\n");
+  const std::string broker = "sqlite://x.db?batch_jobs=2";
+  EXPECT_EQ(folder.run({"run", "-j", "2", "--broker", broker, "--results", "r", "c"}).code, 1);
+  EXPECT_EQ(folder.lines("r").size(), 5U);
+  folder.write("c", "true\nfalse\nfalse\ntrue\nfalse\ntrue\n");
+  const Ended end = folder.run({"run", "-j", "2", "--broker", broker, "--resume", "c"});
+  EXPECT_EQ(end.code, 1) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("3 of 6 commands succeeded, 3 failed"));
 }
 
 TEST(Run, ATimeoutStopsTheWholeGroupAndKeepsTheOutput) {
@@ -275,55 +286,6 @@ TEST(Run, ItIsContinuedWhereItWasStarted) {
   EXPECT_EQ(WEXITSTATUS(code), 2);
   EXPECT_THAT(folder.read("err"), HasSubstr("was started in"));
 }
-
-struct BadCall {
-  const char* name;
-  std::vector<std::string> args;
-  std::string content;
-  int code;
-  std::string says;
-};
-class RunRefuses : public testing::TestWithParam<BadCall> {};
-
-TEST_P(RunRefuses, WithOneLineAndNothingRun) {
-  const Folder folder;
-  folder.write("c", GetParam().content);
-  folder.write("mine", "precious\n");
-  const Ended end = folder.run(GetParam().args);
-  EXPECT_EQ(end.code, GetParam().code);
-  EXPECT_EQ(lines_in(end.err), 1U) << end.err;
-  EXPECT_THAT(end.err, AllOf(StartsWith("coterie: "), HasSubstr(GetParam().says)));
-  EXPECT_FALSE(folder.exists("ran"));
-  EXPECT_EQ(folder.read("mine"), "precious\n");
-}
-
-const std::string touch = "touch ran\n";
-INSTANTIATE_TEST_SUITE_P(
-    Run, RunRefuses,
-    testing::Values(
-        BadCall{"NoSuchFile", {"run", "none"}, touch, 2, "'none'"},
-        BadCall{"ADirectory", {"run", "."}, touch, 2, "is a directory"},
-        BadCall{"NulBytes", {"run", "c"}, touch + std::string("a\0b\n", 4), 2, "line 2: a NUL byte"},
-        BadCall{"NotUtf8", {"run", "c"}, touch + "echo caf\xE9\n", 2, "line 2: not UTF-8"},
-        BadCall{
-            "TooLong", {"run", "c"}, touch + "echo " + std::string(140'000, 'x') + "\n", 2, "140005 bytes"},
-        BadCall{"NoSlots", {"run", "-j", "0", "c"}, touch, 2, "'0'"},
-        BadCall{"NegativeTimeout", {"run", "--timeout", "-1", "c"}, touch, 2, "never negative"},
-        BadCall{"NegativeRetries", {"run", "--retries", "-1", "c"}, touch, 2, "'-1'"},
-        BadCall{"BadName", {"run", "--run", "a b", "c"}, touch, 2, "a run's name"},
-        BadCall{"NothingToResume", {"run", "--resume", "c"}, touch, 2, "no run"},
-        BadCall{"Contradiction", {"run", "--resume", "--fresh", "c"}, touch, 2, "contradict"},
-        BadCall{"ResultsNowhere", {"run", "--results", "no/where", "c"}, touch, 2, "'no/where'"},
-        BadCall{"ResultsOnADirectory", {"run", "--results", ".", "c"}, touch, 2, "not a regular file"},
-        BadCall{"ResultsOverSomethingElse", {"run", "--results", "mine", "c"}, touch, 2, "not overwritten"},
-        BadCall{"BrokerNowhere", {"run", "--broker", "sqlite://no/where.db", "c"}, touch, 3, "no/where.db"},
-        BadCall{"BrokerNoDatabase", {"run", "--broker", "sqlite://mine", "c"}, touch, 3, "mine"},
-        BadCall{"PayloadTooLarge",
-                {"run", "--broker", "sqlite://x.db?payload_bytes=2000", "c"},
-                touch + "echo " + std::string(3000, 'x') + "\n",
-                2,
-                "line 2"}),
-    [](const testing::TestParamInfo<BadCall>& bad) { return std::string(bad.param.name); });
 
 TEST(Run, NoCommandsIsNoFailureAndHasNoResults) {
   const Folder folder;

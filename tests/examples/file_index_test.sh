@@ -115,4 +115,12 @@ expect 3 good --broker sqlite://no/such/folder/jobs.db
 printf 'This is no database, but it is long enough to look at, and it goes on for a while.\n%.0s' {1..20} >text.db
 expect 3 good --broker sqlite://text.db
 [[ $(wc -l <err) -le 2 ]] || fail "more than one line: $(cat err)"
+# A limit on the size of files is a full disk that needs no mount. Both the worker and who enqueues meet it.
+mkdir many
+(cd many && seq 1500 | xargs touch)
+code=0
+(trap '' XFSZ && ulimit -f 250 && exec timeout -s KILL 60 "$bin" many --broker sqlite://full.db) >out 2>err || code=$?
+((code == 3)) || fail "exit $code on a full disk: $(cat err)"
+has err 'file_index: SQLite broker'
+! grep -q TaskGroup err || fail "the group is nobody's business: $(cat err)"
 echo "file_index_test: all as it should be"

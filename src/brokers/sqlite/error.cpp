@@ -18,9 +18,9 @@ std::string folder_of(const std::string& path) {
 }
 
 /// Why a file cannot be opened, as the file system tells it: SQLite only says "unable to open database file".
-std::string why_not_open(const std::string& path) {
+std::string why_not_open(const std::string& path, int error_of_system = 0) {
   const std::string folder = folder_of(path);
-  struct stat info{};
+  struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
     const int error = errno;
     return "its directory " + folder + " cannot be used (" + std::strerror(error) + ")" +
@@ -37,6 +37,12 @@ std::string why_not_open(const std::string& path) {
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     return "its directory " + folder + " cannot be written (" + std::strerror(errno) +
            "): give this user access, or choose another place";
+  if (error_of_system == EMFILE || error_of_system == ENFILE)
+    return std::string("it cannot be opened (") + std::strerror(error_of_system) +
+           "): raise the limit with ulimit -n, or run less at a time";
+  if (error_of_system != 0)
+    return std::string("it cannot be opened (") + std::strerror(error_of_system) +
+           "): choose a place on a disk where this user may make files";
   return "it cannot be opened";
 }
 
@@ -46,6 +52,20 @@ std::string named(const std::string& path) {
 
 }  // namespace
 
+bool is_disk_full(const SqliteError& error) noexcept {
+  return error.primary() == SQLITE_FULL || error.code() == SQLITE_IOERR_SHMSIZE;
+}
+
+bool is_disk_full() noexcept {
+  try {
+    throw;
+  } catch (const SqliteError& error) {
+    return is_disk_full(error);
+  } catch (...) {
+    return false;
+  }
+}
+
 void throw_unavailable(const SqliteError& error, const std::string& path) {
   const std::string said = " (SQLite: " + std::string(error.what()) + ")";
   if (error.code() == SQLITE_IOERR_SHMSIZE)  // what a full disk looks like when the file is opened
@@ -53,6 +73,16 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
                             "-shm beside it: make room on the disk, then repeat" + said);
   switch (error.primary()) {
     case SQLITE_FULL:
+      if (error.os_error() == EFBIG)
+        throw BrokerUnavailable(named(path) +
+                                "a file there would grow beyond this process's limit (EFBIG); nothing was "
+                                "written: raise it with ulimit -f, then repeat" +
+                                said);
+      if (error.os_error() == EDQUOT)
+        throw BrokerUnavailable(named(path) +
+                                "this user's disk quota is used up (EDQUOT); nothing was written: make room, "
+                                "then repeat" +
+                                said);
       throw BrokerUnavailable(
           named(path) + "no space left for it; nothing was written: make room on the disk, then repeat" +
           said);
@@ -75,10 +105,17 @@ void throw_unavailable(const SqliteError& error, const std::string& path) {
     case SQLITE_NOMEM:
       throw BrokerUnavailable(named(path) + "out of memory" + said);
     case SQLITE_CANTOPEN:
-      throw BrokerUnavailable(named(path) + why_not_open(path) + said);
+      throw BrokerUnavailable(named(path) + why_not_open(path, error.os_error()) + said);
     default:
+      break;
+  }
+  switch (error.primary() == SQLITE_IOERR ? error.os_error() : 0) {
+    case 0:
       throw BrokerUnavailable(named(path) + "the file system reports an error: look at its log, then repeat" +
                               said);
+    default:
+      throw BrokerUnavailable(named(path) + "the file system reports an error (" +
+                              std::strerror(error.os_error()) + "): look at its log, then repeat" + said);
   }
 }
 
@@ -90,7 +127,7 @@ void throw_bad_broker(const SqliteError& error, const std::string& path) {
       throw BadBroker(named(path) + "the file is damaged or cut short (" + error.what() +
                       "): restore it from a backup, or save what can be read with 'sqlite3 FILE .recover'");
     case SQLITE_CANTOPEN:
-      throw BadBroker(named(path) + why_not_open(path));
+      throw BadBroker(named(path) + why_not_open(path, error.os_error()));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH: {

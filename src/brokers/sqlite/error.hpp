@@ -12,4 +12,10 @@ namespace coterie::brokers::sqlite {
 /// The same for an error at opening: BadBroker, unless repeating may help.
 [[noreturn]] void throw_bad_broker(const SqliteError& error, const std::string& path);
 
+/// Whether there was no room: on the disk, in the user's quota or within the limit on a file's size. What the
+/// log gives back may help then.
+[[nodiscard]] bool is_disk_full(const SqliteError& error) noexcept;
+/// The same of the exception that is being handled.
+[[nodiscard]] bool is_disk_full() noexcept;
+
 }  // namespace coterie::brokers::sqlite

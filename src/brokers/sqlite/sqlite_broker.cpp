@@ -198,6 +198,11 @@ Settings settings_of(const BrokerUrl& url) {
   if (url.path.empty())
     throw BadBroker("broker URL '" + url.text +
                     "' names no file: write sqlite://jobs.db or sqlite:///var/lib/jobs.db");
+  if (url.path == ":memory:")
+    throw BadBroker(
+        "broker URL '" + url.text +
+        "': SQLite's :memory: would be a file of that name here; a queue that ends with the process "
+        "is memory://, a file named so sqlite://./:memory:");
   settings.path = std::filesystem::absolute(url.path).lexically_normal().string();
   if (const auto level = url.option("synchronous")) {
     if (*level != "full" && *level != "normal" && *level != "off")

@@ -9,6 +9,7 @@
 
 #include "coterie/queue/errors.hpp"
 #include "coterie/queue/id.hpp"
+#include "src/brokers/sqlite/vfs.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -22,12 +23,19 @@ class SqliteError : public std::runtime_error {
   SqliteError(sqlite3* db, int fallback)
       : SqliteError(
             db != nullptr && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_extended_errcode(db) : fallback,
-            db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(fallback)) {}
+            db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(fallback)) {
+    if (db == nullptr) return;
+    if (primary() == SQLITE_CANTOPEN || primary() == SQLITE_IOERR) os_error_ = sqlite3_system_errno(db);
+    if (code_ == SQLITE_IOERR_WRITE || primary() == SQLITE_FULL) os_error_ = last_write_error();
+  }
   [[nodiscard]] int code() const noexcept { return code_; }  ///< extended
   [[nodiscard]] int primary() const noexcept { return code_ & 0xff; }
+  /// errno, where the operating system had a word in it; else 0.
+  [[nodiscard]] int os_error() const noexcept { return os_error_; }
 
  private:
   int code_;
+  int os_error_ = 0;
 };
 
 /// One prepared statement, prepared at its first use and kept: the text must be a literal. Used by the one
@@ -99,7 +107,7 @@ class Statement {
     if (rc != SQLITE_OK) throw SqliteError(sqlite3_db_handle(stmt_), rc);
   }
   template <class T>
-    requires std::is_integral_v<T>
+  requires std::is_integral_v<T>
   void bind(int index, T value) {
     check(sqlite3_bind_int64(stmt_, index, static_cast<sqlite3_int64>(value)));
   }

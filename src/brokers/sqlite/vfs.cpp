@@ -1,10 +1,16 @@
 #include "src/brokers/sqlite/vfs.hpp"
 
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <limits>
 #include <new>
 
 namespace coterie::brokers::sqlite {
 
 namespace {
+thread_local int refused_because = 0;
+
 /// What SQLite allocates for each file: this, then the real file behind it.
 struct ShimFile {
   sqlite3_file base;
@@ -30,7 +36,14 @@ struct VfsCalls {
 
   static int write(sqlite3_file* f, const void* data, int size, sqlite3_int64 offset) {
     const int rc = shim(f)->owner->before_write(shim(f)->path, offset, size);
-    return rc != SQLITE_OK ? rc : real(f)->pMethods->xWrite(real(f), data, size, offset);
+    refused_because = 0;
+    if (rc != SQLITE_OK) return rc;
+    errno = 0;
+    const int wrote = real(f)->pMethods->xWrite(real(f), data, size, offset);
+    if (wrote != SQLITE_OK) refused_because = errno;
+    // To SQLite only ENOSPC is a full disk.
+    const bool full = refused_because == EFBIG || refused_because == EDQUOT;
+    return wrote == SQLITE_IOERR_WRITE && full ? SQLITE_FULL : wrote;
   }
   static int sync(sqlite3_file* f, int flags) {
     const int rc = shim(f)->owner->before_sync(shim(f)->path);
@@ -106,6 +119,23 @@ SyncCounter::SyncCounter() : real_(sqlite3_vfs_find(nullptr)) {
 
 SyncCounter::~SyncCounter() {
   sqlite3_vfs_unregister(&vfs_);
+}
+
+std::int64_t SyncCounter::free_bytes(const char* path) {
+  struct statvfs info {};
+  if (path == nullptr || ::statvfs(path, &info) != 0) return std::numeric_limits<std::int64_t>::max() / 2;
+  return static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
+}
+
+int last_write_error() noexcept {
+  return refused_because;
+}
+
+SyncCounter* SyncCounter::of(sqlite3* db) noexcept {
+  sqlite3_vfs* vfs = nullptr;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK || vfs == nullptr)
+    return nullptr;
+  return vfs->xOpen == &VfsCalls::open ? VfsCalls::counter(vfs) : nullptr;
 }
 
 }  // namespace coterie::brokers::sqlite

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "src/brokers/sqlite/error.hpp"
+
 namespace coterie::brokers::sqlite {
 
 Writer::Writer(std::unique_ptr<Engine> engine, std::string path, std::function<void(std::uint64_t)> committed)
@@ -106,7 +108,9 @@ void Writer::run_together(Group& group, std::size_t& done) {
     } while (done < group.size() && std::chrono::steady_clock::now() - start < group_time);
     engine_->commit();
   } catch (...) {
+    const bool full = is_disk_full();
     engine_->rollback();
+    if (full) checkpointer_.make_room();
     // One of them cannot be done now, or all: each for itself tells.
     for (std::size_t i = first; i < done; ++i) run_alone(*group[i]);
     return;
@@ -120,16 +124,23 @@ void Writer::run_together(Group& group, std::size_t& done) {
   announce();
 }
 
+/// On a full disk once more, when the log could be shortened. A second time it is so that the disk, which
+/// others use too, has back what the failed transaction took.
 void Writer::run_alone(Operation& operation) {
-  try {
-    engine_->begin();
-    operation.apply(*engine_);
-    engine_->commit();
-  } catch (...) {
-    const Failure failure = current_failure(path_);
-    engine_->rollback();
-    operation.fail(failure);
-    return;
+  for (bool first = true;; first = false) {
+    try {
+      engine_->begin();
+      operation.apply(*engine_);
+      engine_->commit();
+      break;
+    } catch (...) {
+      const Failure failure = current_failure(path_);
+      const bool full = is_disk_full();
+      engine_->rollback();
+      if (full && checkpointer_.make_room() && first) continue;
+      operation.fail(failure);
+      return;
+    }
   }
   operation.succeed();
   announce();
@@ -154,14 +165,15 @@ void Writer::idle() noexcept {
       engine_->commit();
       if (engine_->wrote()) committed_(engine_->version());
     }
-    if (!checkpointed_) {
-      if (checkpointer_.is_worth_it()) checkpointer_.run();
-      checkpointed_ = true;
-    }
   } catch (...) {
+    const bool full = is_disk_full();
     more_to_maintain_ = false;
     engine_->rollback();
+    if (full) checkpointer_.make_room();
   }
+  if (checkpointed_) return;
+  if (checkpointer_.is_worth_it()) checkpointer_.run();
+  checkpointed_ = true;
 }
 
 }  // namespace coterie::brokers::sqlite
