@@ -107,7 +107,7 @@ class Runner {
 /// The first SIGINT or SIGTERM cancels main, with the signal's name as the message. When main then ends as
 /// cancelled the result is an exit code as the shell has it, 130 or 143, for Task<int> and Task<void>; for
 /// any other T `Interrupted` is thrown. A main that catches `Cancelled` and returns gives its value. A second
-/// signal (not the same one within a tenth of a second: timeout(1) signals a process and then its group), or
+/// signal (not SIGTERM twice within a tenth of a second: timeout(1) signals a process and then its group), or
 /// one that comes while leftovers are being stopped, prints the unfinished tasks with their stacks and ends
 /// the process at once with that exit code: no destructors, no exit handlers, but child processes are killed
 /// with their groups. If the loop is blocked and answers none of them, the third does so from the

@@ -38,9 +38,7 @@ Flags& Flags::text(const std::string& names, std::string& target, const std::str
 
 Flags& Flags::text(const std::string& names, std::optional<std::string>& target, const std::string& help,
                    const std::string& type) {
-  add_value(
-      *command_, names, [&target](const std::string& given) { target = given; }, help)
-      ->type_name(type);
+  add_value(*command_, names, [&target](const std::string& given) { target = given; }, help)->type_name(type);
   return *this;
 }
 
@@ -59,14 +57,12 @@ Flags& Flags::rest(const std::string& name, std::vector<std::string>& target, co
 
 Flags& Flags::number(const std::string& names, std::int64_t& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
-  return number_into(
-      names, [&target](std::int64_t given) { target = given; }, help, least, most);
+  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
 }
 
 Flags& Flags::number(const std::string& names, std::optional<std::int64_t>& target, const std::string& help,
                      std::int64_t least, std::int64_t most) {
-  return number_into(
-      names, [&target](std::int64_t given) { target = given; }, help, least, most);
+  return number_into(names, [&target](std::int64_t given) { target = given; }, help, least, most);
 }
 
 Flags& Flags::number_into(const std::string& names, std::function<void(std::int64_t)> take,

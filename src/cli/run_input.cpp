@@ -88,7 +88,7 @@ RunInput read_run_input(const std::string& file) {
     int fd;
     ~Closer() { ::close(fd); }
   } const closer{fd};
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
     throw UsageError("'" + file +
                      "' is a directory; give a file with one shell command a line, or - for standard input");

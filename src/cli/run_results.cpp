@@ -81,7 +81,7 @@ ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
   path_ =
       std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();  // a link stays one
   if (error) refuse(error.message());
-  struct stat info {};
+  struct stat info{};
   if (::stat(path_.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode)) refuse("not a regular file");
     const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
@@ -147,7 +147,7 @@ void ResultsFile::add(std::string_view line) {
 void ResultsFile::commit() {
   flush();
   const std::string part = path_ + ".part";
-  struct stat old {};
+  struct stat old{};
   if (::stat(path_.c_str(), &old) == 0) (void)::fchmod(part_, old.st_mode & 07777);
   if (::fsync(part_) != 0 || ::rename(part.c_str(), path_.c_str()) != 0) {
     const int error = errno;

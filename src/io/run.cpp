@@ -71,7 +71,7 @@ struct Runner::State {
   explicit State(RunOptions given) : options(std::move(given)) {}
 
   void on_signal(int signo) {
-    if (signo == interrupted && loop->now() < interrupted_at + same_request) return;
+    if (signo == SIGTERM && interrupted == SIGTERM && loop->now() < interrupted_at + same_request) return;
     if (main == nullptr || main->done() || interrupted != 0) end_at_once(*loop, signo);
     interrupted = signo;
     interrupted_at = loop->now();

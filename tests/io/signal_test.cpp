@@ -243,6 +243,7 @@ TEST(RunSignals, TheSameOneAtOnceIsTheSameRequest) {
       ::raise(SIGTERM);  // as timeout(1) does: to the process, then to its group
       co_await sleep(10ms);
       std::fprintf(stderr, "cleaned up\n");
+      std::fflush(stderr);
       end.get();
     };
     return run(main());

@@ -20,7 +20,7 @@ std::string folder_of(const std::string& path) {
 /// Why a file cannot be opened, as the file system tells it: SQLite only says "unable to open database file".
 std::string why_not_open(const std::string& path, int error_of_system = 0) {
   const std::string folder = folder_of(path);
-  struct stat info {};
+  struct stat info{};
   if (::stat(folder.c_str(), &info) != 0) {
     const int error = errno;
     return "its directory " + folder + " cannot be used (" + std::strerror(error) + ")" +

@@ -107,7 +107,7 @@ class Statement {
     if (rc != SQLITE_OK) throw SqliteError(sqlite3_db_handle(stmt_), rc);
   }
   template <class T>
-  requires std::is_integral_v<T>
+    requires std::is_integral_v<T>
   void bind(int index, T value) {
     check(sqlite3_bind_int64(stmt_, index, static_cast<sqlite3_int64>(value)));
   }

@@ -122,7 +122,7 @@ SyncCounter::~SyncCounter() {
 }
 
 std::int64_t SyncCounter::free_bytes(const char* path) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (path == nullptr || ::statvfs(path, &info) != 0) return std::numeric_limits<std::int64_t>::max() / 2;
   return static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
 }
