@@ -1,5 +1,6 @@
 #pragma once
-// Everything of the runtime. The queue stands in coterie/queue/*.hpp.
+// Everything of the runtime but what looks into it, coterie/debug/*.hpp. The queue stands in
+// coterie/queue/*.hpp.
 #include "coterie/as_completed.hpp"
 #include "coterie/await_outcome.hpp"
 #include "coterie/cancel.hpp"
