@@ -1,12 +1,11 @@
 #pragma once
-#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include "coterie/core/callable_id.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/core/linked_list.hpp"
 #include "coterie/loop.hpp"
@@ -84,11 +83,8 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   /// those were. What is queued already runs nevertheless.
   template <class Fn>
   std::size_t remove_done_callback(const Fn& fn) const {
-    static_assert(
-        std::equality_comparable<std::decay_t<const Fn&>>,
-        "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
     const std::decay_t<const Fn&>& callable = fn;
-    return shared_->remove(typeid(callable), static_cast<const void*>(std::addressof(callable)));
+    return shared_->remove(detail::CallableId(callable));
   }
   friend bool operator==(const Future&, const Future&) = default;
   /// The same for all copies: what WaitInfo::object says of a task that awaits it.
@@ -117,7 +113,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   struct AnyCallback : Waiter {
     /// Kept by itself as long as it is registered.
     std::shared_ptr<AnyCallback> self;
-    [[nodiscard]] virtual bool equals(const std::type_info& type, const void* callable) const = 0;
+    [[nodiscard]] virtual bool equals(const detail::CallableId& callable) const = 0;
     void withdraw() noexcept {
       this->unlink();
       self.reset();
@@ -156,10 +152,10 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
       return result;
     }
     /// The comparison may do anything, to this list too: so it walks what stood there at first.
-    std::size_t remove(const std::type_info& type, const void* callable) {
+    std::size_t remove(const detail::CallableId& callable) {
       std::size_t removed = 0;
       for (const auto& callback : callbacks()) {
-        if (!callback->linked() || !callback->equals(type, callable) || !callback->linked()) continue;
+        if (!callback->linked() || !callback->equals(callable) || !callback->linked()) continue;
         callback->withdraw();
         ++removed;
       }
@@ -188,12 +184,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
             [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); },
             where);
     }
-    [[nodiscard]] bool equals(const std::type_info& type, const void* callable) const override {
-      if constexpr (std::equality_comparable<Fn>)
-        return type == typeid(Fn) && call == *static_cast<const Fn*>(callable);
-      else
-        return false;
-    }
+    [[nodiscard]] bool equals(const detail::CallableId& callable) const override { return callable.is(call); }
     Shared* owner;
     Fn call;
     EventLoop* loop;

@@ -1,5 +1,4 @@
 #pragma once
-#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -8,7 +7,6 @@
 #include <stop_token>
 #include <string>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 #include "coterie/core/callable.hpp"
@@ -258,12 +256,8 @@ class JoinHandle {
   /// those were. What is queued already runs nevertheless.
   template <class Fn>
   std::size_t remove_done_callback(const Fn& fn) const {
-    static_assert(
-        std::equality_comparable<std::decay_t<const Fn&>>,
-        "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
     const std::decay_t<const Fn&>& callable = fn;
-    return detail::AnyTaskCallback::remove(state(), typeid(callable),
-                                           static_cast<const void*>(std::addressof(callable)));
+    return detail::AnyTaskCallback::remove(state(), detail::CallableId(callable));
   }
 
   /// "Task-N" unless it was named.

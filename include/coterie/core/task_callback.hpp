@@ -1,11 +1,10 @@
 #pragma once
-#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <source_location>
-#include <typeinfo>
 #include <utility>
 
+#include "coterie/core/callable_id.hpp"
 #include "coterie/core/context_slot.hpp"
 #include "coterie/core/task_rec.hpp"
 #include "coterie/loop.hpp"
@@ -17,7 +16,7 @@ class AnyTaskCallback : public DoneHook {
  public:
   /// How many of the task's callbacks were equal to that callable, and are no more. The comparison may do
   /// anything, to this list too.
-  static std::size_t remove(TaskRec& task, const std::type_info& type, const void* callable);
+  static std::size_t remove(TaskRec& task, const CallableId& callable);
 
  protected:
   ~AnyTaskCallback() = default;
@@ -28,7 +27,7 @@ class AnyTaskCallback : public DoneHook {
   [[nodiscard]] std::shared_ptr<AnyTaskCallback> let_go() noexcept { return std::move(self_); }
 
  private:
-  [[nodiscard]] virtual bool equals(const std::type_info& type, const void* callable) const = 0;
+  [[nodiscard]] virtual bool equals(const CallableId& callable) const = 0;
   std::shared_ptr<AnyTaskCallback> self_;
 };
 
@@ -49,12 +48,7 @@ class TaskCallback final : public AnyTaskCallback {
     task.loop().call_soon([handle = Handle::of(task), call = std::move(call_)]() mutable { call(handle); },
                           where_);
   }
-  [[nodiscard]] bool equals(const std::type_info& type, const void* callable) const override {
-    if constexpr (std::equality_comparable<Fn>)
-      return type == typeid(Fn) && call_ == *static_cast<const Fn*>(callable);
-    else
-      return false;
-  }
+  [[nodiscard]] bool equals(const CallableId& callable) const override { return callable.is(call_); }
   Fn call_;
   std::source_location where_;
   ContextSlot context_ = ContextSlot::capture();
