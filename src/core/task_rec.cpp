@@ -60,14 +60,14 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   root.set_root_of(*this);
   id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
   const TaskRec* parent = loop.current_task();
-  const Frame* spawner =
-      parent != nullptr ? parent->innermost() : nullptr;  // null: its root is being destroyed
   if (options != nullptr) take(*options);
   if (context_.empty()) context_ = detail::ContextSlot::capture();
-  if (spawned_at_.line() == 0)
-    spawned_at_ = root.kind() == FrameKind::wrapper && spawner != nullptr
-                      ? spawner->awaiting()  // the wrapper's own place is a line of this library
-                      : root.awaiting();
+  if (spawned_at_.line() == 0) {
+    // A wrapper's own place is a line of this library. No frame: the spawner's root is being destroyed.
+    const bool wrapped = root.kind() == FrameKind::wrapper && parent != nullptr;
+    const Frame* spawner = wrapped ? parent->innermost() : nullptr;
+    spawned_at_ = (spawner != nullptr ? spawner : &root)->awaiting();
+  }
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
   if (parent != nullptr) {
