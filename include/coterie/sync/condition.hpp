@@ -64,19 +64,15 @@ class Condition : public LoopBound {
         : ListedWaiter(WaitKind::condition, condition.waiters_, condition), condition_(&condition) {}
     ~Waiter() {
       abandon();
-      pass_on();
+      if (notified_) condition_->waiters_.wake_some(1);
     }
     bool await_ready() const noexcept { return false; }
     void await_resume() {
       notified_ = woken();
       stood_ = arrive() || stood_;
     }
-    /// The notify did what it was for.
+    /// The notify did what it was for: it need not go to the next.
     void used() noexcept { notified_ = false; }
-    /// A notify that this one got goes to the next.
-    void pass_on() noexcept {
-      if (std::exchange(notified_, false)) condition_->waiters_.wake_some(1);
-    }
     /// The condition has gone while it waited.
     [[nodiscard]] bool orphaned() const noexcept { return !stood_; }
 
