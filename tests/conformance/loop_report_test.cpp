@@ -238,5 +238,18 @@ COTERIE_CASE(LoopReport, HandlerRunsInTheContextOfTheCulprit) {
   EXPECT_THAT(seen, ::testing::UnorderedElementsAre("of the task", "of the callback"));
 }
 
+// Beyond the list: the handler may go while it runs.
+TEST(LoopReport, HandlerMaySetAnother) {
+  testing::VirtualLoop loop;
+  int heard = 0;
+  auto text = std::make_shared<std::string>(100, 'x');
+  loop.loop().set_exception_handler([&loop, &heard, text](const ErrorContext&) {
+    loop.loop().set_exception_handler(nullptr);
+    heard += static_cast<int>(text->size());
+  });
+  loop.loop().report(ErrorContext("for the handler", nullptr));
+  EXPECT_EQ(heard, 100);
+}
+
 }  // namespace
 }  // namespace coterie

@@ -155,72 +155,6 @@ TEST(Closing, TasksThatWaitAtLocalsOfAMainThatHasReturned) {
   EXPECT_EQ(alive, 0);
 }
 
-TEST(Closing, DestructorsOfFramesMayStartMoreWork) {
-  int alive = 0;
-  struct Starts {
-    EventLoop* loop;
-    int* count;
-    ~Starts() {
-      if (loop == nullptr) return;
-      loop->call_soon([probe = Probe(*count)] {});
-      loop->call_later(1h, [probe = Probe(*count)] {});
-    }
-  };
-  {
-    testing::VirtualLoop loop;
-    loop.loop().set_exception_handler([](const ErrorContext&) {});
-    loop.run([](int& count) -> Task<void> {
-      spawn(
-          [](int& n) -> Task<void> {
-            Starts starts{&EventLoop::current(), &n};
-            co_await sleep(1h);
-          },
-          std::ref(count));
-      co_await ticks(2);
-    }(alive));
-    loop.loop().close();
-  }
-  EXPECT_EQ(alive, 0);
-}
-
-TEST(Closing, DestructorsOfFramesMaySpawnAndPost) {
-  int alive = 0;
-  int ran = 0;
-  struct Starts {
-    int* count;
-    int* steps;
-    ~Starts() {
-      for (const bool eager : {false, true})
-        spawn(
-            SpawnOptions().eager(eager),
-            [](Probe, int* n) -> Task<void> {
-              ++*n;
-              co_return;
-            },
-            Probe(*count), steps);
-      EventLoop::current().call_soon_threadsafe([probe = Probe(*count)] {});
-    }
-  };
-  {
-    testing::VirtualLoop loop;
-    Reports reports(loop.loop());
-    loop.run([](int* count, int* steps) -> Task<void> {
-      auto body = [](int* n, int* of) -> Task<void> {
-        const Starts starts{n, of};
-        co_await sleep(1h);
-      };
-      spawn(body, count, steps);
-      spawn(body, count, steps);
-      co_await ticks(2);
-    }(&alive, &ran));
-    loop.loop().close();
-    EXPECT_EQ(reports.count(), 6U);  // two that ran, and four that never did
-    EXPECT_EQ(loop.loop().task_count(), 0U);
-  }
-  EXPECT_EQ(alive, 0);
-  EXPECT_EQ(ran, 0);
-}
-
 TEST(Closing, OfALoopInsideAnothersTask) {
   auto other = std::make_unique<testing::VirtualLoop>();
   other->loop().set_exception_handler([](const ErrorContext&) {});
@@ -286,6 +220,5 @@ TEST(Closing, StopBeforeRunForeverIsExactlyOneTick) {
 TEST(Closing, WhatCanNeverHappenIsADeadlock) {
   EXPECT_THROW(run([]() -> Task<void> { return await_future(Future<void>()); }), testing::Deadlock);
 }
-
 }  // namespace
 }  // namespace coterie

@@ -9,7 +9,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-
 template <class Fn>
 class AtEnd {
  public:
@@ -181,88 +180,6 @@ TEST(Destroyed, WhoWaitsForAScopeThatGoesIsTold) {
   }());
 }
 
-/// Of three tasks in a line, the second is woken and destroyed before it runs: the third gets its turn.
-template <class Primitive, class Enter, class Free>
-void destroy_the_woken(Primitive& primitive, Enter enter, Free free) {
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  bool entered = false;
-  loop.run([](Primitive& at, Enter& in, Free& out, bool& flag) -> Task<void> {
-    auto scope = std::make_unique<TaskScope>();
-    scope->spawn([](Primitive& p, Enter& e) -> Task<void> { co_await e(p); }, std::ref(at), std::ref(in));
-    co_await ticks(2);
-    auto third = spawn(
-        [](Primitive& p, Enter& e, bool& f) -> Task<void> {
-          co_await e(p);
-          f = true;
-        },
-        std::ref(at), std::ref(in), std::ref(flag));
-    co_await ticks(2);
-    out(at);
-    scope.reset();
-    co_await ticks(4);
-    EXPECT_TRUE(third.done());
-    third.cancel();
-    co_await third.wait();
-  }(primitive, enter, free, entered));
-  EXPECT_TRUE(entered);
-}
-
-TEST(Destroyed, WhatAWokenWaiterWasGivenGoesToTheNext) {
-  Lock lock;
-  run([&]() -> Task<void> { co_await lock.acquire(); });
-  destroy_the_woken(
-      lock, [](Lock& at) -> Task<void> { co_await at.acquire(); }, [](Lock& at) { at.release(); });
-  Semaphore semaphore(0);
-  destroy_the_woken(
-      semaphore, [](Semaphore& at) -> Task<void> { co_await at.acquire(); },
-      [](Semaphore& at) { at.release(); });
-  Queue<int> queue;
-  destroy_the_woken(
-      queue, [](Queue<int>& at) -> Task<void> { (void)co_await at.get(); },
-      [](Queue<int>& at) { at.put_nowait(1); });
-  Channel<int> channel(1);
-  destroy_the_woken(
-      channel, [](Channel<int>& at) -> Task<void> { (void)co_await at.receive(); },
-      [](Channel<int>& at) {
-        int item = 1;
-        EXPECT_TRUE(at.try_send(item));
-      });
-  Condition condition;
-  destroy_the_woken(
-      condition,
-      [](Condition& at) -> Task<void> {
-        co_await at.acquire();
-        co_await at.wait();
-        at.release();
-      },
-      [](Condition& at) {
-        auto acquire = at.acquire();
-        EXPECT_TRUE(acquire.await_ready());
-        at.notify();
-        at.release();
-      });
-}
-
-TEST(Destroyed, WaiterAtABarrierCountsNoMore) {
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  loop.run([]() -> Task<void> {
-    Barrier barrier(2);
-    auto come = [](Barrier& at) -> Task<void> { co_await at.wait(); };
-    auto scope = std::make_unique<TaskScope>();
-    scope->spawn(come, std::ref(barrier));
-    co_await ticks(2);
-    scope.reset();
-    EXPECT_EQ(barrier.waiting(), 0U);
-    auto first = spawn(come, std::ref(barrier));
-    co_await ticks(3);
-    EXPECT_FALSE(first.done());
-    co_await barrier.wait();
-    co_await first;
-  }());
-}
-
 TEST(Destroyed, ConditionThatGoesBeforeItsWaiterIsNotTouchedAgain) {
   auto body = []() -> Task<void> {
     auto condition = std::make_unique<Condition>();
@@ -280,74 +197,5 @@ TEST(Destroyed, ConditionThatGoesBeforeItsWaiterIsNotTouchedAgain) {
   };
   EXPECT_EQ(close_over(body), 0U);
 }
-
-TEST(Closing, WhatIsSpawnedDuringTheShutdownIsCancelledInItsTurn) {
-  testing::VirtualLoop loop;
-  std::vector<std::string> order;
-  loop.run([](std::vector<std::string>& out) -> Task<void> {
-    spawn(
-        [](std::vector<std::string>& lines) -> Task<void> {
-          Outcome<void> end = co_await outcome(sleep(1h));
-          spawn(
-              [](std::vector<std::string>& notes) -> Task<void> {
-                Outcome<void> last = co_await outcome(sleep(1h));
-                notes.push_back(text(last));
-              },
-              std::ref(lines));
-          auto helper = spawn([]() -> Task<int> {
-            co_await sleep(1s);
-            co_return 3;
-          });
-          int value = co_await helper;  // what a cleanup awaits is left alone
-          lines.push_back(std::to_string(value));
-          end.get();
-        },
-        std::ref(out));
-    co_await ticks(2);
-  }(order));
-  EXPECT_THAT(loop.loop().cancel_all_and_run(30s), ElementsAre());
-  EXPECT_THAT(order, ElementsAre("3", "cancelled"));
-  EXPECT_DOUBLE_EQ(loop.seconds(), 1);
-}
-
-TEST(Reports, HandlerMaySetAnother) {
-  testing::VirtualLoop loop;
-  int heard = 0;
-  auto text = std::make_shared<std::string>(100, 'x');
-  loop.loop().set_exception_handler([&loop, &heard, text](const ErrorContext&) {
-    loop.loop().set_exception_handler(nullptr);
-    heard += static_cast<int>(text->size());
-  });
-  loop.loop().report(ErrorContext("for the handler", nullptr));
-  EXPECT_EQ(heard, 100);
-}
-
-TEST(Outcome, OfAFuture) {
-  run([]() -> Task<void> {
-    Future<int> future;
-    EventLoop::current().call_soon([future] { future.set_value(4); });
-    Outcome<int> end = co_await outcome(future);
-    EXPECT_EQ(end.get(), 4);
-  });
-}
-
-struct Job {
-  std::string name;
-  std::string where;
-};
-TEST(Queues, MakeAnItemInPlace) {
-  run([]() -> Task<void> {
-    Queue<Job> queue;
-    Channel<Job> channel(1);
-    co_await queue.emplace("a", "b");
-    Job named{"c", "d"};
-    co_await channel.send(named);
-    Job first = co_await queue.get();
-    std::optional<Job> second = co_await channel.receive();
-    EXPECT_EQ(first.where, "b");
-    EXPECT_EQ(second->name, "c");
-  });
-}
-
 }  // namespace
 }  // namespace coterie

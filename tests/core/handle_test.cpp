@@ -249,5 +249,14 @@ TEST(Callbacks, BrokenHandlerDoesNotBreakTheLoop) {
   EXPECT_THAT(told, HasSubstr("callback"));
 }
 
+TEST(Outcome, OfAFuture) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    EventLoop::current().call_soon([future] { future.set_value(4); });
+    Outcome<int> end = co_await outcome(future);
+    EXPECT_EQ(end.get(), 4);
+  });
+}
+
 }  // namespace
 }  // namespace coterie

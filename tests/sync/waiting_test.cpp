@@ -286,5 +286,23 @@ COTERIE_CASE(Lifetime, ItemsOfCancelledSendersAreReleased) {
   });
 }
 
+struct Job {
+  std::string name;
+  std::string where;
+};
+TEST(Queues, MakeAnItemInPlace) {
+  run([]() -> Task<void> {
+    Queue<Job> queue;
+    Channel<Job> channel(1);
+    co_await queue.emplace("a", "b");
+    Job named{"c", "d"};
+    co_await channel.send(named);
+    Job first = co_await queue.get();
+    std::optional<Job> second = co_await channel.receive();
+    EXPECT_EQ(first.where, "b");
+    EXPECT_EQ(second->name, "c");
+  });
+}
+
 }  // namespace
 }  // namespace coterie
