@@ -52,7 +52,8 @@ RunInput parse_run_input(std::string_view text, const std::string& shown) {
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     const auto refuse = [&](const std::string& why) {
-      throw UsageError(shown + ", line " + std::to_string(number) + ": " + why);
+      throw UsageError(std::string(shown).append(", line ").append(std::to_string(number)).append(": ") +
+                       why);
     };
     if (line.find('\0') != std::string_view::npos)
       refuse("a NUL byte: this is no text file, give one shell command a line");

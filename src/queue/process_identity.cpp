@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -91,8 +92,9 @@ bool may_be_alive(const std::string& identity) {
   const std::size_t slash = rest.find('/');
   int pid = 0;
   if (slash == std::string_view::npos) return true;
-  const auto [stopped, error] = std::from_chars(rest.data(), rest.data() + slash, pid);
-  if (error != std::errc{} || stopped != rest.data() + slash || pid <= 0) return true;
+  const char* const end = rest.data() + slash;
+  const auto [stopped, error] = std::from_chars(std::to_address(rest.begin()), end, pid);
+  if (error != std::errc{} || stopped != end || pid <= 0) return true;
   bool missing = false;
   const std::optional<std::string> text = read_small_file("/proc/" + std::to_string(pid) + "/stat", &missing);
   // With hidepid another user's process looks like none at all; ourselves we always see, so ask the kernel

@@ -83,12 +83,11 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
     record.rare->has_error = true;
   }
   using queue::FailKind;
+  const bool cancelled = failed.kind == FailKind::cancelled || record.cancel_requested;
   const bool last = record.attempt >= record.max_attempts;
-  if (failed.kind == FailKind::dead) {
-    finish(slot, JobState::dead);
-  } else if (failed.kind == FailKind::cancelled || record.cancel_requested) {
+  if (cancelled && failed.kind != FailKind::dead) {
     finish(slot, JobState::cancelled);
-  } else if (failed.kind == FailKind::retry && last) {
+  } else if (failed.kind == FailKind::dead || (failed.kind == FailKind::retry && last)) {
     finish(slot, JobState::dead);
   } else {
     Milliseconds delay = failed.delay;

@@ -69,7 +69,7 @@ void Checkpointer::committed(int pages) noexcept {
 
 sqlite3_file* Checkpointer::file(int which) const noexcept {
   sqlite3_file* found = nullptr;
-  if (sqlite3_file_control(db_, "main", which, &found) != SQLITE_OK) return nullptr;
+  if (sqlite3_file_control(db_, "main", which, static_cast<void*>(&found)) != SQLITE_OK) return nullptr;
   return found != nullptr && found->pMethods != nullptr ? found : nullptr;
 }
 

@@ -133,7 +133,8 @@ int last_write_error() noexcept {
 
 SyncCounter* SyncCounter::of(sqlite3* db) noexcept {
   sqlite3_vfs* vfs = nullptr;
-  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK || vfs == nullptr)
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, static_cast<void*>(&vfs)) != SQLITE_OK ||
+      vfs == nullptr)
     return nullptr;
   return vfs->xOpen == &VfsCalls::open ? VfsCalls::counter(vfs) : nullptr;
 }
