@@ -1,5 +1,7 @@
 #include "src/cli/exec_handler.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <system_error>
 
@@ -7,6 +9,7 @@
 #include "coterie/io/process.hpp"
 #include "coterie/io/signal.hpp"
 #include "coterie/queue/json.hpp"
+#include "coterie/sleep.hpp"
 #include "src/cli/exec_guard.hpp"
 #include "src/queue/validate.hpp"
 
@@ -34,6 +37,22 @@ constexpr std::string_view exit_prefix = "exit code ";
 constexpr std::string_view signal_prefix = "killed by ";
 constexpr std::string_view cut_mark = "[…]";  // before output whose beginning was dropped
 
+/// So long a command waits for a process or a descriptor, which others give back as they end.
+constexpr Milliseconds longest_shortage{30'000};
+
+/// The machine could not start a process now. That is not the command's fault, nor is it an attempt of it.
+bool is_shortage(const Outcome<io::ShellResult>& end) {
+  if (!end.has_exception()) return false;
+  try {
+    std::rethrow_exception(end.error());
+  } catch (const std::system_error& error) {
+    const int code = error.code().value();
+    return code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
+  } catch (...) {
+    return false;
+  }
+}
+
 Milliseconds since(TimePoint start) {
   return std::chrono::duration_cast<Milliseconds>(EventLoop::current().now() - start);
 }
@@ -58,10 +77,14 @@ class ExecHandler final : public queue::Handler {
     shell.output_limit = options_.output_bytes;
     shell.grace = args.grace_ms ? Milliseconds(*args.grace_ms) : options_.grace;
     if (args.timeout_ms) shell.timeout = Milliseconds(*args.timeout_ms);
-    const TimePoint start = EventLoop::current().now();
-    Task<io::ShellResult> command = io::run_shell(args.command, shell);
-    Outcome<io::ShellResult> end = co_await outcome(std::move(command));
-    co_return result_of(end, args, since(start));
+    const TimePoint begin = EventLoop::current().now();
+    for (Milliseconds pause{100};; pause = std::min(pause * 2, Milliseconds{2000})) {
+      const TimePoint start = EventLoop::current().now();
+      Task<io::ShellResult> command = io::run_shell(args.command, shell);
+      Outcome<io::ShellResult> end = co_await outcome(std::move(command));
+      if (!is_shortage(end) || since(begin) > longest_shortage) co_return result_of(end, args, since(start));
+      co_await sleep(pause);
+    }
   }
 
  private:

@@ -47,7 +47,7 @@ struct ExecOptions {
 /// and anything else a retry of type "exit", "signal", "timeout" or "start", whose message is one line that
 /// says what happened ("exit code 3", "killed by SIGSEGV") and, below it, the output's end. `output` is
 /// stdout and stderr as they came, as valid UTF-8. A cancel stops the group by SIGTERM, and by SIGKILL after
-/// the grace.
+/// the grace. Where the machine has no process or descriptor left the command waits up to 30 s for one.
 ///
 /// What a command leaves running in the background is not waited for. Commands die with the worker, however
 /// it goes: the kernel kills the shell, an ExecGuard what that had started. Those that make themselves
