@@ -49,7 +49,9 @@ Task<void, How> stay(SeededLoop& seeded, Room& room) {
 
 Task<void> visit(SeededLoop& seeded, Room& room) {
   co_await linger(seeded.random());
-  co_await rounds(seeded, [&]<class How>() -> Task<void, How> { return stay<How>(seeded, room); });
+  auto round = [&]<class How>() -> Task<void, How> { return stay<How>(seeded, room); };
+  if (seeded.random().one_in(4)) co_await dropped(seeded, round);
+  co_await rounds(seeded, round);
 }
 
 Task<void> visit_impatiently(SeededLoop& seeded, Room& room) {

@@ -28,9 +28,11 @@ Task<void, How> write(SeededLoop& seeded, Page& page) {
 }
 Task<void> use(SeededLoop& seeded, Page& page) {
   co_await linger(seeded.random());
-  co_await rounds(seeded, [&]<class How>() -> Task<void, How> {
+  auto round = [&]<class How>() -> Task<void, How> {
     return seeded.random().one_in(3) ? write<How>(seeded, page) : read<How>(seeded, page);
-  });
+  };
+  if (seeded.random().one_in(4)) co_await dropped(seeded, round);
+  co_await rounds(seeded, round);
 }
 
 COTERIE_SEEDED_TEST(RwLockSimulation, OneWriterOrManyReaders, seeds) {

@@ -47,6 +47,15 @@ Task<void> rounds(SeededLoop& seeded, Round round) {
   }
 }
 
+/// Runs `round<catching>()` as a task that is destroyed wherever it stands when this is left, as those are that
+/// may refer to a frame that goes.
+template <class Round>
+Task<void> dropped(SeededLoop& seeded, Round round) {
+  const JoinHandle<void> task = detail::spawn_borrowing(round.template operator()<catching>());
+  const detail::Structured goes_with_this(task.state());
+  co_await linger(seeded.random());
+}
+
 /// Waits for all of them and checks how each ended.
 inline Task<void> all_end(SeededLoop& seeded, Tasks& tasks) {
   for (JoinHandle<void>& task : tasks) {
