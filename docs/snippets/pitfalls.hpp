@@ -28,6 +28,7 @@ inline AsyncGenerator<int> numbers() {
   co_yield 1;
 }
 inline int total = 0;
+inline Lock lock;
 inline Task<std::string> name_of(int) {
   co_return "a name";
 }

@@ -76,7 +76,7 @@ class OutcomeOf {
  public:
   using takes_cancel = void;
   template <class Awaitable>
-  explicit OutcomeOf(Awaitable&& awaitable)
+  OutcomeOf(std::in_place_t, Awaitable&& awaitable)
       : awaiter_(std::forward<Awaitable>(awaitable).operator co_await()), outcome_(awaiter_) {}
   OutcomeOf(const OutcomeOf&) = delete;
   OutcomeOf& operator=(const OutcomeOf&) = delete;
@@ -95,7 +95,8 @@ class OutcomeOf {
 }  // namespace detail
 
 /// Awaits and gives the end as a value: the result, the exception, or the cancel that was delivered here.
-/// What a `catch` cannot do because it must not await:
+/// What must not be awaited here at all, by this task or on this loop, is InvalidState, thrown at once. What
+/// a `catch` cannot do because it must not await:
 ///
 ///     Outcome<void> end = co_await outcome(talk(log));
 ///     co_await log.flush();   // runs on success, error and cancel; may be cancelled in its turn
@@ -125,7 +126,7 @@ template <class Awaitable>
   requires detail::HasMemberCoAwait<Awaitable> && (!requires(Awaitable& a) { a.await_resume(); })
 [[nodiscard]] auto outcome(Awaitable&& awaitable) {
   using Awaiter = decltype(std::forward<Awaitable>(awaitable).operator co_await());
-  return detail::OutcomeOf<Awaiter>(std::forward<Awaitable>(awaitable));
+  return detail::OutcomeOf<Awaiter>(std::in_place, std::forward<Awaitable>(awaitable));
 }
 
 namespace detail {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "coterie/core/context_slot.hpp"
+#include "coterie/task.hpp"
 
 namespace coterie {
 
@@ -41,6 +42,9 @@ class Context {
   /// ends with the call; a task is put into a context by SpawnOptions::context().
   template <class Fn, class... Args>
   decltype(auto) run(Fn&& fn, Args&&... args) const {
+    static_assert(!detail::is_task<std::invoke_result_t<Fn, Args...>>,
+                  "a Task runs when it is awaited, and this context ends with the call: "
+                  "spawn(SpawnOptions().context(it), f, args...)");
     detail::ContextSlot slot(*box_);
     const detail::ContextScope scope(slot);
     return std::invoke(std::forward<Fn>(fn), std::forward<Args>(args)...);

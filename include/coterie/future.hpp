@@ -8,6 +8,7 @@
 #include "coterie/core/callable_id.hpp"
 #include "coterie/core/leaf.hpp"
 #include "coterie/core/linked_list.hpp"
+#include "coterie/core/loop_bound.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
 #include "coterie/spawn.hpp"
@@ -18,9 +19,11 @@ namespace coterie {
 /// handle; all copies mean the same future. Loop thread only: from another thread see Completion. Where who
 /// sets it may go away without doing so, give it a Promise.
 ///
-/// Awaiting gives `const T&` (valid while a handle is kept) to any number of tasks. Cancelling a task that
-/// awaits it cancels the future, and so every task that awaits it. An exception that nobody retrieved is
-/// reported when the last handle goes.
+/// Awaiting gives `const T&` (valid while a handle is kept) to any number of tasks; awaiting a temporary or
+/// moved handle gives a T: a copy, or, where it cannot be copied, the value itself, once. Cancelling a task
+/// that awaits it cancels the future, and so every task that awaits it. It belongs to the loop of the first
+/// task or callback that waits for it: InvalidState for those of another. An exception that nobody retrieved
+/// is reported when the last handle goes.
 template <class T = void>
 class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   struct Shared;
@@ -58,8 +61,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   [[nodiscard]] bool cancelled() const noexcept { return shared_->outcome.cancelled(); }
   std::add_lvalue_reference_t<const T> result() const {
     if (!done()) throw InvalidState("the future has no result yet: await it");
-    shared_->unretrieved = false;
-    return std::as_const(shared_->outcome).get();
+    return std::as_const(shared_->retrieved()).get();
   }
   /// Null for a value; throws `Cancelled` when cancelled, InvalidState while pending.
   [[nodiscard]] std::exception_ptr exception() const {
@@ -73,6 +75,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   /// then. A callable may be added repeatedly.
   template <class Fn>
   void add_done_callback(Fn fn, std::source_location where = std::source_location::current()) const {
+    shared_->bind(WaitKind::future);
     if (done())
       EventLoop::current().call_soon([future = *this, call = std::move(fn)]() mutable { call(future); },
                                      where);
@@ -122,18 +125,35 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
    protected:
     ~AnyCallback() = default;
   };
-  struct Shared : std::enable_shared_from_this<Shared> {
+  struct Shared : std::enable_shared_from_this<Shared>, LoopBound {
     Outcome<T> outcome;
     bool unretrieved = false;
+    bool moved = false;
     LinkedList<Waiter> waiters;
 
     Shared() = default;
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
+    using LoopBound::bind;
     ~Shared() {
       for (const auto& callback : callbacks()) callback->withdraw();
       if (unretrieved)
         EventLoop::report_anywhere(ErrorContext("Future exception was never retrieved", outcome.error()));
+    }
+    /// InvalidState when the value was moved out.
+    Outcome<T>& retrieved() {
+      if (moved) throw InvalidState("the result of this future was moved out before");
+      unretrieved = false;
+      return outcome;
+    }
+    T share() {
+      if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>) {
+        return std::as_const(retrieved()).get();
+      } else {
+        (void)retrieved().get();  // what it threw stays for others
+        moved = true;
+        return std::move(outcome).get();
+      }
     }
     void settle() noexcept {
       while (Waiter* waiter = waiters.pop_front()) waiter->ready();
@@ -193,35 +213,53 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     detail::ContextSlot context = detail::ContextSlot::capture();
   };
 
- public:
-  class Awaiter final : public Leaf, private Waiter {
+  class FutureLeaf : public Leaf, private Waiter {
    public:
-    explicit Awaiter(std::shared_ptr<Shared> shared)
+    explicit FutureLeaf(std::shared_ptr<Shared> shared)
         : Leaf(WaitKind::future, shared.get()), shared_(std::move(shared)) {}
     bool await_ready() const noexcept { return !shared_->outcome.empty(); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) {
+      shared_->bind(WaitKind::future);
       shared_->waiters.push_back(*this);
       suspend(caller);
-    }
-    std::add_lvalue_reference_t<const T> await_resume() {
-      shared_->unretrieved = false;
-      deliver();
-      return std::as_const(shared_->outcome).get();
     }
     Leaf::CancelReply cancel(const CancelMessage& message) override {
       shared_->cancel(message);
       return Leaf::CancelReply::passed_on;
     }
 
+   protected:
+    ~FutureLeaf() = default;
+    Shared& delivered() {
+      shared_->unretrieved = false;
+      this->deliver();
+      return *shared_;
+    }
+
    private:
-    void ready() noexcept override { wake(); }
+    void ready() noexcept override { this->wake(); }
     std::exception_ptr target_cancel() noexcept override {
       return shared_->outcome.cancelled() ? shared_->outcome.error() : nullptr;
     }
     std::shared_ptr<Shared> shared_;
   };
-  [[nodiscard]] Awaiter operator co_await() const { return Awaiter(shared_); }
+
+ public:
+  class Awaiter final : public FutureLeaf {
+   public:
+    using FutureLeaf::FutureLeaf;
+    std::add_lvalue_reference_t<const T> await_resume() {
+      return std::as_const(this->delivered().retrieved()).get();
+    }
+  };
+  class ShareAwaiter final : public FutureLeaf {
+   public:
+    using FutureLeaf::FutureLeaf;
+    T await_resume() { return this->delivered().share(); }
+  };
+  [[nodiscard]] Awaiter operator co_await() const& { return Awaiter(shared_); }
+  [[nodiscard]] ShareAwaiter operator co_await() && { return ShareAwaiter(shared_); }
 
  private:
   explicit Future(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}

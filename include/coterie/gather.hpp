@@ -19,10 +19,8 @@ template <bool Outcomes, bool Owned, class T>
 auto gathered(JoinHandle<T>& handle) {
   if constexpr (!Outcomes)
     return arrival<Owned>(handle);
-  else if constexpr (Owned)
-    return Outcome<T>(std::move(handle.state().kept()));
   else
-    return Outcome<T>(handle.state().kept());
+    return arrived<Owned>(handle);
 }
 
 template <bool Outcomes, class... Sources>
@@ -82,8 +80,10 @@ auto make_gather(Sources&&... sources) {
 /// and it is thrown when all have ended; so they may refer to the caller's locals. JoinHandles are as in
 /// asyncio.gather: the first failure is thrown at once, the others run on, and what they throw later is not
 /// reported. A cancelled child has failed with `Cancelled`. A cancel of the awaiter cancels every child; when
-/// they have ended `Cancelled` is thrown, whatever they answered. InvalidState for a handle of the awaiting
-/// task itself or of another loop. (asyncio.gather, CPython 3.14)
+/// they have ended `Cancelled` is thrown, whatever they answered. Values of handles are copied, as a handle
+/// may have other owners; a value that cannot be copied moves out, once. InvalidState for a handle of the
+/// awaiting task itself or of another loop, and where one gather is awaited twice. (asyncio.gather,
+/// CPython 3.14)
 template <class... Sources>
 [[nodiscard]] auto gather(Sources&&... sources) {
   return detail::make_gather<false>(std::forward<Sources>(sources)...);

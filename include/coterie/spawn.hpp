@@ -66,6 +66,13 @@ class TaskState final : public TaskRec {
     error.set_exception(end.error(), end.cancelled());
     return error;
   }
+  /// For one of several who ask: a copy; a value that cannot be copied moves out, once.
+  [[nodiscard]] Outcome<T> share() {
+    if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>)
+      return kept();
+    else
+      return take();
+  }
 
  private:
   TaskState() = default;
@@ -165,6 +172,7 @@ class WaitAwaiter final : public Leaf, private DoneHook {
   bool await_ready() const noexcept { return target_->done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
+    check_awaitable(*target_);
     target_->add_hook(*this);
     suspend(caller);
   }

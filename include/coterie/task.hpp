@@ -238,6 +238,7 @@ template <class T = void, class How = catching>
 class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spawn() its function")]] Task {
   static_assert(!std::is_rvalue_reference_v<T>,
                 "a Task returns a value or an lvalue reference: Task<T>, into which you can move");
+  static_assert(!std::is_const_v<T>, "a Task gives its value away, so const says nothing: Task<T>");
   static_assert(std::is_same_v<How, catching> || std::is_same_v<How, no_catch>,
                 "the second argument of a Task is coterie::catching or coterie::no_catch");
   static_assert(alignof(detail::Promise<T, How>) <= 16,

@@ -77,7 +77,7 @@ Task<T> end_now(JoinHandle<T> child);
 
 [[noreturn]] void throw_timeout(const std::exception_ptr& cancel);
 
-/// A task's end for one of its handles: a copy; moved out where it cannot be copied.
+/// Awaits a task's end for one of its handles: a copy; moved out where it cannot be copied.
 template <class T>
 auto outcome_of(JoinHandle<T>& handle) {
   if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>)
@@ -147,6 +147,7 @@ template <class Rep, class Period, class T>
 [[nodiscard]] Task<T> wait_for(std::chrono::duration<Rep, Period> limit, JoinHandle<T> handle) {
   const Duration time = detail::to_duration(limit);
   if (time <= Duration::zero() && !handle.done()) {
+    detail::check_awaitable(handle.state());
     co_return co_await detail::end_now(std::move(handle));
   }
   Timeout scope(EventLoop::require_task(), EventLoop::current().now() + std::max(time, Duration::zero()));

@@ -10,6 +10,11 @@ ChildrenLeaf::Child::~Child() {
   detach();
 }
 
+void ChildrenLeaf::begin_once() {
+  if (begun_) throw InvalidState("this was awaited before: what waits for several tasks waits once");
+  begun_ = true;
+}
+
 void ChildrenLeaf::watch(Child& child, TaskRec& task) {
   child.owner_ = this;
   if (claim_ != Claim::none) task.mark_retrieved();

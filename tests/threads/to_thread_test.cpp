@@ -34,6 +34,9 @@ TEST(ToThread, ValuesVoidAndExceptionsComeBack) {
     EXPECT_EQ(out, 5);
     auto moved = co_await to_thread([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(6));
     EXPECT_EQ(*moved, 6);
+    auto future = run_in_executor([] { return std::make_unique<int>(7); });
+    moved = co_await std::move(future);
+    EXPECT_EQ(*moved, 7);
     std::string what;
     try {
       co_await to_thread([] { throw Boom("there"); });

@@ -63,6 +63,8 @@ class ChildrenLeaf : public Leaf {
       : Leaf(kind, this), until_(until), claim_(claim) {}
   ~ChildrenLeaf() = default;
 
+  /// First thing in await_suspend: InvalidState when it was awaited before.
+  void begin_once();
   void set_children(std::span<Child> children) noexcept { children_ = children; }
   void watch(Child& child, TaskRec& task);
   /// One tick after a child's end.
@@ -89,6 +91,7 @@ class ChildrenLeaf : public Leaf {
   Child* decider_ = nullptr;
   Until until_;
   Claim claim_;
+  bool begun_ = false;
   bool passing_cancel_ = false;
   bool cancel_requested_ = false;
   CancelMessage message_;
@@ -197,17 +200,24 @@ struct Arrival<T&> {
 template <class T>
 using arrival_t = typename Arrival<T>::type;
 
-/// The value of a task that has ended, or what it threw. A bare Task is ours alone: its value moves.
+/// The end of a task for one who waited for it. A bare Task is ours alone: its value moves.
+template <bool Owned, class T>
+Outcome<T> arrived(JoinHandle<T>& handle) {
+  if constexpr (Owned)
+    return std::move(handle.state().kept());
+  else
+    return handle.state().share();
+}
+/// Its value, or what it threw.
 template <bool Owned, class T>
 arrival_t<T> arrival(JoinHandle<T>& handle) {
-  Outcome<T>& end = handle.state().kept();
   if constexpr (std::is_void_v<T>) {
-    end.get();
+    handle.state().kept().get();
     return std::monostate();
-  } else if constexpr (Owned) {
-    return arrival_t<T>(std::move(end).get());
+  } else if constexpr (Owned || !std::is_copy_constructible_v<T>) {
+    return arrival_t<T>(arrived<Owned>(handle).get());
   } else {
-    return arrival_t<T>(std::as_const(end).get());
+    return arrival_t<T>(std::as_const(handle.state().kept()).get());
   }
 }
 
@@ -236,6 +246,7 @@ class TupleLeaf : public ChildrenLeaf {
  private:
   template <std::size_t... I>
   void start(std::index_sequence<I...>) {
+    begin_once();
     (SourceTraits<Sources>::check(std::get<I>(sources_)), ...);  // before any is started
     // Braces: in the order of the arguments. gcc evaluates those of a call from right to left.
     handles_ =
@@ -266,6 +277,7 @@ class VectorLeaf : public ChildrenLeaf {
       : ChildrenLeaf(kind, until, claim), sources_(std::move(sources)) {}
   ~VectorLeaf() = default;
   void start() {
+    begin_once();
     for (const auto& source : sources_) SourceTraits<Source>::check(source);  // before any is started
     handles_.reserve(sources_.size());
     for (auto& source : sources_) handles_.push_back(SourceTraits<Source>::start(source));

@@ -3,28 +3,12 @@
 #include <cstddef>
 
 #include "coterie/core/leaf.hpp"
+#include "coterie/core/loop_bound.hpp"
 
 namespace coterie {
 
 class ListedWaiter;
 class WaitList;
-
-/// The base of every primitive that tasks wait at: it belongs to the loop of the first task that had to wait,
-/// for good. A task of another loop that would have to wait gets InvalidState. (asyncio.mixins)
-class LoopBound {
- public:
-  LoopBound(const LoopBound&) = delete;
-  LoopBound& operator=(const LoopBound&) = delete;
-
- protected:
-  LoopBound() = default;
-  ~LoopBound() = default;
-  void bind(WaitKind kind);
-
- private:
-  friend class ListedWaiter;
-  EventLoop* loop_ = nullptr;
-};
 
 /// An awaiter that stands in a primitive's list until its task has run again: also after it was woken, so
 /// that nobody overtakes it in between. A cancel takes it out at once.
