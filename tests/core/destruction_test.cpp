@@ -1,7 +1,8 @@
 // Frames that are destroyed while they wait, by a loop that closes or an owner that goes: what their
-// destructors do then, and what others get that they had been given.
+// destructors do then.
 #include <gmock/gmock.h>
 
+#include "core/at_end.hpp"
 #include "coterie/debug/dump.hpp"
 #include "support/both_ways.hpp"
 
@@ -9,17 +10,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-template <class Fn>
-class AtEnd {
- public:
-  explicit AtEnd(Fn fn) : fn_(std::move(fn)) {}
-  AtEnd(const AtEnd&) = delete;
-  AtEnd& operator=(const AtEnd&) = delete;
-  ~AtEnd() { fn_(); }
-
- private:
-  Fn fn_;
-};
 
 /// Runs `body()`, destroys what it leaves, and says how many tasks that were.
 template <class Body>
@@ -104,82 +94,6 @@ COTERIE_CASE(Destroyed, DestructorOfARootMaySpawnWhatHasToBeWrapped) {
   });
 }
 
-/// A caller of a structured wait is destroyed with its scope: the child goes first.
-template <class Wait>
-void destroy_caller(Wait wait) {
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  int alive = 0;
-  loop.run([](Wait& of, int& count) -> Task<void> {
-    TaskScope scope;
-    scope.spawn(
-        [](Wait& how, int& n) -> Task<void> {
-          Probe local(n, 1);
-          auto use = [](const Probe& probe) -> Task<void> {
-            AtEnd look([&probe] { EXPECT_EQ(probe.value(), 1); });
-            for (;;) (void)co_await outcome(sleep(1h));
-          };
-          co_await how(use(local));
-        },
-        std::ref(of), std::ref(count));
-    co_await ticks(4);
-  }(wait, alive));
-  EXPECT_EQ(alive, 0);
-}
-
-TEST(Destroyed, StructuredChildrenGoBeforeTheirCaller) {
-  std::stop_source stop;
-  destroy_caller([&](Task<void> body) { return cancel_on_stop(stop.get_token(), std::move(body)); });
-  destroy_caller([](Task<void> body) { return shield(std::move(body)); });
-  destroy_caller([](Task<void> body) -> Task<void> { co_await gather(std::move(body), nop()); });
-  auto with_token = [](Task<void> body) -> Task<void> {
-    auto block = [&body](std::stop_token) -> Task<void> { co_await std::move(body); };
-    co_await with_stop_token(block);
-  };
-  destroy_caller(with_token);
-}
-
-TEST(Destroyed, WaitForSeveralStartsNoneWhenOneIsNoTask) {
-  run([]() -> Task<void> {
-    Task<int> gone = give(1);
-    Task<int> other(std::move(gone));
-    bool started = false;
-    auto note = [](bool& flag) -> Task<int> {
-      flag = true;
-      co_return 1;
-    };
-    bool refused = false;
-    try {
-      co_await gather(note(started), std::move(gone));  // NOLINT(bugprone-use-after-move)
-    } catch (const std::logic_error&) {
-      refused = true;
-    }
-    co_await ticks(3);
-    EXPECT_TRUE(refused);
-    EXPECT_FALSE(started);
-  });
-}
-
-TEST(Destroyed, WhoWaitsForAScopeThatGoesIsTold) {
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  loop.run([]() -> Task<void> {
-    auto scope = std::make_unique<TaskScope>();
-    scope->spawn(sleeper, 1h);
-    auto joins = spawn([](TaskScope* of) -> Task<void> { co_await of->join(); }, scope.get());
-    scope->spawn([]() -> Task<void> {
-      for (;;) (void)co_await outcome(sleep(1h));
-    });
-    auto closes = spawn([](TaskScope* of) -> Task<void> { co_await of->close(); }, scope.get());
-    co_await ticks(3);
-    scope.reset();
-    std::string joined = co_await end_of(joins);
-    std::string closed = co_await end_of(closes);
-    EXPECT_EQ(joined, "the TaskScope was destroyed while this task waited for its end");
-    EXPECT_EQ(closed, joined);
-  }());
-}
-
 TEST(Destroyed, ConditionThatGoesBeforeItsWaiterIsNotTouchedAgain) {
   auto body = []() -> Task<void> {
     auto condition = std::make_unique<Condition>();
@@ -197,5 +111,6 @@ TEST(Destroyed, ConditionThatGoesBeforeItsWaiterIsNotTouchedAgain) {
   };
   EXPECT_EQ(close_over(body), 0U);
 }
+
 }  // namespace
 }  // namespace coterie

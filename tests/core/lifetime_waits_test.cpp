@@ -2,15 +2,14 @@
 // What is structured has joined its children before the local goes; what is not was given copies.
 #include <gmock/gmock.h>
 
-#include <memory>
-
 #include "core/cancel_in_its_wait.hpp"
-#include "support/both_ways.hpp"
+#include "support/runtime.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
+
 /// Uses `probe` at every step, also while it is being cancelled.
 Task<int> use_to_the_end(const Probe& probe, std::vector<int>& seen) {
   Outcome<void> end = co_await outcome(sleep(10s));
@@ -87,63 +86,5 @@ TEST(Borrowed, ShieldedSectionJoins) {
   EXPECT_EQ(alive, 0);
 }
 
-// Frames that are destroyed while they wait, by a loop that closes over them.
-COTERIE_CASE(Borrowed, LoopThatClosesOverEveryKindOfWait) {
-  int alive = 0;
-  testing::VirtualLoop loop;
-  Reports reports(loop.loop());
-  loop.run([](int& count) -> Task<void> {
-    spawn(
-        [](Probe local) -> Co<void> {
-          auto use = [](const Probe& probe) -> Co<int> {
-            const Probe copy(probe);
-            co_await sleep(1h);
-            co_return copy.value();
-          };
-          co_await gather(use(local), use(local));
-        },
-        Probe(count));
-    spawn(
-        [](Probe local) -> Co<void> {
-          auto use = [](const Probe& probe) -> Co<int> {
-            const Probe copy(probe);
-            co_await sleep(1h);
-            co_return copy.value();
-          };
-          co_await race(use(local), use(local));
-        },
-        Probe(count));
-    auto task = spawn(Subjects::sleeper, 1h);
-    spawn(
-        [](Probe, JoinHandle<void> other) -> Co<void> {
-          WaitOptions limit;
-          limit.timeout(1h);
-          co_await wait(limit, other);
-        },
-        Probe(count), task);
-    spawn(
-        [](Probe, JoinHandle<void> other) -> Co<void> {
-          auto completed = as_completed(other);
-          co_await completed.next();
-        },
-        Probe(count), task);
-    spawn(
-        [](Probe) -> Co<void> {
-          Future<int> never;
-          co_await never;
-        },
-        Probe(count));
-    spawn(
-        [](Probe) -> Co<void> {
-          TaskScope scope;
-          scope.spawn(Subjects::sleeper, 1h);
-          co_await scope.join();
-        },
-        Probe(count));
-    co_await ticks(4);
-  }(alive));
-  loop.loop().close();
-  EXPECT_EQ(alive, 0);
-}
 }  // namespace
 }  // namespace coterie

@@ -1,6 +1,6 @@
-// What becomes of a run, by how its handler ends.
+// What a handler is given, and what becomes of what it gives.
+#include "tests/queue/worker_run.hpp"
 #include "coterie/queue/json.hpp"
-#include "tests/queue/world.hpp"
 
 namespace queue_tests {
 namespace {
@@ -19,26 +19,6 @@ Task<std::string> make_thumbnail(JobContext& job, Thumbnail args) {
 int double_it(int number) {
   return 2 * number;
 }
-
-class WorkerRun : public WorkerTest {
- protected:
-  /// Runs one job of the handler "h" to its end.
-  JobInfo end_of(Worker& worker, JobSpec spec) {
-    JobInfo info;
-    Task<void> body = [](WorkerRun& test, JobSpec job, JobInfo& out) -> Task<void> {
-      Client jobs = test.client();
-      const JobId id = co_await jobs.enqueue(job);
-      out = co_await jobs.wait(id);
-    }(*this, std::move(spec), info);
-    run(beside(worker, std::move(body)));
-    return info;
-  }
-  static JobSpec once(std::string payload = "null") {
-    JobSpec spec("h", std::move(payload));
-    spec.max_attempts = 1;
-    return spec;
-  }
-};
 
 TEST_F(WorkerRun, ATypedCoroutineGivesItsResult) {
   Worker worker(broker, options());
@@ -89,86 +69,6 @@ TEST_F(WorkerRun, TheContextKnowsTheJob) {
   EXPECT_EQ(seen, spec.id.str() + " h default 1/4 {} 1 3000");
 }
 
-TEST_F(WorkerRun, AnExceptionIsRetriedUntilNoAttemptIsLeft) {
-  Worker worker(broker, options());
-  int runs = 0;
-  const auto fail = [&runs]() -> Task<int> {
-    ++runs;
-    throw std::runtime_error("boom");
-    co_return 1;
-  };
-  worker.handle("h", fail);
-  JobSpec spec("h");
-  spec.max_attempts = 3;
-  const JobInfo info = end_of(worker, spec);
-  EXPECT_EQ(info.state, JobState::dead);
-  EXPECT_EQ(info.error->type, "exception");
-  EXPECT_EQ(info.error->message, "boom");
-  EXPECT_EQ(runs, 3);
-  EXPECT_GT(loop.seconds(), 1.0);  // its backoff
-}
-
-TEST_F(WorkerRun, APermanentErrorIsNotRetried) {
-  Worker worker(broker, options());
-  worker.handle("h", []() -> Task<int> {
-    throw PermanentError("no such account");
-    co_return 1;
-  });
-  const JobInfo info = end_of(worker, JobSpec("h"));
-  EXPECT_EQ(info.state, JobState::dead);
-  EXPECT_EQ(info.attempt, 1U);
-  EXPECT_EQ(info.error->type, "permanent");
-}
-
-TEST_F(WorkerRun, AHandlerMayNameItsErrorAndItsDelay) {
-  Worker worker(broker, options());
-  std::vector<double> at;
-  const auto later = [&at, this](JobContext& job) -> Task<int> {
-    at.push_back(loop.seconds());
-    if (job.attempt() == 1) throw RetryAfter(90s);
-    if (job.last_attempt()) throw AttemptError("exit", "exit status 3");
-    co_return 1;
-  };
-  worker.handle("h", later);
-  JobSpec spec("h");
-  spec.max_attempts = 2;
-  const JobInfo info = end_of(worker, spec);
-  EXPECT_EQ(info.error->type, "exit");
-  ASSERT_EQ(at.size(), 2U);
-  EXPECT_NEAR(at[1] - at[0], 90.0, 0.1);
-}
-
-TEST_F(WorkerRun, ACancelOfItsOwnIsAFailedAttempt) {
-  Worker worker(broker, options());
-  worker.handle("h", []() -> Task<int> {
-    throw Cancelled("by itself");
-    co_return 1;
-  });
-  const JobInfo info = end_of(worker, once());
-  EXPECT_EQ(info.state, JobState::dead);
-  EXPECT_EQ(info.error->type, "cancelled");
-}
-
-TEST_F(WorkerRun, ATimeoutCancelsTheCoroutineAndIsRetried) {
-  Worker worker(broker, options());
-  int cleaned = 0;
-  const auto slow = [&cleaned]() -> Task<int> {
-    const Outcome<void> slept = co_await outcome(sleep(1h));
-    ++cleaned;
-    slept.get();
-    co_return 1;
-  };
-  worker.handle("h", slow);
-  JobSpec spec("h");
-  spec.timeout = 5s;
-  spec.max_attempts = 2;
-  const JobInfo info = end_of(worker, spec);
-  EXPECT_EQ(info.state, JobState::dead);
-  EXPECT_EQ(info.error->type, "timeout");
-  EXPECT_EQ(info.error->message, "it ran longer than its timeout of 5 s");
-  EXPECT_EQ(cleaned, 2);
-}
-
 TEST_F(WorkerRun, APayloadThatDoesNotFitIsDeadAtOnce) {
   Worker worker(broker, options());
   worker.handle("h", make_thumbnail);
@@ -207,69 +107,6 @@ TEST_F(SmallResults, AResultOverTheLimitIsDeadAndTheWorkerGoesOn) {
     const JobInfo done = co_await jobs.wait(fits);
     EXPECT_EQ(done.state, JobState::done);
   }(client())));
-}
-
-TEST_F(WorkerRun, AJobWithoutHandlerIsGivenBackUntilSomebodyHasOne) {
-  Worker ignorant(broker, options().unknown_handler_delay(20s));
-  Worker knowing(broker, options());
-  knowing.handle("h", []() -> Task<int> { co_return 1; });
-  run(beside(ignorant, [](WorkerRun& test, Worker& other) -> Task<void> {
-    Client jobs = test.client();
-    const JobId first = co_await jobs.enqueue(JobSpec("h"));
-    co_await jobs.enqueue(JobSpec("h"));
-    co_await sleep(5s);
-    std::optional<JobInfo> waiting = co_await jobs.get(first);
-    EXPECT_EQ(waiting->state, JobState::scheduled);
-    EXPECT_EQ(waiting->attempt, 0U);
-    Task<void> end = [](Client c, JobId id) -> Task<void> {
-      const JobInfo info = co_await c.wait(id);
-      EXPECT_EQ(info.state, JobState::done);
-    }(jobs, first);
-    JoinHandle<void> serving = spawn(serve, &other);
-    co_await std::move(end);
-    other.drain();
-    co_await serving;
-  }(*this, knowing)));
-  EXPECT_EQ(notes->warnings.size(), 1U) << "one line for each name";
-  EXPECT_TRUE(notes->warned_of("no handler for jobs named 'h'"));
-}
-
-TEST_F(WorkerRun, ABusyWorkerWithoutTheHandlerDoesNotKeepAJobFromTheOneThatHasIt) {
-  Worker busy(broker, options().concurrency(1));
-  busy.handle("common", []() -> Task<int> {
-    co_await sleep(10ms);
-    co_return 1;
-  });
-  Worker knowing(broker, WorkerOptions().concurrency(1));
-  knowing.handle("rare", []() -> Task<int> { co_return 2; });
-  run(beside(busy, beside(knowing, [](WorkerRun& test) -> Task<void> {
-               Client jobs = test.client();
-               std::vector<JobSpec> backlog(1000, JobSpec("common"));
-               co_await jobs.enqueue(std::move(backlog));
-               co_await sleep(1s);
-               for (int i = 0; i < 3; ++i) {
-                 const double start = test.loop.seconds();
-                 const JobId id = co_await jobs.enqueue(JobSpec("rare"));
-                 const JobInfo info = co_await jobs.wait(id, 5s);
-                 EXPECT_EQ(info.state, JobState::done);
-                 EXPECT_LT(test.loop.seconds() - start, 0.1);
-               }
-             }(*this))));
-}
-
-TEST_F(WorkerRun, AJobThatNobodyHasAHandlerForStaysReadyAndIsWarnedOfOnce) {
-  Worker ignorant(broker, options());
-  ignorant.handle("known", []() -> Task<int> { co_return 1; });
-  run(beside(ignorant, [](Client jobs) -> Task<void> {
-    const JobId id = co_await jobs.enqueue(JobSpec("h"));
-    co_await jobs.enqueue(JobSpec("h"));
-    co_await sleep(1h);
-    const std::optional<JobInfo> waiting = co_await jobs.get(id);
-    EXPECT_EQ(waiting->state, JobState::ready);
-    EXPECT_EQ(waiting->attempt, 0U);
-  }(client())));
-  EXPECT_EQ(notes->warnings.size(), 1U) << "one line for each name";
-  EXPECT_TRUE(notes->warned_of("no handler for jobs named 'h'"));
 }
 
 }  // namespace
