@@ -1,12 +1,10 @@
 // staggered_race() (list I). Names are those of CPython 3.14.7's test_staggered.
-#include <gmock/gmock.h>
 
 #include "support/both_ways.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
-using ::testing::ElementsAre;
 
 /// Counts who has started and who runs.
 struct Runners {

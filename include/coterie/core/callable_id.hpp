@@ -11,7 +11,8 @@ class CallableId {
  public:
   /// `fn` outlives this.
   template <class Fn>
-  explicit CallableId(const Fn& fn) noexcept : type_(&typeid(Fn)), callable_(std::addressof(fn)) {
+  explicit CallableId(const Fn& fn) noexcept
+      : type_(&typeid(Fn)), callable_(static_cast<const void*>(std::addressof(fn))) {
     static_assert(
         std::equality_comparable<Fn>,
         "a callback is found again by ==: give a function, or an object that has one; a lambda does not");
