@@ -26,7 +26,8 @@ TEST(Promise, GoneWithoutAResultEndsTheFuture) {
       Promise<int> promise;
       future = promise.future();
       Promise<int> moved = std::move(promise);
-      EXPECT_THROW(promise.set_value(1), InvalidState);  // NOLINT(bugprone-use-after-move)
+      // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
+      EXPECT_THROW(promise.set_value(1), InvalidState);
       EXPECT_FALSE(future.done());
     }
     Outcome<int> end = co_await outcome(await_future(future));
