@@ -120,6 +120,9 @@ class EventLoop {
   /// Cancels every task once and runs until they have ended, at most `limit`; what ignores the cancel is then
   /// returned by name, its frames still alive. Exceptions of the tasks go to the exception handler.
   std::vector<std::string> cancel_all_and_run(Duration limit);
+  /// Cancels the tasks that are there now and runs until those have ended, at most `limit`. What is spawned
+  /// meanwhile, here or from another thread, is served and not cancelled.
+  void cancel_round(Duration limit);
   /// Destroys what is left: frames of tasks, newest first, callbacks and timers, without running them. What
   /// destructors of frames spawn, call or post meanwhile is taken and destroyed in its turn; calls from other
   /// threads are refused. Idempotent; std::logic_error while it runs.

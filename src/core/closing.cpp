@@ -39,7 +39,7 @@ class Farewell final : private DoneHook {
 
 }  // namespace
 
-std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
+void EventLoop::cancel_round(Duration limit) {
   bool expired = false;
   struct Limit {
     EventLoop& loop;
@@ -54,15 +54,22 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   } limited(*this);
   if (limit < Duration::max() && task_count_ > 0)
     limited.timer = call_later(limit, [&expired] { expired = true; });
+  std::size_t pending = 0;
+  std::deque<Farewell> round;
+  std::vector<TaskRec*> tasks;  // first: a cancel may have others start
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
+  for (TaskRec* task : tasks) round.emplace_back(*task, pending);
+  run_until([&] { return pending == 0 || expired; });
+}
+
+std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
+  const bool limited = limit < Duration::max();
+  const TimePoint deadline = limited ? now() + limit : TimePoint::max();
   // In rounds: what they spawn while they clean up, and what other threads had sent, is theirs to wait for,
   // and is cancelled only when they are through.
-  while (task_count_ > 0 && !expired) {
-    std::size_t pending = 0;
-    std::deque<Farewell> round;
-    std::vector<TaskRec*> tasks;  // first: a cancel may have others start
-    for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
-    for (TaskRec* task : tasks) round.emplace_back(*task, pending);
-    run_until([&] { return pending == 0 || expired; });
+  for (Duration left = limit; task_count_ > 0;) {
+    cancel_round(left);
+    if (limited && (left = deadline - now()) <= Duration::zero()) break;
   }
   std::vector<std::string> refused;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())

@@ -76,7 +76,7 @@ struct Runtime::State {
     const TimePoint deadline = limited ? loop.now() + limit : TimePoint::max();
     const auto left = [&] { return limited ? std::max(deadline - loop.now(), Duration::zero()) : limit; };
     begin_together(worker);
-    (void)loop.cancel_all_and_run(left());
+    loop.cancel_round(left());  // one: what others' tasks sent since is their cleanup
     worker.quiet = true;
     now_quiet();
     // What the others' tasks clean up with this loop is still served.

@@ -119,6 +119,38 @@ TEST(RuntimeStop, CancelsTasksAndServesWhatTheyCleanUpWithOtherLoops) {
   EXPECT_THAT(runtime.stop(), ElementsAre());
 }
 
+// The other loop's own tasks have ended by then: it serves what it was sent, and does not cancel it.
+TEST(RuntimeStop, ServesWhatAnotherLoopCleansUpWithAfterItsOwnTasksHaveEnded) {
+  Runtime runtime(loops(2));
+  std::latch waiting(2);
+  std::atomic<int> result{0};
+  Event sent;  // of the second loop
+  auto helper = [](Event& here) -> Task<int> {
+    here.set();
+    co_await ticks(100);
+    co_return 1;
+  };
+  auto first = [](EventLoop& other, decltype(helper)& help, Event& there, std::latch& begun,
+                  std::atomic<int>& out) -> Task<void> {
+    begun.count_down();
+    Outcome<void> end = co_await outcome(sleep(1h));
+    out = co_await spawn_on(other, help, std::ref(there));
+    end.get();
+  };
+  auto second = [](Event& here, std::latch& begun) -> Task<void> {
+    begun.count_down();
+    Outcome<void> end = co_await outcome(sleep(1h));
+    co_await here.wait();
+    end.get();
+  };
+  auto a = spawn_on(runtime.loop(0), first, std::ref(runtime.loop(1)), std::ref(helper), std::ref(sent),
+                    std::ref(waiting), std::ref(result));
+  auto b = spawn_on(runtime.loop(1), second, std::ref(sent), std::ref(waiting));
+  waiting.wait();
+  EXPECT_THAT(runtime.stop(), ElementsAre());
+  EXPECT_EQ(result.load(), 1);
+}
+
 TEST(RuntimeStop, WhatRefusesIsNamedAndDestroyed) {
   RuntimeOptions options = loops(2);
   options.shutdown_timeout = 1ms;
