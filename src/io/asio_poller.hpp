@@ -6,6 +6,7 @@
 #include <atomic>
 #include <optional>
 
+#include "coterie/io/asio.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/poller.hpp"
 
@@ -33,6 +34,9 @@ class AsioPoller final : public Poller {
   /// Handlers run inside poll(), in no task: they queue work on the loop and must not throw.
   [[nodiscard]] Context& context() noexcept { return context_; }
 
+  /// What cancellation slots of operations on this context are kept in.
+  [[nodiscard]] detail::AsioCache& cache() noexcept { return cache_; }
+
   /// Something that holds an object of Asio's and may outlive the loop: it is told when the context goes.
   class Dependent {
    public:
@@ -58,7 +62,8 @@ class AsioPoller final : public Poller {
  private:
   std::size_t wait_near(TimePoint deadline);
 
-  Context context_{1};  // the hint: one thread runs it; others may still post
+  detail::AsioCache cache_;  // outlives the context, whose operations use it
+  Context context_{1};       // the hint: one thread runs it; others may still post
   boost::asio::executor_work_guard<Context::executor_type> work_;
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
   std::optional<TimePoint> timer_at_;  // what timer_ is armed for

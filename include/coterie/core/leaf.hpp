@@ -40,6 +40,7 @@ enum class WaitKind : std::uint8_t {
   race = 27,
   as_completed = 28,
   scope = 29,
+  asio = 30,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
 
@@ -62,7 +63,7 @@ struct WaitInfo {
 ///
 /// A cancel that comes after `wake()` and before the task runs replaces the result at this same await, as in
 /// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it
-/// on. Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it
+/// on, or, where that cannot be (bytes of a socket), wakes with `wake_with_result()`. Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it
 /// out of whatever list it stands in: frames are destroyed while suspended when a loop closes by force.
 class Leaf {
  public:
@@ -92,6 +93,12 @@ class Leaf {
   }
   /// What was waited for has happened. The task runs one tick later.
   void wake() noexcept;
+  /// The same, and what it gives can neither be had again nor passed on: a cancel that is pending, or comes
+  /// before the task runs, does not replace it, but waits for the task's next suspension.
+  void wake_with_result() noexcept {
+    keeps_result_ = true;
+    wake();
+  }
   /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken; or
   /// what `target_cancel()` gives, where the task was cancelled as well.
   void deliver() {
@@ -114,7 +121,7 @@ class Leaf {
   enum class State : std::uint8_t { idle, waiting, woken, cancelled };
   void suspend_frame(Frame& frame);
   [[nodiscard]] bool cancel_due() const noexcept {
-    return state_ == State::cancelled || task_->must_cancel();
+    return state_ == State::cancelled || (task_->must_cancel() && !keeps_result_);
   }
   /// The task is about to run. Whether this await ends by a cancel; it then counts as delivered, what the
   /// leaf was given has been passed on, and `error` is what is thrown: null for a cancel without a message.
@@ -122,6 +129,7 @@ class Leaf {
   void deliver_cancel();
 
   State state_ = State::idle;
+  bool keeps_result_ = false;
   WaitInfo info_;
   TaskRec* task_ = nullptr;
 };
