@@ -1,4 +1,5 @@
 // How a loop ends: ask every task to stop, wait, name what refuses, then destroy what is left.
+#include <algorithm>
 #include <deque>
 #include <stdexcept>
 
@@ -67,9 +68,9 @@ std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {
   const TimePoint deadline = limited ? now() + limit : TimePoint::max();
   // In rounds: what they spawn while they clean up, and what other threads had sent, is theirs to wait for,
   // and is cancelled only when they are through.
-  for (Duration left = limit; task_count_ > 0;) {
-    cancel_round(left);
-    if (limited && (left = deadline - now()) <= Duration::zero()) break;
+  while (task_count_ > 0) {
+    cancel_round(limited ? std::max(deadline - now(), Duration::zero()) : limit);
+    if (limited && now() >= deadline) break;
   }
   std::vector<std::string> refused;
   for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())

@@ -1,5 +1,4 @@
 // Completion and call_soon_threadsafe(): what other threads hand to a loop.
-#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <latch>
@@ -10,7 +9,6 @@
 namespace coterie {
 namespace {
 using namespace test;
-using ::testing::ElementsAre;
 
 TEST(CompletionSet, BeforeTheAwaitItTakesNoTick) {
   run([]() -> Task<void> {

@@ -14,7 +14,6 @@ namespace coterie {
 namespace {
 using namespace test;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 RuntimeOptions loops(std::size_t count) {
   RuntimeOptions options;

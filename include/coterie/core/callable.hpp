@@ -30,7 +30,8 @@ inline constexpr bool safe_as_argument =
       (requires { &std::decay_t<Arg>::operator(); } && !std::is_default_constructible_v<std::decay_t<Arg>>));
 
 template <class... Args>
-inline constexpr bool safe_as_arguments = (... && safe_as_argument<Args>);
+inline constexpr bool safe_as_arguments =
+    (... && safe_as_argument<Args>);  // NOLINT(misc-redundant-expression): of two of one type it is
 
 /// Every API that takes arguments and returns what is nearly always awaited in the same expression says this.
 #define COTERIE_GUARD_ARGUMENTS(...)                                                                        \
