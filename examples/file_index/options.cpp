@@ -13,8 +13,8 @@
 namespace file_index {
 namespace {
 
-[[noreturn]] void usage(const std::string& problem) {
-  std::fprintf(stderr,
+[[noreturn]] void usage(const std::string& problem, std::FILE* out = stderr) {
+  std::fprintf(out,
                "file_index: %s\n"
                "usage: file_index [DIR] [--broker URL] [-j N] [--json] [--once]\n"
                "  DIR           the folder to index; default: this one\n"
@@ -23,7 +23,7 @@ namespace {
                "  --json        the summary as one line of JSON instead of the table\n"
                "  --once        index once and exit, which is the default\n",
                problem.c_str());
-  std::exit(2);
+  std::exit(out == stdout ? 0 : 2);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ Options parse_options(int argc, char** argv) {
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "-h" || word == "--help") {
-      usage("indexes a folder through a durable queue");
+      usage("indexes a folder through a durable queue", stdout);
     } else if (word.starts_with("-") && word != "--once") {
       usage("unknown option " + std::string(word));
     } else if (word != "--once") {

@@ -124,13 +124,18 @@ int report_end(const queue::JobInfo& job, bool json) {
   return exit_job_failed;
 }
 
+std::string how_to_look(const queue::JobId& id, const CommonOptions& common) {
+  const std::string broker = common.broker == default_broker ? "" : " --broker " + shell_word(common.broker);
+  return "coterie job " + id.str() + broker;
+}
+
 /// Where a job that nobody takes finds somebody.
 std::string how_to_serve(const queue::JobInfo& job, const CommonOptions& common) {
   const std::string where = job.queue == "default" ? "" : " -q " + printable(job.queue);
   if (job.name != exec_handler_name)
     return "the program whose worker has a handler named '" + printable(job.name) + "'" +
            (where.empty() ? "" : " and serves the queue '" + printable(job.queue) + "'");
-  const std::string broker = common.broker == default_broker ? "" : " --broker " + printable(common.broker);
+  const std::string broker = common.broker == default_broker ? "" : " --broker " + shell_word(common.broker);
   return "`coterie worker --allow-exec" + broker + where + "`";
 }
 
@@ -166,7 +171,12 @@ Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec
   const queue::JobId id = spec.id;
   std::vector<queue::JobSpec> batch;
   batch.push_back(std::move(spec));
-  std::vector<queue::Enqueued> verdict = co_await broker->enqueue(std::move(batch));
+  auto enqueuing = broker->enqueue(std::move(batch));
+  Outcome<std::vector<queue::Enqueued>> enqueued = co_await outcome(std::move(enqueuing));
+  if (enqueued.cancelled())
+    std::fprintf(stderr, "coterie: stopped; whether job %s is in the queue, `%s` tells\n", id.str().c_str(),
+                 how_to_look(id, options.common).c_str());
+  const std::vector<queue::Enqueued> verdict = std::move(enqueued).get();
   const bool created = verdict.at(0) == queue::Enqueued::created;
   if (!created) std::fprintf(stderr, "coterie: job %s is known already; nothing changed\n", id.str().c_str());
   const bool wait = options.wait || options.wait_at_most;
@@ -175,18 +185,19 @@ Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec
         options.common.json ? JsonObject().add("id", id.str()).add("created", created).str() : id.str());
     co_return exit_ok;
   }
-  bool in_time = true;
-  queue::JobInfo job;
+  Task<queue::JobInfo> waiting = wait_for_end(broker, id, options);
+  Outcome<queue::JobInfo> end = co_await outcome(std::move(waiting));
+  if (end.cancelled())
+    std::fprintf(stderr, "coterie: stopped waiting; job %s goes on: `%s`\n", id.str().c_str(),
+                 how_to_look(id, options.common).c_str());
   try {
-    job = co_await wait_for_end(broker, id, options);
-  } catch (const TimeoutError&) {
-    in_time = false;
+    co_return report_end(end.get(), options.common.json);
+  } catch (const TimeoutError&) {  // said below, on both streams
   }
-  if (in_time) co_return report_end(job, options.common.json);
   Output::standard().line(options.common.json ? JsonObject().add("id", id.str()).add("created", created).str()
                                               : id.str());
-  std::fprintf(stderr, "coterie: job %s has not ended within %s; it goes on: coterie job %s\n",
-               id.str().c_str(), human_time(options.wait_at_most->count()).c_str(), id.str().c_str());
+  std::fprintf(stderr, "coterie: job %s has not ended within %s; it goes on: `%s`\n", id.str().c_str(),
+               human_time(options.wait_at_most->count()).c_str(), how_to_look(id, options.common).c_str());
   co_return exit_job_failed;
 }
 

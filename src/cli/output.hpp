@@ -34,6 +34,9 @@ class Output {
 /// spelled out (\n, \x1b, \u202e), what is not UTF-8 becomes U+FFFD. With `keep_lines` line ends and tabs
 /// stay as they are.
 [[nodiscard]] std::string printable(std::string_view text, bool keep_lines = false);
+/// A word for a command line that is shown to be typed: printable, and in quotes where a shell would read it
+/// otherwise.
+[[nodiscard]] std::string shell_word(std::string_view text);
 /// How many columns of a terminal printable text takes.
 [[nodiscard]] std::size_t display_width(std::string_view printable_text);
 /// Cut to `columns`, with an ellipsis where something was cut.

@@ -157,10 +157,11 @@ class RunCommand {
 
   [[nodiscard]] std::string again() const {
     std::string text = "coterie run";
-    if (flags_.common.broker != default_broker) text += " --broker " + printable(flags_.common.broker);
+    if (flags_.common.broker != default_broker) text += " --broker " + shell_word(flags_.common.broker);
     if (flags_.run) text += " --run " + *flags_.run;
+    if (results_ != nullptr) text += " --results " + shell_word(flags_.results);
     if (input_.source == "-") text += " --resume";
-    return text + " " + printable(flags_.file);
+    return text + " " + shell_word(flags_.file);
   }
 
   /// Lines that have ended, of which the broker keeps nothing, and that may have failed: neither does the
@@ -173,12 +174,22 @@ class RunCommand {
   /// The whole file anew: what has ended, in the order of the input.
   Task<void> write_results(bool at_start) {
     if (results_ == nullptr) co_return;
+    if (at_start && !flags_.fresh) refuse_results_of_another_run();
     try {
       co_await rebuild_results();
     } catch (const std::runtime_error& error) {
       if (dynamic_cast<const queue::QueueError*>(&error) != nullptr) throw;
       if (at_start) throw UsageError(error.what());
       results_error_ = error.what();
+    }
+  }
+  void refuse_results_of_another_run() const {
+    std::unordered_set<JobId> ids;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) ids.insert(jobs_.id(i));
+    if (results_->is_of_others(ids)) {
+      throw UsageError("--results '" + results_->path() +
+                       "': it holds results of another run, so it is not overwritten; name another file, or "
+                       "remove this one");
     }
   }
   Task<void> rebuild_results() {
@@ -234,8 +245,7 @@ class RunCommand {
     co_await add_failures(report);
     print(report);
     if (!results_error_.empty()) {
-      throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume --results " +
-                       printable(flags_.results) + "` writes it");
+      throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume` writes it");
     }
     co_return report.failed + report.cancelled + report.unknown > 0 ? exit_job_failed : exit_ok;
   }

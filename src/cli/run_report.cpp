@@ -49,7 +49,7 @@ void print_report(Output& out, const RunReport& report) {
     const std::uint64_t all = report.failed + report.cancelled;
     if (all > report.failures.size()) {
       out.line("  … and " + human_count(all - report.failures.size()) + " more: coterie jobs --broker " +
-               report.broker + " --queue " + report.queue + " --state dead");
+               shell_word(report.broker) + " --queue " + report.queue + " --state dead");
     }
     out.line("");
   }

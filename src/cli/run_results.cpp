@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +20,17 @@ namespace {
 
 constexpr std::string_view first_bytes = R"({"id":")";
 constexpr std::size_t uuid_length = 36;
+constexpr std::string_view behind_the_id = R"(","line":)";  // other commands' lines go on otherwise
+constexpr std::size_t start_length = first_bytes.size() + uuid_length + behind_the_id.size();
+
+/// The beginning of a results file, or of one that was torn there.
+bool begins_as_ours(std::string_view start) {
+  const auto fits = [&](std::size_t at, std::string_view text) {
+    const std::string_view there = start.substr(std::min(at, start.size()), text.size());
+    return there == text.substr(0, there.size());
+  };
+  return fits(0, first_bytes) && fits(first_bytes.size() + uuid_length, behind_the_id);
+}
 
 /// Whole or not at all, as far as the kernel lets us: 0, or errno.
 int write_all(int fd, std::string_view text) noexcept {
@@ -86,11 +98,11 @@ ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
     if (!S_ISREG(info.st_mode)) refuse("not a regular file");
     const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     if (fd < 0) refuse(std::strerror(errno));
-    char start[first_bytes.size()];
+    char start[start_length];
     const ssize_t got = ::read(fd, start, sizeof start);
     ::close(fd);
     const std::string_view read(start, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (read != first_bytes.substr(0, read.size()))
+    if (!begins_as_ours(read))
       refuse("it exists and does not hold results of a run, so it is not overwritten");
   }
   // It will be replaced by a new file beside it. That is not made yet: another process may be at work on this
@@ -121,6 +133,19 @@ std::unordered_map<queue::JobId, std::string> ResultsFile::lines_of(
     if (id && ids.contains(*id)) lines[*id] = line;
   }
   return lines;
+}
+
+bool ResultsFile::is_of_others(const std::unordered_set<queue::JobId>& ids) const {
+  std::ifstream in(path_);
+  std::string line;
+  bool any = false;
+  while (std::getline(in, line)) {
+    if (in.eof() || !line.starts_with(first_bytes)) continue;  // torn
+    const auto id = queue::parse_uuid(std::string_view(line).substr(first_bytes.size(), uuid_length));
+    if (id && ids.contains(*id)) return false;
+    any = true;
+  }
+  return any;
 }
 
 void ResultsFile::begin() {

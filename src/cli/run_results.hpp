@@ -40,6 +40,9 @@ class ResultsFile {
   [[nodiscard]] std::unordered_map<queue::JobId, std::string> lines_of(
       const std::unordered_set<queue::JobId>& ids) const;
 
+  /// It has whole lines, and none is of these jobs: it belongs to another run.
+  [[nodiscard]] bool is_of_others(const std::unordered_set<queue::JobId>& ids) const;
+
   // Anew: begin(), add() each line, commit(). Throw std::runtime_error naming the file; the old one is then
   // as it was.
   void begin();

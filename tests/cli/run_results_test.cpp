@@ -1,0 +1,70 @@
+// coterie run --results: whose file it is, and how a stopped run is gone on with.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/cli/run_support.hpp"
+
+namespace cli_test {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(RunResults, FileOfAnotherCommandIsNotOverwritten) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  ASSERT_EQ(folder.run({"run", "--quiet", "c"}).code, 0);
+  const std::string listing = folder.run({"jobs", "--json"}).out;
+  folder.write("saved.jsonl", listing);
+  const Ended end = folder.run({"run", "--quiet", "--run", "other", "--results", "saved.jsonl", "c"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_THAT(end.err, HasSubstr("does not hold results of a run"));
+  EXPECT_EQ(folder.read("saved.jsonl"), listing);
+}
+
+TEST(RunResults, FileOfAnotherRunIsNotOverwrittenUnlessAllIsToBeFresh) {
+  const Folder folder;
+  folder.write("a", "true a\n");
+  folder.write("b", "true b\n");
+  ASSERT_EQ(folder.run({"run", "--quiet", "--results", "r.jsonl", "a"}).code, 0);
+  const std::string of_a = folder.read("r.jsonl");
+  const Ended refused = folder.run({"run", "--quiet", "--results", "r.jsonl", "b"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("it holds results of another run"));
+  EXPECT_EQ(folder.read("r.jsonl"), of_a);
+  EXPECT_EQ(folder.run({"run", "--quiet", "--results", "r2.jsonl", "b"}).code, 0);  // nothing is lost by it
+  ASSERT_EQ(folder.run({"run", "--quiet", "--fresh", "--results", "r.jsonl", "a"}).code, 0);
+  EXPECT_NE(folder.read("r.jsonl"), of_a);
+}
+
+TEST(RunResults, AdviceAfterAStopCanBePasted) {
+  const Folder folder;
+  folder.write("my cmds.txt", "echo > started; exec sleep 100\n");
+  Changes changes(folder.path(""));
+  const pid_t pid =
+      folder.start({"run", "--broker", "sqlite://my x.db", "--results", "my r.jsonl", "my cmds.txt"});
+  changes.wait("started", 1, pid);
+  ASSERT_EQ(::kill(pid, SIGINT), 0);
+  const Ended end = folder.wait(pid);
+  EXPECT_EQ(end.code, 130);
+  EXPECT_THAT(
+      end.err,
+      HasSubstr("`coterie run --broker 'sqlite://my x.db' --results 'my r.jsonl' 'my cmds.txt'` goes on"));
+}
+
+TEST(EnqueueWait, StoppedItNamesTheJobAndHowToLookAtIt) {
+  const Folder folder;
+  ASSERT_EQ(folder.run({"enqueue", "x"}).code, 0);  // makes the database
+  const pid_t pid = folder.start({"enqueue", "nobody", "--wait", "--broker", "sqlite://coterie.db"});
+  while (folder.jobs("coterie.db").size() < 2) {
+  }
+  ASSERT_EQ(::kill(pid, SIGINT), 0);
+  const Ended end = folder.wait(pid);
+  EXPECT_EQ(end.code, 130);
+  EXPECT_THAT(end.err, HasSubstr("coterie: stopped"));
+  EXPECT_THAT(end.err, HasSubstr("`coterie job "));
+}
+
+}  // namespace
+}  // namespace cli_test
