@@ -147,7 +147,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
       return outcome;
     }
     T share() {
-      if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>) {
+      if constexpr (detail::copies<T>) {
         return std::as_const(retrieved()).get();
       } else {
         (void)retrieved().get();  // what it threw stays for others

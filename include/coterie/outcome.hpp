@@ -10,6 +10,18 @@
 
 namespace coterie {
 
+namespace detail {
+/// Containers of what cannot be copied claim that they can be.
+template <class T>
+inline constexpr bool copies = std::is_void_v<T> || std::is_copy_constructible_v<T>;
+template <class T>
+  requires requires {
+    typename T::value_type;
+    typename T::allocator_type;
+  }
+inline constexpr bool copies<T> = std::is_copy_constructible_v<T> && copies<typename T::value_type>;
+}  // namespace detail
+
 enum class OutcomeKind : unsigned char { empty, value, exception, cancelled };
 
 /// How something that was awaited ended: a value, an exception or a cancel, as a value. 16 bytes for small

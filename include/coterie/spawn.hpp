@@ -68,7 +68,7 @@ class TaskState final : public TaskRec {
   }
   /// For one of several who ask: a copy; a value that cannot be copied moves out, once.
   [[nodiscard]] Outcome<T> share() {
-    if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>)
+    if constexpr (copies<T>)
       return kept();
     else
       return take();

@@ -47,15 +47,20 @@ class Timeout final : private Timer {
   std::optional<TimePoint> when_;
   std::uint32_t requests_at_entry_;
   std::uint32_t deliveries_at_entry_;
+  std::uint32_t requests_at_expiry_ = 0;
+  std::uint32_t deliveries_at_expiry_ = 0;
   bool pending_at_entry_;
+  bool pending_at_expiry_ = false;
   State state_ = State::active;
 };
 
 namespace detail {
-/// Waits until a task has ended, whatever comes: a cancel of the waiter is kept for afterwards.
+/// Waits until a task has ended. Where that is `structured` it does so whatever comes: a cancel of the waiter
+/// is kept for afterwards.
 class EndLeaf final : public Leaf, private DoneCallback {
  public:
-  explicit EndLeaf(TaskRec& target) noexcept : Leaf(WaitKind::task, &target), target_(&target) {}
+  EndLeaf(TaskRec& target, bool structured) noexcept
+      : Leaf(WaitKind::task, &target), target_(&target), structured_(structured) {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
@@ -63,24 +68,29 @@ class EndLeaf final : public Leaf, private DoneCallback {
     suspend(caller);
   }
   void await_resume() { deliver(); }
-  CancelReply cancel(const CancelMessage&) override { return CancelReply::refused; }
+  CancelReply cancel(const CancelMessage&) override {
+    if (structured_) return CancelReply::refused;
+    detach();
+    return CancelReply::detached;
+  }
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }
   [[nodiscard]] WaitingTask waiting_task() const noexcept override { return {Leaf::task(), this}; }
   TaskRec* target_;
+  bool structured_;
 };
 
 /// Cancels the task and waits until it has really ended: TimeoutError if it ended so, else its own end.
 template <class T>
-Task<T> end_now(JoinHandle<T> child);
+Task<T> end_now(JoinHandle<T> child, bool structured);
 
 [[noreturn]] void throw_timeout(const std::exception_ptr& cancel);
 
 /// Awaits a task's end for one of its handles: a copy; moved out where it cannot be copied.
 template <class T>
 auto outcome_of(JoinHandle<T>& handle) {
-  if constexpr (std::is_void_v<T> || std::is_copy_constructible_v<T>)
+  if constexpr (copies<T>)
     return outcome(std::as_const(handle));
   else
     return outcome(std::move(handle));
@@ -108,7 +118,7 @@ Task<T> wait_for_task(Duration limit, Task<T, How> body) {
   JoinHandle<T> child =
       spawn_borrowing(std::move(body));  // never runs: it is cancelled before its first step
   const Structured guard(child.state());
-  co_return co_await end_now(std::move(child));
+  co_return co_await end_now(std::move(child), true);
 }
 }  // namespace detail
 
@@ -148,7 +158,7 @@ template <class Rep, class Period, class T>
   const Duration time = detail::to_duration(limit);
   if (time <= Duration::zero() && !handle.done()) {
     detail::check_awaitable(handle.state());
-    co_return co_await detail::end_now(std::move(handle));
+    co_return co_await detail::end_now(std::move(handle), false);
   }
   Timeout scope(EventLoop::require_task(), EventLoop::current().now() + std::max(time, Duration::zero()));
   Outcome<T> end = co_await detail::outcome_of(handle);
@@ -156,9 +166,9 @@ template <class Rep, class Period, class T>
 }
 
 template <class T>
-Task<T> detail::end_now(JoinHandle<T> child) {
+Task<T> detail::end_now(JoinHandle<T> child, bool structured) {
   {
-    EndLeaf ended(child.state());
+    EndLeaf ended(child.state(), structured);
     child.cancel();
     co_await ended;
   }

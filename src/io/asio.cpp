@@ -1,5 +1,10 @@
 #include "coterie/io/asio.hpp"
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <system_error>
+
 #include "src/io/asio_poller.hpp"
 
 namespace coterie {
@@ -36,18 +41,30 @@ void AsioLeaf::deallocate(void* block, std::size_t bytes) noexcept {
     free_frame(block, bytes);
 }
 
-Leaf::CancelReply AsioLeaf::cancel(const CancelMessage&) {
+Leaf::CancelReply AsioLeaf::cancel(const CancelMessage& message) {
   if (phase_ == Phase::created) return CancelReply::detached;
   cancel_asked_ = true;
-  const AsioCache::Scope scope(cache());
-  signal_.emit(boost::asio::cancellation_type::all);
+  message_ = message;
+  if (!request_.linked()) poller_->ask_to_cancel(request_);
   return CancelReply::refused;  // until the operation has ended
 }
 
-void AsioLeaf::end(bool aborted) noexcept {
+void AsioLeaf::emit_cancel() {
+  request_.unlink();
+  const AsioCache::Scope scope(cache());
+  signal_.emit(boost::asio::cancellation_type::all);
+}
+
+std::exception_ptr AsioLeaf::target_cancel() noexcept {
+  return cancelled_ ? std::make_exception_ptr(Cancelled(message_)) : nullptr;
+}
+
+void AsioLeaf::end(bool cancelled) noexcept {
   phase_ = Phase::over;
+  request_.unlink();
   if (draining_) return;
-  if (aborted && cancel_asked_)
+  cancelled_ = cancelled;
+  if (cancelled)
     wake();
   else
     wake_with_result();
@@ -72,23 +89,45 @@ void AsioLeaf::clear_slot() noexcept {
 void AsioLeaf::arrive() {
   if (phase_ == Phase::over) clear_slot();
   deliver();
+  if (cancelled_) throw Cancelled(message_);  // the request was taken back since, the operation has ended
   if (failure_) std::rethrow_exception(std::move(failure_));
 }
 
 void AsioLeaf::drain() noexcept {
+  constexpr auto patience = std::chrono::seconds(10);
   if (phase_ == Phase::running) {
     draining_ = true;
-    {
-      const AsioCache::Scope scope(cache());
-      signal_.emit(boost::asio::cancellation_type::all);
+    if (!request_.linked()) poller_->ask_to_cancel(request_);
+    const TimePoint deadline = poller_->now() + patience;
+    while (phase_ == Phase::running && poller_->now() < deadline) {
+      try {
+        poller_->poll(poller_->now() + std::chrono::milliseconds(100));
+      } catch (...) {  // of a foreign handler
+        EventLoop::report_anywhere(ErrorContext("A handler of Asio failed", std::current_exception()));
+      }
     }
-    boost::asio::io_context& asio = context();
-    while (phase_ == Phase::running) {
-      if (asio.stopped()) asio.restart();
-      (void)asio.run_one();
+    if (phase_ == Phase::running) {
+      std::fputs(
+          "coterie: an operation of Asio did not end within 10 s of the end of the coroutine that awaits it, "
+          "and may use its memory: it has no cancellation slot\n",
+          stderr);
+      std::abort();
     }
   }
   if (phase_ == Phase::over) clear_slot();
+}
+
+bool is_abort(const std::exception_ptr& error) noexcept {
+  if (!error) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const boost::system::system_error& failure) {
+    return failure.code() == boost::asio::error::operation_aborted;
+  } catch (const std::system_error& failure) {
+    return failure.code() == std::errc::operation_canceled;
+  } catch (...) {
+    return false;
+  }
 }
 
 }  // namespace detail

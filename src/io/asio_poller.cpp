@@ -20,6 +20,10 @@ AsioPoller::~AsioPoller() {
 
 void AsioPoller::poll(std::optional<TimePoint> deadline) {
   if (context_.stopped()) context_.restart();  // a handler that threw, or stop() from foreign code
+  if (!to_cancel_.empty()) [[unlikely]] {
+    cancel_operations();
+    return;  // without waiting: what has ended by it has made tasks ready
+  }
   if (deadline && (*deadline == TimePoint::min() || *deadline <= now())) {
     context_.poll();
     return;
@@ -36,6 +40,13 @@ void AsioPoller::poll(std::optional<TimePoint> deadline) {
     ran += context_.poll();  // run_one() leaves the others that are ready behind
     if (ran > own_handlers_ || context_.stopped() || (deadline && *deadline <= now())) return;
   }
+}
+
+void AsioPoller::cancel_operations() {
+  context_.poll();
+  if (context_.stopped()) context_.restart();
+  while (detail::AsioLeaf::CancelRequest* request = to_cancel_.first()) request->leaf.emit_cancel();
+  context_.poll();
 }
 
 std::size_t AsioPoller::wait_near(TimePoint deadline) {

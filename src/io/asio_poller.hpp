@@ -37,6 +37,9 @@ class AsioPoller final : public Poller {
   /// What cancellation slots of operations on this context are kept in.
   [[nodiscard]] detail::AsioCache& cache() noexcept { return cache_; }
 
+  /// At the next poll, once the ends that are queued have run.
+  void ask_to_cancel(detail::AsioLeaf::CancelRequest& request) noexcept { to_cancel_.push_back(request); }
+
   /// Something that holds an object of Asio's and may outlive the loop: it is told when the context goes.
   class Dependent {
    public:
@@ -61,6 +64,7 @@ class AsioPoller final : public Poller {
 
  private:
   std::size_t wait_near(TimePoint deadline);
+  void cancel_operations();
 
   detail::AsioCache cache_;  // outlives the context, whose operations use it
   Context context_{1};       // the hint: one thread runs it; others may still post
@@ -70,6 +74,7 @@ class AsioPoller final : public Poller {
   std::size_t own_handlers_ = 0;    // of those that ran in this poll(): ours, which are no news for the loop
   std::atomic<bool> woken_{false};  // a wake-up is posted and has not run
   Dependent* dependents_ = nullptr;
+  LinkedList<detail::AsioLeaf::CancelRequest> to_cancel_;
 };
 
 /// The poller of a loop that has real I/O; std::logic_error on a loop of another kind, such as a virtual one.

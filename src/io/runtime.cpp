@@ -75,6 +75,10 @@ struct Runtime::State {
     const bool limited = limit < Duration::max();
     const TimePoint deadline = limited ? loop.now() + limit : TimePoint::max();
     const auto left = [&] { return limited ? std::max(deadline - loop.now(), Duration::zero()) : limit; };
+    // What was posted before the stop is there now; what comes later is others' cleanup.
+    bool taken = false;
+    loop.inbox()->post(make_posted([&taken] { taken = true; }));
+    loop.run_until([&taken] { return taken; });
     begin_together(worker);
     loop.cancel_round(left());  // one: what others' tasks sent since is their cleanup
     worker.quiet = true;

@@ -25,6 +25,57 @@ TEST(SharedResult, GatherOfHandlesMovesOutWhatCannotBeCopied) {
   });
 }
 
+TEST(SharedResult, ContainersOfWhatCannotBeCopiedMoveToo) {
+  using Several = std::vector<Owned>;
+  run([]() -> Task<void> {
+    auto several = []() -> Task<Several> {
+      Several values;
+      values.push_back(std::make_unique<int>(1));
+      co_return values;
+    };
+    auto [a] = co_await gather(spawn(several));
+    EXPECT_EQ(*a.at(0), 1);
+    const Several b = co_await wait_for(1s, spawn(several));
+    EXPECT_EQ(*b.at(0), 1);
+    Future<Several> future;
+    future.set_value(std::move(a));
+    const Several c = co_await std::move(future);
+    EXPECT_EQ(*c.at(0), 1);
+  });
+}
+
+// asyncio.wait_for(): _cancel_and_wait() is interrupted like any other wait.
+TEST(SharedResult, WaitForWithoutTimeOfATaskCanBeCancelledItself) {
+  run([]() -> Task<void> {
+    auto stubborn = []() -> Task<void> {
+      (void)co_await outcome(sleep(1h));
+      co_await sleep(1s);
+    };
+    auto task = spawn(stubborn);
+    co_await yield();
+    auto wait = [](JoinHandle<void> on) -> Task<void> { co_await wait_for(0s, on); };
+    auto waiter = spawn(wait, task);
+    co_await ticks(3);
+    waiter.cancel();
+    EXPECT_EQ(co_await end_of(waiter), "cancelled");
+    EXPECT_FALSE(task.done());
+    co_await task;
+  });
+}
+
+TEST(SharedResult, TasksThatWaitForEachOtherAreReleasedByACancel) {
+  run([]() -> Task<void> {
+    auto first = std::make_shared<JoinHandle<void>>();
+    auto wait = [](std::shared_ptr<JoinHandle<void>> other) -> Task<void> { co_await *other; };
+    auto second = spawn(wait, first);
+    auto end = [](JoinHandle<void> other) -> Task<void> { co_await wait_for(0s, other); };
+    *first = spawn(end, second);
+    EXPECT_EQ(co_await end_of(*first), "cancelled");
+    co_await second.wait();
+    *first = {};
+  });
+}
+
 TEST(SharedResult, GatherOfHandlesCopiesWhatItCan) {
   run([]() -> Task<void> {
     auto task = spawn(give, 1);

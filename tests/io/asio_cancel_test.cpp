@@ -1,6 +1,8 @@
 // use_task: who wins where an operation and a cancel of its task meet.
 #include <gtest/gtest.h>
+
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
@@ -32,8 +34,8 @@ Task<void> race_of(bool cancel_first, error_code error, int value_seen) {
   co_await yield();
   if (cancel_first) {
     task.cancel("late");
+    co_await sleep(1ms);  // the slot is told at the next poll
     EXPECT_EQ(operation.cancels, 1);
-    co_await yield();
     EXPECT_FALSE(task.done());
   }
   operation.end(error, 5);
@@ -89,6 +91,77 @@ Task<void> cancelled_before() {
 }
 TEST(UseTaskCancel, TaskThatIsCancelledAlreadyBeginsNothing) {
   run(cancelled_before());
+}
+
+/// "Drop the connection, cancel its reader."
+Task<void> object_is_gone() {
+  auto timer = std::make_unique<asio::steady_timer>(io::asio_context(), 1h);
+  auto body = [](asio::steady_timer& of) -> Task<void> { co_await of.async_wait(use_task); };
+  auto task = spawn(body, std::ref(*timer));
+  co_await yield();
+  timer.reset();
+  task.cancel();
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+}
+TEST(UseTaskCancel, AfterItsObjectHasGoneIsACancelToo) {
+  run(object_is_gone());
+}
+
+Task<void> taken_back() {
+  asio::steady_timer timer(io::asio_context(), 1h);
+  auto body = [](asio::steady_timer& of) -> Task<void> { co_await of.async_wait(use_task); };
+  auto task = spawn(body, std::ref(timer));
+  co_await yield();
+  task.cancel();
+  task.uncancel();
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());  // as with any other wait: it was interrupted already
+}
+TEST(UseTaskCancel, TakenBackItHasInterruptedTheOperationAllTheSame) {
+  run(taken_back());
+}
+
+Task<void> aborted_by_exception() {
+  Manual<std::exception_ptr> operation;
+  auto body = [](Manual<std::exception_ptr>& of) -> Task<void> { co_await of.begin(); };
+  auto task = spawn(body, std::ref(operation));
+  co_await yield();
+  task.cancel();
+  co_await sleep(1ms);
+  operation.end(
+      std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted, "aborted")));
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+}
+TEST(UseTaskCancel, AbortThatComesAsAnExceptionIsACancel) {
+  run(aborted_by_exception());
+}
+
+/// In the cleanup of a cancelled task, with data and deadline at once.
+Task<void> deadline_and_data() {
+  Manual<error_code, int> operation;
+  auto body = [](Manual<error_code, int>& of) -> Task<void> {
+    Outcome<void> outer = co_await outcome(sleep(1h));
+    EXPECT_TRUE(outer.cancelled());
+    auto block = [&of](Timeout&) -> Task<int> { co_return co_await of.begin(); };
+    const int got = co_await timeout(1ms, block);
+    EXPECT_EQ(got, 5);
+    EXPECT_EQ(EventLoop::require_task().cancelling(), 1U);
+    Outcome<void> next = co_await outcome(sleep(1ms));
+    EXPECT_FALSE(next.cancelled()) << "the deadline's own cancel came out of its block";
+    outer.get();
+  };
+  auto task = spawn(body, std::ref(operation));
+  co_await yield();
+  task.cancel();
+  while (operation.cancels == 0) co_await sleep(1ms);  // the deadline has passed
+  operation.end({}, 5);
+  co_await task.wait();
+  EXPECT_TRUE(task.cancelled());
+}
+TEST(UseTaskCancel, DeadlineThatLostTheRaceDoesNotLeakOutOfItsBlock) {
+  run(deadline_and_data());
 }
 
 Task<void> timed_out() {

@@ -150,6 +150,49 @@ TEST(RuntimeStop, ServesWhatAnotherLoopCleansUpWithAfterItsOwnTasksHaveEnded) {
   EXPECT_EQ(result.load(), 1);
 }
 
+// What was posted before the stop belongs to those that are cancelled and clean up, not to others' cleanup.
+TEST(RuntimeStop, TaskThatWasSentJustBeforeCleansUpWithTheOtherLoops) {
+  std::atomic<int> refused{0};
+  auto first = [](EventLoop& other, std::atomic<int>& count) -> Task<void> {
+    Outcome<void> end = co_await outcome(sleep(1h));
+    auto task = spawn_on(other, give, 1);
+    Outcome<int> served = co_await outcome(task);
+    if (!served.has_value()) ++count;
+    end.get();
+  };
+  for (int round = 0; round < 20; ++round) {
+    Runtime runtime(loops(2));
+    std::vector<RemoteHandle<void>> sent;
+    for (int i = 0; i < 5; ++i)
+      sent.push_back(spawn_on(runtime.loop(0), first, std::ref(runtime.loop(1)), std::ref(refused)));
+    EXPECT_THAT(runtime.stop(), ElementsAre());
+    for (auto& each : sent) EXPECT_THROW(each.get(), LoopClosed);
+  }
+  EXPECT_EQ(refused.load(), 0);
+}
+
+TEST(RuntimeStop, ErrorOfATaskThatWasSentIsReportedAsItIs) {
+  RuntimeOptions options = loops(1);
+  std::mutex mutex;
+  std::vector<std::string> reports;
+  options.exception_handler = [&](const ErrorContext& context) {
+    const std::lock_guard lock(mutex);
+    reports.push_back(context.message + ": " + text(context.error));
+  };
+  Runtime runtime(options);
+  std::latch begun(1);
+  auto saver = [](std::latch& first) -> Task<void> {
+    first.count_down();
+    (void)co_await outcome(sleep(1h));
+    throw Boom("disk full");
+  };
+  auto handle = spawn_on(runtime.loop(0), saver, std::ref(begun));
+  begun.wait();
+  EXPECT_THAT(runtime.stop(), ElementsAre());
+  EXPECT_THROW(handle.get(), Boom);
+  EXPECT_THAT(reports, ElementsAre("unhandled exception during shutdown: disk full"));
+}
+
 TEST(RuntimeStop, WhatRefusesIsNamedAndDestroyed) {
   RuntimeOptions options = loops(2);
   options.shutdown_timeout = 1ms;

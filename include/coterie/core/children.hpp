@@ -214,7 +214,7 @@ arrival_t<T> arrival(JoinHandle<T>& handle) {
   if constexpr (std::is_void_v<T>) {
     handle.state().kept().get();
     return std::monostate();
-  } else if constexpr (Owned || !std::is_copy_constructible_v<T>) {
+  } else if constexpr (Owned || !copies<T>) {
     return arrival_t<T>(arrived<Owned>(handle).get());
   } else {
     return arrival_t<T>(std::as_const(handle.state().kept()).get());

@@ -63,8 +63,9 @@ struct WaitInfo {
 ///
 /// A cancel that comes after `wake()` and before the task runs replaces the result at this same await, as in
 /// asyncio; an awaiter that was given something in between (a permit, an item) overrides `undo()` to pass it
-/// on, or, where that cannot be (bytes of a socket), wakes with `wake_with_result()`. Awaiters live in the coroutine's frame. A destructor of an awaiter that is still waiting must take it
-/// out of whatever list it stands in: frames are destroyed while suspended when a loop closes by force.
+/// on, or, where that cannot be (bytes of a socket), wakes with `wake_with_result()`. Awaiters live in the
+/// coroutine's frame. A destructor of an awaiter that is still waiting must take it out of whatever list it
+/// stands in: frames are destroyed while suspended when a loop closes by force.
 class Leaf {
  public:
   Leaf(const Leaf&) = delete;

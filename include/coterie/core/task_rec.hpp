@@ -132,6 +132,8 @@ class TaskRec : public Runnable {
     if (must_cancel_) ++deliveries_;
     must_cancel_ = false;
   }
+  /// The pending cancel, if there is one, is not delivered.
+  void withdraw_cancel() noexcept { must_cancel_ = false; }
   /// How many pending cancels have been thrown into it.
   [[nodiscard]] std::uint32_t deliveries() const noexcept { return deliveries_; }
   /// Its exception counts as seen: nothing is reported when the last handle goes.

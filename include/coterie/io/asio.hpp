@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "coterie/core/leaf.hpp"
+#include "coterie/core/linked_list.hpp"
 #include "coterie/spawn.hpp"
 
 /// Operations of Boost.Asio, and of what is built on it (Beast), in coroutines of this library. The only
@@ -40,14 +41,19 @@ namespace io {
 /// it, unless it needs more than AsioLeaf::arena_bytes at once. Its I/O object must stand on
 /// io::asio_context() of the loop that awaits.
 ///
-/// A cancel of the task goes to the operation's cancellation slot, of every type that it supports; the task
-/// goes on when the operation has ended. If that reports operation_aborted, `Cancelled` is thrown. If it has
-/// won the race, its result is delivered, and the cancel at the task's next suspension: no byte is lost.
+/// A cancel of the task goes to the operation's cancellation slot at the loop's next poll, of every type that
+/// it supports; the task goes on when the operation has ended. If that reports operation_aborted, `Cancelled`
+/// is thrown. If it has won the race, its result is delivered, and the cancel at the task's next suspension.
 /// After a cancel of a composed operation (read, write, a TLS stream) half a message may have passed: close
-/// the connection. Operations without a slot (post, async_resolve) end when they end; see io/dns for names.
+/// the connection. Operations without a slot (post, async_resolve) end when they end; for names there is
+/// io/dns.hpp.
+///
+/// I/O objects must not be moved while an operation runs, for Asio keeps their address. They may be closed or
+/// destroyed, which aborts it. They must not outlive the loop: `Socket s = run(connect())` does.
 ///
 /// If the coroutine's frame is destroyed meanwhile, the destructor cancels the operation and runs the context
-/// until it has ended, for Asio may use what stands in the frame.
+/// until it has ended, for Asio may use what stands in the frame. One that does not end within 10 s (it has
+/// no slot, and waits for something that does not come) ends the process with a line that says so.
 struct use_task_t {};
 inline constexpr use_task_t use_task{};
 
@@ -77,10 +83,16 @@ class AsioCache : private boost::asio::detail::thread_context {
 ///
 ///                 await_suspend()            Asio calls, or drops, the handler
 ///     created ───────────────────▶ running ───────────────────────────────────▶ over
-///        │ cancel(): never begun      │ cancel(): emits, and waits for the end
+///        │ cancel(): never begun      │ cancel(): the poller emits, and the end is waited for
 class AsioLeaf : public Leaf {
  public:
   static constexpr std::size_t arena_bytes = 256;
+  /// Stands in the poller's list until the slot is told. Not at once: an I/O object that was destroyed leaves
+  /// a slot that points into it, until the end of its operation, which is queued, has run.
+  struct CancelRequest : ListNode {
+    explicit CancelRequest(AsioLeaf& of) noexcept : leaf(of) {}
+    AsioLeaf& leaf;
+  };
 
   CancelReply cancel(const CancelMessage& message) override;
 
@@ -91,9 +103,11 @@ class AsioLeaf : public Leaf {
   void deallocate(void* block, std::size_t bytes) noexcept;
   /// The handler was destroyed without having been called.
   void abandoned() noexcept;
+  /// For the poller.
+  void emit_cancel();
 
  protected:
-  AsioLeaf() noexcept : Leaf(WaitKind::asio, this) {}
+  AsioLeaf() noexcept : Leaf(WaitKind::asio, this), request_(*this) {}
   ~AsioLeaf() = default;
 
   /// First thing in await_suspend.
@@ -111,7 +125,9 @@ class AsioLeaf : public Leaf {
     }
   }
   void set_failure(std::exception_ptr failure) noexcept { failure_ = std::move(failure); }
-  void end(bool aborted) noexcept;
+  [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_; }
+  /// `cancelled`: by the cancel that was asked for.
+  void end(bool cancelled) noexcept;
   void end_with(std::exception_ptr failure) noexcept;
   /// In await_resume: `Cancelled`, or why there is no result.
   void arrive();
@@ -122,12 +138,16 @@ class AsioLeaf : public Leaf {
   enum class Phase : unsigned char { created, running, over };
   [[nodiscard]] AsioCache& cache() const noexcept;
   void clear_slot() noexcept;
+  std::exception_ptr target_cancel() noexcept override;
 
   AsioPoller* poller_ = nullptr;
   boost::asio::cancellation_signal signal_;
+  CancelRequest request_;
+  CancelMessage message_;
   std::exception_ptr failure_;
   Phase phase_ = Phase::created;
   bool cancel_asked_ = false;
+  bool cancelled_ = false;
   bool draining_ = false;
   bool arena_used_ = false;
   alignas(std::max_align_t) std::byte arena_[arena_bytes];
@@ -181,6 +201,8 @@ class AsioHandler {
 };
 
 using AsioError = boost::system::error_code;
+/// system_error of operation_aborted.
+[[nodiscard]] bool is_abort(const std::exception_ptr& error) noexcept;
 
 /// How the arguments of a completion become an end: which is the error, what is the value.
 template <class... Args>
@@ -207,7 +229,7 @@ struct Completed<AsioError, Args...> {
 template <class... Args>
 struct Completed<std::exception_ptr, Args...> {
   using Value = std::tuple<Args...>;
-  static bool aborted(const std::exception_ptr&, const Args&...) { return false; }
+  static bool aborted(const std::exception_ptr& error, const Args&...) { return is_abort(error); }
   template <class... Given>
   static Value value(const std::exception_ptr& error, Given&&... given) {
     if (error) std::rethrow_exception(error);
@@ -260,13 +282,13 @@ class [[nodiscard("an operation begins when it is awaited: co_await it")]] AsioO
   /// For the handler.
   template <class... Given>
   void completed(Given&&... given) noexcept {
-    const bool aborted = Completion::aborted(given...);
+    const bool cancelled = cancel_asked() && Completion::aborted(given...);
     try {
-      value_.emplace(Completion::value(std::forward<Given>(given)...));
+      if (!cancelled) value_.emplace(Completion::value(std::forward<Given>(given)...));
     } catch (...) {
       set_failure(std::current_exception());
     }
-    end(aborted);
+    end(cancelled);
   }
 
  private:

@@ -111,7 +111,7 @@ class RemoteTaskOf final : public RemoteTask {
  private:
   ~RemoteTaskOf() = default;
   void take(TaskRec& task) noexcept override {
-    outcome_ = std::move(static_cast<TaskState<T>&>(task).outcome());
+    outcome_ = static_cast<TaskState<T>&>(task).take();  // others still ask the task for its error
   }
   void set_error(std::exception_ptr error) noexcept override { outcome_.set_exception(std::move(error)); }
   void destroy() noexcept override { delete this; }
