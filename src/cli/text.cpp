@@ -96,7 +96,7 @@ std::string spelled_out(std::uint32_t code) {
 std::string shell_word(std::string_view text) {
   constexpr std::string_view plain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
-  const std::string shown = printable(text);
+  std::string shown = printable(text);
   if (!shown.empty() && shown.find_first_not_of(plain) == std::string::npos) return shown;
   std::string quoted = "'";
   for (const char c : shown) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);

@@ -47,8 +47,8 @@ Task<void> rounds(SeededLoop& seeded, Round round) {
   }
 }
 
-/// Runs `round<catching>()` as a task that is destroyed wherever it stands when this is left, as those are that
-/// may refer to a frame that goes.
+/// Runs `round<catching>()` as a task that is destroyed wherever it stands when this is left, as those are
+/// that may refer to a frame that goes.
 template <class Round>
 Task<void> dropped(SeededLoop& seeded, Round round) {
   const JoinHandle<void> task = detail::spawn_borrowing(round.template operator()<catching>());
