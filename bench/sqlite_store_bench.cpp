@@ -25,10 +25,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 Uuid numbered(std::uint64_t n) {
   Uuid id;
   const std::uint64_t ms = 1'700'000'000'000U + n / 100;
-  for (std::size_t i = 0; i < 6; ++i)
-    id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-  for (std::size_t i = 0; i < 8; ++i)
-    id.bytes[8 + i] = static_cast<std::uint8_t>(n >> (56 - 8 * i));
+  for (std::size_t i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+  for (std::size_t i = 0; i < 8; ++i) id.bytes[8 + i] = static_cast<std::uint8_t>(n >> (56 - 8 * i));
   return id;
 }
 
