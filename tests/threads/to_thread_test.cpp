@@ -6,21 +6,12 @@
 #include <thread>
 
 #include "support/runtime.hpp"
+#include "threads/gate.hpp"
 
 namespace coterie {
 namespace {
 using namespace test;
 using ::testing::HasSubstr;
-
-/// A pool's thread that is held until it is let go.
-struct Gate {
-  std::latch entered{1};
-  std::latch open{1};
-  void pass() {
-    entered.count_down();
-    open.wait();
-  }
-};
 
 TEST(ToThread, ValuesVoidAndExceptionsComeBack) {
   run([]() -> Task<void> {
