@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -22,6 +23,11 @@ constexpr std::string_view first_bytes = R"({"id":")";
 constexpr std::size_t uuid_length = 36;
 constexpr std::string_view behind_the_id = R"(","line":)";  // other commands' lines go on otherwise
 constexpr std::size_t start_length = first_bytes.size() + uuid_length + behind_the_id.size();
+
+/// Of a line that begins with `first_bytes`.
+std::optional<queue::JobId> id_in(std::string_view line) {
+  return queue::parse_uuid(line.substr(first_bytes.size(), uuid_length));
+}
 
 /// The beginning of a results file, or of one that was torn there.
 bool begins_as_ours(std::string_view start) {
@@ -129,7 +135,7 @@ std::unordered_map<queue::JobId, std::string> ResultsFile::lines_of(
   std::string line;
   while (std::getline(in, line)) {
     if (in.eof() || !line.starts_with(first_bytes) || !line.ends_with('}')) continue;  // torn
-    const auto id = queue::parse_uuid(std::string_view(line).substr(first_bytes.size(), uuid_length));
+    const auto id = id_in(line);
     if (id && ids.contains(*id)) lines[*id] = line;
   }
   return lines;
@@ -141,7 +147,7 @@ bool ResultsFile::is_of_others(const std::unordered_set<queue::JobId>& ids) cons
   bool any = false;
   while (std::getline(in, line)) {
     if (in.eof() || !line.starts_with(first_bytes)) continue;  // torn
-    const auto id = queue::parse_uuid(std::string_view(line).substr(first_bytes.size(), uuid_length));
+    const auto id = id_in(line);
     if (id && ids.contains(*id)) return false;
     any = true;
   }

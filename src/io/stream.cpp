@@ -93,7 +93,7 @@ Found find_first(std::string_view text, const std::vector<std::string>& separato
   return first;
 }
 
-std::string kib(std::size_t bytes) {
+std::string in_bytes(std::size_t bytes) {
   return std::to_string(bytes) + " bytes";
 }
 
@@ -133,13 +133,13 @@ Task<std::string> read_until_from(StatePtr state, std::vector<std::string> separ
     const Found found = find_first(there, separators, looked_at);
     if (found.end != std::string_view::npos) {
       if (found.end - found.length > limit)
-        throw LimitOverrun("a separator was found, but behind more than " + kib(limit),
+        throw LimitOverrun("a separator was found, but behind more than " + in_bytes(limit),
                            found.end - found.length);
       co_return state->take(found.end);
     }
     looked_at = there.size();
     const std::size_t without = looked_at - std::min(looked_at, longest - 1);
-    if (without > limit) throw LimitOverrun("no separator within " + kib(limit), without);
+    if (without > limit) throw LimitOverrun("no separator within " + in_bytes(limit), without);
     const bool more = co_await fill(*state);
     if (!more) throw IncompleteRead(state->take(looked_at), std::nullopt);
   }
@@ -164,7 +164,7 @@ Task<std::string> read_line_from(StatePtr state) {
 Task<std::string> read_rest(StatePtr state, std::size_t most) {
   for (bool more = true; more;) {
     if (state->there().size() > most)
-      throw std::length_error("more than " + kib(most) + " came from " + state->transport->peer());
+      throw std::length_error("more than " + in_bytes(most) + " came from " + state->transport->peer());
     more = co_await fill(*state);
   }
   co_return state->take(state->there().size());
