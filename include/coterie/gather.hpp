@@ -23,6 +23,12 @@ auto gathered(JoinHandle<T>& handle) {
     return arrived<Owned>(handle);
 }
 
+/// Before the first value moves out: InvalidState for one that was moved out before costs the others nothing.
+template <bool Owned, class T>
+void check_kept(const JoinHandle<T>& handle) {
+  if constexpr (!Owned && !copies<T>) (void)handle.state().outcome();
+}
+
 template <bool Outcomes, class... Sources>
 class [[nodiscard("a gather starts nothing until it is awaited: co_await it")]] GatherTuple final
     : public TupleLeaf<Sources...> {
@@ -31,10 +37,15 @@ class [[nodiscard("a gather starts nothing until it is awaited: co_await it")]] 
       : TupleLeaf<Sources...>(WaitKind::gather, gather_until<Outcomes>, std::move(sources)...) {}
   auto await_resume() {
     this->finish();
+    check(std::index_sequence_for<Sources...>());
     return take(std::index_sequence_for<Sources...>());
   }
 
  private:
+  template <std::size_t... I>
+  void check(std::index_sequence<I...>) {
+    (check_kept<is_bare<Sources>>(this->template handle<I>()), ...);
+  }
   template <std::size_t... I>
   auto take(std::index_sequence<I...>) {
     return std::tuple<decltype(gathered<Outcomes, is_bare<Sources>>(this->template handle<I>()))...>{
@@ -54,6 +65,7 @@ class [[nodiscard("a gather starts nothing until it is awaited: co_await it")]] 
                            is_bare<Source> ? Claim::structured : Claim::results, std::move(sources)) {}
   std::vector<Result> await_resume() {
     this->finish();
+    for (auto& handle : this->handles()) check_kept<is_bare<Source>>(handle);
     std::vector<Result> results;
     results.reserve(this->handles().size());
     for (auto& handle : this->handles()) results.push_back(gathered<Outcomes, is_bare<Source>>(handle));

@@ -8,6 +8,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/child_list.hpp"
+#include "coterie/core/own_cancel.hpp"
 #include "coterie/exception_group.hpp"
 #include "coterie/spawn.hpp"
 
@@ -86,6 +87,7 @@ class TaskGroup final : private detail::ChildList {
   bool aborting_ = false;
   bool ended_ = false;
   bool parent_cancel_requested_ = false;
+  detail::OwnCancel parent_cancel_;
   std::exception_ptr body_error_;
   std::exception_ptr propagate_;    // the cancel that leaves the group unless errors do
   std::exception_ptr last_cancel_;  // the newest cancel that arrived while waiting

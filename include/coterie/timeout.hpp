@@ -6,6 +6,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/done_callback.hpp"
+#include "coterie/core/own_cancel.hpp"
 #include "coterie/core/timer_heap.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
@@ -47,10 +48,8 @@ class Timeout final : private Timer {
   std::optional<TimePoint> when_;
   std::uint32_t requests_at_entry_;
   std::uint32_t deliveries_at_entry_;
-  std::uint32_t requests_at_expiry_ = 0;
-  std::uint32_t deliveries_at_expiry_ = 0;
   bool pending_at_entry_;
-  bool pending_at_expiry_ = false;
+  detail::OwnCancel cancel_;
   State state_ = State::active;
 };
 

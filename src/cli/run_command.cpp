@@ -56,6 +56,7 @@ class RunCommand {
       (void)co_await outcome(save());
     }
     if (end.cancelled()) {
+      if (flags_.common.json && owned_) report_stopped();
       const std::string left = owned_ ? human_count(jobs_.pending()) + " of " +
                                             counted(jobs_.size(), "command") +
                                             (jobs_.pending() == 1 ? " has" : " have") + " not ended. "
@@ -226,7 +227,22 @@ class RunCommand {
     results_->commit();
   }
 
+  /// What is known without asking the broker any more, which may be why we are being stopped.
+  void report_stopped() const {
+    RunReport report = so_far();
+    report.stopped = true;
+    print(report);
+  }
   Task<int> report() {
+    RunReport report = so_far();
+    co_await add_failures(report);
+    print(report);
+    if (!results_error_.empty()) {
+      throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume` writes it");
+    }
+    co_return report.failed + report.cancelled + report.unknown > 0 ? exit_job_failed : exit_ok;
+  }
+  [[nodiscard]] RunReport so_far() const {
     RunReport report;
     report.run = manifest_.name;
     report.generation = manifest_.generation;
@@ -241,13 +257,9 @@ class RunCommand {
     report.before = before_;
     report.executed = executed_;
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    report.pending = jobs_.pending();
     if (results_ != nullptr) report.results = results_->path();
-    co_await add_failures(report);
-    print(report);
-    if (!results_error_.empty()) {
-      throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume` writes it");
-    }
-    co_return report.failed + report.cancelled + report.unknown > 0 ? exit_job_failed : exit_ok;
+    return report;
   }
   void print(const RunReport& report) const {
     try {

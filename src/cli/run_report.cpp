@@ -92,7 +92,9 @@ void print_report_json(Output& out, const RunReport& report) {
   json.add("cancelled", report.cancelled)
       .add("forgotten", report.forgotten)
       .add("unknown", report.unknown)
-      .add("before", report.before);
+      .add("before", report.before)
+      .add("pending", report.pending)
+      .add("stopped", report.stopped);
   json.add("executed", report.executed).add("seconds", report.seconds);
   json.add("per_s", report.seconds > 0 ? static_cast<double>(report.executed) / report.seconds : 0.0);
   if (!report.results.empty()) json.add("results", report.results);

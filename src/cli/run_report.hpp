@@ -30,7 +30,9 @@ struct RunReport {
   std::uint64_t forgotten = 0;
   std::uint64_t unknown = 0;   ///< of the forgotten, those that nothing says have succeeded
   std::uint64_t before = 0;    ///< of all, those that had ended before this start
+  std::uint64_t pending = 0;   ///< have not ended: it was stopped
   std::uint64_t executed = 0;  ///< attempts that ended now, those that are tried again too
+  bool stopped = false;
   double seconds = 0;
   std::string results;
   std::vector<Failure> failures;  ///< the first ones

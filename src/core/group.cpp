@@ -21,7 +21,7 @@ void TaskGroup::cancel() {
   if (!aborting_) abort();
   if (parent_cancel_requested_) return;
   parent_cancel_requested_ = true;
-  parent_->cancel(nullptr);
+  parent_cancel_.request(*parent_);
 }
 
 void TaskGroup::abort() noexcept {
@@ -38,7 +38,7 @@ void TaskGroup::child_ended(TaskRec& task) noexcept {
   if (aborting_ || parent_cancel_requested_) return;
   abort();
   parent_cancel_requested_ = true;
-  parent_->cancel(nullptr);
+  parent_cancel_.request(*parent_);
 }
 
 void TaskGroup::body_ended(OutcomeKind kind, const std::exception_ptr& error) noexcept {
@@ -68,7 +68,7 @@ std::exception_ptr TaskGroup::take_fatal() const {
 std::exception_ptr TaskGroup::settle() {
   ended_ = true;
   if (parent_cancel_requested_) {
-    if (parent_->uncancel() == 0)
+    if (parent_cancel_.take_back(*parent_) == 0)
       propagate_ = nullptr;  // it was our own request, and it has done its work
     else if (!propagate_)
       propagate_ = last_cancel_;  // somebody else wants the task to end too (gh-155433)

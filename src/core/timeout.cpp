@@ -34,10 +34,7 @@ void Timeout::run() noexcept {
   // A cancel that was pending when the block was entered and is so still is somebody else's: it must come out
   // as a cancel. (gh-134471: asyncio turns it into TimeoutError.)
   if (pending_at_entry_ && task_->deliveries() == deliveries_at_entry_) --requests_at_entry_;
-  pending_at_expiry_ = task_->must_cancel();
-  deliveries_at_expiry_ = task_->deliveries();
-  task_->cancel(nullptr);
-  requests_at_expiry_ = task_->cancelling();
+  cancel_.request(*task_);
 }
 
 bool Timeout::exit(bool cancelled) noexcept {
@@ -47,11 +44,7 @@ bool Timeout::exit(bool cancelled) noexcept {
     return false;
   }
   state_ = State::expired;
-  // Ours alone, and the body has ended without another suspension, where it would have been delivered.
-  if (!pending_at_expiry_ && task_->deliveries() == deliveries_at_expiry_ &&
-      task_->cancelling() == requests_at_expiry_)
-    task_->withdraw_cancel();
-  return task_->uncancel() <= requests_at_entry_ && cancelled;
+  return cancel_.take_back(*task_) <= requests_at_entry_ && cancelled;
 }
 
 void detail::throw_timeout(const std::exception_ptr& cancel) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "coterie/core/duration.hpp"
 #include "coterie/exception_group.hpp"
 #include "coterie/io/dns.hpp"
 #include "coterie/io/fd.hpp"
@@ -82,12 +83,6 @@ Task<Descriptor> connect_any(std::string host, std::uint16_t port, ConnectOption
   }
 }
 
-std::string seconds_text(Duration time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g s", std::chrono::duration<double>(time).count());
-  return text;
-}
-
 Task<Stream> within(Task<Descriptor> connecting, std::string whom, ConnectOptions options) {
   Outcome<Descriptor> end;
   if (options.timeout == Duration::max()) {
@@ -100,7 +95,7 @@ Task<Stream> within(Task<Descriptor> connecting, std::string whom, ConnectOption
     auto transport = std::make_unique<SocketTransport>(std::move(end).get(), whom);
     co_return Stream(std::move(transport), options.stream);
   } catch (const TimeoutError&) {
-    throw TimeoutError("cannot connect to " + whom + " within " + seconds_text(options.timeout));
+    throw TimeoutError("cannot connect to " + whom + " within " + detail::seconds_text(options.timeout));
   }
 }
 

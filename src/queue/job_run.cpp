@@ -1,21 +1,14 @@
 #include "src/queue/job_run.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
+#include "coterie/core/duration.hpp"
 #include "src/queue/session.hpp"
 
 namespace coterie::queue {
 namespace {
 // What a handler computes wrongly must not make the broker refuse the whole call.
 constexpr Milliseconds longest_delay = std::chrono::hours(24 * 365);
-
-std::string seconds_text(Milliseconds time) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g s", static_cast<double>(time.count()) / 1000.0);
-  return text;
-}
-
 }  // namespace
 
 JobRun::~JobRun() {
@@ -116,7 +109,7 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
         break;
       case Stop::timeout:
         failure.error =
-            JobError("timeout", "it ran longer than its timeout of " + seconds_text(lease_.timeout));
+            JobError("timeout", "it ran longer than its timeout of " + detail::seconds_text(lease_.timeout));
         break;
       case Stop::drain:
         failure.kind = FailKind::give_back;

@@ -73,6 +73,18 @@ TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
   db.exec("PRAGMA user_version = 2");
 }
 
+TEST_F(SqliteErrors, AFileThatIsDeletedUnderItsUsersIsSaid) {
+  const auto broker = open();
+  await(broker->enqueue(jobs(1)));
+  std::filesystem::remove(path());
+  try {
+    await(broker->enqueue(jobs(1)));
+    FAIL() << "it was written where nobody will find it";
+  } catch (const BadBroker& error) {
+    EXPECT_SAYS(error.what(), path() + ": the file was deleted, moved or replaced");
+  }
+}
+
 TEST_F(SqliteErrors, AFileCutShortIsDamaged) {
   {
     const auto broker = open();

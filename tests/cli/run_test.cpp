@@ -114,12 +114,13 @@ TEST(Run, AnInterruptStopsCommandsAndTheNextStartGoesOn) {
       "if [ -e go ]; then echo two >> out; exit; fi; trap 'echo stopped > how; exit 0' TERM; echo > up; "
       "while :; do sleep 1000 & wait; done\n"
       "echo three >> out\n");
-  const pid_t pid = folder.start({"run", "-j", "1", "c"});
+  const pid_t pid = folder.start({"run", "-j", "1", "--json", "c"});
   (void)folder.wait_at("up");
   ::kill(pid, SIGINT);
   const Ended stopped = folder.wait(pid);
   EXPECT_EQ(stopped.code, 130);
   EXPECT_EQ(folder.read("how"), "stopped\n");
+  EXPECT_THAT(stopped.out, AllOf(HasSubstr("\"done\":1,"), HasSubstr("\"pending\":2,\"stopped\":true,")));
   EXPECT_THAT(stopped.err,
               AllOf(HasSubstr("2 of 3 commands have not ended"), HasSubstr("`coterie run c` goes on")));
   for (const auto& job : folder.jobs("coterie.db")) EXPECT_NE(job.state, coterie::queue::JobState::leased);

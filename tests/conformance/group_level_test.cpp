@@ -44,6 +44,24 @@ COTERIE_CASE(Group, InnerAndOuterFailInOneTick) {
   });
 }
 
+// Beyond the list: a request of its own is taken back also where others are counted and no await delivered
+// it.
+TEST(Group, OwnCancelDoesNotLeakOutOfABlockInACancelledTask) {
+  run([]() -> Task<void> {
+    TaskRec& self = EventLoop::require_task();
+    self.cancel(nullptr);
+    EXPECT_EQ(co_await end_of(yield()), "cancelled");
+    auto block = [](TaskGroup& group) -> Task<void> {
+      group.cancel();
+      co_return;
+    };
+    (void)co_await end_of(task_group(block));
+    EXPECT_EQ(self.cancelling(), 1U);
+    EXPECT_FALSE(self.must_cancel());
+    co_await ticks(2);
+  });
+}
+
 // 151. BaseTestTaskGroup.test_cancels_task_if_created_during_creation (gh-128550), lazily and eagerly
 COTERIE_CASE(Group, ChildThatSpawnsAFailingSiblingInItsFirstStepIsCancelled) {
   for (const bool eager : {false, true}) {

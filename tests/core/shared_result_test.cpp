@@ -25,6 +25,20 @@ TEST(SharedResult, GatherOfHandlesMovesOutWhatCannotBeCopied) {
   });
 }
 
+TEST(SharedResult, GatherWithAValueThatWasMovedOutLeavesTheOthers) {
+  run([]() -> Task<void> {
+    auto gone = spawn(make, 1);
+    auto kept = spawn(make, 2);
+    (void)co_await std::move(gone);
+    auto again = spawn(make, 3);
+    auto other = again;
+    (void)co_await std::move(other);
+    EXPECT_EQ((co_await end_of(gather(kept, again))).rfind("InvalidState", 0), 0U);
+    EXPECT_EQ((co_await end_of(all_settled(std::vector{kept, again}))).rfind("InvalidState", 0), 0U);
+    EXPECT_EQ(*(co_await std::move(kept)), 2);
+  });
+}
+
 TEST(SharedResult, ContainersOfWhatCannotBeCopiedMoveToo) {
   using Several = std::vector<Owned>;
   run([]() -> Task<void> {

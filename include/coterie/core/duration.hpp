@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 #include "coterie/poller.hpp"
@@ -20,5 +21,8 @@ template <class Rep, class Period>
   if (Seconds(value) <= -limit) return -std::chrono::duration_cast<Duration>(limit);
   return std::chrono::ceil<Duration>(value);
 }
+
+/// For people: "0.25 s".
+[[nodiscard]] std::string seconds_text(std::chrono::duration<double> time);
 
 }  // namespace coterie::detail

@@ -16,7 +16,8 @@ class BadRequest : public QueueError {
   using QueueError::QueueError;
 };
 
-/// The URL names no broker that can be opened: unknown scheme, unwritable path, not a database, newer schema.
+/// The URL names no broker that can be used: unknown scheme, unwritable path, not a database, newer schema;
+/// or what it named is no longer there.
 class BadBroker : public QueueError {
  public:
   using QueueError::QueueError;

@@ -4,12 +4,15 @@
 #include <chrono>
 #include <cstring>
 
+#include "src/brokers/sqlite/error.hpp"
+
 namespace coterie::brokers::sqlite {
 
 Engine::Engine(Connection db, const Limits& limits, ClockSource clock)
     : db_(std::move(db)), limits_(limits), clock_(std::move(clock)), random_(std::random_device{}()) {}
 
 void Engine::begin() {
+  check_in_place(db_);
   const auto before = std::chrono::steady_clock::now();
   sql_.begin.with(db_).run();
   const auto waited = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - before);

@@ -142,6 +142,15 @@ void throw_bad_broker(const SqliteError& error, const std::string& path) {
   }
 }
 
+void check_in_place(sqlite3* db) {
+  int moved = 0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved == 0) return;
+  throw BadBroker(
+      named(sqlite3_db_filename(db, "main")) +
+      "the file was deleted, moved or replaced while it was in use, and what is written to it would be "
+      "lost: put it back if you can, then start again");
+}
+
 Failure current_failure(const std::string& path) {
   try {
     try {
@@ -151,6 +160,8 @@ Failure current_failure(const std::string& path) {
     }
   } catch (const BadRequest& error) {
     return {Failure::Kind::bad_request, error.what()};
+  } catch (const BadBroker& error) {
+    return {Failure::Kind::bad_broker, error.what()};
   } catch (const QueueError& error) {
     return {Failure::Kind::unavailable, error.what()};
   } catch (const std::exception& error) {

@@ -18,4 +18,8 @@ namespace coterie::brokers::sqlite {
 /// The same of the exception that is being handled.
 [[nodiscard]] bool is_disk_full() noexcept;
 
+/// BadBroker when the file of this connection no longer stands where it was opened: it was deleted, moved or
+/// replaced, and nobody else would see what is written to it. Costs one stat().
+void check_in_place(sqlite3* db);
+
 }  // namespace coterie::brokers::sqlite

@@ -12,13 +12,14 @@ namespace coterie::brokers::sqlite {
 /// An error on its way from the broker's threads to the loop that is to throw it. A value and not an
 /// std::exception_ptr: the exception is made on the thread that throws it and shared with nobody.
 struct Failure {
-  enum class Kind : std::uint8_t { bad_request, unavailable };
+  enum class Kind : std::uint8_t { bad_request, bad_broker, unavailable };
   Kind kind = Kind::unavailable;
   std::string text;
 
   Failure(Kind what, std::string words) : kind(what), text(std::move(words)) {}
   [[noreturn]] void raise() const {
     if (kind == Kind::bad_request) throw BadRequest(text);
+    if (kind == Kind::bad_broker) throw BadBroker(text);
     throw BrokerUnavailable(text);
   }
 };
