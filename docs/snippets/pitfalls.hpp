@@ -1,8 +1,14 @@
 // What the fragments of docs/pitfalls.md stand on. Compiled in front of them by scripts/check-docs.
 #include <coterie/coterie.hpp>
+#include <coterie/io/asio.hpp>
 #include <coterie/queue/client.hpp>
 #include <coterie/queue/context.hpp>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -12,6 +18,7 @@
 
 using namespace coterie;
 using namespace std::chrono_literals;
+namespace asio = boost::asio;
 
 struct Args {
   std::string name;
@@ -46,6 +53,10 @@ inline Task<void> use(Args args) {
 }
 inline std::size_t parse(std::string text) {
   return text.size();
+}
+inline Task<std::size_t> read_from(asio::ip::tcp::socket& socket) {
+  std::array<char, 64> bytes;
+  co_return co_await socket.async_read_some(asio::buffer(bytes), use_task);
 }
 inline void log(const char*) {}
 

@@ -95,7 +95,8 @@ Task<Stream> within(Task<Descriptor> connecting, std::string whom, ConnectOption
     auto transport = std::make_unique<SocketTransport>(std::move(end).get(), whom);
     co_return Stream(std::move(transport), options.stream);
   } catch (const TimeoutError&) {
-    throw TimeoutError("cannot connect to " + whom + " within " + detail::seconds_text(options.timeout));
+    throw TimeoutError("cannot connect to " + whom + " within " +
+                       coterie::detail::seconds_text(options.timeout));
   }
 }
 

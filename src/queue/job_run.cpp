@@ -108,8 +108,8 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
         failure.error = JobError("cancelled", "cancelled while it ran");
         break;
       case Stop::timeout:
-        failure.error =
-            JobError("timeout", "it ran longer than its timeout of " + detail::seconds_text(lease_.timeout));
+        failure.error = JobError(
+            "timeout", "it ran longer than its timeout of " + coterie::detail::seconds_text(lease_.timeout));
         break;
       case Stop::drain:
         failure.kind = FailKind::give_back;
