@@ -34,7 +34,8 @@ TEST(SharedResult, GatherWithAValueThatWasMovedOutLeavesTheOthers) {
     auto other = again;
     (void)co_await std::move(other);
     EXPECT_EQ((co_await end_of(gather(kept, again))).rfind("InvalidState", 0), 0U);
-    EXPECT_EQ((co_await end_of(all_settled(std::vector{kept, again}))).rfind("InvalidState", 0), 0U);
+    const std::vector<JoinHandle<Owned>> both{kept, again};
+    EXPECT_EQ((co_await end_of(all_settled(both))).rfind("InvalidState", 0), 0U);
     EXPECT_EQ(*(co_await std::move(kept)), 2);
   });
 }
