@@ -1,0 +1,67 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "coterie/task.hpp"
+#include "src/brokers/redis/command.hpp"
+#include "src/brokers/redis/handshake.hpp"
+#include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/reply.hpp"
+#include "src/brokers/redis/settings.hpp"
+
+namespace coterie::brokers::redis {
+
+/// A server to send commands to, by as many tasks of one loop as like: pipelined over one connection, which
+/// is made by the first call and made anew by the first call after it was lost.
+///
+/// **Without a connection** a call waits for one, at most `connect_timeout`, while attempts are made with
+/// growing pauses (50 ms to 2 s, half of them random): so a server that restarts is a slow call, not an
+/// error. Then, or at once where waiting cannot help (BadBroker: a wrong password, a replica…), it throws the
+/// last attempt's error. A refusal like that is remembered until the pause is over, and asked again then.
+/// Where nobody calls, nothing is attempted.
+///
+/// **A lost connection** ends every call whose command was given to it: BrokerUnavailable, and whether it was
+/// applied is open. Calls that still waited for a connection go on waiting.
+///
+/// Belongs to the loop on which it is used first.
+class Connection {
+ public:
+  /// Runs on each new connection after the greeting, before any call is sent: to load scripts, to refuse a
+  /// server (BadBroker). What it throws ends the attempt.
+  using OnConnected = std::function<Task<void>(Link& link, const ServerInfo& server)>;
+
+  explicit Connection(Settings settings, OnConnected on_connected = nullptr);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  /// As close(), without waiting: calls that wait end with BrokerUnavailable.
+  ~Connection();
+
+  /// The server's answer to one command; an error of the server (`-ERR …`) is a Reply too. BrokerUnavailable,
+  /// BadBroker: see above. A cancel comes out at once; the command may have been sent, its reply is dropped.
+  /// Not for commands that block on the server: others wait behind it, at most `command_timeout`.
+  [[nodiscard]] Task<Reply> call(Command command);
+  /// The same for several: sent in one piece, answered in their order.
+  [[nodiscard]] Task<std::vector<Reply>> call_all(std::vector<Command> commands);
+
+  /// Connects if it is not connected, and tells what the server said of itself. Unlike a call it throws what
+  /// the first attempt ends with, for who would rather know than wait: BrokerUnavailable, BadBroker.
+  [[nodiscard]] Task<ServerInfo> connect();
+
+  /// Ends everything that waits and returns when nothing is left. Later calls throw BrokerUnavailable.
+  [[nodiscard]] Task<void> close();
+
+  [[nodiscard]] bool connected() const noexcept;
+  /// How many connections were made: changes when one was replaced.
+  [[nodiscard]] std::uint64_t connections() const noexcept;
+  /// What the server of the last connection said of itself; empty before the first.
+  [[nodiscard]] const ServerInfo& server() const noexcept;
+  [[nodiscard]] const Settings& settings() const noexcept;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "coterie/task.hpp"
+#include "src/brokers/redis/settings.hpp"
+
+namespace coterie::brokers::redis {
+
+class Link;
+
+/// What a server said about itself when the connection was made.
+struct ServerInfo {
+  std::string version;  ///< "7.0.15"
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  std::string mode;  ///< "standalone", "sentinel", "cluster"
+  /// Changes when the process is another one, as after a restart.
+  std::string run_id;
+  std::uint64_t maxmemory = 0;  ///< bytes; 0: no limit
+  /// "noeviction", or what it throws away when memory is full. Empty where it does not say.
+  std::string maxmemory_policy;
+  bool aof_enabled = false;  ///< `appendonly yes`
+  ServerInfo() = default;
+};
+
+/// Says who we are (AUTH, SELECT, CLIENT SETNAME) and looks whether a broker can live there, in one round
+/// trip. BadBroker where waiting does not help: a wrong or missing password, no such database, older than
+/// 7.0, a replica, a command that the user may not run. BrokerUnavailable: still loading, too many clients,
+/// lost.
+[[nodiscard]] Task<ServerInfo> greet(Link& link, const Settings& settings);
+
+/// Only AUTH and CLIENT SETNAME: for a connection that subscribes.
+[[nodiscard]] Task<void> greet_subscriber(Link& link, const Settings& settings);
+
+/// What INFO gives. Missing lines leave the field as it is.
+[[nodiscard]] ServerInfo read_info(const std::string& text);
+
+}  // namespace coterie::brokers::redis

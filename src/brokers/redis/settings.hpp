@@ -1,0 +1,50 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "coterie/poller.hpp"
+#include "src/brokers/broker_url.hpp"
+
+namespace coterie::brokers::redis {
+
+/// What no honest server exceeds; more is a malformed reply, and ends the connection.
+struct ReplyLimits {
+  /// Of one string: what Redis itself allows (`proto-max-bulk-len`).
+  std::size_t bulk_bytes = std::size_t{512} << 20;
+  /// Items of one array.
+  std::size_t array_items = std::size_t{1} << 20;
+  /// Arrays in arrays. hiredis 0.14 reads seven.
+  std::size_t depth = 7;
+  ReplyLimits() = default;
+};
+
+/// Where the server is and how to talk to it.
+struct Settings {
+  std::string host;  ///< a name or an address, without brackets; empty: `socket_path`
+  std::uint16_t port = 6379;
+  std::string socket_path;  ///< of a Unix socket
+  bool tls = false;
+  std::string user;  ///< empty: the server's default user
+  std::string password;
+  std::int32_t database = 0;
+  /// What the names of all keys and channels begin with.
+  std::string key_namespace = "coterie";
+  /// For one attempt: name, connection, greeting. As long a call waits for a connection, too.
+  Duration connect_timeout = std::chrono::seconds(5);
+  /// Without a reply for so long the connection counts as dead.
+  Duration command_timeout = std::chrono::seconds(10);
+  ReplyLimits limits;
+
+  Settings() = default;
+  /// For messages: the URL again, `***` for the password, without options.
+  [[nodiscard]] std::string url() const;
+};
+
+/// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
+/// and `rediss://…` (TLS). Options: `namespace`, `connect_timeout_ms`, `command_timeout_ms`. A part that
+/// holds `:`, `@`, `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure,
+/// without the password.
+[[nodiscard]] Settings settings_of(const BrokerUrl& url);
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,45 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "coterie/poller.hpp"
+#include "coterie/task.hpp"
+#include "src/brokers/redis/settings.hpp"
+
+namespace coterie::brokers::redis {
+
+/// Listens to one channel over a connection of its own, from its construction on, which needs a running loop.
+///
+/// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
+/// published meanwhile is lost, as Redis has it. So `on_connected` runs each time that listening has begun:
+/// who cares looks then for what it may have missed. The callbacks run on the loop, outside of any task of
+/// their owner; they must not throw, and may destroy the subscription.
+class Subscription {
+ public:
+  using OnMessage = std::function<void(std::string_view payload)>;
+  using OnConnected = std::function<void()>;
+
+  /// `ping_every`: a PING after so long; a server that sent nothing by the next one counts as dead.
+  Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
+               Duration ping_every = std::chrono::seconds(10));
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+  /// No callback runs afterwards.
+  ~Subscription();
+
+  /// Ends it and returns when nothing is left of it.
+  [[nodiscard]] Task<void> close();
+
+  /// It listens, as far as it knows.
+  [[nodiscard]] bool listening() const noexcept;
+  /// Why it does not listen now: one line; empty while it does or has not tried yet.
+  [[nodiscard]] const std::string& last_error() const noexcept;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace coterie::brokers::redis
