@@ -1,0 +1,51 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coterie/task.hpp"
+#include "src/brokers/redis/command.hpp"
+#include "src/brokers/redis/link.hpp"
+
+namespace coterie::brokers::redis {
+
+/// The scripts of scripts/*.lua, each of which is one call of a shard. What they are given and give stands above
+/// each.
+enum class Script : std::uint8_t {
+  enqueue,
+  depend,
+  settle,
+  take,
+  cancel,
+  retry,
+  purge,
+  list,
+  get,
+  queues,
+  known,
+  put_note,
+  bury,
+};
+inline constexpr std::size_t script_count = 13;
+
+[[nodiscard]] std::string_view to_string(Script script) noexcept;
+/// What the server is given: the prelude, what several have in common, the script.
+[[nodiscard]] std::string source_of(Script script);
+
+/// The names by which a server knows them.
+class Scripts {
+ public:
+  /// What loads all of them.
+  [[nodiscard]] static std::vector<Command> loads();
+  /// The same, on a fresh connection.
+  Task<void> load(Link& link);
+  /// The beginning of a call: EVALSHA and the one key.
+  [[nodiscard]] Command command(Script script, std::string_view key, std::size_t room = 0) const;
+
+ private:
+  std::array<std::string, script_count> shas_;
+};
+
+}  // namespace coterie::brokers::redis

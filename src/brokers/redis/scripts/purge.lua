@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- Forgets final jobs that match.
+--
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..7] walk.lua; [8] how many at most.
+-- Gives {the number to go on after (0: the end), how many were forgotten}.
+begin()
+local purged, most = 0, math.min(tonumber(ARGV[8]), UNITS)
+local next_after = walk(512, function(job)
+  if not is_final(job) then return true end
+  if purged == most then return false end
+  forget(job)
+  purged = purged + 1
+  return true
+end)
+flush()
+return {next_after, purged}

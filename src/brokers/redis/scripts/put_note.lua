@@ -1,0 +1,11 @@
+-- Writes a note where it is still what the caller has read.
+--
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4] key; [5] '1': it must be [6], '0': it must be absent; [7] value.
+-- Gives 1 where it was written.
+begin()
+local present = call('HGET', P .. 'i', ARGV[4])
+local same
+if ARGV[5] == '1' then same = present == ARGV[6] else same = not present end
+if not same then return 0 end
+call('HSET', P .. 'i', ARGV[4], ARGV[7])
+return 1

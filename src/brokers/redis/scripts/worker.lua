@@ -1,0 +1,33 @@
+-- What the scripts of a cycle have in common; put between the prelude and settle.lua or take.lua.
+--
+-- ARGV[4] the worker's incarnation, [5] seq, [6] which script of the call this is, from 0; [7] name, [8] process.
+-- Each script's reply is kept until the next seq, so that any of them can be repeated after a lost reply.
+local INCARNATION = ARGV[4]
+local W = P .. 'w' .. INCARNATION
+local SEQ, PART = tonumber(ARGV[5]), ARGV[6]
+local fresh_worker = false
+
+-- The reply that was given to this script of this call; nil where it has not run.
+local function answered()
+  local seen = call('HMGET', W, 'seq', 'r' .. PART)
+  local last = tonumber(seen[1])
+  fresh_worker = not last
+  if last and SEQ < last then refuse('SEQ ' .. seen[1]) end
+  if last == SEQ then return seen[2] or nil end
+  if PART ~= '0' then refuse('PART') end   -- the first script of this call was refused
+  return nil
+end
+local function remember(reply)
+  if PART == '0' then
+    call('DEL', W)
+    call('HSET', W, 'seq', SEQ, 'name', ARGV[7], 'r0', reply)
+    local machine = fresh_worker and string.match(ARGV[8], '^(.*/)[^/]*/[^/]*$')
+    if machine then
+      call('HSET', P .. 'W' .. machine, INCARNATION, ARGV[8])
+      call('PEXPIRE', P .. 'W' .. machine, 7 * KNOWN_FOR)
+    end
+  else
+    call('HSET', W, 'r' .. PART, reply)
+  end
+  call('PEXPIRE', W, KNOWN_FOR)
+end

@@ -1,0 +1,133 @@
+#include "src/brokers/redis/shard.hpp"
+
+#include <utility>
+
+#include "src/brokers/redis/server_error.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+/// Older than this, what we know of the server's clock says nothing about steps of it: two clocks drift apart.
+constexpr queue::Milliseconds clock_known_for{std::chrono::minutes(30)};
+
+}  // namespace
+
+Shard::Shard(const Settings& settings, const queue::Limits& limits, std::optional<queue::ClockSource> clock)
+    : limits_(limits),
+      clock_(std::move(clock)),
+      prefix_("{" + settings.key_namespace + ":0}"),
+      key_(prefix_ + "m"),
+      connection_(settings, [this](Link& link, const ServerInfo&) { return scripts_.load(link); }),
+      random_(std::random_device{}()) {}
+
+Task<void> Shard::open() {
+  const ServerInfo server = co_await connection_.connect();
+  if (!server.maxmemory_policy.empty() && server.maxmemory_policy != "noeviction")
+    throw queue::BadBroker(connection_.settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
+                           ", so that it would throw jobs away when its memory is full: set it to noeviction");
+}
+
+Task<void> Shard::close() {
+  co_await connection_.close();
+}
+
+/// A script's call up to what is its own: the time, and when we expect it to be.
+Command Shard::begin(Script script, std::size_t room) const {
+  Command command = scripts_.command(script, key_, room);
+  const queue::ClockReading reading = clock_ ? (*clock_)() : queue::read_system_clock();
+  if (clock_)
+    command.arg(reading.wall);
+  else
+    command.arg("");
+  const queue::Milliseconds since = reading.elapsed - known_at_;
+  if (knows_time_ && since < clock_known_for)
+    command.arg(server_now_ + since.count());
+  else
+    command.arg("");
+  command.arg(server_steps_);
+  return command;
+}
+
+void Shard::learn(queue::UnixMillis now, queue::UnixMillis steps) {
+  knows_time_ = true;
+  server_now_ = now;
+  server_steps_ = steps;
+  known_at_ = (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
+}
+
+/// Sends scripts and gives their replies. A server that has lost its scripts (SCRIPT FLUSH, a failover) is given
+/// them again.
+Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
+  std::vector<Command> copy = commands;
+  std::vector<Reply> replies = co_await connection_.call_all(std::move(copy));
+  bool lost_scripts = false;
+  for (const Reply& reply : replies) lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
+  if (!lost_scripts) co_return replies;
+  std::vector<Command> loads = Scripts::loads();
+  const std::vector<Reply> loaded = co_await connection_.call_all(std::move(loads));
+  for (const Reply& reply : loaded) throw_if_error(reply, connection_.settings());
+  replies = co_await connection_.call_all(std::move(commands));
+  co_return replies;
+}
+
+/// The same where an error of the server is an error of the call.
+Task<std::vector<Reply>> Shard::run(std::vector<Command> commands) {
+  std::vector<Reply> replies = co_await send(std::move(commands));
+  for (const Reply& reply : replies) throw_if_error(reply, connection_.settings());
+  co_return replies;
+}
+
+Task<Reply> Shard::run(Command command) {
+  std::vector<Command> commands;
+  commands.push_back(std::move(command));
+  std::vector<Reply> replies = co_await run(std::move(commands));
+  co_return std::move(replies.at(0));
+}
+
+Task<std::uint64_t> Shard::version() {
+  const Reply reply = co_await run(Command("HGET").arg(key_).arg("n"));
+  co_return reply.is_nil() ? 1 : std::stoull(reply.string());
+}
+
+Task<std::optional<std::string>> Shard::get_note(std::string key) {
+  Reply reply = co_await run(Command("HGET").arg(prefix_ + "i").arg(key));
+  std::optional<std::string> value;
+  if (!reply.is_nil()) value = reply.take_string();
+  co_return value;
+}
+
+Task<bool> Shard::put_note(std::string key, std::optional<std::string> expected, std::string value) {
+  Command command = begin(Script::put_note, value.size());
+  command.arg(key).arg(expected ? "1" : "0").arg(expected.value_or("")).arg(value);
+  const Reply reply = co_await run(std::move(command));
+  co_return reply.integer() == 1;
+}
+
+Task<std::vector<queue::CancelResult>> Shard::cancel(std::vector<queue::JobId> ids) {
+  std::vector<queue::CancelResult> results;
+  std::vector<Command> commands = for_ids(Script::cancel, ids);
+  const std::vector<Reply> replies = co_await run(std::move(commands));
+  for (const Reply& reply : replies)
+    for (const Reply& one : reply.array()) results.push_back(static_cast<queue::CancelResult>(one.integer()));
+  co_return results;
+}
+
+Task<std::vector<bool>> Shard::retry(std::vector<queue::JobId> ids) {
+  std::vector<bool> results;
+  std::vector<Command> commands = for_ids(Script::retry, ids);
+  const std::vector<Reply> replies = co_await run(std::move(commands));
+  for (const Reply& reply : replies)
+    for (const Reply& one : reply.array()) results.push_back(one.integer() == 1);
+  co_return results;
+}
+
+std::vector<Command> Shard::for_ids(Script script, const std::vector<queue::JobId>& ids) const {
+  std::vector<Command> commands;
+  for (std::size_t from = 0; from < ids.size(); from += units) {
+    Command& command = commands.emplace_back(begin(script, units * 24));
+    for (std::size_t i = from; i < ids.size() && i < from + units; ++i) command.arg(bytes_of(ids[i]));
+  }
+  return commands;
+}
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,94 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+#include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/record.hpp"
+#include "src/brokers/redis/scripts.hpp"
+#include "src/queue/clock.hpp"
+
+namespace coterie::brokers::redis {
+
+/// What one script does at most.
+inline constexpr std::size_t units = 64;
+inline constexpr std::size_t bytes_per_script = std::size_t{256} << 10;
+
+/// The broker's calls on one server, where the requests are valid already. Each is one script or several, which
+/// take at most 64 units of work and 256 KiB each; every one of them is complete by itself and can be repeated.
+///
+/// Belongs to one loop.
+class Shard {
+ public:
+  /// `clock`: instead of the server's time, for tests.
+  Shard(const Settings& settings, const queue::Limits& limits, std::optional<queue::ClockSource> clock);
+
+  Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
+  Task<queue::CycleReply> cycle(queue::CycleRequest request);
+  Task<std::uint64_t> version();
+  Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
+  Task<queue::JobPage> list(queue::JobFilter filter);
+  Task<std::vector<queue::QueueInfo>> queues();
+  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
+  Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
+  Task<std::uint64_t> purge(queue::JobFilter filter);
+  Task<std::optional<std::string>> get_note(std::string key);
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
+
+  /// Connects, and refuses a server that will not do: BadBroker.
+  Task<void> open();
+  Task<void> close();
+  /// On which changes are published: the version.
+  [[nodiscard]] std::string channel() const { return prefix_ + "v"; }
+
+ private:
+  // shard.cpp
+  [[nodiscard]] Command begin(Script script, std::size_t room = 0) const;
+  Task<std::vector<Reply>> send(std::vector<Command> commands);
+  Task<std::vector<Reply>> run(std::vector<Command> commands);
+  Task<Reply> run(Command command);
+  void learn(queue::UnixMillis now, queue::UnixMillis steps);
+  [[nodiscard]] std::vector<Command> for_ids(Script script, const std::vector<queue::JobId>& ids) const;
+
+  // shard_enqueue.cpp
+  Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
+  Task<void> add_dependencies(const queue::JobSpec& job);
+  Task<std::vector<Reply>> add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
+                               const std::vector<std::size_t>& starts);
+
+  // shard_cycle.cpp
+  [[nodiscard]] Command begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
+                                   std::size_t room) const;
+  [[nodiscard]] std::vector<Command> settles(const queue::CycleRequest& request) const;
+  [[nodiscard]] Command take(const queue::CycleRequest& request, std::size_t part, std::size_t want,
+                             std::uint64_t bytes, bool not_first) const;
+  void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
+                   queue::CycleReply& out);
+  bool read_take(const Reply& reply, queue::CycleReply& out);
+  Task<void> fetch_long(queue::CycleReply& reply);
+  Task<void> bury_gone(const std::string& own_process);
+
+  // shard_query.cpp
+  [[nodiscard]] Command walk(Script script, const queue::JobFilter& filter, std::size_t most) const;
+  Task<void> fetch_bodies(const Reply& reply, queue::JobInfo& info);
+
+  queue::Limits limits_;
+  std::optional<queue::ClockSource> clock_;
+  std::string prefix_;  // "{namespace:0}"
+  std::string key_;     // prefix_ + "m"
+  Scripts scripts_;
+  Connection connection_;
+  mutable std::minstd_rand random_;
+  // What the server's clock said last, and when that was by ours.
+  bool knows_time_ = false;
+  queue::UnixMillis server_now_ = 0;
+  queue::UnixMillis server_steps_ = 0;
+  queue::Milliseconds known_at_{0};
+  std::optional<queue::Milliseconds> buried_at_;
+};
+
+}  // namespace coterie::brokers::redis

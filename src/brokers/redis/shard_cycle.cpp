@@ -1,0 +1,243 @@
+// A worker's conversation: settle.lua for each 64 entries, then take.lua, all in one round trip; and more of
+// take.lua where that gave as much as it may.
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "src/brokers/redis/server_error.hpp"
+#include "src/brokers/redis/shard.hpp"
+#include "src/queue/validate.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+constexpr queue::Milliseconds bury_every{1000};
+/// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same second
+/// are spread over many calls.
+constexpr std::size_t scripts_per_cycle = 64;
+
+queue::Verdict verdict_of(char letter) {
+  switch (letter) {
+    case 'a':
+      return queue::Verdict::accepted;
+    case 'A':
+      return queue::Verdict::already_accepted;
+    case 'f':
+      return queue::Verdict::fenced;
+    default:
+      return queue::Verdict::unknown;
+  }
+}
+
+std::string_view kind_of(queue::FailKind kind) {
+  constexpr std::string_view digits = "0123";
+  return digits.substr(static_cast<std::size_t>(kind), 1);
+}
+
+std::string text_of(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.17g", value);
+  return text;
+}
+
+/// "COTERIE SEQ 5" is the caller's mistake.
+void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
+  if (reply.kind() != Reply::Kind::error) return;
+  constexpr std::string_view mark = "COTERIE SEQ ";
+  const std::string& text = reply.error();
+  const std::size_t at = text.find(mark);
+  std::uint64_t last = 0;
+  if (at == std::string::npos) return;
+  std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), last);
+  queue::refuse_old_seq(seq, last);
+}
+
+}  // namespace
+
+Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
+  co_await bury_gone(request.worker.process);
+  queue::CycleReply out;
+  std::vector<Command> commands = settles(request);
+  std::size_t part = commands.size();
+  const std::size_t settle_scripts = part;
+  std::size_t want = std::min<std::size_t>(request.want, units);
+  commands.push_back(take(request, part, want, request.max_bytes, false));
+  const std::vector<Reply> replies = co_await send(std::move(commands));
+  for (const Reply& reply : replies) {
+    refuse_old_seq_of(reply, request.seq);
+    throw_if_error(reply, connection_.settings());
+  }
+  std::size_t entry = 0;
+  for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
+  bool more = read_take(replies.back(), out);
+  std::size_t got = out.leases.size();
+  std::uint64_t bytes = 0;
+  for (std::size_t scripts = 1; scripts < scripts_per_cycle; ++scripts) {
+    const std::size_t before = out.leases.size();
+    const bool all_given = got < want || before >= request.want || (request.alone && before == 1);
+    if (!more && all_given) break;
+    bytes = 0;
+    for (const queue::Lease& lease : out.leases) bytes += lease.payload.size();
+    if (bytes >= request.max_bytes) break;
+    ++part;
+    want = std::min<std::size_t>(request.want - before, units);
+    Command next = take(request, part, want, request.max_bytes - bytes, before > 0);
+    const Reply reply = co_await run(std::move(next));
+    more = read_take(reply, out);
+    got = out.leases.size() - before;
+  }
+  co_await fetch_long(out);
+  co_return out;
+}
+
+Command Shard::begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
+                          std::size_t room) const {
+  Command command = begin(script, room + 256);
+  command.arg(bytes_of(request.worker.incarnation)).arg(request.seq).arg(part);
+  command.arg(request.worker.name).arg(request.worker.process).arg(request.lease.count());
+  return command;
+}
+
+std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
+  std::vector<Command> commands;
+  std::size_t work = units;
+  std::size_t bytes = 0;
+  const auto room_for = [&](std::size_t size) -> Command& {
+    if (work >= units || bytes + size > bytes_per_script) {
+      commands.push_back(begin_part(Script::settle, request, commands.size(), units * 64));
+      commands.back().arg(random_());
+      work = bytes = 0;
+    }
+    ++work;
+    bytes += size;
+    return commands.back();
+  };
+  for (const queue::Done& done : request.done) {
+    Command& command = room_for(done.result.size());
+    command.arg("d").arg(bytes_of(done.lease.id)).arg(done.lease.token).arg(done.result).arg("").arg("");
+  }
+  for (const queue::Failed& failed : request.failed) {
+    const bool has_error = !failed.error.type.empty() || !failed.error.message.empty();
+    const queue::JobError error = has_error ? queue::clean_error(failed.error, limits_) : queue::JobError();
+    std::string what(kind_of(failed.kind));
+    what += std::to_string(std::max<queue::Milliseconds::rep>(failed.delay.count(), -1));
+    Command& command = room_for(error.message.size());
+    command.arg("f").arg(bytes_of(failed.lease.id)).arg(failed.lease.token).arg(what);
+    command.arg(error.type).arg(error.message);
+  }
+  for (const queue::Alive& alive : request.alive) {
+    Command& command = room_for(alive.note.size());
+    command.arg("a").arg(bytes_of(alive.lease.id)).arg(alive.lease.token).arg(alive.started ? "1" : "0");
+    if (alive.progress >= 0)
+      command.arg(text_of(alive.progress)).arg(queue::clean_text(alive.note, queue::progress_note_bytes));
+    else
+      command.arg("").arg("");
+  }
+  return commands;
+}
+
+Command Shard::take(const queue::CycleRequest& request, std::size_t part, std::size_t want, std::uint64_t bytes,
+                    bool not_first) const {
+  Command command = begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
+  command.arg(want).arg(bytes).arg(request.alone ? "1" : "0").arg(not_first ? "1" : "0");
+  command.arg(request.queues.size());
+  for (const std::string& queue : request.queues) command.arg(queue);
+  for (const std::string& name : request.names) command.arg(name);
+  return command;
+}
+
+void Shard::read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
+                        queue::CycleReply& out) {
+  for (const char letter : reply.at(1).string()) {
+    const queue::Verdict verdict = verdict_of(letter);
+    if (entry < request.done.size())
+      out.done.push_back(verdict);
+    else if (entry < request.done.size() + request.failed.size())
+      out.failed.push_back(verdict);
+    else
+      out.alive.push_back(verdict);
+    ++entry;
+  }
+  const std::string& cancel = reply.at(2).string();
+  for (std::size_t at = 0; at + 16 <= cancel.size(); at += 16)
+    out.cancel.push_back(uuid_of(std::string_view(cancel).substr(at, 16)));
+}
+
+/// True where there was more to promote or recover, and so nothing was given out.
+bool Shard::read_take(const Reply& reply, queue::CycleReply& out) {
+  out.repeated = reply.at(0).integer() == 1;
+  out.now = reply.at(1).integer();
+  learn(out.now, reply.at(2).integer());
+  out.version = static_cast<std::uint64_t>(reply.at(3).integer());
+  out.next_due = reply.at(4).integer();
+  out.suspects = static_cast<std::uint64_t>(reply.at(5).integer());
+  for (const Reply& one : reply.at(6).array()) {
+    const Record record = read_record(one.at(1).string());
+    queue::Lease& lease = out.leases.emplace_back();
+    lease.ref = queue::LeaseRef(uuid_of(one.at(0).string()), record.token, 0);
+    lease.queue = one.at(2).string();
+    lease.name = one.at(3).string();
+    lease.payload = record.payload;
+    lease.priority = record.priority;
+    lease.attempt = record.attempt;
+    lease.max_attempts = record.max_attempts;
+    lease.timeout = record.timeout;
+    lease.alone = record.has(Record::alone);
+    lease.lost_before = record.has(Record::lost_before);
+    lease.created_at = record.created_at;
+    if (record.has(Record::long_payload)) long_payloads_.push_back(lease.ref.id);
+  }
+  out.unhandled.clear();
+  for (const Reply& name : reply.at(7).array()) out.unhandled.push_back(name.string());
+  return reply.at(8).integer() == 1;
+}
+
+/// Long payloads one by one, so that none keeps the server from others for long.
+Task<void> Shard::fetch_long(queue::CycleReply& reply) {
+  std::vector<queue::JobId> ids = std::exchange(long_payloads_, {});
+  for (const queue::JobId& id : ids) {
+    const auto lease = std::find_if(reply.leases.begin(), reply.leases.end(),
+                                    [&](const queue::Lease& each) { return each.ref.id == id; });
+    Command command("GET");
+    command.arg(prefix_ + "b" + std::string(bytes_of(id)));
+    Reply payload = co_await run(std::move(command));
+    if (payload.is_nil())
+      reply.leases.erase(lease);  // lost and ended since
+    else
+      lease->payload = payload.take_string();
+  }
+}
+
+/// A holder on this machine can be known to be gone long before its lease ends.
+Task<void> Shard::bury_gone(const std::string& own_process) {
+  const std::size_t pid = own_process.rfind('/', own_process.rfind('/') - 1);
+  if (own_process.empty() || pid == std::string::npos) co_return;
+  const queue::Milliseconds elapsed = (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
+  if (buried_at_ && elapsed - *buried_at_ < bury_every) co_return;
+  buried_at_ = elapsed;
+  const std::string machine = own_process.substr(0, pid + 1);
+  Command ask("HGETALL");
+  ask.arg(prefix_ + "W" + machine);
+  const Reply workers = co_await run(std::move(ask));
+  std::vector<std::string> dead;
+  std::map<std::string, bool> alive;
+  const std::vector<Reply>& entries = workers.array();
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    const std::string& process = entries[i + 1].string();
+    const auto [known, fresh] = alive.try_emplace(process, true);
+    if (fresh) known->second = queue::may_be_alive(process);
+    if (!known->second && dead.size() < units) dead.push_back(entries[i].string());
+  }
+  if (dead.empty()) co_return;
+  for (std::int64_t from = 0; from >= 0;) {
+    Command bury = begin(Script::bury);
+    bury.arg(from).arg(machine);
+    for (const std::string& incarnation : dead) bury.arg(incarnation);
+    const Reply next = co_await run(std::move(bury));
+    from = next.integer();
+  }
+}
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,166 @@
+// Adding jobs: chunks of a script each, of which every one is complete by itself.
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+#include <utility>
+
+#include "src/brokers/redis/server_error.hpp"
+#include "src/brokers/redis/shard.hpp"
+#include "src/queue/validate.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+/// So many ids may be waited for in the enqueue itself; the others follow.
+constexpr std::size_t dependencies_at_once = 64;
+constexpr std::size_t ids_per_script = 500;
+/// Scripts that are on their way at once, so that other calls are not kept waiting for long.
+constexpr std::size_t window = 8;
+
+struct Chunk {
+  std::size_t from = 0;
+  std::size_t end = 0;
+  Chunk() = default;
+};
+
+std::vector<Chunk> chunks_of(const std::vector<queue::JobSpec>& jobs) {
+  std::vector<Chunk> chunks;
+  std::size_t work = 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const std::size_t cost = 1 + std::min(jobs[i].after.size(), dependencies_at_once) / 4;
+    if (chunks.empty() || work + cost > units || bytes + jobs[i].payload.size() > bytes_per_script) {
+      chunks.emplace_back();
+      chunks.back().from = i;
+      work = bytes = 0;
+    }
+    chunks.back().end = i + 1;
+    work += cost;
+    bytes += jobs[i].payload.size();
+  }
+  return chunks;
+}
+
+std::string in_a_row(const std::vector<queue::JobId>& ids, std::size_t from, std::size_t end) {
+  std::string row;
+  row.reserve((end - from) * 16);
+  for (std::size_t i = from; i < end; ++i) row.append(bytes_of(ids[i]));
+  return row;
+}
+
+void add_job(Command& command, const queue::JobSpec& job) {
+  const bool more = job.after.size() > dependencies_at_once;
+  command.arg(bytes_of(job.id)).arg(job.queue).arg(job.name);
+  command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_backoff(job.backoff));
+  command.arg(job.payload).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
+}
+
+/// "COTERIE DEPENDENCY 3 7".
+bool read_dependency_error(const std::string& text, std::size_t& job, std::size_t& which) {
+  constexpr std::string_view mark = "COTERIE DEPENDENCY ";
+  const std::size_t at = text.find(mark);
+  if (at == std::string::npos) return false;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data() + at + mark.size(), end, job);
+  if (first.ec != std::errc{} || first.ptr == end) return false;
+  return std::from_chars(first.ptr + 1, end, which).ec == std::errc{};
+}
+
+}  // namespace
+
+Task<std::vector<queue::Enqueued>> Shard::enqueue(std::vector<queue::JobSpec> jobs) {
+  const std::vector<Chunk> chunks = chunks_of(jobs);
+  const bool one_script = chunks.size() == 1 && std::all_of(jobs.begin(), jobs.end(), [](const auto& job) {
+                            return job.after.size() <= dependencies_at_once;
+                          });
+  if (!one_script) co_await check_dependencies(jobs);
+  std::vector<queue::Enqueued> verdicts;
+  verdicts.reserve(jobs.size());
+  for (std::size_t next = 0; next < chunks.size();) {
+    std::vector<Command> commands;
+    std::vector<std::size_t> starts;
+    for (; next < chunks.size() && commands.size() < window; ++next) {
+      starts.push_back(chunks[next].from);
+      std::size_t room = 0;
+      for (std::size_t i = chunks[next].from; i < chunks[next].end; ++i) room += jobs[i].payload.size() + 256;
+      Command& command = commands.emplace_back(begin(Script::enqueue, room));
+      for (std::size_t i = chunks[next].from; i < chunks[next].end; ++i) add_job(command, jobs[i]);
+    }
+    const std::vector<Reply> replies = co_await add(std::move(commands), jobs, starts);
+    for (const Reply& reply : replies)
+      for (const Reply& created : reply.array())
+        verdicts.push_back(created.integer() == 1 ? queue::Enqueued::created : queue::Enqueued::exists);
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (jobs[i].after.size() > dependencies_at_once && verdicts.at(i) == queue::Enqueued::created)
+      co_await add_dependencies(jobs[i]);
+  co_return verdicts;
+}
+
+/// Before the first chunk is written: what any of the jobs waits for is known, or stands before it.
+Task<void> Shard::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
+  std::unordered_map<queue::JobId, bool> known;
+  for (const queue::JobSpec& job : jobs) {
+    if (job.after.empty()) continue;
+    known.emplace(job.id, false);
+    for (const queue::JobId& id : job.after) known.emplace(id, false);
+  }
+  if (known.empty()) co_return;
+  std::vector<queue::JobId> ids;
+  ids.reserve(known.size());
+  for (const auto& [id, is_known] : known) ids.push_back(id);
+  for (std::size_t from = 0; from < ids.size(); from += ids_per_script * window) {
+    std::vector<Command> commands;
+    const std::size_t end = std::min(ids.size(), from + ids_per_script * window);
+    for (std::size_t i = from; i < end; i += ids_per_script) {
+      Command& command = commands.emplace_back(begin(Script::known, ids_per_script * 24));
+      for (std::size_t k = i; k < std::min(end, i + ids_per_script); ++k) command.arg(bytes_of(ids[k]));
+    }
+    const std::vector<Reply> replies = co_await run(std::move(commands));
+    std::size_t at = from;
+    for (const Reply& reply : replies)
+      for (const Reply& one : reply.array()) known[ids.at(at++)] = one.integer() == 1;
+  }
+  std::unordered_map<queue::JobId, std::size_t> places;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const auto here = known.find(jobs[i].id);
+    const bool exists = here != known.end() && here->second;
+    if (!exists && places.find(jobs[i].id) == places.end()) {
+      for (const queue::JobId& id : jobs[i].after)
+        if (!known[id] && places.find(id) == places.end()) queue::refuse_unknown_dependency(i, jobs[i], id);
+    }
+    places.emplace(jobs[i].id, i);
+  }
+}
+
+/// The job stays blocked until the last of these has been said. Who is lost in between says all of it again.
+Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
+  for (std::size_t from = 0; from < job.after.size();) {
+    std::vector<Command> commands;
+    for (std::size_t n = 0; n < window && from < job.after.size(); ++n) {
+      const std::size_t end = std::min(job.after.size(), from + ids_per_script);
+      Command& command = commands.emplace_back(begin(Script::depend, ids_per_script * 16));
+      command.arg(bytes_of(job.id)).arg(in_a_row(job.after, from, end)).arg(end == job.after.size() ? "1" : "0");
+      from = end;
+    }
+    (void)co_await run(std::move(commands));
+  }
+}
+
+/// Sends enqueue.lua's: its own refusal is the caller's mistake.
+Task<std::vector<Reply>> Shard::add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
+                                    const std::vector<std::size_t>& starts) {
+  std::vector<Reply> replies = co_await send(std::move(commands));
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    std::size_t job = 0;
+    std::size_t which = 0;
+    if (replies[i].kind() == Reply::Kind::error && read_dependency_error(replies[i].error(), job, which)) {
+      job += starts.at(i);
+      queue::refuse_unknown_dependency(job, jobs.at(job), jobs.at(job).after.at(which));
+    }
+    throw_if_error(replies[i], connection_.settings());
+  }
+  co_return replies;
+}
+
+}  // namespace coterie::brokers::redis

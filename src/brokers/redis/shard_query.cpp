@@ -1,0 +1,157 @@
+// Looking: jobs by id and page by page, queues; and forgetting page by page.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "src/brokers/redis/shard.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+double number_of(const std::string& text) {
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void read_extras(const std::vector<Reply>& fields, queue::JobInfo& info) {
+  const auto error = [&info]() -> queue::JobError& {
+    if (!info.error) info.error.emplace();
+    return *info.error;
+  };
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    const std::string& name = fields[i].string();
+    const std::string& value = fields[i + 1].string();
+    if (name == "e") error().type = value;
+    if (name == "m") error().message = value;
+    if (name == "p") info.progress = number_of(value);
+    if (name == "n") info.progress_note = value;
+  }
+}
+
+/// What describe.lua gives for a job.
+queue::JobInfo read_info(const Reply& reply, bool bodies) {
+  const Record record = read_record(reply.at(1).string());
+  queue::JobInfo info;
+  info.id = uuid_of(reply.at(0).string());
+  info.queue = reply.at(2).string();
+  info.name = reply.at(3).string();
+  info.state = record.state;
+  info.priority = record.priority;
+  info.attempt = record.attempt;
+  info.max_attempts = record.max_attempts;
+  info.crashes = record.crashes;
+  info.created_at = record.created_at;
+  info.run_at = record.run_at;
+  info.started_at = record.attempt == 0 && record.crashes == 0 ? 0 : record.started_at;
+  info.finished_at = record.finished_at;
+  info.worker = reply.at(4).string();
+  if (record.state == queue::JobState::leased) info.lease_until = reply.at(5).integer();
+  info.waits_for = record.state == queue::JobState::blocked ? record.waits_for : 0;
+  info.cancel_requested = record.has(Record::cancel_requested);
+  read_extras(reply.at(6).array(), info);
+  if (bodies) {
+    info.payload = record.payload;
+    info.result = record.result;
+  }
+  return info;
+}
+
+}  // namespace
+
+/// The long ones are not in the job's own string.
+Task<void> Shard::fetch_bodies(const Reply& reply, queue::JobInfo& info) {
+  const Record record = read_record(reply.at(1).string());
+  const std::string id(bytes_of(info.id));
+  if (record.has(Record::long_payload)) {
+    Command command("GET");
+    command.arg(prefix_ + "b" + id);
+    Reply payload = co_await run(std::move(command));
+    if (!payload.is_nil()) info.payload = payload.take_string();
+  }
+  if (record.has(Record::long_result)) {
+    Command command("GET");
+    command.arg(prefix_ + "s" + id);
+    Reply result = co_await run(std::move(command));
+    if (!result.is_nil()) info.result = result.take_string();
+  }
+}
+
+Task<std::vector<std::optional<queue::JobInfo>>> Shard::get(std::vector<queue::JobId> ids, bool bodies) {
+  std::vector<std::optional<queue::JobInfo>> found;
+  found.reserve(ids.size());
+  for (std::size_t from = 0; from < ids.size(); from += units * 8) {
+    const auto begin_of = ids.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end_of = ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + units * 8));
+    std::vector<queue::JobId> part(begin_of, end_of);
+    std::vector<Command> commands = for_ids(Script::get, part);
+    const std::vector<Reply> replies = co_await run(std::move(commands));
+    for (const Reply& reply : replies) {
+      for (const Reply& one : reply.array()) {
+        found.emplace_back();
+        if (one.is_nil()) continue;
+        found.back() = read_info(one, bodies);
+        if (bodies) co_await fetch_bodies(one, *found.back());
+      }
+    }
+  }
+  co_return found;
+}
+
+Command Shard::walk(Script script, const queue::JobFilter& filter, std::size_t most) const {
+  Command command = begin(script);
+  command.arg(filter.after);
+  if (filter.state)
+    command.arg(static_cast<int>(*filter.state));
+  else
+    command.arg("");
+  command.arg(filter.queue).arg(filter.name).arg(most);
+  return command;
+}
+
+Task<queue::JobPage> Shard::list(queue::JobFilter filter) {
+  queue::JobPage page;
+  do {
+    Command command = walk(Script::list, filter, std::min<std::size_t>(filter.limit - page.jobs.size(), units));
+    const Reply reply = co_await run(std::move(command));
+    page.next = filter.after = static_cast<std::uint64_t>(reply.at(0).integer());
+    for (const Reply& one : reply.at(1).array()) {
+      queue::JobInfo info = read_info(one, filter.bodies);
+      if (filter.bodies) co_await fetch_bodies(one, info);
+      page.jobs.push_back(std::move(info));
+    }
+  } while (page.next != 0 && page.jobs.size() < filter.limit);
+  co_return page;
+}
+
+Task<std::uint64_t> Shard::purge(queue::JobFilter filter) {
+  std::uint64_t purged = 0;
+  do {
+    Command command = walk(Script::purge, filter, std::min<std::size_t>(filter.limit, units));
+    const Reply reply = co_await run(std::move(command));
+    filter.after = static_cast<std::uint64_t>(reply.at(0).integer());
+    const auto step = static_cast<std::uint32_t>(reply.at(1).integer());
+    purged += step;
+    filter.limit -= step;
+  } while (filter.after != 0 && filter.limit > 0);
+  co_return purged;
+}
+
+Task<std::vector<queue::QueueInfo>> Shard::queues() {
+  Command command = begin(Script::queues);
+  const Reply reply = co_await run(std::move(command));
+  std::vector<queue::QueueInfo> infos;
+  for (const Reply& one : reply.array()) {
+    queue::QueueInfo& info = infos.emplace_back();
+    info.name = one.at(0).string();
+    info.oldest_ready_at = one.at(1).integer();
+    const std::vector<Reply>& states = one.at(2).array();
+    for (std::size_t i = 0; i + 1 < states.size(); i += 2)
+      info.counts[static_cast<queue::JobState>(states[i].integer())] =
+          static_cast<std::uint64_t>(states[i + 1].integer());
+  }
+  std::sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  co_return infos;
+}
+
+}  // namespace coterie::brokers::redis
