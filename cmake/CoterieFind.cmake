@@ -44,3 +44,11 @@ macro(coterie_find_boost)
     _coterie_missing("${_coterie_boost}" "libboost1.81-dev   (Debian 13, Ubuntu 24.04: libboost-dev)")
   endif()
 endmacro()
+
+# coterie::hiredis, the parser of Redis' replies. Its own CMake package exists from 1.0 on; Debian 12 has 0.14.
+macro(coterie_find_hiredis)
+  find_package(CoterieHiredis QUIET)
+  if(NOT CoterieHiredis_FOUND)
+    _coterie_missing("hiredis" "libhiredis-dev")
+  endif()
+endmacro()

@@ -16,7 +16,7 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/coterie-config.cmake.in
   "${PROJECT_BINARY_DIR}/coterie-config.cmake" INSTALL_DESTINATION ${_coterie_config_dir})
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/coterie-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/coterie-config.cmake" "${PROJECT_BINARY_DIR}/coterie-config-version.cmake"
-  DESTINATION ${_coterie_config_dir} COMPONENT dev)
+  "${CMAKE_CURRENT_LIST_DIR}/FindCoterieHiredis.cmake" DESTINATION ${_coterie_config_dir} COMPONENT dev)
 # What the packages hold, and no test or benchmark beside it.
 add_custom_target(packaged DEPENDS coterie_runtime coterie_queue coterie_testing)
 if(TARGET coterie_command)
@@ -36,7 +36,7 @@ set(CPACK_COMPONENTS_ALL dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libcoterie-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
-  "libboost1.81-dev | libboost-dev (>= 1.81), libsqlite3-dev, libssl-dev")
+  "libboost1.81-dev | libboost-dev (>= 1.81), libsqlite3-dev, libssl-dev, libhiredis-dev")
 if(TARGET coterie_command)
   list(APPEND CPACK_COMPONENTS_ALL command)
   set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME coterie)

@@ -1,5 +1,6 @@
 #include "src/brokers/broker_url.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -15,7 +16,35 @@ int hex_digit(char c) {
   return -1;
 }
 
-std::string decoded(std::string_view part, std::string_view url) {
+bool is_scheme(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    if (!letter && !other) return false;
+  }
+  return true;
+}
+
+/// `text` without the password. A path of a file may hold `@` and `:` too, and is no secret.
+std::string for_messages(std::string_view text, std::string_view scheme) {
+  if (scheme == "sqlite" || scheme == "memory") return std::string(text);
+  const std::size_t begin = text.find("://") + 3;
+  // As late as possible: a password whose `/` or `?` was not escaped must not be shown either.
+  const std::size_t at = text.rfind('@');
+  const std::size_t colon = text.find(':', begin);
+  std::string shown(text);
+  if (at != std::string_view::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
+  for (std::size_t from = 0; (from = shown.find("password=", from)) != std::string::npos;) {
+    from += std::string_view("password=").size();
+    shown.replace(from, std::min(shown.find('&', from), shown.size()) - from, "***");
+  }
+  return shown;
+}
+
+}  // namespace
+
+std::string percent_decoded(std::string_view part, std::string_view url) {
   std::string out;
   out.reserve(part.size());
   for (std::size_t i = 0; i < part.size(); ++i) {
@@ -35,18 +64,6 @@ std::string decoded(std::string_view part, std::string_view url) {
   }
   return out;
 }
-
-bool is_scheme(std::string_view text) {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-    if (!letter && !other) return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 void BrokerUrl::require_known(std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : query) {
@@ -87,13 +104,14 @@ BrokerUrl parse_broker_url(std::string_view text) {
     throw BadBroker("'" + std::string(text) + "' is no broker URL: write memory://name or sqlite://path");
   }
   BrokerUrl url;
-  url.text = std::string(text);
   for (const char c : text.substr(0, colon)) {
     url.scheme.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   }
+  url.text = for_messages(text, url.scheme);
   std::string_view rest = text.substr(colon + 3);
   const std::size_t mark = rest.find('?');
-  url.path = decoded(rest.substr(0, mark), text);
+  url.raw_path = rest.substr(0, mark);
+  url.path = percent_decoded(url.raw_path, url.text);
   rest = mark == std::string_view::npos ? std::string_view{} : rest.substr(mark + 1);
   while (!rest.empty()) {
     const std::size_t cut = rest.find('&');
@@ -105,8 +123,8 @@ BrokerUrl parse_broker_url(std::string_view text) {
       throw BadBroker("broker URL '" + url.text + "': option '" + std::string(pair) +
                       "' must read key=value");
     }
-    std::string key = decoded(pair.substr(0, equals), text);
-    const bool fresh = url.query.emplace(key, decoded(pair.substr(equals + 1), text)).second;
+    std::string key = percent_decoded(pair.substr(0, equals), url.text);
+    const bool fresh = url.query.emplace(key, percent_decoded(pair.substr(equals + 1), url.text)).second;
     if (!fresh) throw BadBroker("broker URL '" + url.text + "': option '" + key + "' is given twice");
   }
   return url;

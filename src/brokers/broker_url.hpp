@@ -16,7 +16,9 @@ struct BrokerUrl {
   std::string scheme;  ///< lower case
   std::string path;    ///< all between `://` and `?`, decoded; may be empty
   std::map<std::string, std::string> query;
-  std::string text;  ///< as it was given, for messages
+  std::string raw_path;  ///< the same, not decoded: for who looks for separators in it
+  /// As it was given, for messages; but `***` for a password, `scheme://user:password@…`.
+  std::string text;
 
   /// Throws BadBroker where an option is not one of `known`: a misspelled option must not be ignored.
   void require_known(std::initializer_list<std::string_view> known) const;
@@ -30,6 +32,10 @@ struct BrokerUrl {
 
 /// Throws BadBroker where `text` is no such URL, names an option twice, or holds a bad escape or a NUL.
 [[nodiscard]] BrokerUrl parse_broker_url(std::string_view text);
+
+/// A part of a URL with its `%41` decoded. BadBroker, which names `url`, where an escape is bad or gives a
+/// NUL.
+[[nodiscard]] std::string percent_decoded(std::string_view part, std::string_view url);
 
 /// Moves the options that set limits (`payload_bytes`, `result_bytes`, `batch_jobs`…) out of `url.query` into
 /// `options.limits`. `open_broker` does so before it hands the URL to a broker.

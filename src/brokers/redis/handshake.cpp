@@ -1,0 +1,174 @@
+#include "src/brokers/redis/handshake.hpp"
+
+#include <charconv>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "src/brokers/redis/link.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+using queue::BadBroker;
+using queue::BrokerUnavailable;
+
+constexpr std::string_view no_script = "0000000000000000000000000000000000000000";
+
+[[noreturn]] void refuse(const Settings& settings, const std::string& why) {
+  throw BadBroker(settings.url() + ": " + why);
+}
+
+std::string user_text(const Settings& settings) {
+  return settings.user.empty() ? "the default user" : "user '" + settings.user + "'";
+}
+
+/// The whole of what a broker's user needs.
+std::string acl_example(const Settings& settings) {
+  const std::string user = settings.user.empty() ? "default" : settings.user;
+  return "ACL SETUSER " + user + " on >… ~* &* +@read +@write +@scripting +@pubsub +@connection +info";
+}
+
+/// What any command may be answered with by a server that takes none from us.
+void check_admission(const Settings& settings, const Reply& reply) {
+  if (!reply.is_error()) return;
+  if (reply.is_error("DENIED"))
+    refuse(settings,
+           "the server is in protected mode and takes no connections from other machines: give it a password "
+           "(requirepass) and a bind address, and put the password into the URL");
+  if (reply.is_error("NOAUTH"))
+    refuse(settings, "the server wants a password: redis://:password@host, or user:password@");
+  if (reply.is_error("LOADING") || reply.is_error("BUSY") || reply.is_error("MASTERDOWN"))
+    throw BrokerUnavailable(settings.url() + ": the server is not ready (" + reply.error() +
+                            "): try again shortly");
+  if (reply.error().find("max number of clients") != std::string::npos)
+    throw BrokerUnavailable(settings.url() +
+                            ": the server has too many clients: raise its maxclients, or close some");
+}
+
+void check_auth(const Settings& settings, const Reply& reply) {
+  if (!reply.is_error()) return;
+  check_admission(settings, reply);
+  if (reply.is_error("WRONGPASS"))
+    refuse(settings, "wrong password for " + user_text(settings) + ", or no such user: correct the URL");
+  if (reply.error().find("without any password configured") != std::string::npos)
+    refuse(settings,
+           "the URL has a password, the server has none: leave it out, or set requirepass at the server");
+  refuse(settings, "AUTH was refused: " + reply.describe());
+}
+
+void check_select(const Settings& settings, const Reply& reply) {
+  if (!reply.is_error()) return;
+  check_admission(settings, reply);
+  const std::string number = std::to_string(settings.database);
+  if (reply.error().find("out of range") != std::string::npos)
+    refuse(settings, "the server has no database " + number +
+                         ": take a smaller number (0 to 15 by default), or raise its `databases`");
+  if (reply.error().find("cluster mode") != std::string::npos)
+    refuse(settings, "a cluster has only database 0: leave /" + number + " out");
+  refuse(settings, "SELECT " + number + " was refused: " + reply.describe());
+}
+
+/// `command` as the ACL calls it.
+void check_permitted(const Settings& settings, const Reply& reply, std::string_view command) {
+  if (!reply.is_error("NOPERM")) return;
+  refuse(settings, user_text(settings) + " may not run " + std::string(command) + ": allow it, as by " +
+                       acl_example(settings));
+}
+
+std::string_view line_of(std::string_view text, std::string_view key) {
+  for (std::size_t at = 0; (at = text.find(key, at)) != std::string_view::npos; at += key.size()) {
+    const bool begins = at == 0 || text[at - 1] == '\n';
+    const std::size_t value = at + key.size();
+    if (!begins || value >= text.size() || text[value] != ':') continue;
+    const std::string_view rest = text.substr(value + 1);
+    return rest.substr(0, rest.find_first_of("\r\n"));
+  }
+  return {};
+}
+
+template <class Number>
+std::string_view read_number(std::string_view text, Number& number) {
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  (void)error;
+  return text.substr(static_cast<std::size_t>(stopped - text.data()));
+}
+
+void check_info(const Settings& settings, const std::string& text, const ServerInfo& info) {
+  constexpr std::uint32_t oldest = 7;
+  if (info.version.empty())
+    refuse(settings, "the server does not say its version (INFO): it is no Redis, or its INFO was renamed");
+  if (info.major < oldest) refuse(settings, "Redis " + info.version + " is too old: 7.0 or newer is needed");
+  if (line_of(text, "role") == "slave")
+    refuse(settings, "the server is a replica, which only its master may write to: name the master, " +
+                         std::string(line_of(text, "master_host")) + ":" +
+                         std::string(line_of(text, "master_port")));
+  if (line_of(text, "loading") == "1")
+    throw BrokerUnavailable(settings.url() + ": the server still loads its data: try again shortly");
+}
+
+void add_auth(std::vector<Command>& commands, const Settings& settings) {
+  if (settings.password.empty()) return;
+  Command auth("AUTH");
+  if (!settings.user.empty()) auth.arg(settings.user);
+  auth.arg(settings.password);
+  commands.push_back(std::move(auth));
+}
+
+}  // namespace
+
+ServerInfo read_info(const std::string& text) {
+  ServerInfo info;
+  info.version = line_of(text, "redis_version");
+  std::string_view rest = read_number(info.version, info.major);
+  if (rest.starts_with('.')) read_number(rest.substr(1), info.minor);
+  info.mode = line_of(text, "redis_mode");
+  info.run_id = line_of(text, "run_id");
+  read_number(line_of(text, "maxmemory"), info.maxmemory);
+  info.maxmemory_policy = line_of(text, "maxmemory_policy");
+  info.aof_enabled = line_of(text, "aof_enabled") == "1";
+  return info;
+}
+
+Task<ServerInfo> greet(Link& link, const Settings& settings) {
+  std::vector<Command> commands;
+  add_auth(commands, settings);
+  if (settings.database != 0) commands.push_back(Command("SELECT").arg(settings.database));
+  commands.push_back(Command("CLIENT").arg("SETNAME").arg("coterie"));
+  commands.push_back(Command("INFO"));
+  commands.push_back(Command("SCRIPT").arg("EXISTS").arg(no_script));
+  commands.push_back(Command("EVALSHA").arg(no_script).arg(0));
+  const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
+
+  auto reply = replies.begin();
+  if (!settings.password.empty()) check_auth(settings, *reply++);
+  if (settings.database != 0) check_select(settings, *reply++);
+  // Only a name in CLIENT LIST: a user who may not give one is served too.
+  check_admission(settings, *reply++);
+  const Reply& info = *reply++;
+  check_admission(settings, info);
+  check_permitted(settings, info, "INFO");
+  if (info.is_error()) refuse(settings, "INFO was refused: " + info.describe());
+  ServerInfo server = read_info(info.string());
+  check_info(settings, info.string(), server);
+  const Reply& exists = *reply++;
+  check_admission(settings, exists);
+  check_permitted(settings, exists, "SCRIPT");
+  const Reply& evaluated = *reply++;
+  check_admission(settings, evaluated);
+  check_permitted(settings, evaluated, "EVALSHA");
+  if (!evaluated.is_error("NOSCRIPT"))
+    refuse(settings, "the server runs no scripts: EVALSHA gave " + evaluated.describe());
+  co_return server;
+}
+
+Task<void> greet_subscriber(Link& link, const Settings& settings) {
+  std::vector<Command> commands;
+  add_auth(commands, settings);
+  commands.push_back(Command("CLIENT").arg("SETNAME").arg("coterie-listener"));
+  const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
+  if (!settings.password.empty()) check_auth(settings, replies.front());
+  check_admission(settings, replies.back());
+}
+
+}  // namespace coterie::brokers::redis
