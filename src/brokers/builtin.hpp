@@ -17,4 +17,8 @@ namespace coterie::brokers {
 [[nodiscard]] std::shared_ptr<queue::Broker> open_sqlite_broker(const BrokerUrl& url,
                                                                 const queue::BrokerOptions& options);
 
+/// `redis://host`, `redis+unix:///path`, see src/brokers/redis.
+[[nodiscard]] std::shared_ptr<queue::Broker> open_redis_broker(const BrokerUrl& url,
+                                                               const queue::BrokerOptions& options);
+
 }  // namespace coterie::brokers

@@ -108,7 +108,8 @@ std::string_view bytes_of(const queue::Uuid& id) noexcept {
 queue::Uuid uuid_of(std::string_view bytes) {
   queue::Uuid id;
   if (bytes.size() != sizeof id)
-    throw UnexpectedReply("Redis gave an id of " + std::to_string(bytes.size()) + " bytes where 16 were expected");
+    throw UnexpectedReply("Redis gave an id of " + std::to_string(bytes.size()) +
+                          " bytes where 16 were expected");
   std::memcpy(static_cast<void*>(&id), bytes.data(), sizeof id);
   return id;
 }

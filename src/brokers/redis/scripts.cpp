@@ -22,7 +22,7 @@ std::string_view file(std::string_view name) noexcept {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend", "settle", "take", "cancel", "retry", "purge",
+      "enqueue", "depend", "settle", "take",  "cancel",   "retry", "purge",
       "list",    "get",    "queues", "known", "put_note", "bury"};
   return names[static_cast<std::size_t>(script)];
 }

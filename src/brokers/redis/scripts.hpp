@@ -11,8 +11,8 @@
 
 namespace coterie::brokers::redis {
 
-/// The scripts of scripts/*.lua, each of which is one call of a shard. What they are given and give stands above
-/// each.
+/// The scripts of scripts/*.lua, each of which is one call of a shard. What they are given and give stands
+/// above each.
 enum class Script : std::uint8_t {
   enqueue,
   depend,

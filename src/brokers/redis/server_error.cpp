@@ -15,18 +15,24 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
   const std::string url = settings.url() + ": ";
   const std::string said = " (Redis: " + text + ")";
   if (holds(text, "COTERIE LAYOUT"))
-    throw queue::BadBroker(url + "its namespace '" + settings.key_namespace +
-                           "' was made by a newer coterie: update coterie, or choose another ?namespace=" + said);
+    throw queue::BadBroker(
+        url + "its namespace '" + settings.key_namespace +
+        "' was made by a newer coterie: update coterie, or choose another ?namespace=" + said);
   if (reply.is_error("NOPERM"))
-    throw queue::BadBroker(url + "its user may not do what the queue needs: give it ~{" + settings.key_namespace +
-                           ":*}* &{" + settings.key_namespace + ":*}* +@all -@admin -@dangerous +info" + said);
+    throw queue::BadBroker(url + "its user may not do what the queue needs: give it ~{" +
+                           settings.key_namespace + ":*}* &{" + settings.key_namespace +
+                           ":*}* +@all -@admin -@dangerous +info" + said);
   if (reply.is_error("OOM"))
-    throw queue::BrokerUnavailable(url + "its memory is full; nothing was written: raise maxmemory, or let workers "
-                                         "finish what is there" + said);
+    throw queue::BrokerUnavailable(url +
+                                   "its memory is full; nothing was written: raise maxmemory, or let workers "
+                                   "finish what is there" +
+                                   said);
   if (reply.is_error("READONLY"))
-    throw queue::BrokerUnavailable(url + "it has become a replica: wait for the failover, or name the master" + said);
+    throw queue::BrokerUnavailable(
+        url + "it has become a replica: wait for the failover, or name the master" + said);
   if (reply.is_error("MISCONF"))
-    throw queue::BrokerUnavailable(url + "it cannot save to its disk and refuses writes: make room there" + said);
+    throw queue::BrokerUnavailable(url + "it cannot save to its disk and refuses writes: make room there" +
+                                   said);
   if (reply.is_error("BUSY") || reply.is_error("LOADING") || reply.is_error("MASTERDOWN") ||
       reply.is_error("TRYAGAIN") || reply.is_error("CLUSTERDOWN"))
     throw queue::BrokerUnavailable(url + "it cannot serve now: repeat" + said);

@@ -4,9 +4,9 @@
 
 namespace coterie::brokers::redis {
 
-/// Throws what the contract has for an error of the server: BrokerUnavailable where it may pass (full memory, a
-/// failover, still loading), BadBroker where it will not (no right to do it, another layout). One line: the URL, what
-/// is wrong, the cure.
+/// Throws what the contract has for an error of the server: BrokerUnavailable where it may pass (full memory,
+/// a failover, still loading), BadBroker where it will not (no right to do it, another layout). One line: the
+/// URL, what is wrong, the cure.
 void throw_if_error(const Reply& reply, const Settings& settings);
 
 }  // namespace coterie::brokers::redis

@@ -7,7 +7,8 @@
 namespace coterie::brokers::redis {
 namespace {
 
-/// Older than this, what we know of the server's clock says nothing about steps of it: two clocks drift apart.
+/// Older than this, what we know of the server's clock says nothing about steps of it: two clocks drift
+/// apart.
 constexpr queue::Milliseconds clock_known_for{std::chrono::minutes(30)};
 
 }  // namespace
@@ -23,8 +24,9 @@ Shard::Shard(const Settings& settings, const queue::Limits& limits, std::optiona
 Task<void> Shard::open() {
   const ServerInfo server = co_await connection_.connect();
   if (!server.maxmemory_policy.empty() && server.maxmemory_policy != "noeviction")
-    throw queue::BadBroker(connection_.settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
-                           ", so that it would throw jobs away when its memory is full: set it to noeviction");
+    throw queue::BadBroker(
+        connection_.settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
+        ", so that it would throw jobs away when its memory is full: set it to noeviction");
 }
 
 Task<void> Shard::close() {
@@ -55,8 +57,8 @@ void Shard::learn(queue::UnixMillis now, queue::UnixMillis steps) {
   known_at_ = (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
 }
 
-/// Sends scripts and gives their replies. A server that has lost its scripts (SCRIPT FLUSH, a failover) is given
-/// them again.
+/// Sends scripts and gives their replies. A server that has lost its scripts (SCRIPT FLUSH, a failover) is
+/// given them again.
 Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
   std::vector<Command> copy = commands;
   std::vector<Reply> replies = co_await connection_.call_all(std::move(copy));

@@ -18,8 +18,9 @@ namespace coterie::brokers::redis {
 inline constexpr std::size_t units = 64;
 inline constexpr std::size_t bytes_per_script = std::size_t{256} << 10;
 
-/// The broker's calls on one server, where the requests are valid already. Each is one script or several, which
-/// take at most 64 units of work and 256 KiB each; every one of them is complete by itself and can be repeated.
+/// The broker's calls on one server, where the requests are valid already. Each is one script or several,
+/// which take at most 64 units of work and 256 KiB each; every one of them is complete by itself and can be
+/// repeated.
 ///
 /// Belongs to one loop.
 class Shard {
@@ -68,8 +69,8 @@ class Shard {
                              std::uint64_t bytes, bool not_first) const;
   void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
                    queue::CycleReply& out);
-  bool read_take(const Reply& reply, queue::CycleReply& out);
-  Task<void> fetch_long(queue::CycleReply& reply);
+  bool read_take(const Reply& reply, queue::CycleReply& out, std::vector<queue::JobId>& long_ones);
+  Task<void> fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones);
   Task<void> bury_gone(const std::string& own_process);
 
   // shard_query.cpp

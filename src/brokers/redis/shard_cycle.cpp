@@ -14,8 +14,8 @@ namespace coterie::brokers::redis {
 namespace {
 
 constexpr queue::Milliseconds bury_every{1000};
-/// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same second
-/// are spread over many calls.
+/// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same
+/// second are spread over many calls.
 constexpr std::size_t scripts_per_cycle = 64;
 
 queue::Verdict verdict_of(char letter) {
@@ -59,6 +59,7 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
   co_await bury_gone(request.worker.process);
   queue::CycleReply out;
+  std::vector<queue::JobId> long_ones;
   std::vector<Command> commands = settles(request);
   std::size_t part = commands.size();
   const std::size_t settle_scripts = part;
@@ -71,24 +72,23 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
   }
   std::size_t entry = 0;
   for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
-  bool more = read_take(replies.back(), out);
+  bool more = read_take(replies.back(), out, long_ones);
   std::size_t got = out.leases.size();
-  std::uint64_t bytes = 0;
   for (std::size_t scripts = 1; scripts < scripts_per_cycle; ++scripts) {
     const std::size_t before = out.leases.size();
     const bool all_given = got < want || before >= request.want || (request.alone && before == 1);
     if (!more && all_given) break;
-    bytes = 0;
+    std::uint64_t bytes = 0;
     for (const queue::Lease& lease : out.leases) bytes += lease.payload.size();
     if (bytes >= request.max_bytes) break;
     ++part;
     want = std::min<std::size_t>(request.want - before, units);
     Command next = take(request, part, want, request.max_bytes - bytes, before > 0);
     const Reply reply = co_await run(std::move(next));
-    more = read_take(reply, out);
+    more = read_take(reply, out, long_ones);
     got = out.leases.size() - before;
   }
-  co_await fetch_long(out);
+  co_await fetch_long(out, long_ones);
   co_return out;
 }
 
@@ -138,9 +138,10 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   return commands;
 }
 
-Command Shard::take(const queue::CycleRequest& request, std::size_t part, std::size_t want, std::uint64_t bytes,
-                    bool not_first) const {
-  Command command = begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
+Command Shard::take(const queue::CycleRequest& request, std::size_t part, std::size_t want,
+                    std::uint64_t bytes, bool not_first) const {
+  Command command =
+      begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
   command.arg(want).arg(bytes).arg(request.alone ? "1" : "0").arg(not_first ? "1" : "0");
   command.arg(request.queues.size());
   for (const std::string& queue : request.queues) command.arg(queue);
@@ -166,7 +167,7 @@ void Shard::read_settle(const Reply& reply, const queue::CycleRequest& request, 
 }
 
 /// True where there was more to promote or recover, and so nothing was given out.
-bool Shard::read_take(const Reply& reply, queue::CycleReply& out) {
+bool Shard::read_take(const Reply& reply, queue::CycleReply& out, std::vector<queue::JobId>& long_ones) {
   out.repeated = reply.at(0).integer() == 1;
   out.now = reply.at(1).integer();
   learn(out.now, reply.at(2).integer());
@@ -187,7 +188,7 @@ bool Shard::read_take(const Reply& reply, queue::CycleReply& out) {
     lease.alone = record.has(Record::alone);
     lease.lost_before = record.has(Record::lost_before);
     lease.created_at = record.created_at;
-    if (record.has(Record::long_payload)) long_payloads_.push_back(lease.ref.id);
+    if (record.has(Record::long_payload)) long_ones.push_back(lease.ref.id);
   }
   out.unhandled.clear();
   for (const Reply& name : reply.at(7).array()) out.unhandled.push_back(name.string());
@@ -195,9 +196,8 @@ bool Shard::read_take(const Reply& reply, queue::CycleReply& out) {
 }
 
 /// Long payloads one by one, so that none keeps the server from others for long.
-Task<void> Shard::fetch_long(queue::CycleReply& reply) {
-  std::vector<queue::JobId> ids = std::exchange(long_payloads_, {});
-  for (const queue::JobId& id : ids) {
+Task<void> Shard::fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones) {
+  for (const queue::JobId& id : long_ones) {
     const auto lease = std::find_if(reply.leases.begin(), reply.leases.end(),
                                     [&](const queue::Lease& each) { return each.ref.id == id; });
     Command command("GET");

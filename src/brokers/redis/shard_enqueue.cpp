@@ -140,7 +140,9 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
     for (std::size_t n = 0; n < window && from < job.after.size(); ++n) {
       const std::size_t end = std::min(job.after.size(), from + ids_per_script);
       Command& command = commands.emplace_back(begin(Script::depend, ids_per_script * 16));
-      command.arg(bytes_of(job.id)).arg(in_a_row(job.after, from, end)).arg(end == job.after.size() ? "1" : "0");
+      command.arg(bytes_of(job.id))
+          .arg(in_a_row(job.after, from, end))
+          .arg(end == job.after.size() ? "1" : "0");
       from = end;
     }
     (void)co_await run(std::move(commands));

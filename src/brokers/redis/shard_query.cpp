@@ -112,7 +112,8 @@ Command Shard::walk(Script script, const queue::JobFilter& filter, std::size_t m
 Task<queue::JobPage> Shard::list(queue::JobFilter filter) {
   queue::JobPage page;
   do {
-    Command command = walk(Script::list, filter, std::min<std::size_t>(filter.limit - page.jobs.size(), units));
+    Command command =
+        walk(Script::list, filter, std::min<std::size_t>(filter.limit - page.jobs.size(), units));
     const Reply reply = co_await run(std::move(command));
     page.next = filter.after = static_cast<std::uint64_t>(reply.at(0).integer());
     for (const Reply& one : reply.at(1).array()) {

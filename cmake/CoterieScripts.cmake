@@ -1,0 +1,15 @@
+# Lua scripts as string literals: coterie_embed_scripts(TARGET FOLDER NAME) gives TARGET an include NAME with
+# {"file", R"(text)"}, for each FOLDER/file.lua. Made when CMake runs, and again when one of them changes.
+function(coterie_embed_scripts target folder name)
+  file(GLOB scripts CONFIGURE_DEPENDS "${folder}/*.lua")
+  set(text "")
+  foreach(script IN LISTS scripts)
+    file(READ "${script}" content)
+    get_filename_component(stem "${script}" NAME_WE)
+    string(APPEND text "{\"${stem}\", R\"lua(${content})lua\"},\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
+  endforeach()
+  set(folder_made "${PROJECT_BINARY_DIR}/generated")
+  file(GENERATE OUTPUT "${folder_made}/${name}" CONTENT "${text}")
+  target_include_directories(${target} PRIVATE "${folder_made}")
+endfunction()

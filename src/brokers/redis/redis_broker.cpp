@@ -1,0 +1,161 @@
+#include "src/brokers/redis/redis_broker.hpp"
+
+#include <future>
+#include <utility>
+
+#include "coterie/runtime.hpp"
+#include "coterie/threads/spawn_on.hpp"
+#include "src/brokers/redis/shard.hpp"
+#include "src/brokers/redis/watch.hpp"
+#include "src/queue/validate.hpp"
+
+namespace coterie::brokers {
+namespace {
+
+using namespace coterie::queue;  // NOLINT: the words of the contract
+using redis::Settings;
+using redis::Shard;
+using redis::Watch;
+
+/// What lives on the broker's own loop.
+struct Core {
+  Core(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
+      : shard(settings, limits, std::move(clock)), watch(shard, settings) {}
+  Shard shard;
+  Watch watch;
+};
+
+Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limits,
+                     std::optional<ClockSource> clock) {
+  auto made = std::make_unique<Core>(settings, limits, std::move(clock));
+  Outcome<void> opened = co_await outcome(made->shard.open());
+  if (!opened.has_value()) co_await made->shard.close();
+  opened.get();
+  *core = std::move(made);
+}
+Task<void> close_core(std::unique_ptr<Core> core) {
+  co_await core->watch.close();
+  co_await core->shard.close();
+}
+
+RuntimeOptions one_loop() {
+  RuntimeOptions options;
+  options.loops = 1;
+  options.name = "coterie-redis";
+  return options;
+}
+
+/// Each call goes to the loop on which the connection lives, and comes back with what it gave.
+class RedisBroker final : public Broker {
+ public:
+  RedisBroker(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
+      : url_(settings.url()), limits_(limits), runtime_(one_loop()) {
+    wait_here(open_core, &core_, settings, limits, std::move(clock));
+  }
+  ~RedisBroker() override {
+    try {
+      if (core_) wait_here(close_core, std::move(core_));
+    } catch (...) {
+      // Nobody is left who could be told.
+    }
+  }
+
+  std::string url() const override { return url_; }
+  const Limits& limits() const noexcept override { return limits_; }
+
+  Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
+    validate_enqueue(jobs, limits_);
+    auto call = spawn_on(loop(), &Shard::enqueue, &core_->shard, std::move(jobs));
+    co_return co_await std::move(call);
+  }
+  Task<CycleReply> cycle(CycleRequest request) override {
+    validate_cycle(request, limits_);
+    auto call = spawn_on(loop(), &Shard::cycle, &core_->shard, std::move(request));
+    co_return co_await std::move(call);
+  }
+  Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
+    auto call = spawn_on(loop(), &Watch::changed, &core_->watch, known, at_most);
+    co_return co_await std::move(call);
+  }
+  Task<std::uint64_t> version() override {
+    auto call = spawn_on(loop(), &Shard::version, &core_->shard);
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shard::get, &core_->shard, std::move(ids), bodies);
+    co_return co_await std::move(call);
+  }
+  Task<JobPage> list(JobFilter filter) override {
+    validate_filter(filter, limits_);
+    auto call = spawn_on(loop(), &Shard::list, &core_->shard, std::move(filter));
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<QueueInfo>> queues() override {
+    auto call = spawn_on(loop(), &Shard::queues, &core_->shard);
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shard::cancel, &core_->shard, std::move(ids));
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<bool>> retry(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shard::retry, &core_->shard, std::move(ids));
+    co_return co_await std::move(call);
+  }
+  Task<std::uint64_t> purge(JobFilter filter) override {
+    validate_filter(filter, limits_);
+    auto call = spawn_on(loop(), &Shard::purge, &core_->shard, std::move(filter));
+    co_return co_await std::move(call);
+  }
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    validate_note_key(key);
+    auto call = spawn_on(loop(), &Shard::get_note, &core_->shard, std::move(key));
+    co_return co_await std::move(call);
+  }
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
+    validate_note(key, expected, value);
+    auto call = spawn_on(loop(), &Shard::put_note, &core_->shard, std::move(key), std::move(expected),
+                         std::move(value));
+    co_return co_await std::move(call);
+  }
+
+ private:
+  [[nodiscard]] EventLoop& loop() const { return runtime_.loop(0); }
+
+  /// Runs it on the broker's loop and blocks this thread until it has ended: for the beginning and the end.
+  template <class Fn, class... Args>
+  void wait_here(Fn fn, Args... args) {
+    std::promise<void> ended;
+    auto body = [&ended, fn](Args... given) -> Task<void> {
+      Task<void> work = fn(std::move(given)...);
+      Outcome<void> end = co_await outcome(std::move(work));
+      if (end.has_value())
+        ended.set_value();
+      else
+        ended.set_exception(end.error());
+    };
+    auto task = spawn_on(loop(), body, std::move(args)...);
+    ended.get_future().get();
+  }
+
+  std::string url_;
+  Limits limits_;
+  Runtime runtime_;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace
+
+std::shared_ptr<Broker> open_redis_broker(const BrokerUrl& url, const BrokerOptions& options,
+                                          std::optional<ClockSource> clock) {
+  return std::make_shared<RedisBroker>(redis::settings_of(url), options.limits, std::move(clock));
+}
+
+std::shared_ptr<Broker> open_redis_broker(const BrokerUrl& url, const BrokerOptions& options) {
+  return open_redis_broker(url, options, std::nullopt);
+}
+
+}  // namespace coterie::brokers
