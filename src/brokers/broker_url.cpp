@@ -26,9 +26,14 @@ bool is_scheme(std::string_view text) {
   return true;
 }
 
-/// `text` without the password. A path of a file may hold `@` and `:` too, and is no secret.
+/// A path of a file may hold `@` and `:`, and no secret.
+bool may_hold_password(std::string_view scheme) {
+  return scheme != "sqlite" && scheme != "memory";
+}
+
+/// `text` without the password.
 std::string for_messages(std::string_view text, std::string_view scheme) {
-  if (scheme == "sqlite" || scheme == "memory") return std::string(text);
+  if (!may_hold_password(scheme)) return std::string(text);
   const std::size_t begin = text.find("://") + 3;
   // As late as possible: a password whose `/` or `?` was not escaped must not be shown either.
   const std::size_t at = text.rfind('@');
@@ -113,6 +118,10 @@ BrokerUrl parse_broker_url(std::string_view text) {
   url.raw_path = rest.substr(0, mark);
   url.path = percent_decoded(url.raw_path, url.text);
   rest = mark == std::string_view::npos ? std::string_view{} : rest.substr(mark + 1);
+  if (may_hold_password(url.scheme) && rest.find('@') != std::string_view::npos) {
+    throw BadBroker("broker URL '" + url.text +
+                    "': an @ behind the ?: write %3F for ? in a password, %40 for @ in an option");
+  }
   while (!rest.empty()) {
     const std::size_t cut = rest.find('&');
     const std::string_view pair = rest.substr(0, cut);

@@ -11,28 +11,9 @@
 #include "src/brokers/sqlite/vfs.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/sqlite_invariants.hpp"
+#include "tests/brokers/temp_folder.hpp"
 
 namespace broker_suite {
-
-/// A folder that is gone with its owner.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "coterie-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
-    path_ = pattern;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// One database file. Every broker opened on it has connections of its own, as another process would have.
 /// What a test leaves there must be sound.

@@ -67,8 +67,11 @@ class Connection::State : public std::enable_shared_from_this<State> {
     throw queue::BrokerUnavailable(settings_.url() + ": this connection was closed by its owner");
   }
 
+  [[noreturn]] void throw_no_answer() const;
+
   const OnConnected on_connected_;
   bool closed_ = false;
+  bool greeting_ = false;  // an attempt has come so far
   std::size_t waiting_ = 0;
   Event changed_;
   JoinHandle<void> connector_;
@@ -92,6 +95,7 @@ Task<std::shared_ptr<Link>> Connection::State::usable(std::shared_ptr<State> sel
     const bool refused = self->refused_ && (failed || loop.now() < self->backoff_.next());
     if (refused || (failed && !patient)) std::rethrow_exception(self->last_error_);
     if (loop.now() >= until) {
+      if (self->greeting_) self->throw_no_answer();
       if (self->last_error_) std::rethrow_exception(self->last_error_);
       throw queue::BrokerUnavailable(self->settings_.url() + ": no connection within " +
                                      detail::seconds_text(self->settings_.connect_timeout));
@@ -140,10 +144,13 @@ Task<void> Connection::State::connect_loop(std::shared_ptr<State> self) {
 
 /// One connection from the first packet to the last answer of `on_connected`.
 Task<void> Connection::State::attempt() {
+  const TimePoint until = EventLoop::current().now() + settings_.connect_timeout;
   io::Stream stream = co_await dial(settings_);
   const std::shared_ptr<Link> link = Link::start(std::move(stream), settings_);
-  Task<void> beginning = wait_for(settings_.connect_timeout, begin_on(*link));
+  greeting_ = true;
+  Task<void> beginning = wait_for(until - EventLoop::current().now(), begin_on(*link));
   const Outcome<void> end = co_await outcome(std::move(beginning));
+  greeting_ = false;
   if (end.has_value() && link->alive() && !closed_) {
     link_ = link;
     replies_at_start_ = link->replies();
@@ -157,13 +164,17 @@ Task<void> Connection::State::attempt() {
   try {
     end.get();
   } catch (const TimeoutError&) {
-    throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
-                                   detail::seconds_text(settings_.connect_timeout) +
-                                   ": does the server hang, is it a Redis server?");
+    throw_no_answer();
   } catch (const queue::BrokerUnavailable&) {
     if (!was_lost) throw;
   }
   throw queue::BrokerUnavailable(link->reason());
+}
+
+void Connection::State::throw_no_answer() const {
+  throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
+                                 detail::seconds_text(settings_.connect_timeout) +
+                                 ": does the server hang, is it a Redis server?");
 }
 
 Task<void> Connection::State::begin_on(Link& link) {

@@ -108,7 +108,7 @@ void check_info(const Settings& settings, const std::string& text, const ServerI
 }
 
 void add_auth(std::vector<Command>& commands, const Settings& settings) {
-  if (settings.password.empty()) return;
+  if (!settings.authenticates()) return;
   Command auth("AUTH");
   if (!settings.user.empty()) auth.arg(settings.user);
   auth.arg(settings.password);
@@ -141,7 +141,7 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
   const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
 
   auto reply = replies.begin();
-  if (!settings.password.empty()) check_auth(settings, *reply++);
+  if (settings.authenticates()) check_auth(settings, *reply++);
   if (settings.database != 0) check_select(settings, *reply++);
   // Only a name in CLIENT LIST: a user who may not give one is served too.
   check_admission(settings, *reply++);
@@ -167,7 +167,7 @@ Task<void> greet_subscriber(Link& link, const Settings& settings) {
   add_auth(commands, settings);
   commands.push_back(Command("CLIENT").arg("SETNAME").arg("coterie-listener"));
   const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
-  if (!settings.password.empty()) check_auth(settings, replies.front());
+  if (settings.authenticates()) check_auth(settings, replies.front());
   check_admission(settings, replies.back());
 }
 

@@ -75,16 +75,11 @@ void read_host(const BrokerUrl& url, std::string_view text, Settings& settings) 
   if (!rest.empty()) read_port(url, rest.substr(1), settings);
 }
 
+/// A user without a password is one whom the server lets in so (`nopass`).
 void read_user(const BrokerUrl& url, std::string_view text, Settings& settings) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos)
-    refuse(url,
-           "a user without a password: write redis://user:password@host, or redis://:password@host for the "
-           "default user");
   settings.user = decoded(url, text.substr(0, colon), "user");
-  settings.password = decoded(url, text.substr(colon + 1), "password");
-  if (settings.password.empty())
-    refuse(url, "the password is empty: leave `user:@` out where none is needed");
+  if (colon != std::string_view::npos) settings.password = decoded(url, text.substr(colon + 1), "password");
 }
 
 /// `[user[:password]@]host[:port][/db]`
@@ -95,7 +90,7 @@ void read_server(const BrokerUrl& url, Settings& settings) {
   const std::size_t slash = place.find('/');
   const std::string_view host = place.substr(0, slash);
   if (host.empty() && at != std::string_view::npos)
-    refuse(url, "a password, but no host: redis://:password@localhost:6379");
+    refuse(url, "a user or password, but no host: redis://:password@localhost:6379");
   if (at != std::string_view::npos) {
     const std::string_view user = all.substr(0, at);
     if (user.find_first_of("/@") != std::string_view::npos)
@@ -114,8 +109,6 @@ void read_socket(const BrokerUrl& url, Settings& settings) {
   if (const auto db = url.option("db")) settings.database = database(url, *db);
   settings.user = url.option("user").value_or("");
   settings.password = url.option("password").value_or("");
-  if (!settings.user.empty() && settings.password.empty())
-    refuse(url, "a user without a password: add &password=…");
 }
 
 void read_namespace(const BrokerUrl& url, Settings& settings) {
@@ -151,7 +144,7 @@ std::string Settings::url() const {
   if (!socket_path.empty())
     return "redis+unix://" + socket_path + (database != 0 ? "?db=" + std::to_string(database) : "");
   std::string text = tls ? "rediss://" : "redis://";
-  if (!password.empty()) text += user + ":***@";
+  if (!user.empty() || !password.empty()) text += user + (password.empty() ? "@" : ":***@");
   const bool v6 = host.find(':') != std::string::npos;
   text += v6 ? "[" + host + "]" : host;
   text += ":" + std::to_string(port);

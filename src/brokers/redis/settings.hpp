@@ -37,6 +37,7 @@ struct Settings {
   ReplyLimits limits;
 
   Settings() = default;
+  [[nodiscard]] bool authenticates() const noexcept { return !user.empty() || !password.empty(); }
   /// For messages: the URL again, `***` for the password, without options.
   [[nodiscard]] std::string url() const;
 };

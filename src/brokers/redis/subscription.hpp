@@ -15,13 +15,15 @@ namespace coterie::brokers::redis {
 /// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
 /// published meanwhile is lost, as Redis has it. So `on_connected` runs each time that listening has begun:
 /// who cares looks then for what it may have missed. The callbacks run on the loop, outside of any task of
-/// their owner; they must not throw, and may destroy the subscription.
+/// their owner; they must not throw, and may destroy the subscription. A refusal (a wrong password, no
+/// permission) is no end either: it is tried again, see last_error().
 class Subscription {
  public:
   using OnMessage = std::function<void(std::string_view payload)>;
   using OnConnected = std::function<void()>;
 
-  /// `ping_every`: a PING after so long; a server that sent nothing by the next one counts as dead.
+  /// `ping_every`: a PING after so long without a message; a server that does not answer it within the same
+  /// time counts as dead.
   Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
                Duration ping_every = std::chrono::seconds(10));
   Subscription(const Subscription&) = delete;

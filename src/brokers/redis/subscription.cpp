@@ -1,0 +1,180 @@
+#include "src/brokers/redis/subscription.hpp"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/core/duration.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/timeout.hpp"
+#include "src/brokers/redis/backoff.hpp"
+#include "src/brokers/redis/dial.hpp"
+#include "src/brokers/redis/handshake.hpp"
+#include "src/brokers/redis/link.hpp"
+
+namespace coterie::brokers::redis {
+
+/// Kept by its task. The callbacks run only while there is an owner.
+class Subscription::State : public std::enable_shared_from_this<State> {
+ public:
+  State(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
+        Duration ping_every)
+      : settings_(settings),
+        channel_(std::move(channel)),
+        on_message_(std::move(on_message)),
+        on_connected_(std::move(on_connected)),
+        ping_every_(ping_every) {}
+
+  [[nodiscard]] static Task<void> run(std::shared_ptr<State> self);
+  void close() noexcept {
+    if (std::exchange(closed_, true)) return;
+    listening_ = false;
+    if (link_) link_->close("this subscription was closed by its owner");
+    if (task_) task_.cancel();
+  }
+
+  JoinHandle<void> task_;
+  bool listening_ = false;
+  std::string last_error_;
+
+ private:
+  [[nodiscard]] Task<void> begin();
+  [[nodiscard]] Task<void> greet_and_listen(Link& link);
+  [[nodiscard]] Task<void> stay(Link& link);
+  void take(const Reply& reply);
+  void take_push(const Reply& reply);
+
+  const Settings settings_;
+  const std::string channel_;
+  const OnMessage on_message_;
+  const OnConnected on_connected_;
+  const Duration ping_every_;
+  std::shared_ptr<Link> link_;
+  Backoff backoff_;
+  bool closed_ = false;
+};
+
+Task<void> Subscription::State::run(std::shared_ptr<State> self) {
+  while (!self->closed_) {
+    const Duration pause = self->backoff_.next() - EventLoop::current().now();
+    if (pause > Duration::zero()) co_await sleep(pause);
+    const Outcome<void> end = co_await outcome(self->begin());
+    // One that was in use is replaced at once.
+    if (!std::exchange(self->listening_, false)) self->backoff_.failed();
+    if (const std::shared_ptr<Link> link = std::exchange(self->link_, nullptr)) {
+      link->close("this subscription has no use for it any more");
+      co_await link->join();
+    }
+    try {
+      end.get();
+    } catch (const std::exception& error) {
+      self->last_error_ = error.what();
+    }
+  }
+}
+
+/// From the first packet to the loss, which it throws.
+Task<void> Subscription::State::begin() {
+  io::Stream stream = co_await dial(settings_);
+  link_ = Link::start(std::move(stream), settings_);
+  Task<void> greeting = wait_for(settings_.connect_timeout, greet_and_listen(*link_));
+  const Outcome<void> end = co_await outcome(std::move(greeting));
+  try {
+    end.get();
+  } catch (const TimeoutError&) {
+    throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
+                                   detail::seconds_text(settings_.connect_timeout));
+  } catch (const queue::BrokerUnavailable&) {
+    if (link_->alive()) throw;
+  }
+  co_await stay(*link_);
+  throw queue::BrokerUnavailable(link_->reason());
+}
+
+Task<void> Subscription::State::greet_and_listen(Link& link) {
+  co_await greet_subscriber(link, settings_);
+  link.listen([weak = weak_from_this()](const Reply& reply) {
+    if (const std::shared_ptr<State> self = weak.lock()) self->take(reply);
+  });
+  link.post(Command("SUBSCRIBE").arg(channel_));
+}
+
+/// Until the link is lost. A server that hangs, or stands behind a broken route, says nothing: it is asked.
+Task<void> Subscription::State::stay(Link& link) {
+  auto ended = [](Link& of) -> Task<void> { co_await of.ended(); };
+  bool asked = true;  // SUBSCRIBE wants an answer, too
+  while (link.alive()) {
+    const std::uint64_t heard = link.replies();
+    Task<void> limited = wait_for(ping_every_, ended(link));
+    const Outcome<void> end = co_await outcome(std::move(limited));
+    if (end.cancelled()) end.get();
+    const bool silent = link.alive() && link.replies() == heard;
+    if (silent && asked) {
+      link.close("no sign of life within " + detail::seconds_text(ping_every_) +
+                 ": the server hangs or is unreachable");
+    } else if (silent) {
+      link.post(Command("PING"));
+    }
+    asked = silent;
+  }
+}
+
+void Subscription::State::take(const Reply& reply) {
+  if (closed_) return;
+  try {
+    take_push(reply);
+  } catch (const UnexpectedReply& error) {
+    link_->close(error.what());
+  }
+}
+
+/// ["subscribe", channel, count], ["message", channel, payload] or ["pong", ""].
+void Subscription::State::take_push(const Reply& reply) {
+  if (reply.is_error("NOPERM")) {
+    link_->close((settings_.user.empty() ? "the default user" : "user '" + settings_.user + "'") +
+                 std::string(" may not subscribe to '") + channel_ + "': allow it, as by ACL SETUSER … &" +
+                 channel_ + " +subscribe");
+    return;
+  }
+  if (reply.is_error()) {
+    link_->close("SUBSCRIBE was refused: " + reply.describe());
+    return;
+  }
+  const std::string& kind = reply.at(0).string();
+  if (kind == "message") {
+    const std::string& payload = reply.at(2).string();
+    if (on_message_) on_message_(payload);
+  } else if (kind == "subscribe") {
+    listening_ = true;
+    last_error_.clear();
+    backoff_.succeeded();
+    if (on_connected_) on_connected_();
+  }
+}
+
+Subscription::Subscription(const Settings& settings, std::string channel, OnMessage on_message,
+                           OnConnected on_connected, Duration ping_every)
+    : state_(std::make_shared<State>(settings, std::move(channel), std::move(on_message),
+                                     std::move(on_connected), ping_every)) {
+  state_->task_ = spawn(SpawnOptions("redis-subscription"), State::run, state_);
+}
+
+Subscription::~Subscription() {
+  state_->close();
+}
+
+Task<void> Subscription::close() {
+  const std::shared_ptr<State> state = state_;
+  state->close();
+  co_await state->task_.wait();
+}
+
+bool Subscription::listening() const noexcept {
+  return state_->listening_;
+}
+const std::string& Subscription::last_error() const noexcept {
+  return state_->last_error_;
+}
+
+}  // namespace coterie::brokers::redis
