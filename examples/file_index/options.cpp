@@ -18,7 +18,7 @@ namespace {
                "file_index: %s\n"
                "usage: file_index [DIR] [--broker URL] [-j N] [--json] [--once]\n"
                "  DIR           the folder to index; default: this one\n"
-               "  --broker URL  sqlite://PATH or memory://; default: file_index.db beside the program\n"
+               "  --broker URL  sqlite://PATH, redis://HOST or memory://; default: file_index.db beside the program\n"
                "  -j N          jobs in hand at a time; default 64\n"
                "  --json        the summary as one line of JSON instead of the table\n"
                "  --once        index once and exit, which is the default\n",

@@ -11,10 +11,11 @@ Task<std::uint64_t> Watch::changed(std::uint64_t seen, queue::Milliseconds at_mo
   if (at_most > queue::Milliseconds{0}) listen();
   // A server that is away is told to the caller here, who knows how long to try.
   if (!version_ || !subscription_ || !subscription_->listening()) {
+    const std::uint64_t before = messages_;
     const std::uint64_t now = co_await shard_.version();
-    version_ = now;
+    if (messages_ == before) version_ = now;
   }
-  if (*version_ != seen || at_most <= queue::Milliseconds{0}) co_return *version_;
+  if (!version_ || *version_ != seen || at_most <= queue::Milliseconds{0}) co_return version_.value_or(seen);
   Task<void> waiting = until_changed(seen);
   Task<void> limited = wait_for(at_most, std::move(waiting));
   Outcome<void> end = co_await outcome(std::move(limited));
@@ -32,6 +33,7 @@ void Watch::listen() {
   const auto message = [this](std::string_view payload) {
     std::uint64_t version = 0;
     std::from_chars(payload.data(), payload.data() + payload.size(), version);
+    ++messages_;
     notice(version);
   };
   const auto connected = [this] { looks_.spawn(&Watch::look, this); };
@@ -46,9 +48,12 @@ void Watch::notice(std::uint64_t version) {
 
 /// Listening has begun (again): what was published before then went by.
 Task<void> Watch::look() {
+  const std::uint64_t before = messages_;
   Task<std::uint64_t> asked = shard_.version();
   Outcome<std::uint64_t> version = co_await outcome(std::move(asked));
-  if (version.has_value()) {
+  if (messages_ != before) {
+    // What was published meanwhile came by another connection, and is newer.
+  } else if (version.has_value()) {
     notice(version.get());
   } else {
     version_.reset();

@@ -32,7 +32,8 @@ class Watch {
   Settings settings_;
   std::unique_ptr<Subscription> subscription_;
   std::optional<std::uint64_t> version_;  // nothing: messages may have been missed since
-  Event change_;                          // set and cleared at once: whoever waits looks again
+  std::uint64_t messages_ = 0;  // an answer that was asked for before the newest one is older than it
+  Event change_;                // set and cleared at once: whoever waits looks again
   TaskScope looks_{"looks at the version"};
 };
 

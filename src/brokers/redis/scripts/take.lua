@@ -90,20 +90,23 @@ counters = true
 -- What is due, at most UNITS of all together -------------------------------------------------------------------------
 local units = UNITS
 local function due(key, by)
-  local ids = call('ZRANGEBYSCORE', key, '-inf', by, 'LIMIT', 0, units)
+  local found, ids, entries = call('ZRANGEBYSCORE', key, '-inf', by, 'WITHSCORES', 'LIMIT', 0, units), {}, {}
+  for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
   fetch(ids)
   units = units - #ids
+  for i = 1, #found, 2 do
+    local job = find(found[i])
+    entries[#entries + 1] = {found[i], tonumber(found[i + 1]), job and job[ORDER] or 0}
+  end
+  table.sort(entries, function(one, other)   -- equals in the order of their creation
+    if one[2] ~= other[2] then return one[2] < other[2] end
+    return one[3] < other[3]
+  end)
+  for i, entry in ipairs(entries) do ids[i] = entry[1] end
   return ids
 end
 local function promote()
-  local ids = due(P .. 'z', now)
-  table.sort(ids, function(a, b)   -- equals in the order of their creation
-    a, b = find(a), find(b)
-    if not a or not b then return a and not b end
-    if a[RUN_AT] ~= b[RUN_AT] then return a[RUN_AT] < b[RUN_AT] end
-    return a[ORDER] < b[ORDER]
-  end)
-  for _, id in ipairs(ids) do
+  for _, id in ipairs(due(P .. 'z', now)) do
     local job = find(id)
     if not job then
       put(P .. 'z', false, id)
@@ -123,6 +126,10 @@ promote()
 for _, id in ipairs(due(P .. 'l', now - steps)) do
   local job = find(id)
   if job and job[STATE] == LEASED then recover(job) else put(P .. 'l', false, id) end
+end
+if units < UNITS and units > 0 then
+  flush()
+  promote()   -- what was freed may be too late already
 end
 if units > 0 then
   for _, id in ipairs(due(P .. 'h', now)) do
@@ -148,6 +155,7 @@ local bytes = 0
 local function give(job, alone)
   leave(job)
   token = token + 1
+  counters = true
   job[TOKEN], job[OWNER], job[STARTED_AT] = token, INCARNATION, now
   job[ATTEMPT] = job[ATTEMPT] + 1
   clear(job, STARTED)
