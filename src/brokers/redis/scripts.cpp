@@ -35,7 +35,7 @@ std::string source_of(Script script) {
     text.append(body.substr(0, end));
     body.remove_prefix(end);
   }
-  text.append(file("prelude"));
+  text.append(file("prelude")).append(file("names"));
   if (script == Script::settle || script == Script::take) text.append(file("worker"));
   if (script == Script::list || script == Script::purge) text.append(file("walk"));
   if (script == Script::list || script == Script::get) text.append(file("describe"));

@@ -154,7 +154,19 @@ local function fetch(ids)
     if texts[i] then parse(id, texts[i]) end
   end
 end
-local function write_job(job) dirty[job.id] = job end
+local function write_job(job)
+  dirty[job.id] = job
+  job.text = nil
+end
+-- The string that is kept.
+local function text_of(job)
+  local text = job.text
+  if not text then
+    text = struct.pack(FORMAT, unpack(job, 1, OWNER)) .. job.tail
+    job.text = text
+  end
+  return text
+end
 
 local function is_suspect(job) return job[MAX_CRASHES] > 0 and job[CRASHES] >= 2 end
 local function is_final(job) return job[STATE] >= DONE end
@@ -293,7 +305,7 @@ local function write_jobs()
   local pairs_to_set = {}
   for id, job in pairs(dirty) do
     pairs_to_set[#pairs_to_set + 1] = P .. 'j' .. id
-    pairs_to_set[#pairs_to_set + 1] = struct.pack(FORMAT, unpack(job, 1, OWNER)) .. job.tail
+    pairs_to_set[#pairs_to_set + 1] = text_of(job)
   end
   for i = 1, #pairs_to_set, 1000 do
     call('MSET', unpack(pairs_to_set, i, math.min(i + 999, #pairs_to_set)))
@@ -301,16 +313,20 @@ local function write_jobs()
   dirty = {}
 end
 local function delete_gone()
-  local keys = {}
+  local keys, buckets = {}, {}
   for _, job in ipairs(gone) do
     keys[#keys + 1] = P .. 'j' .. job.id
     if has(job, LONG_PAYLOAD) then keys[#keys + 1] = P .. 'b' .. job.id end
     if has(job, LONG_RESULT) then keys[#keys + 1] = P .. 's' .. job.id end
     if has(job, HAS_EXTRAS) then keys[#keys + 1] = P .. 'x' .. job.id end
     local bucket = math.floor(job[ORDER] / 128)
-    local key = P .. 'o' .. bucket
-    call('HDEL', key, job[ORDER] % 128)
-    if call('EXISTS', key) == 0 then call('ZREM', P .. 'O', bucket) end
+    local fields = buckets[bucket] or {}
+    buckets[bucket] = fields
+    fields[#fields + 1] = job[ORDER] % 128
+  end
+  for bucket, fields in pairs(buckets) do
+    call('HDEL', P .. 'o' .. bucket, unpack(fields))
+    if call('EXISTS', P .. 'o' .. bucket) == 0 then call('ZREM', P .. 'O', bucket) end
   end
   for i = 1, #keys, 1000 do call('UNLINK', unpack(keys, i, math.min(i + 999, #keys))) end
   gone = {}
@@ -352,33 +368,4 @@ local function flush()
   end
   if changed then call('PUBLISH', P .. 'v', version) end
   changed, counters = false, false
-end
-
--- Names --------------------------------------------------------------------------------------------------------------
-local function queue_number(name, add)
-  local number = call('HGET', P .. 'Q', name)
-  if number or not add then return tonumber(number) end
-  queues = queues + 1
-  counters = true
-  call('HSET', P .. 'Q', name, queues)
-  call('HSET', P .. 'c' .. queues, 'N', name)
-  return queues
-end
-local function name_number(queue, name, add)
-  local number = call('HGET', P .. 'n' .. queue, name)
-  if number or not add then return tonumber(number) end
-  local fresh = call('HLEN', P .. 'n' .. queue) + 1
-  call('HSET', P .. 'n' .. queue, name, fresh)
-  call('HSET', P .. 'e' .. queue, fresh, name)
-  return fresh
-end
-local names_seen = {}
-local function names_of(job)
-  local key = job[QUEUE] .. '.' .. job[NAME]
-  local both = names_seen[key]
-  if not both then
-    both = {call('HGET', P .. 'c' .. job[QUEUE], 'N') or '?', call('HGET', P .. 'e' .. job[QUEUE], job[NAME]) or '?'}
-    names_seen[key] = both
-  end
-  return both[1], both[2]
 end

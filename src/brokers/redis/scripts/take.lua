@@ -45,7 +45,7 @@ end
 
 local function describe(job)
   local queue, handler = names_of(job)
-  return {job.id, struct.pack(FORMAT, unpack(job, 1, OWNER)) .. job.tail, queue, handler}
+  return {job.id, text_of(job), queue, handler}
 end
 local function finish_reply(repeated, leases, more)
   local due = call('ZRANGE', P .. 'z', 0, 0, 'WITHSCORES')[2]
