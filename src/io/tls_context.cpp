@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,7 +45,7 @@ detail::SslContextPtr new_context(const SSL_METHOD* method) {
   ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   // A write is repeated from another address; idle connections keep no buffers.
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                        SSL_MODE_RELEASE_BUFFERS);
+                                      SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   ::SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
   return context;
@@ -71,6 +72,20 @@ void show_certificate(SSL_CTX* context, const std::string& options, const std::s
   }
 }
 
+/// Read once in a process, for it takes 25 ms; used by every thread.
+X509_STORE* system_store() {
+  using StorePtr = std::unique_ptr<X509_STORE, detail::Freed<&::X509_STORE_free>>;
+  static const StorePtr store = [] {
+    ::ERR_clear_error();
+    StorePtr read(::X509_STORE_new());
+    if (!read || ::X509_STORE_set_default_paths(read.get()) != 1)
+      throw std::invalid_argument("TlsOptions::ca_file: the system's CAs cannot be read (" +
+                                  detail::newest_tls_error() + "); name a file of CAs");
+    return read;
+  }();
+  return store.get();
+}
+
 void trust(SSL_CTX* context, const std::string& option, const std::string& ca_file) {
   check_readable(option, ca_file);
   if (::SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1)
@@ -85,9 +100,8 @@ TlsContext::TlsContext(const TlsOptions& options) {
   SSL_CTX* const context = settings->context.get();
   if (!options.ca_file.empty())
     trust(context, "TlsOptions::ca_file", options.ca_file);
-  else if (!options.insecure_accept_any_certificate && ::SSL_CTX_set_default_verify_paths(context) != 1)
-    throw std::invalid_argument("TlsOptions::ca_file: the system's CAs cannot be read (" +
-                                detail::newest_tls_error() + "); name a file of CAs");
+  else if (!options.insecure_accept_any_certificate)
+    ::SSL_CTX_set1_cert_store(context, system_store());
   if (!options.certificate_file.empty() || !options.key_file.empty())
     show_certificate(context, "TlsOptions", options.certificate_file, options.key_file);
   settings->server_name = options.server_name;

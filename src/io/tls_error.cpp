@@ -19,18 +19,30 @@ class TlsErrors final : public std::error_category {
   [[nodiscard]] const char* name() const noexcept override { return "tls"; }
   [[nodiscard]] std::string message(int code) const override {
     switch (static_cast<TlsErrc>(code)) {
-      case TlsErrc::protocol: return "TLS failed";
-      case TlsErrc::truncated: return "truncated";
-      case TlsErrc::expired: return "certificate expired";
-      case TlsErrc::not_yet_valid: return "certificate not valid yet";
-      case TlsErrc::self_signed: return "self-signed certificate";
-      case TlsErrc::unknown_issuer: return "unknown CA";
-      case TlsErrc::wrong_host: return "certificate of another host";
-      case TlsErrc::bad_certificate: return "bad certificate";
-      case TlsErrc::certificate_required: return "certificate required";
-      case TlsErrc::certificate_refused: return "certificate refused";
-      case TlsErrc::no_common_version: return "no common version of TLS";
-      case TlsErrc::not_tls: return "no TLS";
+      case TlsErrc::protocol:
+        return "TLS failed";
+      case TlsErrc::truncated:
+        return "truncated";
+      case TlsErrc::expired:
+        return "certificate expired";
+      case TlsErrc::not_yet_valid:
+        return "certificate not valid yet";
+      case TlsErrc::self_signed:
+        return "self-signed certificate";
+      case TlsErrc::unknown_issuer:
+        return "unknown CA";
+      case TlsErrc::wrong_host:
+        return "certificate of another host";
+      case TlsErrc::bad_certificate:
+        return "bad certificate";
+      case TlsErrc::certificate_required:
+        return "certificate required";
+      case TlsErrc::certificate_refused:
+        return "certificate refused";
+      case TlsErrc::no_common_version:
+        return "no common version of TLS";
+      case TlsErrc::not_tls:
+        return "no TLS";
     }
     return "TLS error " + std::to_string(code);
   }
@@ -64,8 +76,8 @@ std::vector<std::string> names_of(const X509* certificate) {
     void operator()(GENERAL_NAMES* names) const noexcept { ::GENERAL_NAMES_free(names); }
   };
   std::vector<std::string> found;
-  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(static_cast<GENERAL_NAMES*>(
-      ::X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
+      static_cast<GENERAL_NAMES*>(::X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type == GEN_DNS) {
@@ -113,7 +125,8 @@ std::pair<TlsErrc, std::string> from_alert(int alert, bool server) {
       return {TlsErrc::certificate_refused, said + ": it does not accept our certificate"};
     case SSL_AD_PROTOCOL_VERSION:
       return {TlsErrc::no_common_version, said + ": it speaks no version that is allowed here, 1.2 or newer"};
-    default: return {TlsErrc::protocol, said};
+    default:
+      return {TlsErrc::protocol, said};
   }
 }
 
@@ -133,10 +146,12 @@ std::pair<TlsErrc, std::string> explain(unsigned long error, bool server) {
       case SSL_R_VERSION_TOO_LOW:
         return {TlsErrc::no_common_version,
                 "the other end speaks no version that is allowed here, 1.2 or newer"};
-      case SSL_R_NO_SHARED_CIPHER: return {TlsErrc::no_common_version, "both ends have no cipher in common"};
+      case SSL_R_NO_SHARED_CIPHER:
+        return {TlsErrc::no_common_version, "both ends have no cipher in common"};
       case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
         return {TlsErrc::certificate_required, "the client has shown no certificate"};
-      default: break;
+      default:
+        break;
     }
   }
   const char* text = ::ERR_reason_error_string(error);
@@ -148,11 +163,12 @@ std::pair<TlsErrc, std::string> explain(const detail::VerifyFailure& failure, co
   const std::string whose = failure.depth == 0
                                 ? (server ? "the client's certificate" : "its certificate")
                                 : "the certificate of '" + failure.subject + "', which vouches for it,";
-  const std::string trust = std::string(" in ") + (server ? "TlsServerOptions::client_ca_file" : "TlsOptions::ca_file");
+  const std::string trust =
+      std::string(" in ") + (server ? "TlsServerOptions::client_ca_file" : "TlsOptions::ca_file");
   switch (failure.code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return {TlsErrc::expired, whose + " expired on " + failure.until +
-                                    "; have it renewed, or correct this machine's clock"};
+      return {TlsErrc::expired,
+              whose + " expired on " + failure.until + "; have it renewed, or correct this machine's clock"};
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return {TlsErrc::not_yet_valid,
               whose + " is valid only from " + failure.from + " on; is this machine's clock right?"};
@@ -161,7 +177,8 @@ std::pair<TlsErrc, std::string> explain(const detail::VerifyFailure& failure, co
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return {TlsErrc::unknown_issuer, "'" + failure.subject + "' vouches for " +
                                            (server ? "the client's certificate" : "its certificate") +
-                                           " and is not trusted here; if you trust it, name its file" + trust};
+                                           " and is not trusted here; if you trust it, name its file" +
+                                           trust};
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:

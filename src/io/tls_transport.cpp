@@ -55,7 +55,8 @@ TlsTransport::TlsTransport(std::unique_ptr<Transport> inner, const TlsSettings& 
   BIO_set_mem_eof_return(in_, -1);
   SSL_set_app_data(ssl_.get(), this);
   const int refuse = server_ ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_PEER;
-  ::SSL_set_verify(ssl_.get(), settings.verify ? refuse : SSL_VERIFY_NONE, settings.verify ? &verified : nullptr);
+  ::SSL_set_verify(ssl_.get(), settings.verify ? refuse : SSL_VERIFY_NONE,
+                   settings.verify ? &verified : nullptr);
   if (server_) {
     ::SSL_set_accept_state(ssl_.get());
   } else {
@@ -72,14 +73,15 @@ void TlsTransport::expect(const std::string& host) {
     taken = ::X509_VERIFY_PARAM_set1_ip_asc(param, name_.c_str()) == 1;
   } else if (taken) {
     // "*.example.com", but neither "w*.example.com" nor a common name.
-    ::X509_VERIFY_PARAM_set_hostflags(param,
-                                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    ::X509_VERIFY_PARAM_set_hostflags(
+        param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     taken = ::X509_VERIFY_PARAM_set1_host(param, name_.data(), name_.size()) == 1 &&
             SSL_set_tlsext_host_name(ssl_.get(), name_.c_str()) == 1;
   }
   ::ERR_clear_error();
   if (!taken)
-    throw std::invalid_argument("'" + host + "' is no name that a server's certificate could hold; say it in "
+    throw std::invalid_argument("'" + host +
+                                "' is no name that a server's certificate could hold; say it in "
                                 "TlsOptions::server_name");
 }
 
@@ -182,7 +184,8 @@ Task<std::size_t> TlsTransport::read_some(std::span<std::byte> buffer) {
     if (error != SSL_ERROR_WANT_READ) fail("cannot read from " + peer());
     if (ended_)
       throw_tls(TlsErrc::truncated,
-                "the connection to " + peer() + " ended without the end of TLS (close_notify): what came may be a part");
+                "the connection to " + peer() +
+                    " ended without the end of TLS (close_notify): what came may be a part");
     if (::BIO_ctrl_pending(out_) > most_answers)
       throw_tls(TlsErrc::protocol, "cannot read from " + peer() + ": it asks for answers without end");
     co_await receive(seen);

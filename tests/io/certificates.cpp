@@ -61,8 +61,9 @@ Identity::Identity(const Wanted& wanted, const Identity* issuer) {
   check(::mkdtemp(folder) != nullptr, folder);
   folder_ = folder;
   check(::PEM_write_X509(open(certificate_file()).get(), made) == 1, "its file");
-  check(::PEM_write_PrivateKey(open(key_file()).get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
-        "its key's file");
+  check(
+      ::PEM_write_PrivateKey(open(key_file()).get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+      "its key's file");
 }
 
 Identity::~Identity() {
@@ -109,7 +110,9 @@ Wanted named(const std::string& common_name) {
 }  // namespace
 
 Certificates::Certificates()
-    : authority(io_test::authority()), server(named("a server"), &authority), client(named("a client"), &authority) {}
+    : authority(io_test::authority()),
+      server(named("a server"), &authority),
+      client(named("a client"), &authority) {}
 
 const Certificates& certificates() {
   static const Certificates made;

@@ -1,4 +1,5 @@
 // Whom a TLS client believes, and what it says of those that it does not. Over a script: no socket, no time.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -10,8 +11,8 @@
 namespace coterie::io_test {
 namespace {
 using namespace coterie::test;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 /// How a client of `host` fares with a server: "value", or the error.
 struct Fared {
@@ -102,7 +103,8 @@ TEST(TlsVerify, CommonNameIsNoNameOfAHost) {
   const Identity server(wanted, &certificates().authority);
   const Fared fared = meeting(server, "server.test", trusting());
   EXPECT_EQ(fared.code, io::TlsErrc::wrong_host);
-  EXPECT_THAT(fared.end, HasSubstr("its certificate names no host (a common name does not count), not for server.test"));
+  EXPECT_THAT(fared.end,
+              HasSubstr("its certificate names no host (a common name does not count), not for server.test"));
 }
 
 TEST(TlsVerify, WildcardStandsForOneWholeLabel) {
@@ -140,7 +142,9 @@ TEST(TlsVerify, SelfSignedCertificateIsRefusedUntilItIsNamed) {
   const Identity server{Wanted()};
   const Fared fared = meeting(server, "server.test", trusting());
   EXPECT_EQ(fared.code, io::TlsErrc::self_signed);
-  EXPECT_THAT(fared.end, HasSubstr("its certificate vouches for itself; if you trust it, name its file in TlsOptions::ca_file"));
+  EXPECT_THAT(
+      fared.end,
+      HasSubstr("its certificate vouches for itself; if you trust it, name its file in TlsOptions::ca_file"));
   EXPECT_EQ(meeting(server, "server.test", server.trusting()).end, "value");
 }
 
@@ -156,7 +160,8 @@ TEST(TlsVerify, UnknownCaIsNamed) {
   };
   const Fared sent_along = meeting(certificates().server, "server.test", io::TlsOptions(), send_all);
   EXPECT_EQ(sent_along.code, io::TlsErrc::unknown_issuer);
-  EXPECT_THAT(sent_along.end, HasSubstr("'CN=the test CA' vouches for its certificate and is not trusted here"));
+  EXPECT_THAT(sent_along.end,
+              HasSubstr("'CN=the test CA' vouches for its certificate and is not trusted here"));
 }
 
 TEST(TlsVerify, AnyCertificateOnlyWhereThatIsSaid) {
@@ -188,7 +193,8 @@ TEST(TlsVerify, ServerWithoutTlsIsToldFromOneThatHasIt) {
     feed(script, "HTTP/1.1 400 Bad Request\r\n\r\n");
     const io::TlsContext tls;
     EXPECT_EQ(co_await end_of(io::start_tls(stream_of(script), "server.test", tls)),
-              "no TLS connection to the script: the other end speaks something else; is this the right port?: no TLS");
+              "no TLS connection to the script: the other end speaks something else; is this the right "
+              "port?: no TLS");
     EXPECT_TRUE(script.closed);
   });
 }

@@ -22,6 +22,7 @@ class Transport {
   Transport() = default;
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
+  /// Closes, where close() was not called.
   virtual ~Transport() = default;
   /// At least one byte, 0 at the end. Must not lose bytes to a cancel. std::system_error.
   [[nodiscard]] virtual Task<std::size_t> read_some(std::span<std::byte> buffer) = 0;

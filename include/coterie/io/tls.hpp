@@ -39,8 +39,8 @@ enum class TlsErrc : int {
 
 /// Whom a client trusts, and who it is. At least TLS 1.2, always.
 struct TlsOptions {
-  /// PEM file of the CAs to trust, instead of the system's (OpenSSL's default; SSL_CERT_FILE and SSL_CERT_DIR
-  /// name others).
+  /// PEM file of the CAs to trust, instead of the system's: OpenSSL's default, or what SSL_CERT_FILE and
+  /// SSL_CERT_DIR name, as they are when a process first asks for them.
   std::string ca_file;
   /// PEM files of the client's own certificate, with those between it and its CA behind it, and of its key,
   /// without a passphrase; for servers that ask for one. Both or none.
