@@ -4,8 +4,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <memory>
-#include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -102,12 +103,20 @@ std::string list(const std::vector<std::string>& names) {
   return text;
 }
 
-/// TLS's own alerts, as the other end sent them (RFC 8446, 6.2).
-std::pair<TlsErrc, std::string> from_alert(int alert, bool server) {
-  const std::string said =
-      "the other end refused it with the alert '" + std::string(::SSL_alert_desc_string_long(alert)) + "'";
+/// "certificate required" of "tlsv13 alert certificate required".
+std::string alert_name(unsigned long error) {
+  const char* const reason = ::ERR_reason_error_string(error);
+  std::string name =
+      reason != nullptr ? reason : std::to_string(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
+  const std::size_t at = name.find(" alert ");
+  return at == std::string::npos ? name : name.substr(at + std::string_view(" alert ").size());
+}
+
+/// An alert of TLS that the other end sent (RFC 8446, 6.2).
+std::pair<TlsErrc, std::string> explain_alert(unsigned long error, bool server) {
+  const std::string said = "the other end refused it with the alert '" + alert_name(error) + "'";
   const std::string our = server ? "TlsServerOptions" : "TlsOptions";
-  switch (alert) {
+  switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
     case SSL_AD_CERTIFICATE_REQUIRED:
     case SSL_AD_NO_CERTIFICATE:
       return {TlsErrc::certificate_required,
@@ -134,7 +143,7 @@ std::pair<TlsErrc, std::string> explain(unsigned long error, bool server) {
   const int reason = ERR_GET_REASON(error);
   if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
     if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
-      return from_alert(reason - SSL_AD_REASON_OFFSET, server);
+      return explain_alert(error, server);
     switch (reason) {
       case SSL_R_WRONG_VERSION_NUMBER:
       case SSL_R_HTTP_REQUEST:

@@ -1,18 +1,22 @@
 // Listeners of TCP, over loopback.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <deque>
 #include <functional>
 
+#include "io/faulty_accept.hpp"
 #include "io/server_support.hpp"
 #include "support/runtime.hpp"
 
 namespace coterie::io_test {
 namespace {
 using namespace coterie::test;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -172,59 +176,61 @@ TEST(ListenTcp, CancelledAcceptLosesNoConnection) {
   coterie::run(cancelled_accept());
 }
 
-/// No descriptor more is to be had in this process, until it goes.
-class Exhausted {
- public:
-  Exhausted() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int lowest = ::dup(0);
-    ::close(lowest);
-    rlimit none = before_;
-    none.rlim_cur = static_cast<rlim_t>(lowest);
-    ::setrlimit(RLIMIT_NOFILE, &none);
-  }
-  Exhausted(const Exhausted&) = delete;
-  Exhausted& operator=(const Exhausted&) = delete;
-  ~Exhausted() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
-Task<void> exhausted() {
+/// What a listener with these errors ahead gives, and what the loop's handler heard.
+Task<std::vector<std::string>> accept_after(std::deque<int> errors) {
   io::ListenOptions options;
   options.exhausted_pause = 1ms;
   io::Listener listener = co_await listening(options);
-  io::Stream client = co_await io::connect_tcp("127.0.0.1", listener.port());
-  co_await client.write("hello\n");
   const Reports reports(EventLoop::current());
-  std::optional<Exhausted> none;
-  none.emplace();
+  const FaultyAccept faulty(std::move(errors));
   auto server = spawn(line_of_next, std::cref(listener));
-  // Until it has tried for some times.
-  const TimePoint enough = EventLoop::current().now() + 20ms;
-  while (reports.count() == 0 || EventLoop::current().now() < enough) co_await sleep(1ms);
-  none.reset();
-  EXPECT_EQ(co_await server, "hello\n");
-  EXPECT_EQ(reports.count(), 1U);
-  EXPECT_EQ(reports[0].message, "No connection can be accepted at " + listener.str() + "; trying again");
-  EXPECT_THAT(text(reports[0].error), HasSubstr("Too many open files"));
+  co_await send_line("127.0.0.1", listener.port());
+  EXPECT_EQ(co_await server, "to 127.0.0.1\n");
+  EXPECT_EQ(FaultyAccept::left(), 0U);
+  std::vector<std::string> heard;
+  for (std::size_t i = 0; i < reports.count(); ++i) {
+    EXPECT_EQ(reports[i].message, "No connection can be accepted at " + listener.str() + "; trying again");
+    heard.push_back(text(reports[i].error));
+  }
+  co_return heard;
 }
 TEST(ListenTcp, WithoutDescriptorsItRestsSaysSoOnceAndGoesOn) {
-  coterie::run(exhausted());
+  EXPECT_THAT(coterie::run(accept_after({EMFILE, EMFILE, EMFILE})),
+              ElementsAre("accept: Too many open files"));
+  for (const int error : {ENFILE, ENOBUFS, ENOMEM})
+    EXPECT_EQ(coterie::run(accept_after({error, error})).size(), 1U) << error;
+}
+TEST(ListenTcp, ConnectionThatCameAndWentIsPassedOver) {
+  EXPECT_THAT(coterie::run(accept_after({ECONNABORTED, EPROTO, ENETDOWN, EINTR, EAGAIN})), ElementsAre());
+}
+
+Task<void> two_shortages() {
+  io::ListenOptions options;
+  options.exhausted_pause = 1ms;
+  io::Listener listener = co_await listening(options);
+  const Reports reports(EventLoop::current());
+  for (std::size_t shortage = 1; shortage <= 2; ++shortage) {
+    const FaultyAccept faulty({EMFILE, EMFILE});
+    auto server = spawn(line_of_next, std::cref(listener));
+    co_await send_line("127.0.0.1", listener.port());
+    co_await server;
+    EXPECT_EQ(reports.count(), shortage);
+  }
+}
+TEST(ListenTcp, NextShortageIsSaidAgain) {
+  coterie::run(two_shortages());
 }
 
 Task<void> closed_while_resting() {
   io::ListenOptions options;
   options.exhausted_pause = 1h;
   io::Listener listener = co_await listening(options);
-  io::Stream client = co_await io::connect_tcp("127.0.0.1", listener.port());
   const Reports reports(EventLoop::current());
-  std::optional<Exhausted> none;
-  none.emplace();
+  const FaultyAccept faulty({EMFILE, EMFILE});
   auto server = spawn(accept, std::cref(listener));
   while (reports.count() == 0) co_await yield();
-  none.reset();
+  co_await ticks(100);
+  EXPECT_EQ(FaultyAccept::left(), 1U);  // it does not ask again and again
   listener.close();
   EXPECT_THAT(co_await end_of(std::move(server)), HasSubstr("was closed"));
 }
@@ -233,7 +239,8 @@ TEST(ListenTcp, CloseEndsThePauseToo) {
 }
 
 Task<void> nowhere() {
-  EXPECT_THAT(co_await end_of(io::listen_tcp("no-such-host.invalid", 0)), HasSubstr("'no-such-host.invalid'"));
+  EXPECT_THAT(co_await end_of(io::listen_tcp("no-such-host.invalid", 0)),
+              HasSubstr("'no-such-host.invalid'"));
   EXPECT_THAT(co_await end_of(io::listen_tcp("192.0.2.1", 0)),
               StartsWith("cannot listen at 192.0.2.1:0: Cannot assign requested address"));
 }

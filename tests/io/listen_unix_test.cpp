@@ -77,7 +77,8 @@ TEST_F(ListenUnix, FileAtWhichSomebodyListensStays) {
       (void)io::listen_unix(path);
       ADD_FAILURE() << "two listen at one path";
     } catch (const std::system_error& error) {
-      EXPECT_EQ(error.what(), "cannot listen at " + path + ": somebody listens there: Address already in use");
+      EXPECT_EQ(error.what(),
+                "cannot listen at " + path + ": somebody listens there: Address already in use");
     }
     io::Stream probe = co_await listener.accept();  // the look whether somebody listens
     co_await is_answered(listener, path);

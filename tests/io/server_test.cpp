@@ -1,0 +1,324 @@
+// Server: who is served, how it ends, and what is heard of handlers that fail. Over loopback. Lines are those
+// of the list of asyncio's behaviours.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "io/server_support.hpp"
+#include "support/runtime.hpp"
+
+namespace coterie::io_test {
+namespace {
+using namespace coterie::test;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+/// A handler that waits at a gate, and then answers.
+struct Gate {
+  Event open;
+  std::size_t inside = 0;
+  std::size_t cancelled = 0;
+  Gate() = default;
+};
+auto through(Gate& gate) {
+  return [&gate](io::Stream stream) -> Task<void> {
+    ++gate.inside;
+    const Outcome<void> end = co_await outcome(gate.open.wait());
+    --gate.inside;
+    if (end.cancelled()) ++gate.cancelled;
+    end.get();
+    co_await stream.write("served\n");
+  };
+}
+Task<void> until_inside(const Gate& gate, std::size_t count) {
+  while (gate.inside != count) co_await yield();
+}
+Task<void> wait_closed(io::Server& server) {
+  co_await server.wait_closed();
+}
+Task<void> serve_forever(io::Server& server) {
+  co_await server.serve_forever();
+}
+
+Task<void> serves() {
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), echo);
+  EXPECT_TRUE(server.is_serving());
+  io::Stream one = co_await connect_to(server);
+  io::Stream other = co_await connect_to(server);
+  EXPECT_EQ(co_await ask(other, "two\n"), "two\n");
+  EXPECT_EQ(co_await ask(one, "one\n"), "one\n");
+  EXPECT_EQ(server.connections(), 2U);
+  co_await server.stop(Duration::zero());
+  EXPECT_EQ(server.connections(), 0U);
+  EXPECT_EQ(co_await one.read_line(), "");
+}
+TEST(Server, EachConnectionHasATaskOfItsOwn) {
+  coterie::run(serves());
+}
+
+Task<void> over_unix(std::string path) {
+  io::Server server(io::listen_unix(path), echo);
+  io::Stream client = co_await io::connect_unix(path);
+  EXPECT_EQ(co_await ask(client, "by path\n"), "by path\n");
+  co_await server.stop(Duration::zero());
+}
+TEST(Server, ServesUnixSocketsAsWell) {
+  coterie::run(over_unix("/tmp/coterie-server-" + std::to_string(::getpid())));
+}
+
+Task<void> closed_first() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  co_await until_inside(gate, 1);
+  auto waiting = spawn(wait_closed, std::ref(server));
+  co_await ticks(10);
+  EXPECT_FALSE(waiting.done());
+  server.close();
+  EXPECT_FALSE(server.is_serving());
+  co_await ticks(10);
+  EXPECT_FALSE(waiting.done());  // closed, but a connection goes on
+  gate.open.set();
+  EXPECT_EQ(co_await client.read_line(), "served\n");
+  co_await waiting;
+  EXPECT_EQ(server.connections(), 0U);
+  co_await server.wait_closed();
+}
+// 230. TestServer2.test_wait_closed_basic
+TEST(Server, WaitClosedWaitsForTheLastConnectionOfAClosedServer) {
+  coterie::run(closed_first());
+}
+Task<void> connections_first() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  auto waiting = spawn(wait_closed, std::ref(server));
+  gate.open.set();
+  EXPECT_EQ(co_await client.read_to_end(), "served\n");
+  while (server.connections() > 0) co_await yield();
+  co_await ticks(10);
+  EXPECT_FALSE(waiting.done());  // no connection is left, but more may come
+  server.close();
+  co_await waiting;
+}
+// 230. TestServer2.test_wait_closed_basic
+TEST(Server, WaitClosedWaitsForTheCloseOfAServerWithoutConnections) {
+  coterie::run(connections_first());
+}
+
+Task<void> itself() {
+  std::string said;
+  io::Server* self = nullptr;
+  auto handler = [&](io::Stream) -> Task<void> {
+    self->close();
+    said = co_await end_of(self->wait_closed());
+  };
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  self = &server;
+  io::Stream client = co_await connect_to(server);
+  co_await server.wait_closed();
+  EXPECT_THAT(said, StartsWith("task 'connection from 127.0.0.1:"));
+}
+TEST(Server, HandlerCannotWaitForItself) {
+  coterie::run(itself());
+}
+
+Task<void> handler_throws() {
+  const Reports reports(EventLoop::current());
+  auto handler = [](io::Stream stream) -> Task<void> {
+    const std::string line = co_await stream.read_line();
+    throw Boom(line);
+  };
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  for (std::size_t count = 1; count <= 2; ++count) {
+    io::Stream client = co_await connect_to(server);
+    co_await client.write("boom\n");
+    EXPECT_EQ(co_await client.read_to_end(), "");  // the connection was closed
+    while (reports.count() < count) co_await yield();
+  }
+  co_await server.stop(Duration::zero());
+  EXPECT_EQ(reports.count(), 2U);
+  EXPECT_EQ(reports[0].message, "Unhandled exception in the handler of a connection");
+  EXPECT_EQ(text(reports[0].error), "boom\n");
+  EXPECT_THAT(reports[0].task, StartsWith("connection from 127.0.0.1:"));
+}
+// 228. test_unhandled_exception
+TEST(Server, HandlerThatThrowsIsReportedOnceAndItsConnectionClosed) {
+  coterie::run(handler_throws());
+}
+
+Task<void> handler_cancelled() {
+  const Reports reports(EventLoop::current());
+  auto handler = [](io::Stream stream) -> Task<void> {
+    EventLoop::require_task().cancel(nullptr);
+    (void)co_await stream.read_line();
+  };
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  EXPECT_EQ(co_await client.read_to_end(), "");
+  co_await server.stop(Duration::zero());
+  EXPECT_EQ(reports.count(), 0U);
+}
+// 228. test_unhandled_cancel
+TEST(Server, HandlerThatIsCancelledEndsSilentlyAndItsConnectionIsClosed) {
+  coterie::run(handler_cancelled());
+}
+
+Task<void> limited() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::ServerOptions options;
+  options.max_connections = 2;
+  io::Server server(std::move(listener), handler, options);
+  std::vector<io::Stream> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(co_await connect_to(server));  // the kernel takes them all
+  co_await until_inside(gate, 2);
+  co_await ticks(50);
+  EXPECT_EQ(gate.inside, 2U);
+  EXPECT_EQ(server.connections(), 2U);
+  gate.open.set();
+  for (const io::Stream& client : clients) EXPECT_EQ(co_await client.read_to_end(), "served\n");
+  co_await server.stop(Duration::zero());
+}
+TEST(Server, ConnectionsBeyondTheLimitWaitUntilOthersHaveEnded) {
+  coterie::run(limited());
+}
+Task<void> nobody() {
+  io::Listener listener = co_await listening();
+  io::ServerOptions options;
+  options.max_connections = 0;
+  EXPECT_THROW(io::Server(std::move(listener), echo, options), std::invalid_argument);
+}
+TEST(Server, LimitOfNobodyIsRefused) {
+  coterie::run(nobody());
+}
+
+Task<void> cancelled_server() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  co_await until_inside(gate, 1);
+  auto serving = spawn(serve_forever, std::ref(server));
+  co_await ticks(3);
+  serving.cancel();
+  EXPECT_EQ(co_await end_of(serving), "cancelled");
+  EXPECT_EQ(gate.cancelled, 1U);
+  EXPECT_EQ(server.connections(), 0U);
+  EXPECT_FALSE(server.is_serving());
+  EXPECT_EQ(co_await client.read_to_end(), "");
+}
+TEST(Server, CancelOfServeForeverEndsEverythingFirst) {
+  coterie::run(cancelled_server());
+}
+Task<void> block() {
+  io::Listener listener = co_await listening();
+  const std::uint16_t port = listener.port();
+  auto serve_echo = [](io::Listener at) -> Task<void> { co_await io::serve(std::move(at), echo); };
+  auto serving = spawn(serve_echo, std::move(listener));
+  io::Stream client = co_await io::connect_tcp("127.0.0.1", port);
+  EXPECT_EQ(co_await ask(client, "x\n"), "x\n");
+  serving.cancel();
+  EXPECT_EQ(co_await end_of(serving), "cancelled");
+  EXPECT_EQ(co_await client.read_to_end(), "");
+}
+TEST(Server, ServeIsAServerForTheTimeOfACall) {
+  coterie::run(block());
+}
+
+Task<void> graceful() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  co_await until_inside(gate, 1);
+  auto stop = [](io::Server& of) -> Task<void> { co_await of.stop(1h); };
+  auto stopping = spawn(stop, std::ref(server));
+  co_await ticks(10);
+  EXPECT_FALSE(stopping.done());
+  EXPECT_EQ(gate.cancelled, 0U);
+  gate.open.set();
+  EXPECT_EQ(co_await client.read_to_end(), "served\n");
+  co_await stopping;
+}
+TEST(Server, StopLetsHandlersEndWithinTheGrace) {
+  coterie::run(graceful());
+}
+Task<void> grace_is_over() {
+  Gate gate;
+  auto handler = through(gate);
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  co_await until_inside(gate, 1);
+  co_await server.stop(1ms);
+  EXPECT_EQ(gate.cancelled, 1U);
+}
+TEST(Server, StopCancelsHandlersBehindTheGrace) {
+  coterie::run(grace_is_over());
+}
+
+Task<void> clients_closed(bool abort) {
+  const Reports reports(EventLoop::current());
+  std::vector<std::string> ends;
+  auto handler = [&](io::Stream stream) -> Task<void> {
+    Task<std::string> reading = stream.read_line();
+    Outcome<std::string> end = co_await outcome(std::move(reading));
+    ends.push_back(end.cancelled() ? "cancelled" : end.has_exception() ? "error" : "line");
+    (void)end.get();
+  };
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream one = co_await connect_to(server);
+  io::Stream other = co_await connect_to(server);
+  while (server.connections() < 2) co_await yield();
+  co_await ticks(3);
+  if (abort)
+    server.abort_clients();
+  else
+    server.close_clients();
+  EXPECT_EQ(co_await one.read_to_end(), "");
+  EXPECT_EQ(co_await other.read_to_end(), "");
+  while (server.connections() > 0) co_await yield();
+  const std::string end = abort ? "error" : "cancelled";
+  EXPECT_THAT(ends, ElementsAre(end, end));
+  EXPECT_TRUE(server.is_serving());  // others may come
+  server.close();
+  co_await server.wait_closed();
+  EXPECT_EQ(reports.count(), 0U);
+}
+TEST(Server, CloseClientsCancelsTheirHandlers) {
+  coterie::run(clients_closed(false));
+}
+TEST(Server, AbortClientsClosesTheirSocketsAndIsNoErrorOfTheirs) {
+  coterie::run(clients_closed(true));
+}
+
+Task<void> forgotten() {
+  const Reports reports(EventLoop::current());
+  {
+    io::Listener listener = co_await listening();
+    const io::Server server(std::move(listener), echo);
+    co_await ticks(3);
+  }
+  EXPECT_EQ(reports.count(), 1U);
+  EXPECT_THAT(reports[0].message, StartsWith("TaskScope 'server' was destroyed while its tasks run"));
+}
+TEST(Server, OneThatIsDestroyedWhileItServesIsReported) {
+  coterie::run(forgotten());
+}
+
+}  // namespace
+}  // namespace coterie::io_test
