@@ -8,7 +8,6 @@
 #include "coterie/core/linked_list.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/scope.hpp"
-#include "coterie/sync/event.hpp"
 #include "coterie/sync/semaphore.hpp"
 #include "coterie/timeout.hpp"
 #include "src/io/listener_state.hpp"
@@ -47,7 +46,6 @@ struct detail::ServerState {
   const std::unique_ptr<ConnectionHandler> handler;
   const ServerOptions options;
   Semaphore permits;
-  Event closed;
   LinkedList<Connection> list;
   TaskScope handlers{"connections"};
   TaskScope accepting{"server"};
@@ -114,7 +112,6 @@ Task<void> detail::ServerState::serve(Accepted accepted, Permit permit) {
 void detail::ServerState::close() noexcept {
   accepting.cancel();
   listener.close();
-  closed.set();
 }
 
 Server::Server(Listener listener, std::unique_ptr<detail::ConnectionHandler> handler, ServerOptions options) {
@@ -134,7 +131,7 @@ void Server::close() noexcept {
 }
 
 Task<void> Server::wait_closed() {
-  co_await state_->closed.wait();
+  // It accepts until it is closed; from then on handlers only become fewer.
   co_await state_->accepting.join();
   co_await state_->handlers.join();
 }

@@ -6,12 +6,13 @@
 #include <functional>
 
 #include "io/server_support.hpp"
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie::io_test {
 namespace {
 using namespace coterie::test;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 /// A handler that waits at a gate, and then answers.
@@ -34,7 +35,8 @@ auto through(Gate& gate) {
 Task<void> until_inside(const Gate& gate, std::size_t count) {
   while (gate.inside != count) co_await yield();
 }
-Task<void> wait_closed(io::Server& server) {
+template <class How>
+Task<void, How> wait_closed(io::Server& server) {
   co_await server.wait_closed();
 }
 Task<void> serve_forever(io::Server& server) {
@@ -68,14 +70,15 @@ TEST(Server, ServesUnixSocketsAsWell) {
   coterie::run(over_unix("/tmp/coterie-server-" + std::to_string(::getpid())));
 }
 
-Task<void> closed_first() {
+template <class How>
+Task<void, How> closed_first() {
   Gate gate;
   auto handler = through(gate);
   io::Listener listener = co_await listening();
   io::Server server(std::move(listener), handler);
   io::Stream client = co_await connect_to(server);
   co_await until_inside(gate, 1);
-  auto waiting = spawn(wait_closed, std::ref(server));
+  auto waiting = spawn(wait_closed<How>, std::ref(server));
   co_await ticks(10);
   EXPECT_FALSE(waiting.done());
   server.close();
@@ -89,16 +92,17 @@ Task<void> closed_first() {
   co_await server.wait_closed();
 }
 // 230. TestServer2.test_wait_closed_basic
-TEST(Server, WaitClosedWaitsForTheLastConnectionOfAClosedServer) {
-  coterie::run(closed_first());
+COTERIE_CASE(Server, WaitClosedWaitsForTheLastConnectionOfAClosedServer) {
+  coterie::run(closed_first<How>());
 }
-Task<void> connections_first() {
+template <class How>
+Task<void, How> connections_first() {
   Gate gate;
   auto handler = through(gate);
   io::Listener listener = co_await listening();
   io::Server server(std::move(listener), handler);
   io::Stream client = co_await connect_to(server);
-  auto waiting = spawn(wait_closed, std::ref(server));
+  auto waiting = spawn(wait_closed<How>, std::ref(server));
   gate.open.set();
   EXPECT_EQ(co_await client.read_to_end(), "served\n");
   while (server.connections() > 0) co_await yield();
@@ -108,8 +112,8 @@ Task<void> connections_first() {
   co_await waiting;
 }
 // 230. TestServer2.test_wait_closed_basic
-TEST(Server, WaitClosedWaitsForTheCloseOfAServerWithoutConnections) {
-  coterie::run(connections_first());
+COTERIE_CASE(Server, WaitClosedWaitsForTheCloseOfAServerWithoutConnections) {
+  coterie::run(connections_first<How>());
 }
 
 Task<void> itself() {
@@ -130,7 +134,8 @@ TEST(Server, HandlerCannotWaitForItself) {
   coterie::run(itself());
 }
 
-Task<void> handler_throws() {
+template <class How>
+Task<void, How> handler_throws() {
   const Reports reports(EventLoop::current());
   auto handler = [](io::Stream stream) -> Task<void> {
     const std::string line = co_await stream.read_line();
@@ -150,12 +155,59 @@ Task<void> handler_throws() {
   EXPECT_EQ(text(reports[0].error), "boom\n");
   EXPECT_THAT(reports[0].task, StartsWith("connection from 127.0.0.1:"));
 }
-// 228. test_unhandled_exception
-TEST(Server, HandlerThatThrowsIsReportedOnceAndItsConnectionClosed) {
-  coterie::run(handler_throws());
+template <class How>
+Task<void, How> client_closes() {
+  std::string received;
+  auto handler = [&](io::Stream stream) -> Task<void> {
+    received += co_await stream.read_to_end();
+    co_await stream.write("too late");
+  };
+  io::Listener listener = co_await listening();
+  io::Server server(std::move(listener), handler);
+  io::Stream client = co_await connect_to(server);
+  co_await client.write("last words");
+  auto reader =
+      spawn([](const io::Stream& from) -> Task<std::string, How> { co_return co_await from.read(1); },
+            std::cref(client));
+  co_await ticks(3);
+  client.close();
+  EXPECT_TRUE(client.closed());
+  EXPECT_THAT(co_await end_of(reader), HasSubstr("Operation canceled"));
+  EXPECT_EQ(co_await end_of(client.read(1)), "the stream is closed: Connection reset by peer");
+  server.close();
+  co_await server.wait_closed();
+  EXPECT_EQ(received, "last words");
+}
+// 227. test_wait_closed_on_close, test_eof_feed_when_closing_writer: close() is at once, so there is nothing
+// to wait for; the stream's own reads are refused then, and the other end reads an end.
+COTERIE_CASE(Server, ClientThatClosesIsGoneAtOnceAndItsHandlerReadsAnEnd) {
+  coterie::run(client_closes<How>());
 }
 
-Task<void> handler_cancelled() {
+template <class How>
+Task<void, How> closes_with_unread_data() {
+  io::Listener listener = co_await listening();
+  auto accept = [](const io::Listener& at) -> Task<io::Stream, How> { co_return co_await at.accept(); };
+  auto accepting = spawn(accept, std::cref(listener));
+  io::Stream client = co_await io::connect_tcp("127.0.0.1", listener.port());
+  io::Stream server = co_await std::move(accepting);
+  co_await server.write("unread");
+  EXPECT_EQ(co_await client.read(2), "un");
+  client.close();
+  EXPECT_EQ(co_await server.read_to_end(), "");
+}
+// 227. test_wait_closed_on_close_with_unread_data
+COTERIE_CASE(Server, UnreadDataDoesNotHoldUpAClose) {
+  coterie::run(closes_with_unread_data<How>());
+}
+
+// 228. test_unhandled_exception
+COTERIE_CASE(Server, HandlerThatThrowsIsReportedOnceAndItsConnectionClosed) {
+  coterie::run(handler_throws<How>());
+}
+
+template <class How>
+Task<void, How> handler_cancelled() {
   const Reports reports(EventLoop::current());
   auto handler = [](io::Stream stream) -> Task<void> {
     EventLoop::require_task().cancel(nullptr);
@@ -169,8 +221,8 @@ Task<void> handler_cancelled() {
   EXPECT_EQ(reports.count(), 0U);
 }
 // 228. test_unhandled_cancel
-TEST(Server, HandlerThatIsCancelledEndsSilentlyAndItsConnectionIsClosed) {
-  coterie::run(handler_cancelled());
+COTERIE_CASE(Server, HandlerThatIsCancelledEndsSilentlyAndItsConnectionIsClosed) {
+  coterie::run(handler_cancelled<How>());
 }
 
 Task<void> limited() {

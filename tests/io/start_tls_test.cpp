@@ -8,7 +8,7 @@
 #include "coterie/io/tls.hpp"
 #include "io/support.hpp"
 #include "io/tls_peer.hpp"
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie::io_test {
 namespace {
@@ -20,8 +20,8 @@ io::TlsServerContext server() {
 }
 
 // 229. test_start_tls_buffered_data
-TEST(StartTls, BytesThatHadComeBeforeAreOfTls) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StartTls, BytesThatHadComeBeforeAreOfTls) {
+  run([]() -> Co<> {
     Script script;
     TlsPeer client(nullptr);
     client.feed("");  // says hello
