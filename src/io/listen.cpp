@@ -12,6 +12,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/spawn.hpp"
 #include "coterie/timeout.hpp"
 #include "src/io/any_ready.hpp"
 #include "src/io/listener_state.hpp"
@@ -245,10 +246,15 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 }
 
 Task<Stream> Listener::accept() const {
+  check();
   return accept_stream(state_);
 }
 Task<Accepted> Listener::accept_socket() const {
+  check();
   return accept_one(state_);
+}
+void Listener::check() const {
+  if (!state_) throw InvalidState("this Listener was moved from: it listens nowhere");
 }
 void Listener::close() noexcept {
   if (state_) state_->close();

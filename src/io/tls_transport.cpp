@@ -61,7 +61,8 @@ TlsTransport::TlsTransport(std::unique_ptr<Transport> inner, const TlsSettings& 
     ::SSL_set_accept_state(ssl_.get());
   } else {
     ::SSL_set_connect_state(ssl_.get());
-    expect(settings.server_name.empty() ? host : settings.server_name);
+    const std::string& name = settings.server_name.empty() ? host : settings.server_name;
+    if (settings.verify || !name.empty()) expect(name);
   }
 }
 
@@ -108,7 +109,7 @@ void TlsTransport::feed(std::string_view bytes) {
 Task<void> TlsTransport::receive(std::uint64_t seen) {
   const LockGuard turn = co_await receiving_.scoped();
   if (received_ != seen || ended_) co_return;
-  incoming_.resize(record);
+  incoming_.resize(record + 512);  // with what TLS adds to a full one
   const std::size_t got = co_await inner_->read_some(incoming_);
   ++received_;
   ended_ = got == 0;
@@ -121,6 +122,7 @@ Task<void> TlsTransport::send() {
     outgoing_.resize(pending);
     (void)::BIO_read(out_, outgoing_.data(), bytes_of(pending));
     co_await inner_->write_all(outgoing_);
+    if (outgoing_.capacity() > 2 * record) outgoing_ = std::vector<std::byte>();  // connections may be many
   }
 }
 
@@ -244,9 +246,10 @@ void TlsTransport::say_end() noexcept {
 
 void TlsTransport::close() noexcept {
   if (std::exchange(closed_, true)) return;
-  // An end behind half of a write, or beside one that is under way, would be a lie.
-  if (ready_ && !torn_ && !broken_) {
-    say_end();
+  // An end behind half of a write, or beside one that is under way, would be a lie. Where TLS broke, an alert
+  // stands ready that says so.
+  if (ready_ && !torn_) {
+    if (!broken_) say_end();
     char* data = nullptr;
     const long pending = BIO_get_mem_data(out_, &data);
     if (pending > 0)

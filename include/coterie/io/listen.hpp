@@ -68,6 +68,7 @@ class Listener {
   [[nodiscard]] Task<detail::Accepted> accept_socket() const;
 
  private:
+  void check() const;
   std::shared_ptr<detail::ListenerState> state_;
 };
 
