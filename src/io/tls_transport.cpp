@@ -195,6 +195,7 @@ Task<std::size_t> TlsTransport::read_some(std::span<std::byte> buffer) {
 }
 
 Task<void> TlsTransport::write_all(std::span<const std::byte> data) {
+  check_usable();
   if (torn_) throw_system(ECONNRESET, "an earlier write to " + peer() + " was cut off in the middle");
   if (shut_) throw_system(EPIPE, "the writing side of the connection to " + peer() + " was shut down");
   torn_ = true;
