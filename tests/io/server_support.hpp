@@ -53,7 +53,7 @@ inline auto through(Gate& gate) {
   };
 }
 inline Task<void> until_inside(const Gate& gate, std::size_t count) {
-  while (gate.inside != count) co_await yield();
+  while (gate.inside < count) co_await yield();
 }
 
 }  // namespace coterie::io_test

@@ -79,10 +79,16 @@ std::string TlsPeer::asked_name() const {
 }
 
 Task<void> carry(Script& script, TlsPeer& peer) {
-  for (;;) {
-    if (!script.written.empty()) peer.feed(std::exchange(script.written, {}));
+  for (int idle = 0; idle < 100'000; ++idle) {
+    if (!script.written.empty()) {
+      peer.feed(std::exchange(script.written, {}));
+      idle = 0;
+    }
     const std::string out = peer.output();
-    if (!out.empty()) feed(script, out);
+    if (!out.empty()) {
+      feed(script, out);
+      idle = 0;
+    }
     co_await yield();
   }
 }

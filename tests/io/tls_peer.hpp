@@ -44,7 +44,8 @@ class TlsPeer {
   BIO* out_;
 };
 
-/// Carries bytes between a Stream's script and the peer, all the time, until it is cancelled.
+/// Carries bytes between a Stream's script and the peer, all the time, until it is cancelled, or nothing has
+/// come for long: then the loop tells who waits.
 [[nodiscard]] Task<void> carry(Script& script, TlsPeer& peer);
 
 }  // namespace coterie::io_test

@@ -29,7 +29,7 @@ template <class Fn>
 class HandlerOf final : public ConnectionHandler {
  public:
   template <class F>
-  explicit HandlerOf(F&& fn) : fn_(std::forward<F>(fn)) {}
+  HandlerOf(std::in_place_t, F&& fn) : fn_(std::forward<F>(fn)) {}
   [[nodiscard]] Task<void> handle(Stream stream) override { return fn_(std::move(stream)); }
 
  private:
@@ -105,7 +105,8 @@ class Server {
   Server(Listener listener, std::unique_ptr<detail::ConnectionHandler> handler, ServerOptions options);
   template <class Handler>
   static std::unique_ptr<detail::ConnectionHandler> make_handler(Handler&& handler) {
-    return std::make_unique<detail::HandlerOf<std::decay_t<Handler>>>(std::forward<Handler>(handler));
+    return std::make_unique<detail::HandlerOf<std::decay_t<Handler>>>(std::in_place,
+                                                                      std::forward<Handler>(handler));
   }
   std::unique_ptr<detail::ServerState> state_;
 };
