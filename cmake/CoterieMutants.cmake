@@ -14,7 +14,7 @@ add_custom_target(mutants)
 file(GLOB _coterie_testing_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/testing/*.cpp")
 add_library(coterie_mutants_support STATIC EXCLUDE_FROM_ALL ${_coterie_testing_sources})
 target_include_directories(coterie_mutants_support PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
-target_link_libraries(coterie_mutants_support PUBLIC coterie::runtime GTest::gmock GTest::gtest GTest::gtest_main)
+target_link_libraries(coterie_mutants_support PUBLIC coterie::runtime OpenSSL::SSL GTest::gmock GTest::gtest GTest::gtest_main)
 
 function(_coterie_mutant_executable target)
   add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})

@@ -115,6 +115,8 @@ function(coterie_test_executable dir)
   set(library coterie::runtime)
   if(dir MATCHES "^(queue|brokers|cli)$")
     set(library coterie::queue SQLite::SQLite3)
+  elseif(dir STREQUAL "io")
+    list(APPEND library OpenSSL::SSL)  # certificates, and the other end
   endif()
   coterie_executable(${dir}_tests tests ${ARGN})
   target_include_directories(${dir}_tests PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")

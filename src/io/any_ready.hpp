@@ -50,7 +50,7 @@ class AnyReadable final : public Leaf, private Timer {
     for (Node& node : nodes_) node.detach();
     if (armed() || queued()) loop_->disarm(*this);
   }
-  std::array<Node, 3> nodes_;
+  std::array<Node, 8> nodes_;
   std::size_t count_ = 0;
   TimePoint deadline_ = TimePoint::max();
   EventLoop* loop_ = nullptr;

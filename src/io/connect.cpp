@@ -1,5 +1,3 @@
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,35 +14,18 @@
 #include "coterie/io/unix.hpp"
 #include "coterie/race.hpp"
 #include "coterie/timeout.hpp"
+#include "src/io/connect.hpp"
 #include "src/io/descriptor.hpp"
+#include "src/io/socket_transport.hpp"
 
 namespace coterie::io {
 namespace {
-
-class SocketTransport final : public Transport {
- public:
-  SocketTransport(Descriptor socket, std::string peer) : socket_(std::move(socket)), peer_(std::move(peer)) {}
-  Task<std::size_t> read_some(std::span<std::byte> buffer) override { return socket_.read_some(buffer); }
-  Task<void> write_all(std::span<const std::byte> data) override { return socket_.write_all(data); }
-  Task<void> shutdown_write() override {
-    if (::shutdown(socket_.fd(), SHUT_WR) != 0 && errno != ENOTCONN)
-      detail::throw_errno(errno, "cannot shut down the connection to " + peer_);
-    co_return;
-  }
-  void close() noexcept override { socket_.close(); }
-  [[nodiscard]] std::string peer() const override { return peer_; }
-
- private:
-  Descriptor socket_;
-  std::string peer_;
-};
 
 Task<Descriptor> connect(Endpoint to, bool no_delay) {
   const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) detail::throw_errno(errno, to.str());
   Descriptor socket(fd);
-  const int on = 1;
-  if (no_delay && to.family() != AF_UNIX) (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  detail::set_no_delay(fd, to.family(), no_delay);
   int error = ::connect(fd, to.address(), to.bytes()) == 0 ? 0 : errno;
   if (error == EINPROGRESS || error == EINTR) {
     co_await socket.writable();
@@ -83,33 +64,49 @@ Task<Descriptor> connect_any(std::string host, std::uint16_t port, ConnectOption
   }
 }
 
-Task<Stream> within(Task<Descriptor> connecting, std::string whom, ConnectOptions options) {
-  Outcome<Descriptor> end;
-  if (options.timeout == Duration::max()) {
-    end = co_await outcome(std::move(connecting));
-  } else {
-    Task<Descriptor> limited = wait_for(options.timeout, std::move(connecting));
-    end = co_await outcome(std::move(limited));
-  }
-  try {
-    auto transport = std::make_unique<SocketTransport>(std::move(end).get(), whom);
-    co_return Stream(std::move(transport), options.stream);
-  } catch (const TimeoutError&) {
-    throw TimeoutError("cannot connect to " + whom + " within " +
-                       coterie::detail::seconds_text(options.timeout));
-  }
+Task<Stream> connect_path(Endpoint to, std::string path, StreamOptions options) {
+  Descriptor socket = co_await connect(to, false);
+  co_return Stream(std::make_unique<detail::SocketTransport>(std::move(socket), std::move(path)), options);
+}
+
+Task<Stream> connect_plain(std::string host, std::uint16_t port, ConnectOptions options) {
+  std::unique_ptr<Transport> socket = co_await detail::connect_transport(std::move(host), port, options);
+  co_return Stream(std::move(socket), options.stream);
+}
+
+std::string cannot_connect(const std::string& whom) {
+  return "cannot connect to " + whom;
 }
 
 }  // namespace
 
+Task<std::unique_ptr<Transport>> detail::connect_transport(std::string host, std::uint16_t port,
+                                                           ConnectOptions options) {
+  std::string peer = host + ":" + std::to_string(port);
+  Descriptor socket = co_await connect_any(std::move(host), port, options);
+  co_return std::make_unique<SocketTransport>(std::move(socket), std::move(peer));
+}
+
+Task<Stream> detail::within(Task<Stream> connecting, std::string what, Duration limit) {
+  if (limit == Duration::max()) co_return co_await std::move(connecting);
+  Task<Stream> limited = wait_for(limit, std::move(connecting));
+  Outcome<Stream> end = co_await outcome(std::move(limited));
+  try {
+    co_return std::move(end).get();
+  } catch (const TimeoutError&) {
+    throw TimeoutError(what + " within " + coterie::detail::seconds_text(limit));
+  }
+}
+
 Task<Stream> connect_tcp(std::string host, std::uint16_t port, ConnectOptions options) {
-  std::string whom = host + ":" + std::to_string(port);
-  return within(connect_any(std::move(host), port, options), std::move(whom), options);
+  std::string whom = cannot_connect(host + ":" + std::to_string(port));
+  return detail::within(connect_plain(std::move(host), port, options), std::move(whom), options.timeout);
 }
 
 Task<Stream> connect_unix(std::string path, ConnectOptions options) {
   const Endpoint to = Endpoint::unix_path(path);
-  return within(connect(to, false), std::move(path), options);
+  std::string whom = cannot_connect(path);
+  return detail::within(connect_path(to, std::move(path), options.stream), std::move(whom), options.timeout);
 }
 
 }  // namespace coterie::io

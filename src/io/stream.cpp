@@ -8,6 +8,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/sync/lock.hpp"
+#include "src/io/stream_parts.hpp"
 
 namespace coterie::io {
 
@@ -38,7 +39,7 @@ struct detail::StreamState {
     return std::as_writable_bytes(std::span(buffer)).subspan(end);
   }
 
-  const std::unique_ptr<Transport> transport;
+  std::unique_ptr<Transport> transport;  // null once it was taken, by StreamParts
   const StreamOptions options;
   std::vector<char> buffer;
   std::size_t begin = 0;
@@ -186,6 +187,25 @@ Task<void> shut_down(StatePtr state) {
 }
 
 }  // namespace
+
+std::size_t Transport::try_write(std::span<const std::byte>) noexcept {
+  return 0;
+}
+
+detail::StreamParts::StreamParts(Stream&& stream) {
+  const StatePtr& state = stream.state_;
+  if (!state) throw InvalidState("this Stream was moved from: it holds no connection");
+  if (state->closed) throw_reset("the stream is closed");
+  if (state->torn && !state->writing.locked()) throw_reset("an earlier write was cut off in the middle");
+  if (state->reading || state->writing.locked())
+    throw InvalidState("this stream is being read or written by another task");
+  buffered = state->take(state->there().size());
+  ended = state->ended;
+  options = state->options;
+  state->closed = true;
+  transport = std::move(state->transport);
+  stream.state_.reset();
+}
 
 IncompleteRead::IncompleteRead(std::string partial, std::optional<std::size_t> expected)
     : std::runtime_error(std::to_string(partial.size()) + " bytes read on a total of " +

@@ -18,7 +18,8 @@ struct Script {
   Queue<std::string> chunks;
   std::exception_ptr error;  // what the next read throws
   std::string written;
-  Event gate;  // open: writes pass
+  std::string farewell;  // what was written on the way to close()
+  Event gate;            // open: writes pass
   bool closed = false;
   bool ended = false;
   Script() { gate.set(); }
@@ -27,6 +28,7 @@ struct Script {
 class ScriptTransport final : public io::Transport {
  public:
   explicit ScriptTransport(Script& script) : script_(script) {}
+  ~ScriptTransport() override { script_.closed = true; }
 
   Task<std::size_t> read_some(std::span<std::byte> buffer) override {
     if (rest_.empty()) rest_ = co_await script_.chunks.get();
@@ -46,6 +48,10 @@ class ScriptTransport final : public io::Transport {
   Task<void> shutdown_write() override {
     script_.ended = true;
     co_return;
+  }
+  [[nodiscard]] std::size_t try_write(std::span<const std::byte> data) noexcept override {
+    script_.farewell.assign(reinterpret_cast<const char*>(data.data()), data.size());
+    return data.size();
   }
   void close() noexcept override { script_.closed = true; }
   [[nodiscard]] std::string peer() const override { return "the script"; }

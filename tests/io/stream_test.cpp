@@ -5,15 +5,15 @@
 #include <gtest/gtest.h>
 
 #include "io/script_transport.hpp"
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie::io_test {
 namespace {
 using namespace coterie::test;
 
 // 216. StreamTests.test_readline_limit
-TEST(StreamReadLine, LineOverTheLimitIsDroppedAndTheNextIsIntact) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadLine, LineOverTheLimitIsDroppedAndTheNextIsIntact) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script, 7);
     feed(script, "1234567\n");
@@ -32,8 +32,8 @@ TEST(StreamReadLine, LineOverTheLimitIsDroppedAndTheNextIsIntact) {
 }
 
 // 217. StreamTests.test_readline_limit_with_existing_data
-TEST(StreamReadLine, ErrorKeepsWhatCameBehindTheLongLine) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadLine, ErrorKeepsWhatCameBehindTheLongLine) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script, 3);
     feed(script, "li");
@@ -45,8 +45,8 @@ TEST(StreamReadLine, ErrorKeepsWhatCameBehindTheLongLine) {
 }
 
 // 218. StreamTests.test_readuntil_multi_chunks_1
-TEST(StreamReadUntil, SeparatorThatComesInPiecesIsFound) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadUntil, SeparatorThatComesInPiecesIsFound) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script);
     for (const char* chunk : {"QWERTY", "a", "a"}) feed(script, chunk);
@@ -81,8 +81,8 @@ TEST(StreamReadUntil, EndGivesWhatWasLeft) {
 }
 
 // 220. StreamTests.test_readuntil_limit_found_sep
-TEST(StreamReadUntil, OverTheLimitTheBufferIsUntouched) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadUntil, OverTheLimitTheBufferIsUntouched) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script, 3);
     feed(script, "some dataAA");
@@ -95,8 +95,8 @@ TEST(StreamReadUntil, OverTheLimitTheBufferIsUntouched) {
 }
 
 // 221. StreamTests.test_readuntil_multi_separator
-TEST(StreamReadUntil, OfSeveralSeparatorsTheOneThatEndsFirstCounts) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadUntil, OfSeveralSeparatorsTheOneThatEndsFirstCounts) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script);
     feed(script, "ABCDEFG");
@@ -110,8 +110,8 @@ TEST(StreamReadUntil, OfSeveralSeparatorsTheOneThatEndsFirstCounts) {
 }
 
 // 222. StreamTests.test_readexactly, _limit, _eof, _zero_or_less
-TEST(StreamReadExactly, SpansChunksAndIgnoresTheLimit) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamReadExactly, SpansChunksAndIgnoresTheLimit) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script, 3);
     EXPECT_EQ(co_await stream.read_exactly(0), "");
@@ -126,8 +126,8 @@ TEST(StreamReadExactly, SpansChunksAndIgnoresTheLimit) {
 }
 
 // 223. StreamTests.test_read_until_eof, test_read_zero, test_read_limit
-TEST(StreamRead, ToTheEndNothingAndMoreThanTheLimit) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamRead, ToTheEndNothingAndMoreThanTheLimit) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script, 3);
     feed(script, "chunk");
@@ -151,11 +151,11 @@ TEST(StreamRead, ToTheEndHasALimitOfItsOwn) {
 }
 
 // 224. StreamTests.test_exception, test_exception_waiter, test_exception_cancel
-TEST(StreamRead, ErrorOfTheConnectionReachesWhoReadsAndNobodyWhoWasCancelled) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamRead, ErrorOfTheConnectionReachesWhoReadsAndNobodyWhoWasCancelled) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script);
-    auto read = [](const io::Stream& from) -> Task<std::string> { co_return co_await from.read_line(); };
+    auto read = [](const io::Stream& from) -> Co<std::string> { co_return co_await from.read_line(); };
     auto reader = spawn(read, std::cref(stream));
     co_await ticks(2);
     reader.cancel();

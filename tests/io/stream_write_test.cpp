@@ -3,19 +3,20 @@
 
 #include "coterie/io/stream.hpp"
 #include "io/script_transport.hpp"
-#include "support/runtime.hpp"
+#include "support/both_ways.hpp"
 
 namespace coterie::io_test {
 namespace {
 using namespace coterie::test;
 
-Task<void> write(const io::Stream& to, std::string text) {
+template <class How = catching>
+Task<void, How> write(const io::Stream& to, std::string text) {
   co_await to.write(text);
 }
 
 // 225. test_multiple_drain
-TEST(StreamWrite, TenWritersAtOnceAllGoOnAndTheirBytesDoNotMix) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamWrite, TenWritersAtOnceAllGoOnAndTheirBytesDoNotMix) {
+  run([]() -> Co<> {
     Script script;
     script.gate.clear();
     io::Stream stream = stream_of(script);
@@ -24,7 +25,7 @@ TEST(StreamWrite, TenWritersAtOnceAllGoOnAndTheirBytesDoNotMix) {
     for (int i = 0; i < 10; ++i) {
       const std::string text = "[" + std::to_string(i) + "]";
       expected += text;
-      writers.push_back(spawn(write, std::cref(stream), text));
+      writers.push_back(spawn(write<How>, std::cref(stream), text));
     }
     co_await ticks(3);
     EXPECT_EQ(script.written, "");
@@ -35,13 +36,13 @@ TEST(StreamWrite, TenWritersAtOnceAllGoOnAndTheirBytesDoNotMix) {
 }
 
 // 226. test_async_writer_api_exception_after_close
-TEST(StreamWrite, AfterTheCloseTheConnectionIsReset) {
-  run([]() -> Task<void> {
+COTERIE_CASE(StreamWrite, AfterTheCloseTheConnectionIsReset) {
+  run([]() -> Co<> {
     Script script;
     io::Stream stream = stream_of(script);
     stream.close();
     EXPECT_TRUE(script.closed);
-    EXPECT_EQ(co_await end_of(write(stream, "x")), "the stream is closed: Connection reset by peer");
+    EXPECT_EQ(co_await end_of(write<How>(stream, "x")), "the stream is closed: Connection reset by peer");
     EXPECT_EQ(co_await end_of(stream.read(1)), "the stream is closed: Connection reset by peer");
     EXPECT_EQ(co_await end_of(stream.shutdown_write()), "the stream is closed: Connection reset by peer");
   });
@@ -51,8 +52,8 @@ TEST(StreamWrite, OneThatWasCutOffRefusesThoseBehindIt) {
   run([]() -> Task<void> {
     Script script;
     io::Stream stream = stream_of(script);
-    auto first = spawn(write, std::cref(stream), "abcdef");
-    auto second = spawn(write, std::cref(stream), "ghi");
+    auto first = spawn(write<>, std::cref(stream), "abcdef");
+    auto second = spawn(write<>, std::cref(stream), "ghi");
     while (script.written.size() < 3) co_await yield();
     first.cancel();
     EXPECT_EQ(co_await end_of(first), "cancelled");
@@ -66,7 +67,7 @@ TEST(StreamWrite, ShutdownComesAfterWhatIsBeingWritten) {
   run([]() -> Task<void> {
     Script script;
     io::Stream stream = stream_of(script);
-    auto writer = spawn(write, std::cref(stream), "abc");
+    auto writer = spawn(write<>, std::cref(stream), "abc");
     co_await ticks(2);
     co_await stream.shutdown_write();
     EXPECT_TRUE(writer.done());

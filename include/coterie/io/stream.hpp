@@ -12,8 +12,9 @@
 
 namespace coterie::io {
 namespace detail {
+struct StreamParts;
 struct StreamState;
-}
+}  // namespace detail
 
 /// What carries a Stream's bytes: a socket, TLS over one, a test. One reader and one writer at a time.
 class Transport {
@@ -21,6 +22,7 @@ class Transport {
   Transport() = default;
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
+  /// Closes, where close() was not called.
   virtual ~Transport() = default;
   /// At least one byte, 0 at the end. Must not lose bytes to a cancel. std::system_error.
   [[nodiscard]] virtual Task<std::size_t> read_some(std::span<std::byte> buffer) = 0;
@@ -28,6 +30,9 @@ class Transport {
   [[nodiscard]] virtual Task<void> write_all(std::span<const std::byte> data) = 0;
   /// Tells the other end that nothing more comes; reading goes on.
   [[nodiscard]] virtual Task<void> shutdown_write() = 0;
+  /// As much as goes out at once, and how much that was: a farewell before close(), while nothing is being
+  /// written. Nothing where it cannot be known.
+  [[nodiscard]] virtual std::size_t try_write(std::span<const std::byte> data) noexcept;
   /// At once; who waits here gets std::system_error. Idempotent.
   virtual void close() noexcept = 0;
   /// The other end, for messages.
@@ -111,6 +116,7 @@ class Stream {
   [[nodiscard]] std::string peer() const;
 
  private:
+  friend struct detail::StreamParts;
   std::shared_ptr<detail::StreamState> state_;
 };
 
