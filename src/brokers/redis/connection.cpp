@@ -159,14 +159,12 @@ Task<void> Connection::State::attempt() {
     last_error_ = nullptr;
     co_return;
   }
-  const bool was_lost = !link->alive();
   link->close("the connection was not taken into use");
   try {
     end.get();
   } catch (const TimeoutError&) {
     throw_no_answer();
-  } catch (const queue::BrokerUnavailable&) {
-    if (!was_lost) throw;
+  } catch (const LinkLost&) {
   }
   throw queue::BrokerUnavailable(link->reason());
 }

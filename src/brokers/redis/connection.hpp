@@ -22,8 +22,9 @@ namespace coterie::brokers::redis {
 /// last attempt's error. A refusal like that is remembered until the pause is over, and asked again then.
 /// Where nobody calls, nothing is attempted.
 ///
-/// **A lost connection** ends every call whose command was given to it: BrokerUnavailable, and whether it was
-/// applied is open. Calls that still waited for a connection go on waiting.
+/// **A lost connection** ends every call whose command was given to it: LinkLost, which is a
+/// BrokerUnavailable, and whether it was applied is open. Calls that still waited for a connection go on
+/// waiting.
 ///
 /// Belongs to the loop on which it is used first.
 class Connection {
