@@ -222,6 +222,51 @@ TEST(RedisConnection, CloseEndsWhatWaitsAndWhatComesLater) {
   });
 }
 
+TEST(RedisConnection, CloseInTheMiddleOfAnAttemptLeavesNothing) {
+  RedisServer server;
+  server.freeze();
+  on_loop([&]() -> Task<void> {
+    const std::size_t tasks = EventLoop::current().task_count();
+    Connection connection(settings_at(server.url()));
+    auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
+    while (EventLoop::current().task_count() < tasks + 4)
+      co_await yield();  // caller, connector, reader, writer
+    co_await connection.close();
+    co_await waiting.wait();
+    EXPECT_THAT(text(waiting.exception()), HasSubstr("closed by its owner"));
+    EXPECT_EQ(EventLoop::current().task_count(), tasks);
+  });
+}
+
+TEST(RedisConnection, DroppedItIsGreetedAnew) {
+  const RedisServer server;
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url()));
+    const Reply demoted = co_await connection.call(Command("REPLICAOF").arg("127.0.0.1").arg("1"));
+    demoted.require_no_error("the test");
+    auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
+    co_await yield();  // it has begun, and no reply can have come
+    connection.drop("it became a replica");
+    co_await waiting.wait();
+    EXPECT_THAT(text(waiting.exception()),
+                HasSubstr("it became a replica; whether the command was applied is"));
+    const std::string end = co_await end_of(connection.call(Command("PING")));
+    EXPECT_THAT(end, HasSubstr("the server is a replica"));
+  });
+}
+
+TEST(RedisConnection, MayOutliveItsLoop) {
+  const RedisServer server;
+  Connection connection(settings_at(server.url()));
+  on_loop([&]() -> Task<void> {
+    (void)co_await connection.connect();
+    (void)spawn([](Connection& of) { return of.call(Command("BLPOP").arg("none").arg(0)); },
+                std::ref(connection));
+    co_await ticks(3);
+  });
+  EXPECT_FALSE(connection.connected());
+}
+
 TEST(RedisConnection, DestroyedWhileCallsWait) {
   const RedisServer server({}, RedisServer::Start::later);
   on_loop([&]() -> Task<void> {

@@ -33,6 +33,7 @@ class Connection::State : public std::enable_shared_from_this<State> {
   }
   /// Waits for one. `patient`: beyond the first attempt that fails.
   [[nodiscard]] static Task<std::shared_ptr<Link>> usable(std::shared_ptr<State> self, bool patient);
+  void drop(std::string_view why) noexcept;
   void close() noexcept;
   [[nodiscard]] static Task<void> join(std::shared_ptr<State> self);
 
@@ -160,6 +161,7 @@ Task<void> Connection::State::attempt() {
     co_return;
   }
   link->close("the connection was not taken into use");
+  co_await link->join();
   try {
     end.get();
   } catch (const TimeoutError&) {
@@ -200,6 +202,10 @@ void Connection::State::forget_lost_link() {
     backoff_.failed();
 }
 
+void Connection::State::drop(std::string_view why) noexcept {
+  if (link_) link_->close(why);
+}
+
 void Connection::State::close() noexcept {
   if (std::exchange(closed_, true)) return;
   if (link_) link_->close("this connection was closed by its owner");
@@ -237,6 +243,10 @@ Task<ServerInfo> Connection::connect() {
   const std::shared_ptr<State> state = state_;
   if (!state->live()) (void)co_await State::usable(state, false);
   co_return state->server_;
+}
+
+void Connection::drop(std::string_view why) noexcept {
+  state_->drop(why);
 }
 
 Task<void> Connection::close() {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "coterie/task.hpp"
@@ -49,6 +50,10 @@ class Connection {
   /// Connects if it is not connected, and tells what the server said of itself. Unlike a call it throws what
   /// the first attempt ends with, for who would rather know than wait: BrokerUnavailable, BadBroker.
   [[nodiscard]] Task<ServerInfo> connect();
+
+  /// Gives up the present connection, for a reason that its replies tell: `-READONLY` of a master that became
+  /// a replica. What waits on it ends with LinkLost; the next call connects anew, and greets anew.
+  void drop(std::string_view why) noexcept;
 
   /// Ends everything that waits and returns when nothing is left. Later calls throw BrokerUnavailable.
   [[nodiscard]] Task<void> close();
