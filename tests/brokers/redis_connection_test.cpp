@@ -1,6 +1,10 @@
 // A connection to servers of the test's own.
 #include "src/brokers/redis/connection.hpp"
 
+#include <set>
+
+#include "src/brokers/redis/backoff.hpp"
+#include "tests/brokers/redis_scripted_server.hpp"
 #include "tests/brokers/redis_support.hpp"
 
 namespace coterie::brokers::redis {
@@ -222,12 +226,50 @@ TEST(RedisConnection, CloseEndsWhatWaitsAndWhatComesLater) {
   });
 }
 
+TEST(RedisConnection, AServerThatGreetsAndHangsUpIsNotAskedAgainAtOnce) {
+  const broker_suite::ScriptedServer server(
+      {"", "+OK\r\n", "+OK\r\n$19\r\nredis_version:7.0.0\r\n:0\r\n-NOSCRIPT\r\n", ""});
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url()));
+    (void)co_await connection.connect();
+    const std::string lost = co_await end_of(connection.call(Command("PING")));
+    EXPECT_THAT(lost, HasSubstr("whether the command was applied is open"));
+    const TimePoint before = EventLoop::current().now();
+    (void)co_await connection.connect();
+    EXPECT_GE(EventLoop::current().now() - before, Backoff::least / 2);
+    EXPECT_EQ(connection.connections(), 2U);
+  });
+}
+
+TEST(RedisBackoff, DoublesToAMostAndLeavesUpToHalfOut) {
+  test::run([]() -> Task<void> {
+    Backoff backoff;
+    EXPECT_LE(backoff.next(), EventLoop::current().now());
+    std::set<Duration> pauses;
+    Duration longest = Backoff::least;
+    for (int i = 0; i < 20; ++i) {
+      backoff.failed();
+      const Duration pause = backoff.next() - EventLoop::current().now();
+      EXPECT_GE(pause, longest / 2);
+      EXPECT_LE(pause, longest);
+      longest = std::min(longest * 2, Backoff::most);
+      pauses.insert(pause);
+    }
+    EXPECT_GT(pauses.size(), 10U);  // at random
+    backoff.succeeded();
+    EXPECT_LE(backoff.next(), EventLoop::current().now());
+    backoff.failed();
+    EXPECT_LE(backoff.next() - EventLoop::current().now(), Backoff::least);
+    co_return;
+  });
+}
+
 TEST(RedisConnection, CloseInTheMiddleOfAnAttemptLeavesNothing) {
   RedisServer server;
   server.freeze();
   on_loop([&]() -> Task<void> {
     const std::size_t tasks = EventLoop::current().task_count();
-    Connection connection(settings_at(server.url()));
+    Connection connection(settings_at(server.url("connect_timeout_ms=3600000")));
     auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
     while (EventLoop::current().task_count() < tasks + 4)
       co_await yield();  // caller, connector, reader, writer
