@@ -269,7 +269,7 @@ TEST(RedisConnection, CloseInTheMiddleOfAnAttemptLeavesNothing) {
   server.freeze();
   on_loop([&]() -> Task<void> {
     const std::size_t tasks = EventLoop::current().task_count();
-    Connection connection(settings_at(server.url("connect_timeout_ms=3600000")));
+    Connection connection(settings_at(server.url("connect_timeout_ms=3600000&command_timeout_ms=3600000")));
     auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
     while (EventLoop::current().task_count() < tasks + 4)
       co_await yield();  // caller, connector, reader, writer
