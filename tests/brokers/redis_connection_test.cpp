@@ -1,6 +1,10 @@
 // A connection to servers of the test's own.
 #include "src/brokers/redis/connection.hpp"
 
+#include <set>
+
+#include "src/brokers/redis/backoff.hpp"
+#include "tests/brokers/redis_scripted_server.hpp"
 #include "tests/brokers/redis_support.hpp"
 
 namespace coterie::brokers::redis {
@@ -220,6 +224,89 @@ TEST(RedisConnection, CloseEndsWhatWaitsAndWhatComesLater) {
     const std::string later = co_await end_of(connection.call(Command("PING")));
     EXPECT_THAT(later, HasSubstr("closed by its owner"));
   });
+}
+
+TEST(RedisConnection, AServerThatGreetsAndHangsUpIsNotAskedAgainAtOnce) {
+  const broker_suite::ScriptedServer server(
+      {"", "+OK\r\n", "+OK\r\n$19\r\nredis_version:7.0.0\r\n:0\r\n-NOSCRIPT\r\n", ""});
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url()));
+    (void)co_await connection.connect();
+    const std::string lost = co_await end_of(connection.call(Command("PING")));
+    EXPECT_THAT(lost, HasSubstr("whether the command was applied is open"));
+    const TimePoint before = EventLoop::current().now();
+    (void)co_await connection.connect();
+    EXPECT_GE(EventLoop::current().now() - before, Backoff::least / 2);
+    EXPECT_EQ(connection.connections(), 2U);
+  });
+}
+
+TEST(RedisBackoff, DoublesToAMostAndLeavesUpToHalfOut) {
+  test::run([]() -> Task<void> {
+    Backoff backoff;
+    EXPECT_LE(backoff.next(), EventLoop::current().now());
+    std::set<Duration> pauses;
+    Duration longest = Backoff::least;
+    for (int i = 0; i < 20; ++i) {
+      backoff.failed();
+      const Duration pause = backoff.next() - EventLoop::current().now();
+      EXPECT_GE(pause, longest / 2);
+      EXPECT_LE(pause, longest);
+      longest = std::min(longest * 2, Backoff::most);
+      pauses.insert(pause);
+    }
+    EXPECT_GT(pauses.size(), 10U);  // at random
+    backoff.succeeded();
+    EXPECT_LE(backoff.next(), EventLoop::current().now());
+    backoff.failed();
+    EXPECT_LE(backoff.next() - EventLoop::current().now(), Backoff::least);
+    co_return;
+  });
+}
+
+TEST(RedisConnection, CloseInTheMiddleOfAnAttemptLeavesNothing) {
+  RedisServer server;
+  server.freeze();
+  on_loop([&]() -> Task<void> {
+    const std::size_t tasks = EventLoop::current().task_count();
+    Connection connection(settings_at(server.url("connect_timeout_ms=3600000&command_timeout_ms=3600000")));
+    auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
+    while (EventLoop::current().task_count() < tasks + 4)
+      co_await yield();  // caller, connector, reader, writer
+    co_await connection.close();
+    co_await waiting.wait();
+    EXPECT_THAT(text(waiting.exception()), HasSubstr("closed by its owner"));
+    EXPECT_EQ(EventLoop::current().task_count(), tasks);
+  });
+}
+
+TEST(RedisConnection, DroppedItIsGreetedAnew) {
+  const RedisServer server;
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url()));
+    const Reply demoted = co_await connection.call(Command("REPLICAOF").arg("127.0.0.1").arg("1"));
+    demoted.require_no_error("the test");
+    auto waiting = spawn([](Connection& of) { return of.call(Command("PING")); }, std::ref(connection));
+    co_await yield();  // it has begun, and no reply can have come
+    connection.drop("it became a replica");
+    co_await waiting.wait();
+    EXPECT_THAT(text(waiting.exception()),
+                HasSubstr("it became a replica; whether the command was applied is"));
+    const std::string end = co_await end_of(connection.call(Command("PING")));
+    EXPECT_THAT(end, HasSubstr("the server is a replica"));
+  });
+}
+
+TEST(RedisConnection, MayOutliveItsLoop) {
+  const RedisServer server;
+  Connection connection(settings_at(server.url()));
+  on_loop([&]() -> Task<void> {
+    (void)co_await connection.connect();
+    (void)spawn([](Connection& of) { return of.call(Command("BLPOP").arg("none").arg(0)); },
+                std::ref(connection));
+    co_await ticks(3);
+  });
+  EXPECT_FALSE(connection.connected());
 }
 
 TEST(RedisConnection, DestroyedWhileCallsWait) {

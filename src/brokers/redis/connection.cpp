@@ -33,6 +33,7 @@ class Connection::State : public std::enable_shared_from_this<State> {
   }
   /// Waits for one. `patient`: beyond the first attempt that fails.
   [[nodiscard]] static Task<std::shared_ptr<Link>> usable(std::shared_ptr<State> self, bool patient);
+  void drop(std::string_view why) noexcept;
   void close() noexcept;
   [[nodiscard]] static Task<void> join(std::shared_ptr<State> self);
 
@@ -159,14 +160,13 @@ Task<void> Connection::State::attempt() {
     last_error_ = nullptr;
     co_return;
   }
-  const bool was_lost = !link->alive();
   link->close("the connection was not taken into use");
+  co_await link->join();
   try {
     end.get();
   } catch (const TimeoutError&) {
     throw_no_answer();
-  } catch (const queue::BrokerUnavailable&) {
-    if (!was_lost) throw;
+  } catch (const LinkLost&) {
   }
   throw queue::BrokerUnavailable(link->reason());
 }
@@ -200,6 +200,10 @@ void Connection::State::forget_lost_link() {
     backoff_.succeeded();
   else
     backoff_.failed();
+}
+
+void Connection::State::drop(std::string_view why) noexcept {
+  if (link_) link_->close(why);
 }
 
 void Connection::State::close() noexcept {
@@ -239,6 +243,10 @@ Task<ServerInfo> Connection::connect() {
   const std::shared_ptr<State> state = state_;
   if (!state->live()) (void)co_await State::usable(state, false);
   co_return state->server_;
+}
+
+void Connection::drop(std::string_view why) noexcept {
+  state_->drop(why);
 }
 
 Task<void> Connection::close() {

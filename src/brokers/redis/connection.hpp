@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "coterie/task.hpp"
@@ -22,8 +23,9 @@ namespace coterie::brokers::redis {
 /// last attempt's error. A refusal like that is remembered until the pause is over, and asked again then.
 /// Where nobody calls, nothing is attempted.
 ///
-/// **A lost connection** ends every call whose command was given to it: BrokerUnavailable, and whether it was
-/// applied is open. Calls that still waited for a connection go on waiting.
+/// **A lost connection** ends every call whose command was given to it: LinkLost, which is a
+/// BrokerUnavailable, and whether it was applied is open. Calls that still waited for a connection go on
+/// waiting.
 ///
 /// Belongs to the loop on which it is used first.
 class Connection {
@@ -48,6 +50,10 @@ class Connection {
   /// Connects if it is not connected, and tells what the server said of itself. Unlike a call it throws what
   /// the first attempt ends with, for who would rather know than wait: BrokerUnavailable, BadBroker.
   [[nodiscard]] Task<ServerInfo> connect();
+
+  /// Gives up the present connection, for a reason that its replies tell: `-READONLY` of a master that became
+  /// a replica. What waits on it ends with LinkLost; the next call connects anew, and greets anew.
+  void drop(std::string_view why) noexcept;
 
   /// Ends everything that waits and returns when nothing is left. Later calls throw BrokerUnavailable.
   [[nodiscard]] Task<void> close();

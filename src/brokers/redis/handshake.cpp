@@ -107,12 +107,18 @@ void check_info(const Settings& settings, const std::string& text, const ServerI
     throw BrokerUnavailable(settings.url() + ": the server still loads its data: try again shortly");
 }
 
-void add_auth(std::vector<Command>& commands, const Settings& settings) {
-  if (!settings.authenticates()) return;
-  Command auth("AUTH");
-  if (!settings.user.empty()) auth.arg(settings.user);
-  auth.arg(settings.password);
-  commands.push_back(std::move(auth));
+/// The first command stands alone: a server that takes nobody answers it and hangs up.
+Task<void> introduce(Link& link, const Settings& settings, std::string_view name) {
+  if (settings.authenticates()) {
+    Command auth("AUTH");
+    if (!settings.user.empty()) auth.arg(settings.user);
+    auth.arg(settings.password);
+    const Reply reply = co_await link.call(std::move(auth));
+    check_auth(settings, reply);
+  }
+  // Only a name in CLIENT LIST: a user who may not give one is served too.
+  const Reply reply = co_await link.call(Command("CLIENT").arg("SETNAME").arg(name));
+  check_admission(settings, reply);
 }
 
 }  // namespace
@@ -131,31 +137,24 @@ ServerInfo read_info(const std::string& text) {
 }
 
 Task<ServerInfo> greet(Link& link, const Settings& settings) {
+  co_await introduce(link, settings, "coterie");
   std::vector<Command> commands;
-  add_auth(commands, settings);
-  if (settings.database != 0) commands.push_back(Command("SELECT").arg(settings.database));
-  commands.push_back(Command("CLIENT").arg("SETNAME").arg("coterie"));
+  commands.push_back(Command("SELECT").arg(settings.database));
   commands.push_back(Command("INFO"));
   commands.push_back(Command("SCRIPT").arg("EXISTS").arg(no_script));
   commands.push_back(Command("EVALSHA").arg(no_script).arg(0));
   const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
+  for (const Reply& reply : replies) check_admission(settings, reply);
 
-  auto reply = replies.begin();
-  if (settings.authenticates()) check_auth(settings, *reply++);
-  if (settings.database != 0) check_select(settings, *reply++);
-  // Only a name in CLIENT LIST: a user who may not give one is served too.
-  check_admission(settings, *reply++);
-  const Reply& info = *reply++;
-  check_admission(settings, info);
+  const Reply& selected = replies[0];
+  const Reply& info = replies[1];
+  const Reply& evaluated = replies[3];
+  if (settings.database != 0) check_select(settings, selected);
   check_permitted(settings, info, "INFO");
   if (info.is_error()) refuse(settings, "INFO was refused: " + info.describe());
   ServerInfo server = read_info(info.string());
   check_info(settings, info.string(), server);
-  const Reply& exists = *reply++;
-  check_admission(settings, exists);
-  check_permitted(settings, exists, "SCRIPT");
-  const Reply& evaluated = *reply++;
-  check_admission(settings, evaluated);
+  check_permitted(settings, replies[2], "SCRIPT");
   check_permitted(settings, evaluated, "EVALSHA");
   if (!evaluated.is_error("NOSCRIPT"))
     refuse(settings, "the server runs no scripts: EVALSHA gave " + evaluated.describe());
@@ -163,12 +162,7 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
 }
 
 Task<void> greet_subscriber(Link& link, const Settings& settings) {
-  std::vector<Command> commands;
-  add_auth(commands, settings);
-  commands.push_back(Command("CLIENT").arg("SETNAME").arg("coterie-listener"));
-  const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
-  if (settings.authenticates()) check_auth(settings, replies.front());
-  check_admission(settings, replies.back());
+  return introduce(link, settings, "coterie-listener");
 }
 
 }  // namespace coterie::brokers::redis

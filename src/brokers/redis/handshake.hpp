@@ -24,10 +24,9 @@ struct ServerInfo {
   ServerInfo() = default;
 };
 
-/// Says who we are (AUTH, SELECT, CLIENT SETNAME) and looks whether a broker can live there, in one round
-/// trip. BadBroker where waiting does not help: a wrong or missing password, no such database, older than
-/// 7.0, a replica, a command that the user may not run. BrokerUnavailable: still loading, too many clients,
-/// lost.
+/// Says who we are (AUTH, SELECT, CLIENT SETNAME) and looks whether a broker can live there. BadBroker where
+/// waiting does not help: a wrong or missing password, no such database, older than 7.0, a replica, a command
+/// that the user may not run. BrokerUnavailable: still loading, too many clients, lost.
 [[nodiscard]] Task<ServerInfo> greet(Link& link, const Settings& settings);
 
 /// Only AUTH and CLIENT SETNAME: for a connection that subscribes.

@@ -101,7 +101,7 @@ Task<void> Link::wait_for_replies(Waiting& waiting) {
 }
 
 void Link::throw_lost() const {
-  throw queue::BrokerUnavailable(reason_ + "; whether the command was applied is open");
+  throw LinkLost(reason_ + "; whether the command was applied is open");
 }
 
 void Link::listen(std::function<void(Reply)> listener) {

@@ -19,6 +19,12 @@
 
 namespace coterie::brokers::redis {
 
+/// A command was given to a connection that was lost before its reply came: whether it was applied is open.
+class LinkLost : public queue::BrokerUnavailable {
+ public:
+  using BrokerUnavailable::BrokerUnavailable;
+};
+
 /// One connection from its beginning to its loss, shared by many tasks of its loop. It is never repaired:
 /// see Connection, which makes new ones.
 ///
@@ -36,8 +42,8 @@ class Link : public std::enable_shared_from_this<Link> {
   Link& operator=(const Link&) = delete;
   ~Link();
 
-  /// Sends a command and gives its reply; an error of the server is a reply too. BrokerUnavailable when the
-  /// link is lost before the reply has come, and whether it was applied is then open. A cancel comes out at
+  /// Sends a command and gives its reply; an error of the server is a reply too. LinkLost when it
+  /// is lost before the reply has come; BrokerUnavailable when it was lost before. A cancel comes out at
   /// once. Not for commands that block on the server longer than `command_timeout`.
   [[nodiscard]] Task<Reply> call(Command command);
   /// The same for several: sent together, answered in their order.

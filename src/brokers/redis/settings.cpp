@@ -10,6 +10,7 @@ namespace {
 
 using queue::BadBroker;
 
+constexpr std::size_t socket_path_most = 107;  // the kernel's sun_path
 constexpr std::int32_t database_most = 65'535;
 constexpr std::int64_t wait_most_ms = std::int64_t{24} * 3600 * 1000;
 
@@ -48,9 +49,7 @@ std::int32_t database(const BrokerUrl& url, std::string_view text) {
 void read_port(const BrokerUrl& url, std::string_view text, Settings& settings) {
   const auto port = number<std::uint16_t>(text, 1, 65'535);
   if (!port)
-    refuse(url, "'" + std::string(text.substr(0, 40)) +
-                    "' is no port: it is a number from 1 to 65535; an IPv6 address stands in brackets, "
-                    "redis://[::1]:6379");
+    refuse(url, "'" + std::string(text.substr(0, 40)) + "' is no port: it is a number from 1 to 65535");
   settings.port = *port;
 }
 
@@ -67,6 +66,7 @@ void read_host(const BrokerUrl& url, std::string_view text, Settings& settings) 
       refuse(url, "after ']' only :port may stand: redis://[::1]:6379");
   } else {
     const std::size_t colon = text.find(':');
+    if (colon != text.rfind(':')) refuse(url, "an IPv6 address stands in brackets: redis://[::1]:6379");
     host = text.substr(0, colon);
     if (colon != std::string_view::npos) rest = text.substr(colon);
   }
@@ -106,6 +106,9 @@ void read_socket(const BrokerUrl& url, Settings& settings) {
   settings.socket_path = decoded(url, url.raw_path, "path");
   if (!settings.socket_path.starts_with('/'))
     refuse(url, "a Unix socket needs its whole path: redis+unix:///run/redis/redis-server.sock");
+  if (settings.socket_path.size() > socket_path_most)
+    refuse(url, "the path of a Unix socket has at most " + std::to_string(socket_path_most) +
+                    " bytes: put the socket nearer to the root, or a link to its folder");
   if (const auto db = url.option("db")) settings.database = database(url, *db);
   settings.user = url.option("user").value_or("");
   settings.password = url.option("password").value_or("");

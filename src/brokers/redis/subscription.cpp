@@ -40,6 +40,7 @@ class Subscription::State : public std::enable_shared_from_this<State> {
 
  private:
   [[nodiscard]] Task<void> begin();
+  void note(const Outcome<void>& end);
   [[nodiscard]] Task<void> greet_and_listen(Link& link);
   [[nodiscard]] Task<void> stay(Link& link);
   void take(const Reply& reply);
@@ -60,17 +61,23 @@ Task<void> Subscription::State::run(std::shared_ptr<State> self) {
     const Duration pause = self->backoff_.next() - EventLoop::current().now();
     if (pause > Duration::zero()) co_await sleep(pause);
     const Outcome<void> end = co_await outcome(self->begin());
-    // One that was in use is replaced at once.
-    if (!std::exchange(self->listening_, false)) self->backoff_.failed();
+    self->note(end);
     if (const std::shared_ptr<Link> link = std::exchange(self->link_, nullptr)) {
       link->close("this subscription has no use for it any more");
       co_await link->join();
     }
-    try {
-      end.get();
-    } catch (const std::exception& error) {
-      self->last_error_ = error.what();
-    }
+    if (end.cancelled()) end.get();
+  }
+}
+
+void Subscription::State::note(const Outcome<void>& end) {
+  // One that was in use is replaced at once.
+  if (!std::exchange(listening_, false)) backoff_.failed();
+  if (!end.has_exception()) return;
+  try {
+    end.get();
+  } catch (const std::exception& error) {
+    last_error_ = error.what();
   }
 }
 
@@ -85,8 +92,7 @@ Task<void> Subscription::State::begin() {
   } catch (const TimeoutError&) {
     throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
                                    detail::seconds_text(settings_.connect_timeout));
-  } catch (const queue::BrokerUnavailable&) {
-    if (link_->alive()) throw;
+  } catch (const LinkLost&) {
   }
   co_await stay(*link_);
   throw queue::BrokerUnavailable(link_->reason());

@@ -1,0 +1,225 @@
+// What a server is asked when a connection is made, and what users are told about one that will not do.
+#include <sstream>
+
+#include "src/brokers/redis/connection.hpp"
+#include "tests/brokers/redis_scripted_server.hpp"
+#include "tests/brokers/redis_support.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+using namespace coterie::test;
+using broker_suite::RedisServer;
+using broker_suite::ScriptedServer;
+using queue::BadBroker;
+using queue::BrokerUnavailable;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// What connecting ends with, which must be an Error and one line; "(connected)".
+template <class Error>
+std::string refusal(const std::string& url) {
+  std::string said = "(connected)";
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(url));
+    Task<ServerInfo> connecting = connection.connect();
+    const Outcome<ServerInfo> end = co_await outcome(std::move(connecting));
+    try {
+      (void)end.get();
+    } catch (const Error& error) {
+      said = error.what();
+      EXPECT_THAT(said, Not(HasSubstr("\n")));
+    }
+    co_await connection.close();
+  });
+  return said;
+}
+
+ServerInfo info_of(const std::string& url) {
+  ServerInfo info;
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(url));
+    info = co_await connection.connect();
+  });
+  return info;
+}
+
+void administer(const RedisServer& server, Command command) {
+  on_loop([&]() -> Task<void> {
+    Connection admin(settings_at(server.url()));
+    const Reply reply = co_await admin.call(std::move(command));
+    reply.require_no_error("the test's administrator");
+  });
+}
+
+TEST(RedisGreeting, TellsWhatTheServerIs) {
+  const RedisServer plain;
+  const ServerInfo usual = info_of(plain.url());
+  EXPECT_GE(usual.major, 7U);
+  EXPECT_TRUE(usual.version.starts_with(std::to_string(usual.major) + "." + std::to_string(usual.minor)));
+  EXPECT_EQ(usual.mode, "standalone");
+  EXPECT_EQ(usual.run_id.size(), 40U);
+  EXPECT_EQ(usual.maxmemory, 0U);
+  EXPECT_EQ(usual.maxmemory_policy, "noeviction");
+  EXPECT_FALSE(usual.aof_enabled);
+  const RedisServer cache(
+      {"--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru", "--appendonly", "yes"});
+  const ServerInfo other = info_of(cache.url());
+  EXPECT_EQ(other.maxmemory, std::uint64_t{50} << 20);
+  EXPECT_EQ(other.maxmemory_policy, "allkeys-lru");
+  EXPECT_TRUE(other.aof_enabled);
+}
+
+TEST(RedisGreeting, NamesTheConnectionAndSelectsTheDatabase) {
+  const RedisServer server;
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url("db=3")));
+    Reply reply = co_await connection.call(Command("CLIENT").arg("INFO"));
+    const std::string info = reply.take_string();
+    EXPECT_THAT(info, HasSubstr(" name=coterie "));
+    EXPECT_THAT(info, HasSubstr(" db=3 "));
+  });
+}
+
+TEST(RedisGreeting, Passwords) {
+  const RedisServer server({"--requirepass", "secret"});
+  EXPECT_EQ(refusal<BadBroker>(server.url("password=secret")), "(connected)");
+  EXPECT_THAT(refusal<BadBroker>(server.url()),
+              HasSubstr("the server wants a password: redis://:password@host"));
+  EXPECT_THAT(refusal<BadBroker>(server.url("password=wr0ng")),
+              AllOf(HasSubstr("wrong password for the default user"), Not(HasSubstr("wr0ng"))));
+  EXPECT_THAT(refusal<BadBroker>(server.url("password=wr0ng&user=ann")),
+              AllOf(HasSubstr("wrong password for user 'ann', or no such user"), Not(HasSubstr("wr0ng"))));
+  const RedisServer open;
+  EXPECT_THAT(refusal<BadBroker>(open.url("password=secret")),
+              HasSubstr("the URL has a password, the server has none"));
+}
+
+TEST(RedisGreeting, UsersByNameAlsoWithoutPassword) {
+  const RedisServer server;
+  administer(server, Command("ACL").arg("SETUSER").arg("ann").arg("on").arg(">p@ss:/?%").arg("+@all"));
+  administer(server, Command("ACL").arg("SETUSER").arg("bob").arg("on").arg("nopass").arg("+@all"));
+  EXPECT_EQ(refusal<BadBroker>(server.url("user=ann&password=p%40ss:/%3F%25")), "(connected)");
+  EXPECT_EQ(refusal<BadBroker>(server.url("user=bob")), "(connected)");
+  EXPECT_THAT(refusal<BadBroker>(server.url("user=ann")), HasSubstr("wrong password for user 'ann'"));
+}
+
+TEST(RedisGreeting, CommandsThatTheUserMayNotRun) {
+  const RedisServer server;
+  const auto without = [&](const char* user, const char* command) {
+    administer(
+        server,
+        Command("ACL").arg("SETUSER").arg(user).arg("on").arg(">pw").arg("~*").arg("+@all").arg(command));
+    return refusal<BadBroker>(server.url(std::string("password=pw&user=") + user));
+  };
+  EXPECT_THAT(without("a", "-evalsha"),
+              HasSubstr("user 'a' may not run EVALSHA: allow it, as by ACL SETUSER a on >… "));
+  EXPECT_THAT(without("b", "-script"), HasSubstr("user 'b' may not run SCRIPT: allow it"));
+  EXPECT_THAT(without("c", "-info"), HasSubstr("user 'c' may not run INFO: allow it"));
+  EXPECT_EQ(without("d", "-client"), "(connected)");
+}
+
+TEST(RedisGreeting, TheAdvisedUserIsEnough) {
+  const RedisServer server;
+  administer(server, Command("ACL").arg("SETUSER").arg("e").arg("on").arg(">pw").arg("~*").arg("-info"));
+  const std::string said = refusal<BadBroker>(server.url("user=e&password=pw"));
+  Command advised("ACL");
+  std::istringstream words(said.substr(said.find("SETUSER")));
+  for (std::string word; words >> word;) advised.arg(word == ">…" ? "nopass" : word);
+  administer(server, std::move(advised));
+  EXPECT_EQ(refusal<BadBroker>(server.url("user=e&password=pw&db=1")), "(connected)");
+}
+
+TEST(RedisGreeting, ADatabaseThatIsNotThere) {
+  const RedisServer server({"--databases", "4"});
+  EXPECT_EQ(refusal<BadBroker>(server.url("db=3")), "(connected)");
+  EXPECT_THAT(refusal<BadBroker>(server.url("db=4")),
+              HasSubstr("the server has no database 4: take a smaller"));
+}
+
+TEST(RedisGreeting, AReplicaNamesItsMaster) {
+  const RedisServer server({"--replicaof", "127.0.0.1", "1"});
+  EXPECT_THAT(
+      refusal<BadBroker>(server.url()),
+      HasSubstr("the server is a replica, which only its master may write to: name the master, 127.0.0.1:1"));
+}
+
+TEST(RedisGreeting, TooManyClientsIsNoLastingRefusal) {
+  const RedisServer server({"--maxclients", "1"});
+  on_loop([&]() -> Task<void> {
+    Connection first(settings_at(server.url()));
+    (void)co_await first.connect();
+    Connection second(settings_at(server.url("connect_timeout_ms=60000")));
+    Task<ServerInfo> connecting = second.connect();
+    const Outcome<ServerInfo> end = co_await outcome(std::move(connecting));
+    EXPECT_THAT(text(end), HasSubstr("the server has too many clients"));
+    EXPECT_THROW((void)end.get(), BrokerUnavailable);
+    co_await first.close();
+    const Reply pong = co_await second.call(Command("PING"));
+    EXPECT_EQ(pong.string(), "PONG");
+  });
+}
+
+TEST(RedisGreeting, NobodyThere) {
+  const std::string port = std::to_string(broker_suite::free_port());
+  EXPECT_THAT(refusal<BrokerUnavailable>("redis://127.0.0.1:" + port),
+              AllOf(HasSubstr("redis://127.0.0.1:" + port + ": "), HasSubstr("Connection refused"),
+                    HasSubstr("is a Redis server running there?")));
+  EXPECT_THAT(refusal<BrokerUnavailable>("redis+unix:///no/such.sock"),
+              HasSubstr("No such file or directory"));
+}
+
+TEST(RedisGreeting, TlsIsNotThereYet) {
+  EXPECT_THAT(refusal<BadBroker>("rediss://127.0.0.1"), HasSubstr("this build has no TLS for Redis yet"));
+}
+
+/// A server's words with that INFO.
+std::vector<std::string> greeting(const std::string& info) {
+  return {"", "+OK\r\n",
+          "+OK\r\n$" + std::to_string(info.size()) + "\r\n" + info + "\r\n*1\r\n:0\r\n-NOSCRIPT No\r\n"};
+}
+
+TEST(RedisGreeting, OldServersAndStrangeOnes) {
+  const auto says = [](const std::string& info) {
+    const ScriptedServer server(greeting(info), ScriptedServer::Then::stays);
+    return refusal<BadBroker>(server.url());
+  };
+  EXPECT_EQ(says("redis_version:7.0.0\r\nrole:master\r\n"), "(connected)");
+  EXPECT_EQ(says("redis_version:10.2\r\n"), "(connected)");
+  EXPECT_THAT(says("# Server\r\nredis_version:6.2.14\r\n"),
+              HasSubstr("Redis 6.2.14 is too old: 7.0 or newer"));
+  EXPECT_THAT(says("hello"), HasSubstr("the server does not say its version"));
+  EXPECT_THAT(says("redis_version:x\r\n"), HasSubstr("Redis x is too old"));
+}
+
+TEST(RedisGreeting, ServersThatTakeNobodyNow) {
+  const auto says = [](std::vector<std::string> words) {
+    const ScriptedServer server(std::move(words));
+    return refusal<BrokerUnavailable>(server.url());
+  };
+  EXPECT_THAT(
+      says({"", "+OK\r\n", "+OK\r\n-LOADING Redis is loading the dataset in memory\r\n+\r\n+\r\n"}),
+      HasSubstr("the server is not ready (LOADING Redis is loading the dataset in memory): try again"));
+  EXPECT_THAT(says(greeting("redis_version:7.0.0\r\nloading:1\r\n")), HasSubstr("still loads its data"));
+  EXPECT_THAT(says({"-ERR max number of clients reached\r\n"}), HasSubstr("too many clients"));
+}
+
+TEST(RedisGreeting, ProtectedModeIsExplainedThoughTheServerHangsUp) {
+  const ScriptedServer server({"-DENIED Redis is running in protected mode because…\r\n"});
+  EXPECT_THAT(refusal<BadBroker>(server.url()), HasSubstr("the server is in protected mode"));
+}
+
+TEST(RedisGreeting, WhatIsNoRedis) {
+  const auto says = [](const std::string& words) {
+    const ScriptedServer server({words});
+    return refusal<BrokerUnavailable>(server.url());
+  };
+  EXPECT_THAT(says("HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"),
+              HasSubstr("it began with 'HTTP/1.1 400 Bad Request'): is another service at this address?"));
+  EXPECT_THAT(says("SSH-2.0-OpenSSH_9.2\r\n"), HasSubstr("it began with 'SSH-2.0-OpenSSH_9.2')"));
+  EXPECT_THAT(says(""), AnyOf(HasSubstr("closed the connection without a word"), HasSubstr("was lost")));
+  const ScriptedServer yes({"", "+OK\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"}, ScriptedServer::Then::stays);
+  EXPECT_THAT(refusal<BadBroker>(yes.url()), HasSubstr("the server does not say its version (INFO)"));
+}
+
+}  // namespace
+}  // namespace coterie::brokers::redis

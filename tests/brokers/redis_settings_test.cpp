@@ -1,0 +1,143 @@
+#include "src/brokers/redis/settings.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace coterie::brokers::redis {
+namespace {
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Settings read(const std::string& url) {
+  return settings_of(parse_broker_url(url));
+}
+std::string refusal(const std::string& url) {
+  try {
+    (void)read(url);
+  } catch (const queue::BadBroker& error) {
+    return error.what();
+  }
+  return "(read)";
+}
+
+TEST(RedisSettings, DefaultsAreRedisOwn) {
+  const Settings settings = read("redis://localhost");
+  EXPECT_EQ(settings.host, "localhost");
+  EXPECT_EQ(settings.port, 6379);
+  EXPECT_EQ(settings.database, 0);
+  EXPECT_FALSE(settings.tls);
+  EXPECT_FALSE(settings.authenticates());
+  EXPECT_EQ(settings.key_namespace, "coterie");
+  EXPECT_EQ(settings.connect_timeout, 5s);
+  EXPECT_EQ(settings.command_timeout, 10s);
+  EXPECT_EQ(settings.url(), "redis://localhost:6379");
+}
+
+TEST(RedisSettings, EveryPartIsRead) {
+  const Settings settings = read(
+      "rediss://ann:s%3Aecr%40t%2F@redis.example:7000/12?namespace=my.app_1-x&connect_timeout_ms=100&"
+      "command_timeout_ms=200");
+  EXPECT_TRUE(settings.tls);
+  EXPECT_EQ(settings.user, "ann");
+  EXPECT_EQ(settings.password, "s:ecr@t/");
+  EXPECT_EQ(settings.host, "redis.example");
+  EXPECT_EQ(settings.port, 7000);
+  EXPECT_EQ(settings.database, 12);
+  EXPECT_EQ(settings.key_namespace, "my.app_1-x");
+  EXPECT_EQ(settings.connect_timeout, 100ms);
+  EXPECT_EQ(settings.command_timeout, 200ms);
+  EXPECT_EQ(settings.url(), "rediss://ann:***@redis.example:7000/12");
+}
+
+TEST(RedisSettings, UsersAndPasswords) {
+  const Settings only_password = read("redis://:pa%3Ass@h");
+  EXPECT_EQ(only_password.user, "");
+  EXPECT_EQ(only_password.password, "pa:ss");
+  EXPECT_EQ(only_password.url(), "redis://:***@h:6379");
+  const Settings only_user = read("redis://a%3Ab@h");
+  EXPECT_EQ(only_user.user, "a:b");
+  EXPECT_TRUE(only_user.authenticates());
+  EXPECT_EQ(read("redis://u:a:b@h").password, "a:b");
+}
+
+TEST(RedisSettings, AddressesInBrackets) {
+  const Settings settings = read("redis://[::1]:7000/1");
+  EXPECT_EQ(settings.host, "::1");
+  EXPECT_EQ(settings.port, 7000);
+  EXPECT_EQ(settings.url(), "redis://[::1]:7000/1");
+  EXPECT_EQ(read("redis://[fe80::1%25eth0]").host, "fe80::1%eth0");
+}
+
+TEST(RedisSettings, UnixSockets) {
+  const Settings settings = read("redis+unix:///run/a%20b.sock?db=2&user=u&password=p%26w");
+  EXPECT_EQ(settings.socket_path, "/run/a b.sock");
+  EXPECT_EQ(settings.database, 2);
+  EXPECT_EQ(settings.user, "u");
+  EXPECT_EQ(settings.password, "p&w");
+  EXPECT_EQ(settings.url(), "redis+unix:///run/a b.sock?db=2");
+}
+
+TEST(RedisSettings, WhatIsWrongIsNamedWithItsCure) {
+  const std::map<std::string, std::string> cases{
+      {"redis://", "it names no host: redis://localhost:6379"},
+      {"redis:///3", "it names no host"},
+      {"redis://:6379", "it names no host"},
+      {"redis://:secret@", "a user or password, but no host"},
+      {"redis://:secret@/0", "a user or password, but no host"},
+      {"redis://h:", "'' is no port"},
+      {"redis://h:x", "'x' is no port: it is a number from 1 to 65535"},
+      {"redis://h:0", "'0' is no port"},
+      {"redis://h:65536", "'65536' is no port"},
+      {"redis://h:-1", "'-1' is no port"},
+      {"redis://::1", "an IPv6 address stands in brackets: redis://[::1]:6379"},
+      {"redis://[::1", "the address's '[' has no ']'"},
+      {"redis://[::1]x", "after ']' only :port may stand"},
+      {"redis://[]", "it names no host"},
+      {"redis://h/x", "'x' is no database: it is a whole number from 0"},
+      {"redis://h/-1", "'-1' is no database"},
+      {"redis://h/99999999999", "'99999999999' is no database"},
+      {"redis://h/0/1", "'0/1' is no database"},
+      {"redis://h?db=1", "unknown option 'db'"},
+      {"redis://h?namespaces=x", "unknown option 'namespaces'; known here: namespace,"},
+      {"redis://h?namespace=", "a namespace is 1 to 64 letters"},
+      {"redis://h?namespace=a:b", "a namespace is 1 to 64 letters"},
+      {"redis://h?namespace=" + std::string(65, 'x'), "a namespace is 1 to 64 letters"},
+      {"redis://h?connect_timeout_ms=0", "connect_timeout_ms=0 is not a whole number from 1"},
+      {"redis://h?command_timeout_ms=soon", "command_timeout_ms=soon is not a whole number"},
+      {"redis://a%0Ab", "the host holds a control character"},
+      {"redis://u:p%0D%0A@h", "the password holds a control character: is a line break left over?"},
+      {"redis://u%7F:p@h", "the user holds a control character"},
+      {"redis://u:p%0@h", "% must be followed by two hexadecimal digits"},
+      {"redis://u:p/w@h", "in a user or password write %2F for / and %40 for @"},
+      {"redis://u:p@w@h", "in a user or password write %2F for / and %40 for @"},
+      {"redis+unix://run/redis.sock", "a Unix socket needs its whole path"},
+      {"redis+unix:///x?db=-1", "'-1' is no database"},
+      {"redis+unix:///" + std::string(107, 'x'), "the path of a Unix socket has at most 107 bytes"},
+  };
+  for (const auto& [url, why] : cases) {
+    EXPECT_THAT(refusal(url), HasSubstr(why)) << url;
+    EXPECT_THAT(refusal(url), Not(HasSubstr("\n"))) << url;
+  }
+}
+
+TEST(RedisSettings, NoMessageHoldsThePassword) {
+  for (const char* url :
+       {"redis://u:secret@", "redis://u:secret@h:x", "redis://u:secret@h?x=1", "redis://u:secret@h?x",
+        "redis://u:secret@h?namespace=a&namespace=b", "redis://u:secret@h/secret2?%zz=1",
+        "redis://u:%zzsecret@h", "redis://:sec?ret=secret@h", "redis://:x?secret@h", "redis://:a/secret@h",
+        "redis://:a@secret@h/x", "redis+unix:///x?password=secret&y=1", "redis+unix:///x?y=1&password=secret",
+        "foo://u:secret@h"}) {
+    const std::string said = refusal(url);
+    EXPECT_THAT(said, Not(HasSubstr("secret@"))) << url;
+    EXPECT_THAT(said, Not(HasSubstr("=secret"))) << url;
+    EXPECT_THAT(said, Not(HasSubstr("zzsecret"))) << url;
+  }
+  EXPECT_EQ(parse_broker_url("redis://u:secret@h:1/2?a=b").text, "redis://u:***@h:1/2?a=b");
+  EXPECT_EQ(parse_broker_url("sqlite:///a:b@c").text, "sqlite:///a:b@c");
+}
+
+}  // namespace
+}  // namespace coterie::brokers::redis
