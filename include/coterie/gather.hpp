@@ -25,8 +25,8 @@ auto gathered(JoinHandle<T>& handle) {
 
 /// Before the first value moves out: InvalidState for one that was moved out before costs the others nothing.
 template <bool Owned, class T>
-void check_kept(const JoinHandle<T>& handle) {
-  if constexpr (!Owned && !copies<T>) (void)handle.state().outcome();
+void check_kept(JoinHandle<T>& handle) {
+  if constexpr (!Owned && !copies<T>) (void)handle.state().kept();
 }
 
 template <bool Outcomes, class... Sources>
