@@ -168,10 +168,6 @@ TEST(RedisGreeting, NobodyThere) {
               HasSubstr("No such file or directory"));
 }
 
-TEST(RedisGreeting, TlsIsNotThereYet) {
-  EXPECT_THAT(refusal<BadBroker>("rediss://127.0.0.1"), HasSubstr("this build has no TLS for Redis yet"));
-}
-
 /// A server's words with that INFO.
 std::vector<std::string> greeting(const std::string& info) {
   return {"", "+OK\r\n",

@@ -7,6 +7,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/io/tcp.hpp"
+#include "coterie/io/tls.hpp"
 #include "coterie/io/unix.hpp"
 #include "coterie/queue/errors.hpp"
 #include "coterie/timeout.hpp"
@@ -14,26 +15,35 @@
 namespace coterie::brokers::redis {
 namespace {
 
-/// To be replaced by io::connect_tls.
-Task<io::Stream> connect_tls(const Settings& settings) {
-  throw queue::BadBroker(settings.url() +
-                         ": this build has no TLS for Redis yet; write redis:// and protect the way to the "
-                         "server otherwise, by a tunnel or a private network");
-  co_return co_await io::connect_unix({});
-}
-
 Task<io::Stream> connect(const Settings& settings) {
   io::ConnectOptions options;
   options.timeout = settings.connect_timeout;
   if (!settings.socket_path.empty()) return io::connect_unix(settings.socket_path, options);
-  if (settings.tls) return connect_tls(settings);
+  if (settings.tls) {
+    io::TlsOptions tls;
+    tls.ca_file = settings.tls_ca;
+    tls.certificate_file = settings.tls_certificate;
+    tls.key_file = settings.tls_key;
+    tls.server_name = settings.tls_name;
+    tls.insecure_accept_any_certificate = settings.tls_insecure;
+    return io::connect_tls(settings.host, settings.port, io::TlsContext(tls), options);
+  }
   return io::connect_tcp(settings.host, settings.port, options);
+}
+
+/// What the files of a certificate hold is known only here.
+Task<io::Stream> begin(const Settings& settings) {
+  try {
+    return connect(settings);
+  } catch (const std::invalid_argument& error) {
+    throw queue::BadBroker(settings.url() + ": " + error.what());
+  }
 }
 
 }  // namespace
 
 Task<io::Stream> dial(const Settings& settings) {
-  Task<io::Stream> connecting = connect(settings);
+  Task<io::Stream> connecting = begin(settings);
   Outcome<io::Stream> end = co_await outcome(std::move(connecting));
   try {
     co_return std::move(end).get();
@@ -41,6 +51,8 @@ Task<io::Stream> dial(const Settings& settings) {
     throw queue::BrokerUnavailable(settings.url() + ": " + error.what() +
                                    ": is the address right, does a firewall drop packets?");
   } catch (const std::system_error& error) {
+    if (error.code().category() == io::tls_category() && error.code() != io::TlsErrc::truncated)
+      throw queue::BadBroker(settings.url() + ": " + error.what());
     if (error.code() == std::errc::permission_denied && !settings.socket_path.empty())
       throw queue::BadBroker(settings.url() + ": " + error.what() +
                              ": whoever runs this needs write permission to the socket; Debian's belongs to "

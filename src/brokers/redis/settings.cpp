@@ -123,18 +123,36 @@ void read_namespace(const BrokerUrl& url, Settings& settings) {
   settings.key_namespace = *given;
 }
 
+bool is_yes(const BrokerUrl& url, std::string_view key) {
+  const auto value = url.option(key);
+  if (!value || *value == "no") return false;
+  if (*value != "yes") refuse(url, std::string(key) + "=" + *value + " is neither yes nor no");
+  return true;
+}
+
 }  // namespace
 
 Settings settings_of(const BrokerUrl& url) {
   Settings settings;
   if (url.scheme == "redis+unix") {
-    url.require_known({"namespace", "db", "user", "password", "connect_timeout_ms", "command_timeout_ms"});
+    url.require_known(
+        {"namespace", "db", "user", "password", "connect_timeout_ms", "command_timeout_ms", "accept_loss"});
     read_socket(url, settings);
+  } else if (url.scheme == "rediss") {
+    url.require_known({"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss", "tls_ca",
+                       "tls_cert", "tls_key", "tls_name", "tls_insecure"});
+    settings.tls = true;
+    read_server(url, settings);
+    settings.tls_ca = url.option("tls_ca").value_or("");
+    settings.tls_certificate = url.option("tls_cert").value_or("");
+    settings.tls_key = url.option("tls_key").value_or("");
+    settings.tls_name = url.option("tls_name").value_or("");
+    settings.tls_insecure = is_yes(url, "tls_insecure");
   } else {
-    url.require_known({"namespace", "connect_timeout_ms", "command_timeout_ms"});
-    settings.tls = url.scheme == "rediss";
+    url.require_known({"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss"});
     read_server(url, settings);
   }
+  settings.accept_loss = is_yes(url, "accept_loss");
   read_namespace(url, settings);
   if (const auto ms = url.number("connect_timeout_ms", 1, wait_most_ms))
     settings.connect_timeout = std::chrono::milliseconds(*ms);

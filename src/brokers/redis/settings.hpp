@@ -25,6 +25,13 @@ struct Settings {
   std::uint16_t port = 6379;
   std::string socket_path;  ///< of a Unix socket
   bool tls = false;
+  std::string tls_ca;           ///< PEM file of the CAs to trust; empty: the system's
+  std::string tls_certificate;  ///< PEM files of our own certificate and its key; empty: none
+  std::string tls_key;
+  std::string tls_name;       ///< what the server's certificate must be for; empty: the host
+  bool tls_insecure = false;  ///< takes any certificate
+  /// Use also a server that throws keys away when its memory is full.
+  bool accept_loss = false;
   std::string user;  ///< empty: the server's default user
   std::string password;
   std::int32_t database = 0;
@@ -43,8 +50,8 @@ struct Settings {
 };
 
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
-/// and `rediss://…` (TLS). Options: `namespace`, `connect_timeout_ms`, `command_timeout_ms`. A part that
-/// holds `:`, `@`, `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure,
+/// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`). Options:
+/// `namespace`, `connect_timeout_ms`, `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`, `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure,
 /// without the password.
 [[nodiscard]] Settings settings_of(const BrokerUrl& url);
 

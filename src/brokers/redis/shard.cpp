@@ -23,10 +23,12 @@ Shard::Shard(const Settings& settings, const queue::Limits& limits, std::optiona
 
 Task<void> Shard::open() {
   const ServerInfo server = co_await connection_.connect();
-  if (!server.maxmemory_policy.empty() && server.maxmemory_policy != "noeviction")
+  if (!connection_.settings().accept_loss && !server.maxmemory_policy.empty() &&
+      server.maxmemory_policy != "noeviction")
     throw queue::BadBroker(
         connection_.settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
-        ", so that it would throw jobs away when its memory is full: set it to noeviction");
+        ", so that it would throw jobs away when its memory is full: set it to noeviction, or say "
+        "?accept_loss=yes");
 }
 
 Task<void> Shard::close() {
