@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 DIR ?= $(CURDIR)
 BROKER ?=
+WORKERS ?=
 ARGS ?=
 # Narrows make test: make test TESTS='sync|timeout'
 TESTS ?=
@@ -27,7 +28,7 @@ build = @cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2)) $(if $(
 ctest = @ctest --preset $(1) -j $(JOBS) $(if $(TESTS),-R '$(TESTS)')
 
 help:
-	@echo 'make run [DIR=folder] [BROKER=url] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
+	@echo 'make run [DIR=folder] [BROKER=url] [WORKERS=n] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
 	@echo 'make build                       the release build: build/release/{bin,bench,examples}'
 	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
@@ -47,7 +48,7 @@ run:
 	$(call configure,release)
 	$(call build,release,example_file_index)
 	$(call say,Indexing $(DIR))
-	@build/release/examples/file_index '$(DIR)' $(if $(BROKER),--broker '$(BROKER)') $(ARGS)
+	@build/release/examples/file_index '$(DIR)' $(if $(BROKER),--broker '$(BROKER)') $(if $(WORKERS),--workers '$(WORKERS)') $(ARGS)
 
 build:
 	@scripts/bootstrap run

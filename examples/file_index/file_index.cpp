@@ -1,7 +1,7 @@
 // Indexes a folder through a durable queue: a job for each file, and one that sums up when all of them are
 // final.
 //
-//     file_index [DIR] [--broker URL] [-j N] [--json] [--once]
+//     file_index [DIR] [--broker URL] [-j N] [--workers N] [--json] [--once]
 //
 // The jobs stand in a file (or whatever --broker names), so nothing is lost when this program is stopped or
 // killed: started again it goes on with the same files. Started twice at once, both work on them. When all
@@ -14,6 +14,8 @@
 #include "coterie/queue/worker.hpp"
 #include "coterie/run.hpp"
 #include "display.hpp"
+#include "errors.hpp"
+#include "helpers.hpp"
 #include "index_file.hpp"
 #include "options.hpp"
 #include "walk.hpp"
@@ -109,6 +111,24 @@ Task<void> show(Progress& progress, queue::Broker& broker, const std::string& ru
   }
 }
 
+void add_handlers(queue::Worker& worker, queue::Broker& broker) {
+  worker.handle("index_file", index_file);
+  worker.handle("summarise", [&broker](SummaryJob job) { return summarise(broker, std::move(job)); });
+}
+
+/// What a helper does: works with the others until the last job has ended.
+Task<int> work_along(Options options, std::shared_ptr<queue::Broker> broker) {
+  queue::Client client(broker);
+  queue::Worker worker(broker, queue::WorkerOptions().queues({options.join}).concurrency(options.jobs));
+  add_handlers(worker, *broker);
+  co_await task_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn(named("worker"), &queue::Worker::serve, &worker);
+    (void)co_await client.wait(queue::derived_uuid(options.join));
+    worker.drain();
+  });
+  co_return 0;
+}
+
 /// Enqueues, works and draws, all at once, until the last job has ended. However this ends, the worker has
 /// then ended too.
 Task<queue::JobInfo> work(const std::shared_ptr<queue::Broker>& broker, const Options& options,
@@ -116,13 +136,14 @@ Task<queue::JobInfo> work(const std::shared_ptr<queue::Broker>& broker, const Op
   queue::Client client(broker);
   queue::Worker worker(broker,
                        queue::WorkerOptions().queues({run}).concurrency(options.jobs).observer(progress));
-  worker.handle("index_file", index_file);
-  worker.handle("summarise", [&](SummaryJob job) { return summarise(*broker, std::move(job)); });
+  add_handlers(worker, *broker);
   co_return co_await task_group([&](TaskGroup& group) -> Task<queue::JobInfo> {
     group.spawn(named("worker"), &queue::Worker::serve, &worker);
     auto display =
         group.spawn(named("display"), show, std::ref(*progress), std::ref(*broker), std::cref(run));
     co_await enqueue_files(client, run, options.folder);
+    for (std::uint32_t i = 1; i < options.workers; ++i)
+      group.spawn(named("helper"), run_helper, options, run);
     queue::JobInfo last = co_await client.wait(queue::derived_uuid(run));
     worker.drain();
     display.cancel();
@@ -148,37 +169,6 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
   co_return 0;
 }
 
-/// The broker's trouble, which a group of tasks that all met it throws as one ExceptionGroup. Null where the
-/// error is another one.
-std::exception_ptr trouble_with_broker(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const queue::BrokerUnavailable&) {
-    return error;
-  } catch (const ExceptionGroup& group) {
-    std::exception_ptr found;
-    for (const std::exception_ptr& one : group.errors()) {
-      const std::exception_ptr trouble = trouble_with_broker(one);
-      if (!trouble) return nullptr;  // and something else too: all of it is to be said
-      if (!found) found = trouble;
-    }
-    return found;
-  } catch (...) {
-    return nullptr;
-  }
-}
-
-/// As it is, or instead of a group of nothing but the broker's troubles one of them.
-int run_unwrapped(Task<int> task) {
-  try {
-    return run(std::move(task));
-  } catch (const ExceptionGroup&) {
-    const std::exception_ptr trouble = trouble_with_broker(std::current_exception());
-    if (trouble) std::rethrow_exception(trouble);
-    throw;
-  }
-}
-
 }  // namespace
 }  // namespace file_index
 
@@ -190,7 +180,9 @@ int main(int argc, char** argv) {
     return code;
   };
   try {
-    return file_index::run_unwrapped(file_index::index_folder(options, queue::open_broker(options.broker)));
+    auto broker = queue::open_broker(options.broker);
+    return file_index::run_unwrapped(options.join.empty() ? file_index::index_folder(options, broker)
+                                                          : file_index::work_along(options, broker));
   } catch (const queue::BadBroker& error) {
     return fail(error, 3);
   } catch (const queue::BrokerUnavailable& error) {

@@ -14,16 +14,26 @@ namespace file_index {
 namespace {
 
 [[noreturn]] void usage(const std::string& problem, std::FILE* out = stderr) {
-  std::fprintf(out,
-               "file_index: %s\n"
-               "usage: file_index [DIR] [--broker URL] [-j N] [--json] [--once]\n"
-               "  DIR           the folder to index; default: this one\n"
-               "  --broker URL  sqlite://PATH, redis://HOST or memory://; default: file_index.db beside the program\n"
-               "  -j N          jobs in hand at a time; default 64\n"
-               "  --json        the summary as one line of JSON instead of the table\n"
-               "  --once        index once and exit, which is the default\n",
-               problem.c_str());
+  std::fprintf(
+      out,
+      "file_index: %s\n"
+      "usage: file_index [DIR] [--broker URL] [-j N] [--workers N] [--json] [--once]\n"
+      "  DIR           the folder to index; default: this one\n"
+      "  --broker URL  sqlite://PATH, redis://HOST or memory://; default: file_index.db beside the program\n"
+      "  -j N          jobs in hand at a time; default 64\n"
+      "  --workers N   so many processes, from 1 to 64; default 1\n"
+      "  --json        the summary as one line of JSON instead of the table\n"
+      "  --once        index once and exit, which is the default\n",
+      problem.c_str());
   std::exit(out == stdout ? 0 : 2);
+}
+
+std::uint32_t number(std::string_view option, std::string_view text, std::uint32_t most) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > most)
+    usage(std::string(option) + " " + std::string(text) + ": a number from 1 to " + std::to_string(most));
+  return value;
 }
 
 }  // namespace
@@ -38,12 +48,12 @@ Options parse_options(int argc, char** argv) {
     };
     if (word == "--broker") {
       options.broker = value();
+    } else if (word == "--join") {
+      options.join = value();
     } else if (word == "-j") {
-      const std::string_view text = value();
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options.jobs);
-      if (error != std::errc() || end != text.data() + text.size() || options.jobs < 1 ||
-          options.jobs > 10000)
-        usage("-j " + std::string(text) + ": a number from 1 to 10000");
+      options.jobs = number(word, value(), 10000);
+    } else if (word == "--workers") {
+      options.workers = number(word, value(), 64);
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "-h" || word == "--help") {
@@ -60,6 +70,8 @@ Options parse_options(int argc, char** argv) {
   if (error || !std::filesystem::is_directory(folder, error))
     usage("no folder " + encode_path(options.folder));
   options.folder = folder.native();
+  if (options.workers > 1 && options.broker.starts_with("memory:"))
+    usage("--workers " + std::to_string(options.workers) + " with memory://: that lives in one process");
   if (options.broker.empty())
     options.broker =
         "sqlite://" +

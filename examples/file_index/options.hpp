@@ -8,6 +8,8 @@ struct Options {
   std::string folder = ".";  ///< absolute, without links
   std::string broker;
   std::uint32_t jobs = 64;
+  std::uint32_t workers = 1;  ///< processes
+  std::string join;           ///< a helper's run; empty: not a helper
   bool json = false;
   Options() = default;
 };

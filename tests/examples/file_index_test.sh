@@ -103,6 +103,29 @@ echo 6 >stopped/6
 expect 0 stopped --broker sqlite://jobs.db
 has out '7 indexed, 0 failed'
 
+# --- several processes work on one run, and one that is killed costs nothing ------------------------------------------
+mkdir shared
+(cd shared && for i in $(seq 400); do echo "$i" >"$i"; done)
+expect 0 shared --broker sqlite://shared.db --workers 3
+has out '400 indexed, 0 failed'
+if command -v redis-server >/dev/null; then
+  redis-server --port 0 --unixsocket "$tmp/redis.sock" --save '' --dir "$tmp" >redis.log &
+  redis=$!
+  trap 'kill -9 $redis; chmod -R u+rwX "$tmp"; rm -rf "$tmp"' EXIT
+  until grep -q 'Ready to accept\|ready to accept' redis.log; do kill -0 $redis || fail "$(cat redis.log)"; sleep 0.05; done
+  "$bin" shared --broker "redis+unix://$tmp/redis.sock" --workers 3 >out 2>err &
+  indexing=$!
+  # One of its helpers, as soon as there is one; if they are all done before, nothing was killed, and nothing must be lost.
+  while kill -0 $indexing 2>/dev/null; do
+    helper=$(pgrep -P $indexing | head -n 1) || true
+    if [[ -n $helper ]]; then kill -9 "$helper" && break; fi
+  done
+  wait $indexing || fail "with a helper killed: $(cat err)"
+  has out '400 indexed, 0 failed'
+fi
+expect 2 shared --broker memory:// --workers 3
+has err 'that lives in one process'
+
 # --- bad input: one line, and an exit code that says whose fault it is ----------------------------------------------
 expect 2 no-such-folder
 has err 'no folder no-such-folder'

@@ -23,12 +23,6 @@ std::string user_text(const Settings& settings) {
   return settings.user.empty() ? "the default user" : "user '" + settings.user + "'";
 }
 
-/// The whole of what a broker's user needs.
-std::string acl_example(const Settings& settings) {
-  const std::string user = settings.user.empty() ? "default" : settings.user;
-  return "ACL SETUSER " + user + " on >… ~* &* +@read +@write +@scripting +@pubsub +@connection +info";
-}
-
 /// What any command may be answered with by a server that takes none from us.
 void check_admission(const Settings& settings, const Reply& reply) {
   if (!reply.is_error()) return;
@@ -122,6 +116,13 @@ Task<void> introduce(Link& link, const Settings& settings, std::string_view name
 }
 
 }  // namespace
+
+std::string acl_example(const Settings& settings) {
+  const std::string user = settings.user.empty() ? "default" : settings.user;
+  const std::string ours = "{" + settings.key_namespace + ":*}*";
+  return "ACL SETUSER " + user + " on >… ~" + ours + " &" + ours +
+         " +@read +@write +@scripting +@pubsub +@connection +info +time";
+}
 
 ServerInfo read_info(const std::string& text) {
   ServerInfo info;

@@ -32,6 +32,9 @@ struct ServerInfo {
 /// Only AUTH and CLIENT SETNAME: for a connection that subscribes.
 [[nodiscard]] Task<void> greet_subscriber(Link& link, const Settings& settings);
 
+/// What gives the URL's user all that a broker needs, and no more.
+[[nodiscard]] std::string acl_example(const Settings& settings);
+
 /// What INFO gives. Missing lines leave the field as it is.
 [[nodiscard]] ServerInfo read_info(const std::string& text);
 

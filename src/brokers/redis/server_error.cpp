@@ -1,5 +1,7 @@
 #include "src/brokers/redis/server_error.hpp"
 
+#include "src/brokers/redis/handshake.hpp"
+
 namespace coterie::brokers::redis {
 namespace {
 
@@ -19,9 +21,8 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
         url + "its namespace '" + settings.key_namespace +
         "' was made by a newer coterie: update coterie, or choose another ?namespace=" + said);
   if (reply.is_error("NOPERM"))
-    throw queue::BadBroker(url + "its user may not do what the queue needs: give it ~{" +
-                           settings.key_namespace + ":*}* &{" + settings.key_namespace +
-                           ":*}* +@all -@admin -@dangerous +info" + said);
+    throw queue::BadBroker(url + "its user may not do what the queue needs: allow it, as by " +
+                           acl_example(settings) + said);
   if (reply.is_error("OOM"))
     throw queue::BrokerUnavailable(url +
                                    "its memory is full; nothing was written: raise maxmemory, or let workers "

@@ -65,7 +65,10 @@ Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
   std::vector<Command> copy = commands;
   std::vector<Reply> replies = co_await connection_.call_all(std::move(copy));
   bool lost_scripts = false;
-  for (const Reply& reply : replies) lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
+  for (const Reply& reply : replies) {
+    lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
+    if (reply.is_error("READONLY")) connection_.drop("it has become a replica");
+  }
   if (!lost_scripts) co_return replies;
   std::vector<Command> loads = Scripts::loads();
   const std::vector<Reply> loaded = co_await connection_.call_all(std::move(loads));
