@@ -117,7 +117,7 @@ if command -v redis-server >/dev/null; then
   indexing=$!
   # One of its helpers, as soon as there is one; if they are all done before, nothing was killed, and nothing must be lost.
   while kill -0 $indexing 2>/dev/null; do
-    helper=$(pgrep -P $indexing | head -n 1) || true
+    helper=$(awk -v parent=$indexing '$4 == parent { print $1; exit }' /proc/[0-9]*/stat 2>/dev/null) || true
     if [[ -n $helper ]]; then kill -9 "$helper" && break; fi
   done
   wait $indexing || fail "with a helper killed: $(cat err)"
