@@ -120,7 +120,7 @@ Task<void> introduce(Link& link, const Settings& settings, std::string_view name
 std::string acl_example(const Settings& settings) {
   const std::string user = settings.user.empty() ? "default" : settings.user;
   const std::string ours = "{" + settings.key_namespace + ":*}*";
-  return "ACL SETUSER " + user + " on >… ~" + ours + " &" + ours +
+  return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +
          " +@read +@write +@scripting +@pubsub +@connection +info +time";
 }
 
