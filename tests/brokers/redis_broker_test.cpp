@@ -8,6 +8,7 @@
 
 #include "coterie/run.hpp"
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/handshake.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_server.hpp"
 
@@ -79,9 +80,9 @@ class RedisBrokerTest : public testing::Test {
 };
 
 TEST_F(RedisBrokerTest, TheUserThatIsAdvisedMayDoAllThatABrokerDoes) {
-  administer(
-      "ACL SETUSER ann on >pw ~{coterie:*}* &{coterie:*}* +@read +@write +@scripting +@pubsub +@connection "
-      "+info +time");
+  std::string advice = coterie::brokers::redis::acl_example(
+      coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server_.url("user=ann"))));
+  administer(advice.replace(advice.find(">…"), std::string(">…").size(), ">pw"));
   const auto broker = open("user=ann&password=pw");
   const JobSpec first = BrokerSuite::job();
   JobSpec second = BrokerSuite::job();
