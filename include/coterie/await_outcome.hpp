@@ -70,6 +70,11 @@ class OutcomeOfRef {
   Awaiter* awaiter_;
 };
 
+template <class T>
+inline constexpr bool is_join_handle = false;
+template <class T>
+inline constexpr bool is_join_handle<JoinHandle<T>> = true;
+
 /// The same for what gives an awaiter by its operator co_await.
 template <class Awaiter>
 class OutcomeOf {
@@ -123,7 +128,8 @@ template <class Awaiter>
 
 /// What gives an awaiter: a Future, a RemoteHandle.
 template <class Awaitable>
-  requires detail::HasMemberCoAwait<Awaitable> && (!requires(Awaitable& a) { a.await_resume(); })
+  requires detail::HasMemberCoAwait<Awaitable> && (!requires(Awaitable& a) { a.await_resume(); }) &&
+           (!detail::is_join_handle<std::remove_cvref_t<Awaitable>>)
 [[nodiscard]] auto outcome(Awaitable&& awaitable) {
   using Awaiter = decltype(std::forward<Awaitable>(awaitable).operator co_await());
   return detail::OutcomeOf<Awaiter>(std::in_place, std::forward<Awaitable>(awaitable));
