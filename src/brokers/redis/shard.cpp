@@ -23,6 +23,10 @@ Shard::Shard(const Settings& settings, const queue::Limits& limits, std::optiona
 
 Task<void> Shard::open() {
   const ServerInfo server = co_await connection_.connect();
+  if (server.mode == "cluster" || server.mode == "sentinel")
+    throw queue::BadBroker(connection_.settings().url() + ": it runs as a " + server.mode +
+                           ", which the queue does not know yet: name a server that stands by itself, or the "
+                           "master that a sentinel watches");
   if (!connection_.settings().accept_loss && !server.maxmemory_policy.empty() &&
       server.maxmemory_policy != "noeviction")
     throw queue::BadBroker(
