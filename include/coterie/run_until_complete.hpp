@@ -23,6 +23,9 @@ void run_until_done(EventLoop& loop, const Awaited& awaited) {
 /// (asyncio.loop.run_until_complete, CPython 3.14)
 template <class T>
 std::add_lvalue_reference_t<const T> run_until_complete(EventLoop& loop, const JoinHandle<T>& task) {
+  if (&task.state().loop() != &loop)
+    throw InvalidState("task '" + task.state().name() +
+                       "' belongs to another loop, which this one would wait for in vain");
   detail::run_until_done(loop, task);
   return task.result();
 }

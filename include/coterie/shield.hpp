@@ -17,12 +17,13 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
   bool await_ready() const { return inner_.done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
+    check_awaitable(inner_.state());
     attach(inner_.state());
     suspend(caller);
   }
   decltype(auto) await_resume() {
-    deliver();
     inner_.state().mark_retrieved();
+    deliver();
     if constexpr (Move)
       return inner_.state().take().get();
     else

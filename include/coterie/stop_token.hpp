@@ -18,8 +18,11 @@ class StopJoinAwaiter final : public JoinLeaf {
     return static_cast<TaskState<T>&>(target()).take().get();
   }
   CancelReply cancel(const CancelMessage& message) override {
+    TaskRec& body = target();
+    body.add_ref();  // what the stop calls may destroy it, and this
     stop_->request_stop();
-    target().cancel(message);
+    body.cancel(message);
+    body.release();
     return CancelReply::passed_on;
   }
   [[nodiscard]] TaskRec* cancel_target() noexcept override { return nullptr; }

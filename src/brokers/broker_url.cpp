@@ -106,7 +106,8 @@ std::optional<std::int64_t> BrokerUrl::number(std::string_view key, std::int64_t
 BrokerUrl parse_broker_url(std::string_view text) {
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_scheme(text.substr(0, colon))) {
-    throw BadBroker("'" + std::string(text) + "' is no broker URL: write memory://name, sqlite://path or redis://host");
+    throw BadBroker("'" + std::string(text) +
+                    "' is no broker URL: write memory://name, sqlite://path or redis://host");
   }
   BrokerUrl url;
   for (const char c : text.substr(0, colon)) {

@@ -12,7 +12,8 @@ brokers::BrokerUrl shared_url(const std::string& url) {
   brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
   if (parsed.scheme == "memory") {
     throw UsageError("--broker '" + url +
-                     "': memory:// lives inside one process and ends with this command; use sqlite://PATH or redis://HOST");
+                     "': memory:// lives inside one process and ends with this command; use sqlite://PATH or "
+                     "redis://HOST");
   }
   return parsed;
 }

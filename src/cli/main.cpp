@@ -28,7 +28,8 @@ constexpr const char* first_steps =
     "  coterie jobs                                          what is there, and how it went\n"
     "  coterie COMMAND --help                                all that a command can do\n"
     "\n"
-    "Jobs are in ./coterie.db unless --broker or COTERIE_BROKER names another place: sqlite://PATH, redis://HOST.\n"
+    "Jobs are in ./coterie.db unless --broker or COTERIE_BROKER names another place: sqlite://PATH, "
+    "redis://HOST.\n"
     "Exit codes: 0 done, 1 some job failed, 2 wrong usage or input, 3 the broker cannot be opened or "
     "reached.";
 

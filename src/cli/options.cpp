@@ -22,8 +22,9 @@ Flags::Flags(CLI::App& app, const std::string& name, const std::string& descript
 
 Flags& Flags::common(CommonOptions& target) {
   command_
-      ->add_option("--broker", target.broker,
-                   "Where the jobs are: sqlite://PATH, redis://HOST [default " + std::string(default_broker) + "]")
+      ->add_option(
+          "--broker", target.broker,
+          "Where the jobs are: sqlite://PATH, redis://HOST [default " + std::string(default_broker) + "]")
       ->type_name("URL")
       ->envname("COTERIE_BROKER");
   command_->add_flag("--json", target.json, "Print JSON instead of text");

@@ -7,6 +7,7 @@ Completions::~Completions() {
 }
 
 void Completions::watch(const std::vector<TaskRec*>& tasks, std::optional<Duration> limit) {
+  for (const TaskRec* task : tasks) check_awaitable(*task);
   loop_ = &EventLoop::current();
   count_ = running_ = unreceived_ = tasks.size();
   children_ = std::make_unique<Child[]>(count_);

@@ -20,6 +20,7 @@ void CallbackHandle::Call::run() noexcept {
     } catch (...) {
       detail::report_callback_error(*this, where, created.get());
     }
+    forget();
   }
   release();
 }
@@ -33,8 +34,10 @@ void CallbackHandle::cancel() noexcept {
   call_->cancelled = true;
   const bool due = call_->armed() || call_->queued();
   if (!due) return;
-  call_->loop->disarm(*call_);
-  call_->release();  // the loop's reference
+  Call& call = *call_;  // what is forgotten may hold this handle
+  call.loop->disarm(call);
+  call.forget();
+  call.release();  // the loop's reference
 }
 
 void CallbackHandle::queue() {

@@ -17,7 +17,9 @@ class Farewell final : private DoneHook {
     task.add_ref();
     task.add_hook(*this);
     ++pending;
-    task.cancel(nullptr);
+  }
+  void cancel() {
+    if (!task_->done()) task_->cancel(nullptr);
   }
   Farewell(const Farewell&) = delete;
   Farewell& operator=(const Farewell&) = delete;
@@ -57,10 +59,12 @@ void EventLoop::cancel_round(Duration limit) {
     limited.timer = call_later(limit, [&expired] { expired = true; });
   std::size_t pending = 0;
   std::deque<Farewell> round;
-  std::vector<TaskRec*> tasks;  // first: a cancel may have others start
-  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task()) tasks.push_back(task);
-  for (TaskRec* task : tasks) round.emplace_back(*task, pending);
-  run_until([&] { return pending == 0 || expired; });
+  // All of them first: a cancel may have others start, and what it sets off may destroy some of these.
+  for (TaskRec* task = first_task_; task != nullptr; task = task->next_task())
+    round.emplace_back(*task, pending);
+  for (Farewell& farewell : round) farewell.cancel();
+  const auto over = [&] { return pending == 0 || expired; };
+  while (!over()) run_until(over);  // also after a stop() of theirs: they are cancelled once
 }
 
 std::vector<std::string> EventLoop::cancel_all_and_run(Duration limit) {

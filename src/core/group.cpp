@@ -1,6 +1,7 @@
 #include "coterie/group.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "coterie/fatal.hpp"
 
@@ -18,10 +19,10 @@ void TaskGroup::check_open() const {
 
 void TaskGroup::cancel() {
   if (ended_) return;
+  const bool first =
+      !std::exchange(parent_cancel_requested_, true);  // before the children: they may come back here
   if (!aborting_) abort();
-  if (parent_cancel_requested_) return;
-  parent_cancel_requested_ = true;
-  parent_cancel_.request(*parent_);
+  if (first) parent_cancel_.request(*parent_);
 }
 
 void TaskGroup::abort() noexcept {
@@ -36,9 +37,7 @@ void TaskGroup::child_ended(TaskRec& task) noexcept {
   if (!error) return;
   errors_.push_back(error);
   if (aborting_ || parent_cancel_requested_) return;
-  abort();
-  parent_cancel_requested_ = true;
-  parent_cancel_.request(*parent_);
+  cancel();
 }
 
 void TaskGroup::body_ended(OutcomeKind kind, const std::exception_ptr& error) noexcept {

@@ -86,7 +86,12 @@ void Leaf::suspend_frame(Frame& frame) {
     if (target->cancel(message)) task.must_cancel_ = false;
     return;
   }
-  switch (cancel(message)) {
+  const CancelReply reply = cancel(message);
+  if (state_ == State::cancelled) {  // by what that set off
+    task.must_cancel_ = false;
+    return;
+  }
+  switch (reply) {
     case CancelReply::detached:
       task.must_cancel_ = false;
       state_ = State::cancelled;

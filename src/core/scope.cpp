@@ -5,6 +5,7 @@
 
 namespace coterie {
 
+/// Stands in the scope's list until its task goes on, so that it hears when the scope goes before.
 class TaskScope::Drained final : public Leaf, public ListNode {
  public:
   explicit Drained(TaskScope& scope) noexcept : Leaf(WaitKind::scope, &scope), scope_(&scope) {}
@@ -15,33 +16,40 @@ class TaskScope::Drained final : public Leaf, public ListNode {
     suspend(caller);
   }
   void await_resume() {
+    unlink();
     deliver();
-    if (scope_ == nullptr)
+    if (scope_ == nullptr && !drained_)
       throw InvalidState("the TaskScope was destroyed while this task waited for its end");
   }
-  CancelReply cancel(const CancelMessage&) override {
-    unlink();
-    return CancelReply::detached;
-  }
-  using Leaf::wake;
-  [[nodiscard]] bool orphaned() const noexcept { return scope_ == nullptr; }
-  void scope_gone() noexcept {
-    scope_ = nullptr;
+  CancelReply cancel(const CancelMessage&) override { return CancelReply::detached; }
+  void scope_drained() noexcept {
+    if (!waiting()) return;
+    drained_ = true;
     wake();
   }
+  void scope_gone() noexcept {
+    scope_ = nullptr;
+    if (waiting()) wake();
+  }
+  /// The scope must not be touched any more.
+  [[nodiscard]] bool orphaned() const noexcept { return scope_ == nullptr; }
+  /// All of its tasks had ended.
+  [[nodiscard]] bool drained() const noexcept { return drained_; }
 
  private:
   TaskScope* scope_;
+  bool drained_ = false;
 };
 
 TaskScope::TaskScope(std::string name) : name_(std::move(name)) {}
 
 TaskScope::~TaskScope() {
-  if (size() == 0) return;
-  EventLoop::report_anywhere(ErrorContext(
-      "TaskScope '" + name_ + "' was destroyed while its tasks run: co_await close() first: " + names(),
-      nullptr));
-  destroy_all();
+  if (size() > 0) {
+    EventLoop::report_anywhere(ErrorContext(
+        "TaskScope '" + name_ + "' was destroyed while its tasks run: co_await close() first: " + names(),
+        nullptr));
+    destroy_all();
+  }
   while (Drained* waiter = waiters_.pop_front()) waiter->scope_gone();
 }
 
@@ -62,7 +70,11 @@ void TaskScope::cancel(std::string message) {
 
 Task<void> TaskScope::join() {
   check_waiter();
-  while (size() > 0) co_await Drained(*this);
+  while (size() > 0) {
+    Drained drained(*this);
+    co_await drained;
+    if (drained.orphaned()) co_return;
+  }
 }
 
 Task<void> TaskScope::close() {
@@ -74,14 +86,17 @@ Task<void> TaskScope::close() {
     Drained drained(*this);
     const Outcome<void> waited = co_await outcome(drained);
     if (waited.cancelled()) cancel = waited.error();
-    if (drained.orphaned()) std::rethrow_exception(waited.error());
+    if (!drained.orphaned()) continue;
+    if (!drained.drained()) std::rethrow_exception(waited.error());
+    break;
   }
   if (cancel) std::rethrow_exception(cancel);
 }
 
 void TaskScope::child_ended(TaskRec&) noexcept {
   if (size() > 0) return;
-  while (Drained* waiter = waiters_.pop_front()) waiter->wake();
+  for (Drained* waiter = waiters_.first(); waiter != nullptr; waiter = waiters_.next(*waiter))
+    waiter->scope_drained();
 }
 
 WaitingTask TaskScope::waiter() const noexcept {

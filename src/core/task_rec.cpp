@@ -133,20 +133,22 @@ bool TaskRec::cancel(const CancelMessage& message) {
       task = next;
       continue;
     }
-    switch (leaf->cancel(message)) {
-      case Leaf::CancelReply::detached:
-        task->message_ = message ? std::make_unique<CancelMessage>(message) : nullptr;
-        leaf->state_ = Leaf::State::cancelled;
-        task->make_runnable();
-        break;
-      case Leaf::CancelReply::passed_on:
-        break;
-      case Leaf::CancelReply::refused:
-        task->request(message);
-        break;
-    }
+    task->add_ref();
+    task->take_reply(*leaf, leaf->cancel(message), message);
+    task->release();
     return true;
   }
+}
+
+/// A leaf's cancel may run what users gave (a callback's on_cancel, a stop callback), which may cancel this
+/// task again, wake it, or destroy it with its frames and the leaf.
+void TaskRec::take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message) {
+  if (waiting_on_ != &leaf || leaf.state_ == Leaf::State::cancelled) return;
+  if (reply == CancelReply::passed_on) return;
+  if (reply == CancelReply::refused || leaf.state_ != Leaf::State::waiting) return request(message);
+  message_ = message ? std::make_unique<CancelMessage>(message) : nullptr;
+  leaf.state_ = Leaf::State::cancelled;
+  make_runnable();
 }
 
 std::uint32_t TaskRec::uncancel() noexcept {

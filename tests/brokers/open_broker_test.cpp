@@ -44,7 +44,8 @@ TEST(BrokerUrlTest, WhatIsNoUrlIsRefused) {
 }
 
 TEST(OpenBroker, RefusesWhatItDoesNotKnowAndSaysWhatItDoes) {
-  EXPECT_EQ(refusal("foo://x"), "unknown broker scheme 'foo' in 'foo://x': use memory://, sqlite://path or redis://host");
+  EXPECT_EQ(refusal("foo://x"),
+            "unknown broker scheme 'foo' in 'foo://x': use memory://, sqlite://path or redis://host");
   EXPECT_THAT(refusal("x"), HasSubstr("'x' is no broker URL"));
   EXPECT_THAT(refusal("memory://x?synchronous=full"), HasSubstr("unknown option 'synchronous'"));
   EXPECT_THAT(refusal("memory://x?payload_bytes=-1"), HasSubstr("payload_bytes=-1"));

@@ -185,5 +185,21 @@ COTERIE_CASE(QueueShutdown, ImmediateEmptiesItAndReleasesTheJoiner) {
     co_await joiner;
   });
 }
+// Beyond the list: join() is over at the moment when nothing is left, whatever is put behind it.
+TEST(QueueJoin, IsNotHeldUpByWhatIsPutAfterwards) {
+  run([]() -> Task<void> {
+    Queue<int> queue;
+    queue.put_nowait(1);
+    auto joiner = spawn([](Queue<int>& of) -> Task<void> { co_await of.join(); }, std::ref(queue));
+    co_await ticks(2);
+    (void)queue.get_nowait();
+    queue.task_done();
+    queue.put_nowait(2);
+    co_await ticks(2);
+    EXPECT_TRUE(joiner.done());
+    co_await joiner;
+  });
+}
+
 }  // namespace
 }  // namespace coterie

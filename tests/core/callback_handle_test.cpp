@@ -112,5 +112,29 @@ TEST(Outcome, OfAFuture) {
   });
 }
 
+TEST(CallbackHandle, WhatHoldsItsOwnTimerGoesWithIt) {
+  struct Owner {
+    CallbackHandle timer;
+  };
+  run([]() -> Task<void> {
+    std::weak_ptr<Owner> cancelled;
+    std::weak_ptr<Owner> ran;
+    {
+      auto owner = std::make_shared<Owner>();
+      cancelled = owner;
+      owner->timer = EventLoop::current().call_later(1h, [owner] {});
+      owner->timer.cancel();
+    }
+    EXPECT_TRUE(cancelled.expired());
+    {
+      auto owner = std::make_shared<Owner>();
+      ran = owner;
+      owner->timer = EventLoop::current().call_later(1s, [owner] {});
+    }
+    co_await sleep(2s);
+    EXPECT_TRUE(ran.expired());
+  });
+}
+
 }  // namespace
 }  // namespace coterie

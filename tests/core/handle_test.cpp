@@ -161,5 +161,24 @@ TEST(Handle, SchedulingClassIsInherited) {
   });
 }
 
+// Where nobody would ever wake the waiter: the task's end is told on its own loop.
+TEST(Handle, OfAnotherLoopIsRefusedByWhoeverWaits) {
+  testing::VirtualLoop other;
+  testing::VirtualLoop loop;
+  const JoinHandle<int> foreign =
+      other.run([]() -> Task<JoinHandle<int>> { co_return spawn(give_later, 1s, 3); }());
+  loop.run([](const JoinHandle<int>& task) -> Task<void> {
+    auto shielded = co_await outcome(shield(task));
+    EXPECT_THAT(text(shielded), HasSubstr("attached to a different loop"));
+    auto watch = [](const JoinHandle<int>& of) -> Task<void> {
+      auto completed = as_completed(of);
+      (void)co_await completed.next();
+    };
+    auto watched = co_await outcome(watch(task));
+    EXPECT_THAT(text(watched), HasSubstr("attached to a different loop"));
+  }(foreign));
+  EXPECT_THROW((void)run_until_complete(loop.loop(), foreign), InvalidState);
+}
+
 }  // namespace
 }  // namespace coterie

@@ -106,5 +106,34 @@ TEST_F(ScopeDeathTest, TaskThatDestroysItsOwnScopeIsNamed) {
                "task 'suicidal' destroys itself");
 }
 
+TEST(Scope, DestroyedWhileItsCancelledCloserHasNotGoneOn) {
+  testing::VirtualLoop loop;
+  Reports reports(loop.loop());
+  loop.run([]() -> Task<void> {
+    auto scope = std::make_unique<TaskScope>("s");
+    (void)scope->spawn([]() -> Task<void> {
+      for (int i = 0; i < 5; ++i) (void)co_await outcome(sleep(1h));
+    });
+    auto closer = spawn([](TaskScope* of) -> Task<void> { co_await of->close(); }, scope.get());
+    co_await sleep(1s);
+    closer.cancel();
+    scope.reset();
+    EXPECT_EQ(co_await end_of(closer), "cancelled");
+  }());
+}
+
+TEST(Scope, DestroyedRightAfterItsLastTaskHasEnded) {
+  run([]() -> Task<void> {
+    auto scope = std::make_unique<TaskScope>("s");
+    (void)scope->spawn([]() -> Task<void> { co_await sleep(1s); });
+    auto joiner = spawn([](TaskScope* of) -> Task<void> { co_await of->join(); }, scope.get());
+    auto closer = spawn([](TaskScope* of) -> Task<void> { co_await of->close(); }, scope.get());
+    while (scope->size() > 0) co_await ticks(1);
+    scope.reset();
+    EXPECT_EQ(co_await end_of(joiner), "value");
+    EXPECT_EQ(co_await end_of(closer), "value");
+  });
+}
+
 }  // namespace
 }  // namespace coterie

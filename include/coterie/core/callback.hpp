@@ -45,9 +45,14 @@ class CallbackHandle {
   struct Call : Timer {
     Call(EventLoop& owner, std::source_location origin);
     virtual void invoke() = 0;
+    /// What it holds goes; it may hold handles to this very callback.
+    virtual void forget() noexcept = 0;
     virtual void dispose() noexcept = 0;
     void run() noexcept final;
-    void drop() noexcept final { release(); }
+    void drop() noexcept final {
+      forget();
+      release();
+    }
     [[nodiscard]] std::string describe() const final;
     void release() noexcept {
       if (--refs == 0) dispose();
@@ -68,9 +73,14 @@ class CallbackHandle {
     template <class F>
     CallOf(EventLoop& owner, std::source_location origin, F&& callable)
         : Call(owner, origin), fn(std::forward<F>(callable)) {}
-    void invoke() override { fn(); }
+    void invoke() override { (*fn)(); }
+    void forget() noexcept override {
+      std::optional<Fn> last;
+      if (fn) last.emplace(std::move(*fn));
+      fn.reset();
+    }
     void dispose() noexcept override { delete this; }
-    Fn fn;
+    std::optional<Fn> fn;
   };
 
   explicit CallbackHandle(Call* call) noexcept : call_(call) {}

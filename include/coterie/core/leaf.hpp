@@ -78,7 +78,7 @@ class Leaf {
   /// The task is cancelled while it waits here. Detach and return true: the task is then woken with
   /// `Cancelled`. Or pass it on and return `passed_on`: the leaf will be woken later by what it waits for.
   /// `refused` leaves the cancel pending: it is delivered when the task wakes.
-  enum class CancelReply : std::uint8_t { detached, passed_on, refused };
+  using CancelReply = coterie::CancelReply;
   virtual CancelReply cancel(const CancelMessage& message) = 0;
   /// The task that a cancel goes to instead, so that a long chain of tasks is walked in a loop.
   [[nodiscard]] virtual TaskRec* cancel_target() noexcept { return nullptr; }

@@ -22,6 +22,9 @@ class Leaf;
 class SpawnOptions;
 class TaskRec;
 
+/// What became of a cancel at the leaf where its task waits: see Leaf::cancel().
+enum class CancelReply : std::uint8_t { detached, passed_on, refused };
+
 /// Who waits for a task's end, and at which leaf it will do so. Nobody: null.
 struct WaitingTask {
   TaskRec* task = nullptr;
@@ -186,6 +189,7 @@ class TaskRec : public Runnable {
   [[nodiscard]] Frame* destroy_innermost(Frame& frame) noexcept;
   void destroy_frames() noexcept;
   void request(const CancelMessage& message);
+  void take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message);
   Notes& notes();
 
   bool retrieved_ = false;

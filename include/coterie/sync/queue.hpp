@@ -81,12 +81,12 @@ class Queue : public LoopBound {
     if (unfinished_ == 0) throw InvalidState("task_done() called too many times");
     if (--unfinished_ == 0) joiners_.wake_all();
   }
-  /// Waits until every item that was put has been dealt with.
+  /// Waits until every item that was put has been dealt with, for a moment: what is put behind that is not
+  /// waited for.
   [[nodiscard("co_await it: it does not wait by itself")]] Task<void> join() {
-    while (unfinished_ > 0) {
-      Waiter waiter(*this, joiners_, WaitKind::queue_join);
-      co_await waiter;
-    }
+    if (unfinished_ == 0) co_return;
+    Waiter waiter(*this, joiners_, WaitKind::queue_join);
+    co_await waiter;
   }
   /// From now on put() throws QueueShutDown, get() too once the queue is empty; `immediate` empties it now,
   /// each item as if it had been got and dealt with. Everyone who waits is woken to see it. (CPython 3.13)

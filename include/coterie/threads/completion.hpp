@@ -96,7 +96,8 @@ class CompletionLeaf : public SettlementLeaf {
   ~CompletionLeaf() = default;
   void give_up() {
     leave();
-    state_->abandon();
+    const auto state = state_;  // what abandon() calls may destroy this
+    state->abandon();
   }
 
  private:

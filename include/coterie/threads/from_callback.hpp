@@ -90,10 +90,18 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
   }
 
  private:
+  /// Nothing of this is touched once users' code runs, which may destroy it.
   void give_up() {
     this->leave();
-    const bool pending = completion_.abandon();
-    if (pending && std::exchange(started_, false)) on_cancel_();
+    const Completion<T> completion = completion_;
+    const bool started = std::exchange(started_, false);
+    if (!started || completion.done()) {
+      completion.abandon();
+      return;
+    }
+    OnCancel on_cancel = std::move(on_cancel_);
+    completion.abandon();
+    on_cancel();
   }
   Completion<T> completion_;
   Start start_;
@@ -115,9 +123,9 @@ class CallbackAwaiter final : public CompletionLeaf<T> {
 /// cancelled. Through a C API's `void*` travels a `new Completer<T>(done)` that the callback deletes.
 ///
 /// A cancel is delivered at once: `done.stop_token()` is requested, `on_cancel()` is called, if given, on the
-/// loop's thread (it must not throw), and a result that comes later is dropped. A cancel that was pending
-/// before means that nothing is started. The operation may outlive the caller: it must own what it uses,
-/// unless `on_cancel` returns only when it has ended.
+/// loop's thread (it must not throw; it may cancel and destroy tasks, this one too), and a result that comes
+/// later is dropped. A cancel that was pending before means that nothing is started. The operation may
+/// outlive the caller: it must own what it uses, unless `on_cancel` returns only when it has ended.
 template <class T = void, class Start, class OnCancel = detail::NothingOnCancel>
   requires std::invocable<std::decay_t<Start>&, Completer<T>> && std::invocable<std::decay_t<OnCancel>&>
 [[nodiscard]] auto from_callback(Start&& start, OnCancel&& on_cancel = OnCancel()) {

@@ -51,8 +51,9 @@ struct Settings {
 
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
 /// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`). Options:
-/// `namespace`, `connect_timeout_ms`, `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`, `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure,
-/// without the password.
+/// `namespace`, `connect_timeout_ms`, `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`,
+/// `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure, without the
+/// password.
 [[nodiscard]] Settings settings_of(const BrokerUrl& url);
 
 }  // namespace coterie::brokers::redis
