@@ -93,7 +93,8 @@ class Channel : public LoopBound {
   /// Closes, and drops what was sent and not received.
   void close_and_drop() noexcept {
     close();
-    items_.clear();
+    // Out of the channel first: an item's destructor may do anything to it.
+    [[maybe_unused]] const std::deque<T> dropped = std::exchange(items_, {});
   }
 
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -167,7 +168,11 @@ class SharedChannel {
  public:
   enum Side : unsigned char { sending, receiving };
   explicit SharedChannel(std::size_t capacity) noexcept : channel(capacity) {}
-  void add(Side side) noexcept { ++handles_[side]; }
+  void add(Side side) noexcept {
+    ++handles_[side];
+    ++references_;
+  }
+  /// The reference goes last: items that are dropped here may own ends of this channel.
   void drop(Side side) noexcept {
     if (--handles_[side] == 0) {
       if (side == sending)
@@ -175,7 +180,7 @@ class SharedChannel {
       else
         channel.close_and_drop();
     }
-    if (handles_[sending] + handles_[receiving] == 0) delete this;
+    if (--references_ == 0) delete this;
   }
   Channel<T> channel;
 
@@ -188,6 +193,7 @@ class ChannelEnd {
  public:
   explicit ChannelEnd(SharedChannel<T>& shared) noexcept : shared_(&shared) { shared.add(side); }
   ChannelEnd(const ChannelEnd& other) noexcept : shared_(other.shared_) {
+  std::size_t references_ = 0;
     if (shared_ != nullptr) shared_->add(side);
   }
   ChannelEnd(ChannelEnd&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
