@@ -39,7 +39,9 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
     shared_->settle();
   }
   void set_exception(std::exception_ptr error) const {
+  /// std::invalid_argument when `error` is null.
     require_pending();
+    detail::require_exception(error, "Future::set_exception()");
     shared_->outcome.set_exception(std::move(error));
     shared_->unretrieved = true;
     shared_->settle();

@@ -40,18 +40,23 @@ class Promise {
   /// InvalidState when a result was set before.
   template <class... Args>
   bool set_value(Args&&... args) {
-    if (!settle()) return false;
-    future_.set_value(std::forward<Args>(args)...);
-    return true;
+    require_owed();
+    const bool wanted = future_.set_value_unless_cancelled(std::forward<Args>(args)...);
+    owed_ = false;
+    return wanted;
   }
   bool set_exception(std::exception_ptr error) {
-    if (!settle()) return false;
-    future_.set_exception(std::move(error));
-    return true;
+    detail::require_exception(error, "Promise::set_exception()");
+    require_owed();
+    const bool wanted = !future_.cancelled();
+    if (wanted) future_.set_exception(std::move(error));
+    owed_ = false;
+    return wanted;
   }
+  /// The same; std::invalid_argument when `error` is null.
 
  private:
-  bool settle() {
+  void require_owed() const {
     if (!owed_) throw InvalidState("this Promise was kept before, or moved from");
     owed_ = false;
     return !future_.cancelled();
