@@ -13,6 +13,9 @@
 
 namespace coterie {
 
+template <class T>
+class Sender;
+
 /// A send to a channel that was closed, or that nobody can receive from any more.
 class ChannelClosed : public std::runtime_error {
  public:
@@ -66,6 +69,7 @@ class Channel : public LoopBound {
   /// The same for an item that is made here, of `args`.
   template <class... Args>
   [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return send_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// Sends if that needs no waiting: moves from `item` and returns true. ChannelClosed.
@@ -105,6 +109,7 @@ class Channel : public LoopBound {
   [[nodiscard]] std::size_t receivers_waiting() const noexcept { return receivers_.size(); }
 
  private:
+  friend class Sender<T>;
   Task<void> send_item(T item) {
     SendAwaiter turn(*this);
     bool may_send = senders_.empty() && has_room();
@@ -236,10 +241,14 @@ class Sender : public detail::ChannelEnd<T, detail::SharedChannel<T>::sending> {
   [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) const {
     return send_by(*this, detail::make_item<T>(std::forward<Args>(args)...));
   }
+    COTERIE_GUARD_ARGUMENTS(Args...);
   bool try_send(T& item) const { return this->channel().try_send(item); }
 
  private:
-  static Task<void> send_by(Sender self, T item) { co_await self.channel().emplace(std::move(item)); }
+  static Task<void> send_by(Sender self, T item) {
+    Task<void> sending = self.channel().send_item(std::move(item));
+    co_await std::move(sending);
+  }
 };
 
 /// The receiving end of a channel. Copyable; when the last one goes, what was not received is dropped and

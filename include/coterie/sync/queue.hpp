@@ -55,6 +55,7 @@ class Queue : public LoopBound {
   /// The same for an item that is made here, of `args`.
   template <class... Args>
   [[nodiscard("co_await it: nothing is put before")]] Task<void> emplace(Args&&... args) {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return put_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// QueueEmpty, or QueueShutDown.

@@ -122,6 +122,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop.inbox(), SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 /// With a name, a scheduling class, an eager start.
@@ -129,6 +130,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, SpawnOptions options, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop.inbox(), std::move(options), std::forward<Fn>(fn),
                              std::forward<Args>(args)...);
 }
@@ -137,6 +139,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop, SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 
@@ -146,6 +149,7 @@ detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop,
 template <class Fn, class... Args>
 auto call_on(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   using T = std::invoke_result_t<std::decay_t<Fn>, std::decay_t<Args>...>;
   static_assert(!detail::is_task<T>, "call_on() runs plain functions: use spawn_on() for a coroutine");
   detail::RemoteRef<detail::RemoteTaskOf<T>> remote(new detail::RemoteTaskOf<T>(loop.inbox(), {}));
@@ -175,6 +179,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> run_coroutine_threadsafe(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return spawn_on(loop, std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 
