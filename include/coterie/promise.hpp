@@ -29,9 +29,14 @@ class Promise {
     return *this;
   }
   ~Promise() {
-    if (owed_ && !future_.done())
+    if (!owed_ || future_.done()) return;
+    try {
       future_.set_exception(std::make_exception_ptr(
           BrokenPromise("the Promise of this Future has gone without setting a result")));
+    } catch (...) {  // in debug mode, on another thread than the loop's
+      EventLoop::report_anywhere(
+          ErrorContext("A Promise has gone where it cannot end its Future", std::current_exception()));
+    }
   }
 
   [[nodiscard("the future is what to await")]] Future<T> future() const { return future_; }
@@ -45,6 +50,7 @@ class Promise {
     owed_ = false;
     return wanted;
   }
+  /// The same; std::invalid_argument when `error` is null.
   bool set_exception(std::exception_ptr error) {
     detail::require_exception(error, "Promise::set_exception()");
     require_owed();
@@ -53,13 +59,10 @@ class Promise {
     owed_ = false;
     return wanted;
   }
-  /// The same; std::invalid_argument when `error` is null.
 
  private:
   void require_owed() const {
     if (!owed_) throw InvalidState("this Promise was kept before, or moved from");
-    owed_ = false;
-    return !future_.cancelled();
   }
   Future<T> future_;
   bool owed_ = true;

@@ -147,12 +147,14 @@ class Channel : public LoopBound {
     else
       senders_.wake_some(1);
   }
-  void push(T item) {
+  void push(T&& item) {
+    check_thread(!receivers_.empty());
     items_.push_back(std::move(item));
     receivers_.wake_some(1);
   }
   std::optional<T> pop() {
     if (items_.empty()) return std::nullopt;
+    check_thread(!senders_.empty());
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
     if (has_room()) senders_.wake_some(1);
@@ -191,6 +193,7 @@ class SharedChannel {
 
  private:
   std::size_t handles_[2] = {0, 0};
+  std::size_t references_ = 0;
 };
 
 template <class T, typename SharedChannel<T>::Side side>
@@ -198,7 +201,6 @@ class ChannelEnd {
  public:
   explicit ChannelEnd(SharedChannel<T>& shared) noexcept : shared_(&shared) { shared.add(side); }
   ChannelEnd(const ChannelEnd& other) noexcept : shared_(other.shared_) {
-  std::size_t references_ = 0;
     if (shared_ != nullptr) shared_->add(side);
   }
   ChannelEnd(ChannelEnd&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
@@ -239,9 +241,9 @@ class Sender : public detail::ChannelEnd<T, detail::SharedChannel<T>::sending> {
   /// See Channel::emplace().
   template <class... Args>
   [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) const {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return send_by(*this, detail::make_item<T>(std::forward<Args>(args)...));
   }
-    COTERIE_GUARD_ARGUMENTS(Args...);
   bool try_send(T& item) const { return this->channel().try_send(item); }
 
  private:

@@ -64,6 +64,7 @@ class Queue : public LoopBound {
       if (shut_down_) throw QueueShutDown();
       throw QueueEmpty();
     }
+    check_thread(!putters_.empty());
     T item = items_.pop();
     putters_.wake_some(1);
     return item;
@@ -72,6 +73,7 @@ class Queue : public LoopBound {
   void put_nowait(T item) {
     if (shut_down_) throw QueueShutDown();
     if (full()) throw QueueFull();
+    check_thread(!getters_.empty());
     items_.push(std::move(item));
     ++unfinished_;
     getters_.wake_some(1);
