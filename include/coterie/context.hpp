@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "coterie/core/callable.hpp"
 #include "coterie/core/context_slot.hpp"
 #include "coterie/task.hpp"
 
@@ -42,6 +43,8 @@ class Context {
   /// ends with the call; a task is put into a context by SpawnOptions::context().
   template <class Fn, class... Args>
   decltype(auto) run(Fn&& fn, Args&&... args) const {
+    COTERIE_GUARD_CALLABLE(Fn);
+    COTERIE_GUARD_ARGUMENTS(Args...);
     static_assert(!detail::is_task<std::invoke_result_t<Fn, Args...>>,
                   "a Task runs when it is awaited, and this context ends with the call: "
                   "spawn(SpawnOptions().context(it), f, args...)");

@@ -31,14 +31,17 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
  public:
   Future() : shared_(std::make_shared<Shared>()) {}
 
-  /// InvalidState when it is done already.
+  /// InvalidState when it is done already. In debug mode, std::logic_error on another thread than that of the
+  /// loop on which somebody waits: see LoopBound.
   template <class... Args>
   void set_value(Args&&... args) const {
     require_pending();
     shared_->outcome.set_value(std::forward<Args>(args)...);
     shared_->settle();
   }
+  /// std::invalid_argument when `error` is null.
   void set_exception(std::exception_ptr error) const {
+    detail::require_exception(error, "Future::set_exception()");
     require_pending();
     shared_->outcome.set_exception(std::move(error));
     shared_->unretrieved = true;
@@ -54,6 +57,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   }
   /// At once: the future is cancelled when this returns. False when it was done.
   bool cancel(std::string message = {}) const {
+    shared_->check_thread();
     return shared_->cancel(message.empty() ? nullptr
                                            : std::make_shared<const std::string>(std::move(message)));
   }
@@ -109,6 +113,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
  private:
   struct Waiter : ListNode {
     virtual void ready() noexcept = 0;
+    [[nodiscard]] virtual bool outlives_loop() const noexcept { return false; }
 
    protected:
     ~Waiter() = default;
@@ -154,6 +159,12 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
         moved = true;
         return std::move(outcome).get();
       }
+    }
+    void check_thread() {
+      if (!watched()) [[likely]]
+        return;
+      const Waiter* waiter = waiters.first();  // the others are of the same loop
+      LoopBound::check_thread(waiter != nullptr && !waiter->outlives_loop());
     }
     void settle() noexcept {
       while (Waiter* waiter = waiters.pop_front()) waiter->ready();
@@ -203,6 +214,10 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
         loop->call_soon(
             [future = Future(owner->shared_from_this()), call = std::move(call)]() mutable { call(future); },
             where);
+    }
+    [[nodiscard]] bool outlives_loop() const noexcept override {
+      const auto box = inbox.lock();
+      return !box || !box->open();
     }
     [[nodiscard]] bool equals(const detail::CallableId& callable) const override { return callable.is(call); }
     Shared* owner;
@@ -265,6 +280,7 @@ class [[nodiscard("a Future that nobody keeps is never awaited")]] Future {
   explicit Future(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
   void require_pending() const {
     if (done()) throw InvalidState("the future has a result already");
+    shared_->check_thread();
   }
   std::shared_ptr<Shared> shared_;
 };

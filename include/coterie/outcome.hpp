@@ -3,6 +3,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -20,6 +21,14 @@ template <class T>
     typename T::allocator_type;
   }
 inline constexpr bool copies<T> = std::is_copy_constructible_v<T> && copies<typename T::value_type>;
+
+/// What ends something with an exception wants one. `call`: for people.
+inline void require_exception(const std::exception_ptr& error, const char* call) {
+  if (error == nullptr)
+    throw std::invalid_argument(std::string(call) +
+                                " was given a null std::exception_ptr, which is no exception: give "
+                                "std::make_exception_ptr(error), or std::current_exception() inside a catch");
+}
 }  // namespace detail
 
 enum class OutcomeKind : unsigned char { empty, value, exception, cancelled };

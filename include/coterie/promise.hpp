@@ -29,9 +29,14 @@ class Promise {
     return *this;
   }
   ~Promise() {
-    if (owed_ && !future_.done())
+    if (!owed_ || future_.done()) return;
+    try {
       future_.set_exception(std::make_exception_ptr(
           BrokenPromise("the Promise of this Future has gone without setting a result")));
+    } catch (...) {  // in debug mode, on another thread than the loop's
+      EventLoop::report_anywhere(
+          ErrorContext("A Promise has gone where it cannot end its Future", std::current_exception()));
+    }
   }
 
   [[nodiscard("the future is what to await")]] Future<T> future() const { return future_; }
@@ -40,21 +45,24 @@ class Promise {
   /// InvalidState when a result was set before.
   template <class... Args>
   bool set_value(Args&&... args) {
-    if (!settle()) return false;
-    future_.set_value(std::forward<Args>(args)...);
-    return true;
+    require_owed();
+    const bool wanted = future_.set_value_unless_cancelled(std::forward<Args>(args)...);
+    owed_ = false;
+    return wanted;
   }
+  /// The same; std::invalid_argument when `error` is null.
   bool set_exception(std::exception_ptr error) {
-    if (!settle()) return false;
-    future_.set_exception(std::move(error));
-    return true;
+    detail::require_exception(error, "Promise::set_exception()");
+    require_owed();
+    const bool wanted = !future_.cancelled();
+    if (wanted) future_.set_exception(std::move(error));
+    owed_ = false;
+    return wanted;
   }
 
  private:
-  bool settle() {
+  void require_owed() const {
     if (!owed_) throw InvalidState("this Promise was kept before, or moved from");
-    owed_ = false;
-    return !future_.cancelled();
   }
   Future<T> future_;
   bool owed_ = true;

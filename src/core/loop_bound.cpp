@@ -13,6 +13,11 @@ void LoopBound::bind(WaitKind kind) {
   if (loop_ != &current)
     throw InvalidState("cannot wait for " + std::string(to_string(kind)) +
                        " here: the object is bound to a different event loop");
+  watched_ = current.debug();
+}
+
+void LoopBound::check_loop() const {
+  loop_->check_usable();
 }
 
 }  // namespace coterie

@@ -14,6 +14,7 @@ std::size_t Barrier::Awaiter::await_resume() {
 }
 
 bool Barrier::pass_at_once(Awaiter& awaiter) noexcept {
+  awaiter.place_ = Awaiter::Place::outside;  // it may have been awaited before
   if (phase_ == Phase::broken) {
     awaiter.place_ = Awaiter::Place::failed;
     return true;

@@ -28,19 +28,30 @@ Task<void> good(std::string text) {
   auto body = [text]() -> Task<void> { co_return; };
   auto task = spawn(body);
   co_await task;
+  EventLoop& loop = EventLoop::current();
+  co_await spawn_on(loop, body);
+  co_await call_on(loop, closure);
+  co_await Context().run([&] { return spawn(body); });
 }
 struct Row {
   std::string name;
   int number;
 };
 std::size_t length(Row row) { return row.name.size(); }
+Task<void> store(Row) { co_return; }
 Task<void> good_items(std::string text) {
   Row row{text, 1};
   Queue<Row> rows;
   co_await rows.put(row);
   co_await rows.emplace(text, 1);
+  co_await rows.emplace(text + "!", 1);
   Channel<std::string> texts(1);
   co_await texts.send(text + "!");
+  Channel<Row> channel(1);
+  co_await channel.emplace(text + "!", 1);
+  auto ends = make_channel<Row>(1);
+  co_await ends.first.send(row);
+  co_await ends.first.emplace(text + "!", 1);
   Queue<std::unique_ptr<Row>> pointers;
   co_await pointers.put(std::make_unique<Row>(row));
   Queue<std::function<int()>> jobs;
@@ -48,6 +59,11 @@ Task<void> good_items(std::string text) {
   co_await jobs.put(closure);
   co_await jobs.put([] { return 2; });
   co_await to_thread(length, row);
+  EventLoop& loop = EventLoop::current();
+  co_await spawn_on(loop, store, row);
+  co_await call_on(loop, length, row);
+  (void)Context().run(length, row);
+  spawn(store, Row{text, 1});
 }
 AsyncGenerator<Row> good_rows(std::string text) {
   Row row{text, 1};
@@ -80,17 +96,36 @@ Task<void> bad(std::string text, ThreadPool& pool) {
   co_await with_cleanup(bad(text, pool), [text]() -> Task<void> { co_return; });              // bad
   Condition condition;
   co_await condition.wait_for([text] { return true; });                                       // bad
+  co_await Context().run([text] { return Future<void>(); });                                // bad
 }
 struct Row {
   std::string name;
   int number;
 };
 std::size_t length(Row row) { return row.name.size(); }
+Task<void> store(Row) { co_return; }
+Future<std::size_t> future(Row) { return {}; }
+struct Pair {
+  Row first;
+  int second;
+};
 Task<void> bad_items(std::string text, Queue<Row>& rows, Channel<Row>& channel, Queue<std::function<int()>>& jobs) {
   co_await rows.put(Row{text, 1});                                                            // bad
   co_await channel.send({text, 1});                                                           // bad
   co_await jobs.put([text] { return 1; });                                                    // bad
   co_await to_thread(length, Row{text, 1});                                                   // bad
+  co_await rows.emplace(Row{text, 1});                                                        // bad
+  co_await jobs.emplace([text] { return 1; });                                                // bad
+  co_await channel.emplace(Row{text, 1});                                                     // bad
+  auto ends = make_channel<Pair>(1);
+  co_await ends.first.emplace(Row{text, 1}, 1);                                               // bad
+  EventLoop& loop = EventLoop::current();
+  co_await spawn_on(loop, store, Row{text, 1});                                               // bad
+  co_await spawn_on(loop, named("x"), store, Row{text, 1});                                   // bad
+  co_await spawn_on(loop.inbox(), store, Row{text, 1});                                       // bad
+  co_await run_coroutine_threadsafe(loop, store, Row{text, 1});                               // bad
+  co_await call_on(loop, length, Row{text, 1});                                               // bad
+  co_await Context().run(future, Row{text, 1});                                               // bad
 }
 AsyncGenerator<Row> bad_rows(std::string text) {
   co_yield Row{text, 1};                                                                      // bad

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <functional>
 #include <optional>
+#include <thread>
 
 #include "support/runtime.hpp"
 
@@ -14,6 +16,7 @@ using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 /// A variable of the environment for as long as this lives.
 class Environment {
@@ -151,6 +154,130 @@ TEST(DebugMode, CanBeSwitchedWhileTheLoopRuns) {
     loop.block_for(1s);
   }(owner));
   EXPECT_EQ(reports.count(), 2U) << "the step in which it was switched off began in debug mode";
+}
+
+/// What `call` throws on another thread, while this one waits.
+std::string elsewhere(const std::function<void()>& call) {
+  std::string said;
+  std::thread([&] {
+    try {
+      call();
+    } catch (const std::logic_error& error) {
+      said = error.what();
+    }
+  }).join();
+  return said;
+}
+
+/// One of each that tasks wait at.
+struct Places {
+  Event event;
+  Lock lock;
+  Semaphore semaphore{0};
+  Condition condition;
+  Queue<int> queue;
+  Channel<int> channel{1};
+  Future<int> valued;
+  Future<int> failed;
+  Future<int> cancelled;
+
+  std::vector<JoinHandle<void>> wait() {
+    return {spawn([](Places& at) -> Task<void> { co_await at.event.wait(); }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { co_await at.lock.acquire(); }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { co_await at.semaphore.acquire(); }, std::ref(*this)),
+            spawn(
+                [](Places& at) -> Task<void> {
+                  LockGuard guard = co_await at.condition.scoped();
+                  co_await at.condition.wait();
+                },
+                std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { (void)co_await at.queue.get(); }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { (void)co_await at.channel.receive(); }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { (void)co_await at.valued; }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { (void)co_await at.failed; }, std::ref(*this)),
+            spawn([](Places& at) -> Task<void> { (void)co_await at.cancelled; }, std::ref(*this))};
+  }
+  std::vector<std::function<void()>> wakes() {
+    return {[this] { event.set(); },
+            [this] { lock.release(); },
+            [this] { semaphore.release(); },
+            [this] { condition.notify(); },
+            [this] { queue.put_nowait(1); },
+            [this] {
+              int item = 1;
+              (void)channel.try_send(item);
+            },
+            [this] { valued.set_value(1); },
+            [this] { failed.set_exception(error("there")); },
+            [this] { (void)cancelled.cancel(); }};
+  }
+  /// Something has happened at one of them.
+  [[nodiscard]] bool changed() const {
+    return event.is_set() || !lock.locked() || semaphore.value() > 0 || !queue.empty() ||
+           channel.size() > 0 || valued.done() || failed.done() || cancelled.done();
+  }
+};
+
+TEST(DebugMode, WakingATaskFromAnotherThreadIsRefused) {
+  for (const bool debug : {false, true}) {
+    testing::VirtualLoop owner;
+    owner.loop().set_debug(debug);
+    owner.run([](bool refused) -> Task<void> {
+      Places places;
+      co_await places.lock.acquire();
+      std::vector<JoinHandle<void>> tasks = places.wait();
+      co_await ticks(2);
+      co_await places.condition.acquire();
+      std::size_t number = 0;
+      for (const auto& wake : places.wakes()) {
+        const std::string said = elsewhere(wake);
+        EXPECT_THAT(said, refused ? StartsWith("Non-thread-safe operation") : StartsWith("")) << number;
+        EXPECT_EQ(said.empty(), !refused) << number;
+        ++number;
+      }
+      EXPECT_EQ(places.changed(), !refused);
+      if (refused)
+        for (const auto& wake : places.wakes()) wake();  // here it is allowed
+      places.condition.release();
+      for (auto& task : tasks) {
+        Outcome<void> end = co_await outcome(task);
+        EXPECT_NE(end.has_value(), task == tasks[7] || task == tasks[8]);
+      }
+    }(debug));
+  }
+}
+
+TEST(DebugMode, AFutureWhoseLoopHasGoneIsSetAnywhere) {
+  Future<int> future;
+  {
+    testing::VirtualLoop owner;
+    owner.loop().set_debug(true);
+    owner.run([](Future<int> watched) -> Task<void> {
+      watched.add_done_callback([](const Future<int>&) { ADD_FAILURE(); });
+      co_return;
+    }(future));
+  }
+  EXPECT_EQ(elsewhere([&] { future.set_value(1); }), "");
+  EXPECT_EQ(future.result(), 1);
+}
+
+TEST(DebugMode, APromiseThatGoesOnAnotherThreadIsReported) {
+  std::vector<std::string> told;
+  set_default_exception_handler([&](const ErrorContext& context) { told.push_back(context.message); });
+  testing::VirtualLoop owner;
+  owner.loop().set_debug(true);
+  owner.run([]() -> Task<void> {
+    auto promise = std::make_unique<Promise<int>>();
+    Future<int> future = promise->future();
+    auto task = spawn(await_future<int>, future);
+    co_await ticks(2);
+    EXPECT_EQ(elsewhere([&] { promise.reset(); }), "");
+    EXPECT_FALSE(future.done());
+    task.cancel();
+    (void)co_await outcome(task);
+  }());
+  set_default_exception_handler(nullptr);
+  EXPECT_THAT(told, ElementsAre("A Promise has gone where it cannot end its Future"));
 }
 
 TEST(DebugMode, TasksOfAClosedLoopAreRefused) {

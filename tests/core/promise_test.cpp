@@ -1,4 +1,5 @@
 // Promise: the setting side of a Future.
+#include "conformance/what_of.hpp"
 #include "support/runtime.hpp"
 
 namespace coterie {
@@ -56,6 +57,20 @@ TEST(Promise, AssigningBreaksTheOneThatStoodThere) {
     EXPECT_THROW(old.result(), BrokenPromise);
     EXPECT_FALSE(promise.future().done());
     promise.set_value(1);
+    co_return;
+  });
+}
+
+TEST(Promise, NoExceptionAtAllIsRefused) {
+  run([]() -> Task<void> {
+    Future<int> future;
+    EXPECT_EQ(what_of([&] { future.set_exception(nullptr); }),
+              "Future::set_exception() was given a null std::exception_ptr, which is no exception: give "
+              "std::make_exception_ptr(error), or std::current_exception() inside a catch");
+    EXPECT_FALSE(future.done());
+    Promise<int> promise;
+    EXPECT_THROW(promise.set_exception(nullptr), std::invalid_argument);
+    EXPECT_TRUE(promise.wanted());
     co_return;
   });
 }

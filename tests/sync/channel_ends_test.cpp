@@ -1,6 +1,8 @@
 // Channel: the end of the stream, by close() or because one of its two ends goes.
 #include <gmock/gmock.h>
 
+#include <memory>
+
 #include "support/both_ways.hpp"
 #include "sync/channel_users.hpp"
 
@@ -107,6 +109,23 @@ TEST(ChannelEnds, MovedFromHandleIsAnError) {
     EXPECT_THROW(end.get(), InvalidState);
     sender.close();
     EXPECT_TRUE(ends.second.closed());
+  });
+}
+
+TEST(ChannelEnds, AnItemMayOwnTheLastSenderOfItsChannel) {
+  run([]() -> Task<void> {
+    using Item = std::shared_ptr<void>;
+    auto ends = make_channel<Item>(4);
+    std::optional<Sender<Item>> sender(std::move(ends.first));
+    std::optional<Receiver<Item>> receiver(std::move(ends.second));
+    Item item = std::make_shared<Sender<Item>>(*sender);
+    const std::weak_ptr<void> sent = item;
+    co_await sender->send(item);
+    item.reset();
+    sender.reset();
+    EXPECT_FALSE(sent.expired());
+    receiver.reset();  // drops the item, and with it the last end
+    EXPECT_TRUE(sent.expired());
   });
 }
 

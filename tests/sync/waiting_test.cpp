@@ -178,5 +178,24 @@ COTERIE_CASE(ClosingByForce, GuardOfAConditionsWaiterReleasesNothing) {
   EXPECT_EQ(condition.waiting(), 0U);
 }
 
+COTERIE_CASE(Waiting, OneAwaiterMayWaitAtABarrierForEveryRound) {
+  run([]() -> Task<void> {
+    Barrier barrier(2);
+    auto three_rounds = [](Barrier& at) -> Co<void> {
+      auto turn = at.wait();
+      for (int round = 0; round < 3; ++round) (void)co_await turn;
+    };
+    auto one = spawn(three_rounds, std::ref(barrier));
+    auto two = spawn(three_rounds, std::ref(barrier));
+    co_await ticks(12);
+    EXPECT_TRUE(one.done() && two.done());
+    EXPECT_EQ(barrier.waiting(), 0U);
+    one.cancel();
+    two.cancel();
+    (void)co_await outcome(one);
+    (void)co_await outcome(two);
+  });
+}
+
 }  // namespace
 }  // namespace coterie

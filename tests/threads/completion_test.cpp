@@ -31,6 +31,12 @@ TEST(CompletionSet, BeforeTheAwaitItTakesNoTick) {
   });
 }
 
+TEST(CompletionSet, NoExceptionAtAllIsRefused) {
+  Completion<int> completion;
+  EXPECT_THROW(completion.set_exception(nullptr), std::invalid_argument);
+  EXPECT_FALSE(completion.done());
+}
+
 TEST(CompletionSet, AfterTheAwaitFromAnotherThread) {
   run([]() -> Task<void> {
     for (int i = 0; i < 100; ++i) {

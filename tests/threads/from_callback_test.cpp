@@ -41,6 +41,16 @@ TEST(FromCallback, AnswerInsideTheStartTakesTheWayOfAllOthers) {
   });
 }
 
+TEST(FromCallback, NoExceptionAtAllIsRefused) {
+  run([]() -> Task<void> {
+    int value = co_await from_callback<int>([](Completer<int> done) {
+      EXPECT_THROW(done.fail(nullptr), std::invalid_argument);
+      done(8);
+    });
+    EXPECT_EQ(value, 8);
+  });
+}
+
 TEST(FromCallback, ThroughAVoidPointerOfACLibrary) {
   Library library;
   testing::VirtualLoop loop;

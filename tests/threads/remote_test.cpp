@@ -278,6 +278,28 @@ TEST(RemoteClosed, ByItsInboxALoopMayBeGone) {
   EXPECT_THROW((void)spawn_on(inbox, give, 1).get(), LoopClosed);
 }
 
+TEST(Remote, StartsEagerlyInTheTurnInWhichItArrives) {
+  Two two;
+  std::vector<std::string> order;
+  const auto note = [](std::vector<std::string>& out, std::string name) -> Task<void> {
+    out.push_back(name);
+    co_return;
+  };
+  auto plain = spawn_on(two.there, note, std::ref(order), "plain");
+  auto eager = spawn_on(two.there, SpawnOptions().eager(), note, std::ref(order), "eager");
+  two.run_there();
+  EXPECT_EQ(order, (std::vector<std::string>{"eager", "plain"}));
+  EXPECT_TRUE(eager.done() && plain.done());
+  Reports there(two.there);
+  auto fatal = spawn_on(two.there, SpawnOptions().eager(), []() -> Task<void> {
+    throw Fatal("enough");
+    co_return;
+  });
+  EXPECT_THROW(two.run_there(), Fatal);
+  EXPECT_THROW(fatal.get(), Fatal);
+  EXPECT_EQ(there.count(), 0U);
+}
+
 TEST(RemoteReport, ErrorThatNobodyRetrievedIsReportedByTheOwner) {
   Two two;
   Reports there(two.there);

@@ -7,6 +7,12 @@ class ListedWaiter;
 
 /// The base of everything that tasks wait at: it belongs to the loop of the first task that had to wait, for
 /// good. A task of another loop that would have to wait gets InvalidState. (asyncio.mixins)
+///
+/// In debug mode, what would wake a task that waits here is refused on another thread than the one on which
+/// the loop runs: std::logic_error, and nothing has changed. These are set() of an Event, release() of a Lock
+/// and a Semaphore, notify() of a Condition, putting into and getting from a Queue, sending and receiving
+/// without waiting of a Channel, and what ends or cancels a Future. What must not throw does not look: guards
+/// that give back, the ends of a channel, close(). Nor can it be seen while nobody waits, as in asyncio.
 class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;
@@ -17,10 +23,19 @@ class LoopBound {
   ~LoopBound() = default;
   /// InvalidState where another loop than its own runs.
   void bind(WaitKind kind);
+  /// The last that had to wait here did so in debug mode.
+  [[nodiscard]] bool watched() const noexcept { return watched_; }
+  /// Before anything is changed that may wake somebody. `somebody_waits`: then the loop is there.
+  void check_thread(bool somebody_waits) const {
+    if (watched_ && somebody_waits) [[unlikely]]
+      check_loop();
+  }
 
  private:
   friend class ListedWaiter;
+  void check_loop() const;
   EventLoop* loop_ = nullptr;
+  bool watched_ = false;
 };
 
 }  // namespace coterie

@@ -13,6 +13,9 @@
 
 namespace coterie {
 
+template <class T>
+class Sender;
+
 /// A send to a channel that was closed, or that nobody can receive from any more.
 class ChannelClosed : public std::runtime_error {
  public:
@@ -66,6 +69,7 @@ class Channel : public LoopBound {
   /// The same for an item that is made here, of `args`.
   template <class... Args>
   [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return send_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// Sends if that needs no waiting: moves from `item` and returns true. ChannelClosed.
@@ -93,7 +97,8 @@ class Channel : public LoopBound {
   /// Closes, and drops what was sent and not received.
   void close_and_drop() noexcept {
     close();
-    items_.clear();
+    // Out of the channel first: an item's destructor may do anything to it.
+    [[maybe_unused]] const std::deque<T> dropped = std::exchange(items_, {});
   }
 
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -104,6 +109,7 @@ class Channel : public LoopBound {
   [[nodiscard]] std::size_t receivers_waiting() const noexcept { return receivers_.size(); }
 
  private:
+  friend class Sender<T>;
   Task<void> send_item(T item) {
     SendAwaiter turn(*this);
     bool may_send = senders_.empty() && has_room();
@@ -141,12 +147,14 @@ class Channel : public LoopBound {
     else
       senders_.wake_some(1);
   }
-  void push(T item) {
+  void push(T&& item) {
+    check_thread(!receivers_.empty());
     items_.push_back(std::move(item));
     receivers_.wake_some(1);
   }
   std::optional<T> pop() {
     if (items_.empty()) return std::nullopt;
+    check_thread(!senders_.empty());
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
     if (has_room()) senders_.wake_some(1);
@@ -167,7 +175,11 @@ class SharedChannel {
  public:
   enum Side : unsigned char { sending, receiving };
   explicit SharedChannel(std::size_t capacity) noexcept : channel(capacity) {}
-  void add(Side side) noexcept { ++handles_[side]; }
+  void add(Side side) noexcept {
+    ++handles_[side];
+    ++references_;
+  }
+  /// The reference goes last: items that are dropped here may own ends of this channel.
   void drop(Side side) noexcept {
     if (--handles_[side] == 0) {
       if (side == sending)
@@ -175,12 +187,13 @@ class SharedChannel {
       else
         channel.close_and_drop();
     }
-    if (handles_[sending] + handles_[receiving] == 0) delete this;
+    if (--references_ == 0) delete this;
   }
   Channel<T> channel;
 
  private:
   std::size_t handles_[2] = {0, 0};
+  std::size_t references_ = 0;
 };
 
 template <class T, typename SharedChannel<T>::Side side>
@@ -228,12 +241,16 @@ class Sender : public detail::ChannelEnd<T, detail::SharedChannel<T>::sending> {
   /// See Channel::emplace().
   template <class... Args>
   [[nodiscard("co_await it: nothing is sent before")]] Task<void> emplace(Args&&... args) const {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return send_by(*this, detail::make_item<T>(std::forward<Args>(args)...));
   }
   bool try_send(T& item) const { return this->channel().try_send(item); }
 
  private:
-  static Task<void> send_by(Sender self, T item) { co_await self.channel().emplace(std::move(item)); }
+  static Task<void> send_by(Sender self, T item) {
+    Task<void> sending = self.channel().send_item(std::move(item));
+    co_await std::move(sending);
+  }
 };
 
 /// The receiving end of a channel. Copyable; when the last one goes, what was not received is dropped and

@@ -52,6 +52,7 @@ class Condition : public LoopBound {
   /// when the lock is not held.
   void notify(std::size_t count = 1) {
     require_lock("cannot notify on un-acquired lock");
+    check_thread(!waiters_.empty());
     waiters_.wake_some(count);
   }
   void notify_all() { notify(waiters_.size()); }

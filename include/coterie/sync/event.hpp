@@ -20,9 +20,11 @@ class Event : public LoopBound {
   /// Returns at once when the flag is set; else waits for the next set(), even if clear() follows
   /// immediately.
   Awaiter wait() noexcept { return Awaiter(*this); }
-  /// Sets the flag and wakes every task that waits now, in the order of their coming.
-  void set() noexcept {
+  /// Sets the flag and wakes every task that waits now, in the order of their coming. Throws in debug mode
+  /// only: see LoopBound.
+  void set() {
     if (set_) return;
+    check_thread(!waiters_.empty());
     set_ = true;
     waiters_.wake_all();
   }

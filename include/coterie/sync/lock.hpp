@@ -51,6 +51,7 @@ class Lock : public LoopBound {
   /// InvalidState when it is not held.
   void release() {
     if (!locked_) throw InvalidState("Lock is not acquired.");
+    check_thread(!waiters_.empty());
     give_back();
   }
   [[nodiscard]] bool locked() const noexcept { return locked_; }

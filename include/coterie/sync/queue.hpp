@@ -55,6 +55,7 @@ class Queue : public LoopBound {
   /// The same for an item that is made here, of `args`.
   template <class... Args>
   [[nodiscard("co_await it: nothing is put before")]] Task<void> emplace(Args&&... args) {
+    COTERIE_GUARD_ARGUMENTS(Args...);
     return put_item(detail::make_item<T>(std::forward<Args>(args)...));
   }
   /// QueueEmpty, or QueueShutDown.
@@ -63,6 +64,7 @@ class Queue : public LoopBound {
       if (shut_down_) throw QueueShutDown();
       throw QueueEmpty();
     }
+    check_thread(!putters_.empty());
     T item = items_.pop();
     putters_.wake_some(1);
     return item;
@@ -71,6 +73,7 @@ class Queue : public LoopBound {
   void put_nowait(T item) {
     if (shut_down_) throw QueueShutDown();
     if (full()) throw QueueFull();
+    check_thread(!getters_.empty());
     items_.push(std::move(item));
     ++unfinished_;
     getters_.wake_some(1);

@@ -64,6 +64,7 @@ class Semaphore : public LoopBound {
   /// InvalidState when it is bounded and no permit is out.
   void release() {
     if (value_ >= bound_) throw InvalidState("BoundedSemaphore released too many times");
+    check_thread(!waiters_.empty());
     give_back();
   }
   /// acquire() would wait now.

@@ -34,7 +34,9 @@ class Completion {
   void set_value(Args&&... args) const {
     state_->settle([&] { state_->outcome.set_value(std::forward<Args>(args)...); });
   }
+  /// std::invalid_argument when `error` is null.
   void set_exception(std::exception_ptr error) const {
+    detail::require_exception(error, "Completion::set_exception()");
     state_->settle([&] { state_->outcome.set_exception(std::move(error)); });
   }
   void set_outcome(Outcome<T> end) const {

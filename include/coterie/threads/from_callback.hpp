@@ -31,8 +31,11 @@ class Completer {
   void operator()(Args&&... args) const {
     last_->completion.set_value(std::forward<Args>(args)...);
   }
-  /// Thrown by the await.
-  void fail(std::exception_ptr error) const { last_->completion.set_exception(std::move(error)); }
+  /// Thrown by the await. std::invalid_argument when it is null.
+  void fail(std::exception_ptr error) const {
+    detail::require_exception(error, "Completer::fail()");
+    last_->completion.set_exception(std::move(error));
+  }
   /// The waiter has gone: the work may be skipped.
   [[nodiscard]] bool abandoned() const noexcept { return last_->completion.abandoned(); }
   /// Requested when the waiter has gone. To be asked for while from_callback() starts the operation; the

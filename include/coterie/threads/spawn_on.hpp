@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <tuple>
@@ -30,13 +31,12 @@ class SpawnMessage final : public Posted {
   }
 
   void run() noexcept override {
-    try {
-      const JoinHandle<T> task = spawn_borrowing(body(), std::move(options_));
-      remote_->start(task.state());
-    } catch (...) {
-      remote_->fail(std::current_exception());
-      EventLoop::report_anywhere(
-          ErrorContext("Exception while a task was being made", std::current_exception(), remote_->name()));
+    const std::optional<bool> eager = options_.eager_value();
+    if (const JoinHandle<T> task = make()) {
+      try {
+        start_if_eager(task.state(), eager);
+      } catch (...) {  // only Fatal comes out, which the loop has already
+      }
     }
     delete this;
   }
@@ -45,6 +45,19 @@ class SpawnMessage final : public Posted {
     delete this;
   }
 
+  /// The task, not started; empty when that failed, which is told.
+  JoinHandle<T> make() noexcept {
+    try {
+      JoinHandle<T> task = spawn_borrowing(body(), std::move(options_));
+      remote_->start(task.state());
+      return task;
+    } catch (...) {
+      remote_->fail(std::current_exception());
+      EventLoop::report_anywhere(
+          ErrorContext("Exception while a task was being made", std::current_exception(), remote_->name()));
+      return {};
+    }
+  }
   /// The task's coroutine; once.
   auto body() {
     return std::apply([this](Args&... args) { return make_owning_task(std::move(fn_), std::move(args)...); },
@@ -100,22 +113,24 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
 /// that runs elsewhere. The task and its frames live and die on that loop's thread; `fn` and decayed copies
 /// of `args` travel there, and whoever shares something with them by std::ref shares it between threads.
 ///
-/// Order is kept: what one thread sends to one loop arrives in that order. When the loop has closed, or
-/// closes before the task has started, the handle ends with LoopClosed; an error in making the task (its
-/// function throws before it is a coroutine, an argument cannot be copied) ends it with that error, which the
-/// loop reports too. The context of the caller is copied; the class and the parent of the spawning task are
-/// not inherited.
+/// Order is kept: what one thread sends to one loop arrives in that order. Where the options or that loop say
+/// so, the task starts eagerly, in the turn in which it arrives. When the loop has closed, or closes before
+/// the task has started, the handle ends with LoopClosed; an error in making the task (its function throws
+/// before it is a coroutine, an argument cannot be copied) ends it with that error, which the loop reports
+/// too. The context of the caller is copied; the class and the parent of the spawning task are not inherited.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop.inbox(), SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
-/// With a name or a scheduling class.
+/// With a name, a scheduling class, an eager start.
 template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, SpawnOptions options, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop.inbox(), std::move(options), std::forward<Fn>(fn),
                              std::forward<Args>(args)...);
 }
@@ -124,6 +139,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return detail::make_remote(loop, SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 
@@ -133,6 +149,7 @@ detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop,
 template <class Fn, class... Args>
 auto call_on(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   using T = std::invoke_result_t<std::decay_t<Fn>, std::decay_t<Args>...>;
   static_assert(!detail::is_task<T>, "call_on() runs plain functions: use spawn_on() for a coroutine");
   detail::RemoteRef<detail::RemoteTaskOf<T>> remote(new detail::RemoteTaskOf<T>(loop.inbox(), {}));
@@ -162,6 +179,7 @@ template <class Fn, class... Args>
   requires detail::TaskFunction<std::decay_t<Fn>&, std::decay_t<Args>...>
 detail::RemoteHandleOf<Fn, Args...> run_coroutine_threadsafe(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
+  COTERIE_GUARD_ARGUMENTS(Args...);
   return spawn_on(loop, std::forward<Fn>(fn), std::forward<Args>(args)...);
 }
 
