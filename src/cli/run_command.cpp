@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
+#include "src/cli/patience.hpp"
 #include "src/cli/run_report.hpp"
 #include "src/cli/run_work.hpp"
 
@@ -109,6 +111,11 @@ class RunCommand {
       executed_ = work.executed();
       worked.get();
     }
+    const std::function<Task<void>()> finishing = [this] { return finish(); };
+    co_await until_answered(finishing, warn_);
+  }
+
+  Task<void> finish() {
     co_await write_results(false);
     manifest_.state = "finished";
     manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled) + unknown();
@@ -235,7 +242,8 @@ class RunCommand {
   }
   Task<int> report() {
     RunReport report = so_far();
-    co_await add_failures(report);
+    const std::function<Task<void>()> adding = [this, &report] { return add_failures(report); };
+    co_await until_answered(adding, warn_);
     print(report);
     if (!results_error_.empty()) {
       throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume` writes it");
@@ -302,6 +310,9 @@ class RunCommand {
   std::shared_ptr<queue::Broker> broker_;
   RunJobs jobs_;
   ProgressDisplay display_;
+  const std::function<void(const std::string&)> warn_ = [this](const std::string& line) {
+    display_.warn("coterie: " + line);
+  };
   std::optional<ManifestStore> store_;
   Manifest manifest_;
   bool owned_ = false;

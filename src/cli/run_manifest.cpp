@@ -50,6 +50,15 @@ void require_as_started(const std::string& which, const std::string& flag, const
                    " out to continue it so, or start it anew with --fresh or as another run with --run NAME");
 }
 
+/// An earlier save of this process: it was cancelled, or its reply was lost, after it had been applied.
+bool is_ours(const std::string& note) {
+  try {
+    return queue::from_json<Manifest>(note).owner == queue::this_process();
+  } catch (const queue::JsonError&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 void check_run_name(const std::string& name) {
@@ -162,9 +171,16 @@ Task<std::optional<Manifest>> ManifestStore::load() {
 
 Task<bool> ManifestStore::save(const Manifest& manifest) {
   std::string text = queue::to_json(manifest);
-  const bool saved = co_await broker_->put_note("run:" + name_, stored_, text);
-  if (saved) stored_ = std::move(text);
-  co_return saved;
+  const std::string key = "run:" + name_;
+  for (;;) {
+    const bool saved = co_await broker_->put_note(key, stored_, text);
+    if (saved) break;
+    std::optional<std::string> now = co_await broker_->get_note(key);
+    if (!now || !is_ours(*now)) co_return false;
+    stored_ = std::move(now);
+  }
+  stored_ = std::move(text);
+  co_return true;
 }
 
 Task<bool> ManifestStore::owner_alive(const Manifest& manifest) {

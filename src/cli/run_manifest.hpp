@@ -67,7 +67,8 @@ class ManifestStore {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Nothing where the run is not known; UsageError where a newer version of the command has written it.
   Task<std::optional<Manifest>> load();
-  /// False when somebody else has changed it since load() or the last save().
+  /// False when somebody else has changed it since load() or the last save(). One that was cancelled or threw
+  /// may have been applied, and is no somebody else.
   Task<bool> save(const Manifest& manifest);
   /// Whether the owner still works. Where the machine cannot tell (another container, another host) this
   /// waits up to twelve seconds for a sign of life.
