@@ -12,7 +12,8 @@ brokers::BrokerUrl shared_url(const std::string& url) {
   brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
   if (parsed.scheme == "memory") {
     throw UsageError("--broker '" + url +
-                     "': memory:// lives inside one process and ends with this command; use sqlite://PATH or redis://HOST");
+                     "': memory:// lives inside one process and ends with this command; use sqlite://PATH or "
+                     "redis://HOST");
   }
   return parsed;
 }
@@ -22,6 +23,18 @@ brokers::BrokerUrl shared_url(const std::string& url) {
 std::string broker_file(const std::string& url) {
   const brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
   return parsed.scheme == "sqlite" ? parsed.path : std::string();
+}
+
+bool has_queue(const std::string& url) {
+  const brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
+  if (parsed.scheme == "memory") return false;
+  std::error_code error;
+  if (parsed.scheme != "sqlite" || parsed.path.empty()) return true;
+  // A directory, a device: what it is, the broker says.
+  if (std::filesystem::exists(parsed.path, error) && !std::filesystem::is_regular_file(parsed.path, error))
+    return true;
+  const std::uintmax_t size = std::filesystem::file_size(parsed.path, error);
+  return !error && size > 0;
 }
 
 std::shared_ptr<queue::Broker> open_shared(const std::string& url) {

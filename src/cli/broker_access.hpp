@@ -12,6 +12,9 @@ namespace coterie::cli {
 /// For commands that put jobs in or work on them: makes the file where it does not exist.
 [[nodiscard]] std::shared_ptr<queue::Broker> open_shared(const std::string& url);
 
+/// False where nothing has been made yet: there is no file, or an empty one.
+[[nodiscard]] bool has_queue(const std::string& url);
+
 /// The file behind the URL; empty where it has none (memory://).
 [[nodiscard]] std::string broker_file(const std::string& url);
 

@@ -12,6 +12,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
 #include "src/cli/patience.hpp"
+#include "src/cli/run_nothing.hpp"
 #include "src/cli/run_report.hpp"
 #include "src/cli/run_work.hpp"
 
@@ -339,14 +340,7 @@ int run_commands(const RunFlags& flags) {
   const RunInput input = read_run_input(flags.file);
   std::optional<ResultsFile> results;
   if (!flags.results.empty()) results.emplace(flags.results);
-  if (input.lines.empty()) {  // a pipeline that found nothing to do is no failure
-    if (results) {
-      results->begin();
-      results->commit();
-    }
-    Output::standard().line("No commands in " + input.shown + ".");
-    return exit_ok;
-  }
+  if (input.lines.empty()) return run_no_commands(flags, input, results ? &*results : nullptr);
   RunCommand command(flags, input, results ? &*results : nullptr, concurrency);
   return coterie::run(command.run());
 }

@@ -141,6 +141,11 @@ std::unordered_map<queue::JobId, std::string> ResultsFile::lines_of(
   return lines;
 }
 
+bool ResultsFile::is_empty() const {
+  struct stat info{};
+  return ::stat(path_.c_str(), &info) != 0 || info.st_size == 0;
+}
+
 bool ResultsFile::is_of_others(const std::unordered_set<queue::JobId>& ids) const {
   std::ifstream in(path_);
   std::string line;

@@ -40,6 +40,9 @@ class ResultsFile {
   [[nodiscard]] std::unordered_map<queue::JobId, std::string> lines_of(
       const std::unordered_set<queue::JobId>& ids) const;
 
+  /// It holds nothing, or is not there yet.
+  [[nodiscard]] bool is_empty() const;
+
   /// It has whole lines, and none is of these jobs: it belongs to another run.
   [[nodiscard]] bool is_of_others(const std::unordered_set<queue::JobId>& ids) const;
 
