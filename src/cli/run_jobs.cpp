@@ -163,16 +163,22 @@ void RunJobs::check_sizes(const Manifest& manifest) const {
 }
 
 Task<void> RunJobs::prepare(const Manifest& manifest, const Report& report) {
-  if (manifest.generation > 1 || manifest.mapped) co_await cancel_strays(manifest);
+  if (manifest.generation > 1 || manifest.mapped) {
+    co_await cancel_strays(manifest, manifest.queue);
+    const std::vector<std::string> older = manifest.older_queues.value_or(std::vector<std::string>());
+    for (const std::string& queue : older)
+      if (queue != manifest.queue) co_await cancel_strays(manifest, queue);
+  }
   if (!manifest.enqueued) co_await enqueue(manifest, report);
   if (manifest.retry_failed) co_await retry_failed();
 }
 
-Task<void> RunJobs::cancel_strays(const Manifest& manifest) {
+Task<void> RunJobs::cancel_strays(const Manifest& manifest, const std::string& queue) {
   // In the order in which a job can move on its own, so that none slips through between two lists.
   const std::array<JobState, 3> states{JobState::leased, JobState::scheduled, JobState::ready};
   for (const JobState state : states) {
     JobFilter filter = all_of(manifest);
+    filter.queue = queue;
     filter.state = state;
     do {
       const JobPage page = co_await broker_->list(filter);

@@ -63,7 +63,7 @@ class RunJobs {
   [[nodiscard]] queue::JobFilter all_of(const Manifest& manifest) const;
   [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line) const;
   Task<void> map_by_text(const Manifest& manifest);
-  Task<void> cancel_strays(const Manifest& manifest);
+  Task<void> cancel_strays(const Manifest& manifest, const std::string& queue);
   Task<void> enqueue(const Manifest& manifest, const Report& report);
   Task<void> retry_failed();
 

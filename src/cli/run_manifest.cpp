@@ -10,9 +10,9 @@
 namespace coterie::cli {
 
 BOOST_DESCRIBE_STRUCT(Manifest, (),
-                      (version, name, generation, input_hash, lines, source, cwd, queue, retries,
-                       retry_delay_ms, timeout_ms, grace_ms, state, enqueued, retry_failed, mapped, failed,
-                       owner, beat))
+                      (version, name, generation, input_hash, lines, source, cwd, queue, older_queues,
+                       retries, retry_delay_ms, timeout_ms, grace_ms, state, enqueued, retry_failed, mapped,
+                       failed, owner, beat))
 
 namespace {
 
@@ -48,6 +48,17 @@ void require_as_started(const std::string& which, const std::string& flag, const
   const std::string before = known ? "with " + flag + " " + std::to_string(*known) + unit : "without " + flag;
   throw UsageError(which + "was started " + before + ", and its jobs keep that: leave " + flag +
                    " out to continue it so, or start it anew with --fresh or as another run with --run NAME");
+}
+
+/// The note has room for so many, however long their names.
+constexpr std::size_t older_queues_kept = 50;
+
+void keep_queue(Manifest& manifest, const std::string& queue) {
+  std::vector<std::string> older = manifest.older_queues.value_or(std::vector<std::string>());
+  std::erase(older, queue);
+  if (older.size() == older_queues_kept) older.erase(older.begin());
+  older.push_back(queue);
+  manifest.older_queues = std::move(older);
 }
 
 /// An earlier save of this process: it was cancelled, or its reply was lost, after it had been applied.
@@ -143,6 +154,7 @@ Manifest start_manifest(const std::optional<Manifest>& known, RunStart start, co
     next.enqueued = next.retry_failed = next.mapped = false;
     next.cwd = cwd;
     next.queue = flags.queue.value_or("run." + name);
+    if (known) keep_queue(next, known->queue);
     next.retries = flags.retries;
     next.retry_delay_ms = count_of(flags.retry_delay);
     next.timeout_ms = count_of(flags.timeout);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "coterie/queue/broker.hpp"
 #include "src/cli/run_input.hpp"
@@ -27,6 +28,8 @@ struct Manifest {
   std::string source;
   std::string cwd;
   std::string queue;
+  /// Those of older generations, whose jobs may still stand there.
+  std::optional<std::vector<std::string>> older_queues;
   // What its jobs were enqueued with; see RunFlags. Nothing: not given.
   std::optional<std::uint64_t> retries;
   std::optional<std::uint64_t> retry_delay_ms;

@@ -260,6 +260,20 @@ TEST(Run, FreshCancelsWhatAnOlderStartHasLeft) {
   EXPECT_EQ(folder.lines("out"), (std::vector<std::string>{"new"}));
 }
 
+TEST(Run, FreshCancelsWhatAnOlderStartHasLeftInAnotherQueue) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("c", "echo > up; exec sleep 1000\necho old >> out\n");
+  const pid_t pid = folder.start({"run", "-j", "1", "--run", "r", "-q", "elsewhere", "c"});
+  (void)folder.wait_at("up");
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  folder.write("c", "echo new >> out\n");
+  EXPECT_EQ(folder.run({"run", "--run", "r", "--fresh", "c"}).code, 0);
+  EXPECT_EQ(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "elsewhere"}).code, 0);
+  EXPECT_EQ(folder.lines("out"), (std::vector<std::string>{"new"}));
+}
+
 TEST(Run, SeesThatAnotherProcessHasCancelledACommand) {
   const Folder folder;
   folder.make_fifo("up");
