@@ -76,7 +76,6 @@ class RunCommand {
     co_await claim();
     co_await jobs_.assign(manifest_);
     if (manifest_.state == "preparing") {
-      jobs_.check_sizes(manifest_);
       const RunJobs::Report tell = [this](std::size_t lines) {
         if (jobs_.size() < 20'000) return;
         Progress now;
@@ -141,6 +140,7 @@ class RunCommand {
                            "name of its own with --run NAME");
       }
       manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
+      if (manifest_.state == "preparing") jobs_.check(manifest_);
       failed_before_.reset();
       if (start == RunStart::resume && known->state == "finished") failed_before_ = known->failed;
       if (!flags_.run) co_await remember_file(*broker_, input_, name);

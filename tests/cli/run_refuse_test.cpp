@@ -39,6 +39,17 @@ TEST_P(RunRefuses, WithOneLineAndNothingRun) {
   EXPECT_EQ(folder.read("mine"), "precious\n");
 }
 
+TEST(RunRefuses, ARunThatWasRefusedIsNotInTheWay) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  const Ended refused = folder.run({"run", "--queue", std::string(300, 'q'), "c"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("--queue 'qqq"), HasSubstr("1 to 255 bytes")));
+  EXPECT_EQ(folder.run({"run", "--queue", "a\nb", "c"}).code, 2);
+  EXPECT_EQ(folder.run({"run", "--timeout", "36600d", "c"}).code, 2);
+  EXPECT_EQ(folder.run({"run", "--quiet", "c"}).code, 0);
+}
+
 const std::string touch = "touch ran\n";
 INSTANTIATE_TEST_SUITE_P(
     Run, RunRefuses,
