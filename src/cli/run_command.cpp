@@ -11,6 +11,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
+#include "src/cli/broker_access.hpp"
 #include "src/cli/patience.hpp"
 #include "src/cli/run_nothing.hpp"
 #include "src/cli/run_report.hpp"
@@ -325,6 +326,20 @@ class RunCommand {
   std::chrono::steady_clock::time_point started_;
 };
 
+/// What is at that place is written anew, and the broker's own files must not be.
+void refuse_broker_file(const ResultsFile& results, const std::string& broker) {
+  const std::string file = broker_file(broker);
+  if (file.empty()) return;
+  std::error_code error;
+  const std::string database =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(file), error).string();
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    if (results.location() != database + suffix) continue;
+    throw UsageError("--results '" + results.path() + "': it is the broker's own file (" + broker +
+                     "); name another one");
+  }
+}
+
 }  // namespace
 
 int run_commands(const RunFlags& flags) {
@@ -339,7 +354,10 @@ int run_commands(const RunFlags& flags) {
   make_room_for(concurrency);
   const RunInput input = read_run_input(flags.file);
   std::optional<ResultsFile> results;
-  if (!flags.results.empty()) results.emplace(flags.results);
+  if (!flags.results.empty()) {
+    results.emplace(flags.results);
+    refuse_broker_file(*results, flags.common.broker);
+  }
   if (input.lines.empty()) return run_no_commands(flags, input, results ? &*results : nullptr);
   RunCommand command(flags, input, results ? &*results : nullptr, concurrency);
   return coterie::run(command.run());
