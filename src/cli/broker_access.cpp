@@ -44,8 +44,9 @@ std::shared_ptr<queue::Broker> open_shared(const std::string& url) {
 
 std::shared_ptr<queue::Broker> open_existing(const std::string& url) {
   const brokers::BrokerUrl parsed = shared_url(url);
-  std::error_code error;
-  if (parsed.scheme == "sqlite" && !parsed.path.empty() && !std::filesystem::exists(parsed.path, error)) {
+  if (!has_queue(url)) {
+    std::error_code error;
+    static_cast<void>(std::filesystem::exists(parsed.path, error));
     throw queue::BadBroker(
         "no queue at '" + parsed.path + "'" + (error ? " (" + error.message() + ")" : "") +
         ": name another with --broker or COTERIE_BROKER, or make it with `coterie enqueue`");

@@ -169,7 +169,7 @@ class RunCommand {
     std::string text = "coterie run";
     if (flags_.common.broker != default_broker) text += " --broker " + shell_word(flags_.common.broker);
     if (flags_.run) text += " --run " + *flags_.run;
-    if (results_ != nullptr) text += " --results " + shell_word(flags_.results);
+    if (results_ != nullptr) text += " --results " + shell_word(*flags_.results);
     if (input_.source == "-") text += " --resume";
     return text + " " + shell_word(flags_.file);
   }
@@ -354,8 +354,8 @@ int run_commands(const RunFlags& flags) {
   make_room_for(concurrency);
   const RunInput input = read_run_input(flags.file);
   std::optional<ResultsFile> results;
-  if (!flags.results.empty()) {
-    results.emplace(flags.results);
+  if (flags.results) {
+    results.emplace(*flags.results);
     refuse_broker_file(*results, flags.common.broker);
   }
   if (input.lines.empty()) return run_no_commands(flags, input, results ? &*results : nullptr);

@@ -74,6 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
                 touch,
                 3,
                 "is memory://"},
+        BadCall{"ResultsWithoutAName", {"run", "--results", "", "c"}, touch, 2, "--results ''"},
         BadCall{"ResultsNowhere", {"run", "--results", "no/where", "c"}, touch, 2, "'no/where'"},
         BadCall{"ResultsOnADirectory", {"run", "--results", ".", "c"}, touch, 2, "not a regular file"},
         BadCall{"ResultsOverSomethingElse", {"run", "--results", "mine", "c"}, touch, 2, "not overwritten"},

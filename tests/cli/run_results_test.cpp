@@ -57,6 +57,15 @@ TEST(RunResults, AFileInUseByAnotherRunIsRefused) {
   EXPECT_EQ(folder.lines("r").size(), 1U);
 }
 
+TEST(RunResults, ALinkToAFileThatIsNotThereYetStaysALink) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  std::filesystem::create_symlink("target", folder.path("r"));
+  EXPECT_EQ(folder.run({"run", "--results", "r", "c"}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("r")));
+  EXPECT_EQ(folder.lines("target").size(), 1U);
+}
+
 TEST(RunResults, AdviceAfterAStopCanBePasted) {
   const Folder folder;
   folder.write("my cmds.txt", "echo > started; exec sleep 100\n");
