@@ -1,5 +1,6 @@
 #include "src/cli/broker_access.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "src/brokers/broker_url.hpp"
@@ -52,6 +53,22 @@ std::shared_ptr<queue::Broker> open_existing(const std::string& url) {
         ": name another with --broker or COTERIE_BROKER, or make it with `coterie enqueue`");
   }
   return queue::open_broker(url);
+}
+
+std::uint32_t at_most(const queue::Broker& broker, std::uint64_t wanted) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>({wanted, broker.limits().batch_jobs, std::uint64_t{UINT32_MAX}}));
+}
+
+std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
+                                                const std::vector<queue::JobId>& ids) {
+  const std::size_t most = std::max<std::size_t>(1, broker.limits().batch_jobs);
+  std::vector<std::vector<queue::JobId>> parts;
+  for (std::size_t first = 0; first < ids.size(); first += most) {
+    const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
+    parts.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(most, ids.size() - first)));
+  }
+  return parts;
 }
 
 }  // namespace coterie::cli

@@ -46,8 +46,8 @@ class RunCommand {
       : flags_(flags),
         input_(input),
         results_(results),
-        concurrency_(concurrency),
         broker_(queue::open_broker(flags.common.broker)),
+        concurrency_(at_most(*broker_, concurrency)),
         jobs_(broker_, input),
         display_(flags.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic) {}
 
@@ -308,8 +308,8 @@ class RunCommand {
   const RunFlags& flags_;
   const RunInput& input_;
   ResultsFile* results_;
-  std::uint32_t concurrency_;
   std::shared_ptr<queue::Broker> broker_;
+  std::uint32_t concurrency_;
   RunJobs jobs_;
   ProgressDisplay display_;
   const std::function<void(const std::string&)> warn_ = [this](const std::string& line) {
