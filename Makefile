@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 DIR ?= $(CURDIR)
+export DIR  # names hold quotes: the shell gets them by its environment
 BROKER ?=
 WORKERS ?=
 ARGS ?=
@@ -47,8 +48,8 @@ run:
 	$(call say,Building the example (release; the first time takes a minute or two))
 	$(call configure,release)
 	$(call build,release,example_file_index)
-	$(call say,Indexing $(DIR))
-	@build/release/examples/file_index '$(DIR)' $(if $(BROKER),--broker '$(BROKER)') $(if $(WORKERS),--workers '$(WORKERS)') $(ARGS)
+	$(call say,Indexing $$DIR)
+	@build/release/examples/file_index "$$DIR" $(if $(BROKER),--broker '$(BROKER)') $(if $(WORKERS),--workers '$(WORKERS)') $(ARGS)
 
 build:
 	@scripts/bootstrap run

@@ -7,6 +7,7 @@
 #include "coterie/spawn.hpp"
 #include "coterie/sync/event.hpp"
 #include "src/cli/bench.hpp"
+#include "src/cli/broker_access.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -103,7 +104,7 @@ Task<BenchLatency> measure(BrokerPtr broker, BenchOptions options, std::uint32_t
   auto watch = std::make_shared<Stopwatch>(samples + warm_up);
   std::vector<std::string> queues{bench_queue_name};
   queue::WorkerOptions settings;
-  settings.concurrency(options.concurrency).queues(queues);
+  settings.concurrency(at_most(*broker, options.concurrency)).queues(queues);
   queue::Worker worker(broker, settings);
   worker.handle_with("bench", std::make_shared<StampHandler>(watch));
   JoinHandle<void> serving = coterie::detail::spawn_borrowing(worker.serve(), named("worker"));

@@ -9,6 +9,7 @@
 #include "coterie/queue/worker.hpp"
 #include "coterie/spawn.hpp"
 #include "src/cli/bench.hpp"
+#include "src/cli/broker_access.hpp"
 #include "src/cli/command.hpp"
 #include "src/cli/output.hpp"
 
@@ -132,7 +133,7 @@ class QueueBench {
   Task<void> produce(std::string queue, std::uint64_t count) {
     while (next_ < count) {
       std::vector<queue::JobSpec> batch;
-      const std::uint64_t end = std::min(count, next_ + batch_jobs);
+      const std::uint64_t end = std::min(count, next_ + at_most(*broker_, batch_jobs));
       batch.reserve(end - next_);
       for (; next_ < end; ++next_) {
         queue::JobSpec& job = batch.emplace_back("bench", bench_payload(next_, options_.payload_bytes));
@@ -159,7 +160,10 @@ class QueueBench {
     auto counter = std::make_shared<Counter>(count, std::move(title), progress_);
     std::vector<std::string> queues{std::move(queue)};
     queue::WorkerOptions settings;
-    settings.concurrency(options_.concurrency).queues(queues).stop_when_idle().observer(counter);
+    settings.concurrency(at_most(*broker_, options_.concurrency))
+        .queues(queues)
+        .stop_when_idle()
+        .observer(counter);
     queue::Worker worker(broker_, settings);
     worker.handle_with("bench", std::make_shared<BenchHandler>());
     const std::uint64_t syncs = broker_->sync_count();
@@ -180,7 +184,7 @@ class QueueBench {
     queue::JobFilter filter;
     filter.queue = bench_queue_name;
     filter.state = queue::JobState::done;
-    filter.limit = batch_jobs;
+    filter.limit = at_most(*broker_, batch_jobs);
     filter.bodies = true;
     std::uint64_t right = 0;
     do {
@@ -207,7 +211,7 @@ class QueueBench {
 Task<void> bench_clean(BrokerPtr broker, std::string queue) {
   queue::JobFilter filter;
   filter.queue = queue;
-  filter.limit = 10'000;
+  filter.limit = at_most(*broker, 10'000);
   for (const JobState state : open_states) {
     filter.state = state;
     filter.after = 0;

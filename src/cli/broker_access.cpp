@@ -1,5 +1,6 @@
 #include "src/cli/broker_access.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "src/brokers/broker_url.hpp"
@@ -25,6 +26,18 @@ std::string broker_file(const std::string& url) {
   return parsed.scheme == "sqlite" ? parsed.path : std::string();
 }
 
+bool has_queue(const std::string& url) {
+  const brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
+  if (parsed.scheme == "memory") return false;
+  std::error_code error;
+  if (parsed.scheme != "sqlite" || parsed.path.empty()) return true;
+  // A directory, a device: what it is, the broker says.
+  if (std::filesystem::exists(parsed.path, error) && !std::filesystem::is_regular_file(parsed.path, error))
+    return true;
+  const std::uintmax_t size = std::filesystem::file_size(parsed.path, error);
+  return !error && size > 0;
+}
+
 std::shared_ptr<queue::Broker> open_shared(const std::string& url) {
   static_cast<void>(shared_url(url));
   return queue::open_broker(url);
@@ -32,13 +45,30 @@ std::shared_ptr<queue::Broker> open_shared(const std::string& url) {
 
 std::shared_ptr<queue::Broker> open_existing(const std::string& url) {
   const brokers::BrokerUrl parsed = shared_url(url);
-  std::error_code error;
-  if (parsed.scheme == "sqlite" && !parsed.path.empty() && !std::filesystem::exists(parsed.path, error)) {
+  if (!has_queue(url)) {
+    std::error_code error;
+    static_cast<void>(std::filesystem::exists(parsed.path, error));
     throw queue::BadBroker(
         "no queue at '" + parsed.path + "'" + (error ? " (" + error.message() + ")" : "") +
         ": name another with --broker or COTERIE_BROKER, or make it with `coterie enqueue`");
   }
   return queue::open_broker(url);
+}
+
+std::uint32_t at_most(const queue::Broker& broker, std::uint64_t wanted) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>({wanted, broker.limits().batch_jobs, std::uint64_t{UINT32_MAX}}));
+}
+
+std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
+                                                const std::vector<queue::JobId>& ids) {
+  const std::size_t most = std::max<std::size_t>(1, broker.limits().batch_jobs);
+  std::vector<std::vector<queue::JobId>> parts;
+  for (std::size_t first = 0; first < ids.size(); first += most) {
+    const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
+    parts.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(most, ids.size() - first)));
+  }
+  return parts;
 }
 
 }  // namespace coterie::cli

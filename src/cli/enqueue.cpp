@@ -95,6 +95,9 @@ std::string payload_of(const EnqueueOptions& options) {
 queue::JobSpec spec_of(const EnqueueOptions& options) {
   if (options.command.has_value() != options.name.empty())
     throw UsageError("say what to run: either NAME [PAYLOAD], or --exec 'shell command'");
+  if (options.command && options.command->find_first_not_of(" \t\n") == std::string::npos)
+    throw UsageError("--exec '" + *options.command +
+                     "': an empty command does nothing; give one for the shell");
   queue::JobSpec spec;
   spec.name = options.command ? exec_handler_name : options.name;
   spec.queue = options.queue;

@@ -47,7 +47,7 @@ Task<int> list_jobs(std::shared_ptr<queue::Broker> broker, ListOptions options) 
   Table table = job_table();
   std::uint64_t shown = 0;
   for (;;) {
-    filter.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, page_jobs));
+    filter.limit = at_most(*broker, std::min<std::uint64_t>(left, page_jobs));
     queue::JobPage page = co_await broker->list(filter);
     const queue::UnixMillis now = wall_clock();
     for (const queue::JobInfo& job : page.jobs) {

@@ -56,8 +56,13 @@ std::string_view explain(CancelResult result) {
 }
 
 Task<int> cancel_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions options) {
-  std::vector<queue::JobId> ids = parse_job_ids(options.ids);
-  std::vector<CancelResult> results = co_await broker->cancel(ids);
+  const std::vector<queue::JobId> ids = parse_job_ids(options.ids);
+  std::vector<CancelResult> results;
+  const std::vector<std::vector<queue::JobId>> parts = in_parts(*broker, ids);
+  for (const std::vector<queue::JobId>& part : parts) {
+    const std::vector<CancelResult> some = co_await broker->cancel(part);
+    results.insert(results.end(), some.begin(), some.end());
+  }
   int code = exit_ok;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const CancelResult result = results.at(i);
@@ -74,9 +79,16 @@ Task<int> cancel_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions optio
 // ---------------------------------------------------------------------------------------------------------
 
 Task<int> retry_ids(std::shared_ptr<queue::Broker> broker, ManageOptions options) {
-  std::vector<queue::JobId> ids = parse_job_ids(options.ids);
-  std::vector<bool> retried = co_await broker->retry(ids);
-  std::vector<std::optional<queue::JobInfo>> now = co_await broker->get(ids, false);
+  const std::vector<queue::JobId> ids = parse_job_ids(options.ids);
+  std::vector<bool> retried;
+  std::vector<std::optional<queue::JobInfo>> now;
+  const std::vector<std::vector<queue::JobId>> parts = in_parts(*broker, ids);
+  for (const std::vector<queue::JobId>& part : parts) {
+    const std::vector<bool> some = co_await broker->retry(part);
+    retried.insert(retried.end(), some.begin(), some.end());
+    const std::vector<std::optional<queue::JobInfo>> infos = co_await broker->get(part, false);
+    now.insert(now.end(), infos.begin(), infos.end());
+  }
   int code = exit_ok;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const bool again = retried.at(i);
@@ -105,7 +117,7 @@ Task<int> retry_state(std::shared_ptr<queue::Broker> broker, ManageOptions optio
     filter.state = parse_state(text);
     filter.queue = options.queue;
     filter.name = options.name;
-    filter.limit = batch;
+    filter.limit = at_most(*broker, batch);
     do {
       queue::JobPage page = co_await broker->list(filter);
       std::vector<queue::JobId> ids;
@@ -191,7 +203,7 @@ Task<int> purge_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions option
     filter.state = state;
     filter.queue = options.queue;
     filter.name = options.name;
-    filter.limit = batch;
+    filter.limit = at_most(*broker, batch);
     filters.push_back(filter);
     const std::uint64_t found = co_await count_jobs(broker, filter);
     count += found;

@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
+#include "src/cli/broker_access.hpp"
+#include "src/cli/patience.hpp"
+#include "src/cli/run_nothing.hpp"
 #include "src/cli/run_report.hpp"
 #include "src/cli/run_work.hpp"
 
@@ -42,8 +46,8 @@ class RunCommand {
       : flags_(flags),
         input_(input),
         results_(results),
-        concurrency_(concurrency),
         broker_(queue::open_broker(flags.common.broker)),
+        concurrency_(at_most(*broker_, concurrency)),
         jobs_(broker_, input),
         display_(flags.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic) {}
 
@@ -73,7 +77,6 @@ class RunCommand {
     co_await claim();
     co_await jobs_.assign(manifest_);
     if (manifest_.state == "preparing") {
-      jobs_.check_sizes(manifest_);
       const RunJobs::Report tell = [this](std::size_t lines) {
         if (jobs_.size() < 20'000) return;
         Progress now;
@@ -109,6 +112,11 @@ class RunCommand {
       executed_ = work.executed();
       worked.get();
     }
+    const std::function<Task<void>()> finishing = [this] { return finish(); };
+    co_await until_answered(finishing, warn_);
+  }
+
+  Task<void> finish() {
     co_await write_results(false);
     manifest_.state = "finished";
     manifest_.failed = jobs_.count(LineState::failed) + jobs_.count(LineState::cancelled) + unknown();
@@ -133,6 +141,7 @@ class RunCommand {
                            "name of its own with --run NAME");
       }
       manifest_ = start_manifest(known, start, input_, flags_, name, cwd);
+      if (manifest_.state == "preparing") jobs_.check(manifest_);
       failed_before_.reset();
       if (start == RunStart::resume && known->state == "finished") failed_before_ = known->failed;
       if (!flags_.run) co_await remember_file(*broker_, input_, name);
@@ -160,7 +169,7 @@ class RunCommand {
     std::string text = "coterie run";
     if (flags_.common.broker != default_broker) text += " --broker " + shell_word(flags_.common.broker);
     if (flags_.run) text += " --run " + *flags_.run;
-    if (results_ != nullptr) text += " --results " + shell_word(flags_.results);
+    if (results_ != nullptr) text += " --results " + shell_word(*flags_.results);
     if (input_.source == "-") text += " --resume";
     return text + " " + shell_word(flags_.file);
   }
@@ -235,7 +244,8 @@ class RunCommand {
   }
   Task<int> report() {
     RunReport report = so_far();
-    co_await add_failures(report);
+    const std::function<Task<void>()> adding = [this, &report] { return add_failures(report); };
+    co_await until_answered(adding, warn_);
     print(report);
     if (!results_error_.empty()) {
       throw UsageError(results_error_ + "; the commands have run, `" + again() + " --resume` writes it");
@@ -298,10 +308,13 @@ class RunCommand {
   const RunFlags& flags_;
   const RunInput& input_;
   ResultsFile* results_;
-  std::uint32_t concurrency_;
   std::shared_ptr<queue::Broker> broker_;
+  std::uint32_t concurrency_;
   RunJobs jobs_;
   ProgressDisplay display_;
+  const std::function<void(const std::string&)> warn_ = [this](const std::string& line) {
+    display_.warn("coterie: " + line);
+  };
   std::optional<ManifestStore> store_;
   Manifest manifest_;
   bool owned_ = false;
@@ -312,6 +325,20 @@ class RunCommand {
   std::string results_error_;
   std::chrono::steady_clock::time_point started_;
 };
+
+/// What is at that place is written anew, and the broker's own files must not be.
+void refuse_broker_file(const ResultsFile& results, const std::string& broker) {
+  const std::string file = broker_file(broker);
+  if (file.empty()) return;
+  std::error_code error;
+  const std::string database =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(file), error).string();
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    if (results.location() != database + suffix) continue;
+    throw UsageError("--results '" + results.path() + "': it is the broker's own file (" + broker +
+                     "); name another one");
+  }
+}
 
 }  // namespace
 
@@ -327,15 +354,11 @@ int run_commands(const RunFlags& flags) {
   make_room_for(concurrency);
   const RunInput input = read_run_input(flags.file);
   std::optional<ResultsFile> results;
-  if (!flags.results.empty()) results.emplace(flags.results);
-  if (input.lines.empty()) {  // a pipeline that found nothing to do is no failure
-    if (results) {
-      results->begin();
-      results->commit();
-    }
-    Output::standard().line("No commands in " + input.shown + ".");
-    return exit_ok;
+  if (flags.results) {
+    results.emplace(*flags.results);
+    refuse_broker_file(*results, flags.common.broker);
   }
+  if (input.lines.empty()) return run_no_commands(flags, input, results ? &*results : nullptr);
   RunCommand command(flags, input, results ? &*results : nullptr, concurrency);
   return coterie::run(command.run());
 }

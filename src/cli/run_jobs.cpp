@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "src/cli/exec_handler.hpp"
+#include "src/queue/validate.hpp"
 
 namespace coterie::cli {
 
@@ -125,7 +126,7 @@ Task<void> RunJobs::map_by_text(const Manifest& manifest) {
   }
 }
 
-JobSpec RunJobs::spec(const Manifest& manifest, std::size_t line) const {
+JobSpec RunJobs::spec(const Manifest& manifest, std::size_t line, const JobId& id) const {
   ExecArgs args;
   args.command = input_.lines[line].text;
   args.cwd = manifest.cwd;
@@ -137,7 +138,7 @@ JobSpec RunJobs::spec(const Manifest& manifest, std::size_t line) const {
   args.timeout_ms = manifest.timeout_ms;
   if (manifest.timeout_ms)
     job.timeout = Milliseconds(*manifest.timeout_ms) + grace_of(manifest) + last_resort;
-  job.id = ids_[line];
+  job.id = id;
   job.queue = manifest.queue;
   job.payload = write_exec_args(args);
   job.max_attempts = static_cast<std::uint32_t>(manifest.retries.value_or(0)) + 1;
@@ -147,32 +148,45 @@ JobSpec RunJobs::spec(const Manifest& manifest, std::size_t line) const {
   return job;
 }
 
-void RunJobs::check_sizes(const Manifest& manifest) const {
-  const std::size_t limit = broker_->limits().payload_bytes;
+void RunJobs::check(const Manifest& manifest) const {
+  const queue::Limits& limits = broker_->limits();
+  if (manifest.queue.size() > limits.name_bytes || !queue::is_printable_utf8(manifest.queue)) {
+    throw UsageError("--queue '" + manifest.queue + "': a queue's name has 1 to " +
+                     std::to_string(limits.name_bytes) + " bytes, UTF-8 without control characters; give " +
+                     "another one");
+  }
   const std::size_t around = 400 + 6 * (manifest.cwd.size() + manifest.name.size());
-  for (std::size_t i = 0; i < size(); ++i) {
+  for (std::size_t i = 0; i < input_.lines.size(); ++i) {
     const RunLine& line = input_.lines[i];
-    if (around + 6 * line.text.size() <= limit) continue;  // even if every byte is escaped
-    const std::size_t bytes = spec(manifest, i).payload.size();
-    if (bytes > limit) {
+    if (i > 0 && around + 6 * line.text.size() <= limits.payload_bytes) continue;  // even if all is escaped
+    const JobSpec job = spec(manifest, i, id_of(manifest, line));
+    if (job.payload.size() > limits.payload_bytes) {
       throw UsageError(input_.shown + ", line " + std::to_string(line.number) + ": a payload of " +
-                       std::to_string(bytes) + " bytes, the broker's limit is " + std::to_string(limit) +
-                       ": put it into a script and run that");
+                       std::to_string(job.payload.size()) + " bytes, the broker's limit is " +
+                       std::to_string(limits.payload_bytes) + ": put it into a script and run that");
     }
+    // The first stands for all in what is the run's own: timeout, retries…
+    if (i == 0) queue::validate_enqueue(std::vector<JobSpec>(1, job), limits);
   }
 }
 
 Task<void> RunJobs::prepare(const Manifest& manifest, const Report& report) {
-  if (manifest.generation > 1 || manifest.mapped) co_await cancel_strays(manifest);
+  if (manifest.generation > 1 || manifest.mapped) {
+    co_await cancel_strays(manifest, manifest.queue);
+    const std::vector<std::string> older = manifest.older_queues.value_or(std::vector<std::string>());
+    for (const std::string& queue : older)
+      if (queue != manifest.queue) co_await cancel_strays(manifest, queue);
+  }
   if (!manifest.enqueued) co_await enqueue(manifest, report);
   if (manifest.retry_failed) co_await retry_failed();
 }
 
-Task<void> RunJobs::cancel_strays(const Manifest& manifest) {
+Task<void> RunJobs::cancel_strays(const Manifest& manifest, const std::string& queue) {
   // In the order in which a job can move on its own, so that none slips through between two lists.
   const std::array<JobState, 3> states{JobState::leased, JobState::scheduled, JobState::ready};
   for (const JobState state : states) {
     JobFilter filter = all_of(manifest);
+    filter.queue = queue;
     filter.state = state;
     do {
       const JobPage page = co_await broker_->list(filter);
@@ -194,7 +208,8 @@ Task<void> RunJobs::enqueue(const Manifest& manifest, const Report& report) {
     std::size_t bytes = 0;
     const std::size_t most = at_most(jobs_per_enqueue);
     while (next < size() && batch.size() < most && bytes < enqueue_bytes) {
-      batch.push_back(spec(manifest, next++));
+      batch.push_back(spec(manifest, next, ids_[next]));
+      ++next;
       bytes += batch.back().payload.size();
     }
     co_await broker_->enqueue(std::move(batch));

@@ -41,9 +41,10 @@ class RunJobs {
   [[nodiscard]] std::size_t retried() const noexcept { return retried_; }
   /// Looks at every pending line; true when something was found ended.
   Task<void> look(const std::function<void(std::size_t, LineState)>& ended);
-  /// BadRequest, naming the line, where the broker takes no payload of that size. Before anything is
-  /// enqueued.
-  void check_sizes(const Manifest& manifest) const;
+  /// Refuses what the broker would: UsageError, naming the line or the flag, or BadRequest. Needs no assign()
+  /// and asks nobody: before anything is written, for a run that is known but cannot be prepared stands in
+  /// the way.
+  void check(const Manifest& manifest) const;
 
   [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
   [[nodiscard]] std::size_t count(LineState state) const noexcept {
@@ -61,9 +62,9 @@ class RunJobs {
   /// `wanted` jobs in one call, or as many as the broker takes.
   [[nodiscard]] std::size_t at_most(std::size_t wanted) const;
   [[nodiscard]] queue::JobFilter all_of(const Manifest& manifest) const;
-  [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line) const;
+  [[nodiscard]] queue::JobSpec spec(const Manifest& manifest, std::size_t line, const queue::JobId& id) const;
   Task<void> map_by_text(const Manifest& manifest);
-  Task<void> cancel_strays(const Manifest& manifest);
+  Task<void> cancel_strays(const Manifest& manifest, const std::string& queue);
   Task<void> enqueue(const Manifest& manifest, const Report& report);
   Task<void> retry_failed();
 

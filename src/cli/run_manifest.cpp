@@ -10,9 +10,9 @@
 namespace coterie::cli {
 
 BOOST_DESCRIBE_STRUCT(Manifest, (),
-                      (version, name, generation, input_hash, lines, source, cwd, queue, retries,
-                       retry_delay_ms, timeout_ms, grace_ms, state, enqueued, retry_failed, mapped, failed,
-                       owner, beat))
+                      (version, name, generation, input_hash, lines, source, cwd, queue, older_queues,
+                       retries, retry_delay_ms, timeout_ms, grace_ms, state, enqueued, retry_failed, mapped,
+                       failed, owner, beat))
 
 namespace {
 
@@ -48,6 +48,26 @@ void require_as_started(const std::string& which, const std::string& flag, const
   const std::string before = known ? "with " + flag + " " + std::to_string(*known) + unit : "without " + flag;
   throw UsageError(which + "was started " + before + ", and its jobs keep that: leave " + flag +
                    " out to continue it so, or start it anew with --fresh or as another run with --run NAME");
+}
+
+/// The note has room for so many, however long their names.
+constexpr std::size_t older_queues_kept = 50;
+
+void keep_queue(Manifest& manifest, const std::string& queue) {
+  std::vector<std::string> older = manifest.older_queues.value_or(std::vector<std::string>());
+  std::erase(older, queue);
+  if (older.size() == older_queues_kept) older.erase(older.begin());
+  older.push_back(queue);
+  manifest.older_queues = std::move(older);
+}
+
+/// An earlier save of this process: it was cancelled, or its reply was lost, after it had been applied.
+bool is_ours(const std::string& note) {
+  try {
+    return queue::from_json<Manifest>(note).owner == queue::this_process();
+  } catch (const queue::JsonError&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -134,6 +154,7 @@ Manifest start_manifest(const std::optional<Manifest>& known, RunStart start, co
     next.enqueued = next.retry_failed = next.mapped = false;
     next.cwd = cwd;
     next.queue = flags.queue.value_or("run." + name);
+    if (known) keep_queue(next, known->queue);
     next.retries = flags.retries;
     next.retry_delay_ms = count_of(flags.retry_delay);
     next.timeout_ms = count_of(flags.timeout);
@@ -162,9 +183,16 @@ Task<std::optional<Manifest>> ManifestStore::load() {
 
 Task<bool> ManifestStore::save(const Manifest& manifest) {
   std::string text = queue::to_json(manifest);
-  const bool saved = co_await broker_->put_note("run:" + name_, stored_, text);
-  if (saved) stored_ = std::move(text);
-  co_return saved;
+  const std::string key = "run:" + name_;
+  for (;;) {
+    const bool saved = co_await broker_->put_note(key, stored_, text);
+    if (saved) break;
+    std::optional<std::string> now = co_await broker_->get_note(key);
+    if (!now || !is_ours(*now)) co_return false;
+    stored_ = std::move(now);
+  }
+  stored_ = std::move(text);
+  co_return true;
 }
 
 Task<bool> ManifestStore::owner_alive(const Manifest& manifest) {

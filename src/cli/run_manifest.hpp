@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "coterie/queue/broker.hpp"
 #include "src/cli/run_input.hpp"
@@ -27,6 +28,8 @@ struct Manifest {
   std::string source;
   std::string cwd;
   std::string queue;
+  /// Those of older generations, whose jobs may still stand there.
+  std::optional<std::vector<std::string>> older_queues;
   // What its jobs were enqueued with; see RunFlags. Nothing: not given.
   std::optional<std::uint64_t> retries;
   std::optional<std::uint64_t> retry_delay_ms;
@@ -67,7 +70,8 @@ class ManifestStore {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Nothing where the run is not known; UsageError where a newer version of the command has written it.
   Task<std::optional<Manifest>> load();
-  /// False when somebody else has changed it since load() or the last save().
+  /// False when somebody else has changed it since load() or the last save(). One that was cancelled or threw
+  /// may have been applied, and is no somebody else.
   Task<bool> save(const Manifest& manifest);
   /// Whether the owner still works. Where the machine cannot tell (another container, another host) this
   /// waits up to twelve seconds for a sign of life.

@@ -17,7 +17,7 @@ struct RunFlags {
   std::optional<queue::Milliseconds> timeout;
   std::optional<queue::Milliseconds> grace;
   std::optional<std::string> queue;  ///< nothing: one of the run's own
-  std::string results;
+  std::optional<std::string> results;
   std::optional<std::string> run;  ///< nothing: from the commands' hash
   bool resume = false;
   bool fresh = false;

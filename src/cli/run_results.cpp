@@ -1,6 +1,7 @@
 #include "src/cli/run_results.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,41 +87,60 @@ bool says_done(std::string_view result_line) {
   return result_line.find(R"(,"state":"done",)") != std::string_view::npos;
 }
 
-ResultsFile::ResultsFile(const std::string& path) : shown_(path) {
-  const auto refuse = [&](const std::string& why) {
-    throw UsageError("--results '" + path + "': " + why + "; name a file that can be written");
-  };
+ResultsFile::ResultsFile(const std::string& path) : ResultsFile() {
+  shown_ = path;
   if (path.empty()) refuse("an empty name");
   if (path == "-")
     throw UsageError(
         "--results '-': results are a file, rebuilt at the run's end, and not standard output: name one, "
         "./- if it is to be called so");
-  std::error_code error;
-  path_ =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();  // a link stays one
-  if (error) refuse(error.message());
-  struct stat info{};
-  if (::stat(path_.c_str(), &info) == 0) {
-    if (!S_ISREG(info.st_mode)) refuse("not a regular file");
-    const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    if (fd < 0) refuse(std::strerror(errno));
-    char start[start_length];
-    const ssize_t got = ::read(fd, start, sizeof start);
-    ::close(fd);
-    const std::string_view read(start, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (!begins_as_ours(read))
-      refuse("it exists and does not hold results of a run, so it is not overwritten");
-  }
-  // It will be replaced by a new file beside it. That is not made yet: another process may be at work on this
-  // very run, and be writing its own.
+  open_locked();
+  char start[start_length];
+  const ssize_t got = ::pread(fd_, start, sizeof start, 0);
+  const std::string_view read(start, got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (!begins_as_ours(read)) refuse("it exists and does not hold results of a run, so it is not overwritten");
+  // It will be replaced by a new file beside it.
   const std::string folder = std::filesystem::path(path_).parent_path().string();
   if (::access(folder.c_str(), W_OK | X_OK) != 0) refuse("in '" + folder + "': " + std::strerror(errno));
 }
 
 ResultsFile::~ResultsFile() {
-  close_fd(fd_);
   if (part_ >= 0) ::unlink((path_ + ".part").c_str());
   close_fd(part_);
+  if (created_) ::unlink(path_.c_str());  // while it is locked: nobody else has written to it
+  close_fd(fd_);
+}
+
+void ResultsFile::refuse(const std::string& why) const {
+  throw UsageError("--results '" + shown_ + "': " + why + "; name a file that can be written");
+}
+
+/// Two runs must not have one file: each would write it anew without the other's lines. The lock is on the
+/// file itself, and commit() puts a new one in its place that is locked already, so what was locked may have
+/// been replaced meanwhile.
+void ResultsFile::open_locked() {
+  for (;;) {
+    struct stat named{};
+    const bool there = ::stat(shown_.c_str(), &named) == 0;
+    if (there && !S_ISREG(named.st_mode)) refuse("not a regular file");
+    fd_ = ::open(shown_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) refuse(std::strerror(errno));
+    // A file system without locks has none to respect.
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      throw UsageError("--results '" + shown_ +
+                       "': it is in use by another run: wait for that, or name another file");
+    }
+    struct stat locked{};
+    if (::stat(shown_.c_str(), &named) == 0 && ::fstat(fd_, &locked) == 0 && named.st_dev == locked.st_dev &&
+        named.st_ino == locked.st_ino) {
+      created_ = !there && locked.st_size == 0;
+      break;
+    }
+    close_fd(fd_);
+  }
+  std::error_code error;
+  path_ = std::filesystem::canonical(shown_, error).string();  // a link stays one
+  if (error) refuse(error.message());
 }
 
 void ResultsFile::fail(const std::string& what) const {
@@ -141,6 +161,11 @@ std::unordered_map<queue::JobId, std::string> ResultsFile::lines_of(
   return lines;
 }
 
+bool ResultsFile::is_empty() const {
+  struct stat info{};
+  return ::stat(path_.c_str(), &info) != 0 || info.st_size == 0;
+}
+
 bool ResultsFile::is_of_others(const std::unordered_set<queue::JobId>& ids) const {
   std::ifstream in(path_);
   std::string line;
@@ -158,6 +183,7 @@ void ResultsFile::begin() {
   close_fd(part_);
   part_ = ::open((path_ + ".part").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (part_ < 0) fail(std::strerror(errno));
+  (void)::flock(part_, LOCK_EX | LOCK_NB);
   buffer_.clear();
 }
 
@@ -188,6 +214,7 @@ void ResultsFile::commit() {
   }
   close_fd(fd_);
   fd_ = std::exchange(part_, -1);
+  created_ = false;
   append_error_.clear();
 }
 

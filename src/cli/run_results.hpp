@@ -28,17 +28,23 @@ namespace coterie::cli {
 /// broker, in the order of the input, beside the old one, and put in its place in one step.
 class ResultsFile {
  public:
-  /// Refuses, before anything runs, what could not be written later, and a file that is none of ours:
-  /// UsageError.
+  /// Refuses, before anything runs, what could not be written later, a file that is none of ours, and one
+  /// that another run has open: UsageError. It is locked (flock) until the end of this; one that was made for
+  /// that and never committed is removed again.
   explicit ResultsFile(const std::string& path);
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
   ~ResultsFile();
   [[nodiscard]] const std::string& path() const noexcept { return shown_; }
+  /// Absolute, without links.
+  [[nodiscard]] const std::string& location() const noexcept { return path_; }
 
   /// Whole lines that the file has of these jobs.
   [[nodiscard]] std::unordered_map<queue::JobId, std::string> lines_of(
       const std::unordered_set<queue::JobId>& ids) const;
+
+  /// It holds nothing, or is not there yet.
+  [[nodiscard]] bool is_empty() const;
 
   /// It has whole lines, and none is of these jobs: it belongs to another run.
   [[nodiscard]] bool is_of_others(const std::unordered_set<queue::JobId>& ids) const;
@@ -54,12 +60,16 @@ class ResultsFile {
   [[nodiscard]] const std::string& append_error() const noexcept { return append_error_; }
 
  private:
+  ResultsFile() = default;
+  [[noreturn]] void refuse(const std::string& why) const;
   [[noreturn]] void fail(const std::string& what) const;
+  void open_locked();
   void flush();
   std::string shown_;
   std::string path_;
-  int fd_ = -1;    // appends
+  int fd_ = -1;    // appends, and has the lock
   int part_ = -1;  // the new file
+  bool created_ = false;
   std::string buffer_;
   std::string append_error_;
 };

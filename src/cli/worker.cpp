@@ -116,14 +116,16 @@ int work(const WorkerFlags& flags) {
   Log log(parse_log_level(flags.log_level));
   queue::WorkerOptions options;
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
-  options.concurrency(flags.concurrency == 0 ? cores : static_cast<std::uint32_t>(flags.concurrency));
   if (!flags.queues.empty()) options.queues(flags.queues);
   if (!flags.name.empty()) options.name(flags.name);
   if (flags.grace) options.grace(*flags.grace);
   if (flags.lease) options.lease(*flags.lease);
   options.stop_when_idle(flags.until_idle);
   options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
-  queue::Worker worker(open_shared(flags.common.broker), options);
+  const std::shared_ptr<queue::Broker> broker = open_shared(flags.common.broker);
+  const std::uint64_t wanted = flags.concurrency == 0 ? cores : static_cast<std::uint64_t>(flags.concurrency);
+  options.concurrency(at_most(*broker, wanted));
+  queue::Worker worker(broker, options);
   worker.handle_with(exec_handler_name, make_exec_handler());
   log.write(queue::LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) +
                                        ", " + counted(options.concurrency(), "job") +

@@ -194,9 +194,9 @@ TEST_P(BrokerSuite, ANoteIsWrittenOnce) {
       return put_note("tick", std::move(expected), std::move(value));
     };
     EXPECT_EQ(get_note("tick"), std::nullopt);
-    EXPECT_EQ(deliver(fate, [&] { return put(std::nullopt, "1"); }), fate == Fate::lost_before);
+    EXPECT_TRUE(deliver(fate, [&] { return put(std::nullopt, "1"); }));
     EXPECT_EQ(get_note("tick"), "1");
-    EXPECT_EQ(deliver(fate, [&] { return put("1", "2"); }), fate == Fate::lost_before);
+    EXPECT_TRUE(deliver(fate, [&] { return put("1", "2"); }));
     EXPECT_FALSE(put("1", "3"));
     EXPECT_FALSE(put(std::nullopt, "3"));
     EXPECT_EQ(get_note("tick"), "2");

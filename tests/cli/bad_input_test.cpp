@@ -121,6 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
                 {"retry", "--state", "done"},
                 2,
                 {"--state 'done'", "dead, cancelled and expired"}},
+        Mistake{"EnqueueOfAnEmptyCommand", {"enqueue", "--exec", ""}, 2, {"--exec ''"}},
         Mistake{"PurgeOfWhat", {"purge"}, 2, {"--state"}},
         Mistake{"PurgeOfReady", {"purge", "--state", "ready", "--yes"}, 2, {"--state 'ready'", "cancel"}},
         Mistake{"BenchOfWhat", {"bench"}, 2, {"coterie bench --help"}},
@@ -144,6 +145,15 @@ TEST(BadInput, UnknownDependencyIsRefusedAndNothingIsStored) {
   EXPECT_EQ(end.code, 2);
   EXPECT_THAT(end.err, HasSubstr(id));
   EXPECT_EQ(folder.jobs("coterie.db").size(), 0U);
+}
+
+TEST(BadInput, AnEmptyFileIsNoQueueAndStaysEmpty) {
+  const Folder folder;
+  folder.write("coterie.db", "");
+  const Ended end = folder.run({"jobs"});
+  EXPECT_EQ(end.code, 3);
+  EXPECT_THAT(end.err, HasSubstr("no queue at 'coterie.db'"));
+  EXPECT_EQ(folder.read("coterie.db"), "");
 }
 
 TEST(BadInput, FullDeviceAsOutputIsSaid) {

@@ -274,6 +274,29 @@ TEST(Jobs, PurgeSaysHowManyAndAsks) {
   EXPECT_EQ(folder.jobs("coterie.db").size(), 1U);
 }
 
+TEST(Jobs, TheBrokerIsAskedForNoMoreThanItTakes) {
+  const Folder folder;
+  const auto with = [&](std::vector<std::string> args) {
+    args.insert(args.end(), {"--broker", "sqlite://x.db?batch_jobs=2"});
+    return folder.run(args);
+  };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i)
+    ids.push_back(trimmed(with({"enqueue", "--exec", "false", "--retries", "0"}).out));
+  EXPECT_EQ(with({"worker", "--allow-exec", "--until-idle", "-j", "4"}).code, 0);
+  EXPECT_EQ(with({"jobs"}).code, 0);
+  EXPECT_EQ(with({"retry", "--state", "dead"}).out, "3 jobs are ready again.\n");
+  EXPECT_EQ(with({"cancel", ids[0], ids[1], ids[2]}).code, 0);
+  EXPECT_EQ(with({"retry", ids[0], ids[1], ids[2]}).code, 0);
+  EXPECT_EQ(with({"cancel", ids[0], ids[1], ids[2]}).code, 0);
+  EXPECT_EQ(with({"purge", "--state", "all", "--yes"}).code, 0);
+  EXPECT_EQ(folder.jobs("x.db").size(), 0U);
+  folder.write("c", "true\ntrue\ntrue\n");
+  EXPECT_EQ(with({"run", "-j", "4", "--quiet", "c"}).code, 0);
+  const Ended bench = with({"bench", "queue", "--force", "--jobs", "5", "--runs", "1", "--load", "1000"});
+  EXPECT_EQ(bench.code, 0) << bench.err;
+}
+
 TEST(Jobs, WorkerSaysInJsonHowEachJobEnded) {
   const Folder folder;
   const std::string good = enqueue(folder, {"--exec", "true"});

@@ -39,6 +39,17 @@ TEST_P(RunRefuses, WithOneLineAndNothingRun) {
   EXPECT_EQ(folder.read("mine"), "precious\n");
 }
 
+TEST(RunRefuses, ARunThatWasRefusedIsNotInTheWay) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  const Ended refused = folder.run({"run", "--queue", std::string(300, 'q'), "c"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("--queue 'qqq"), HasSubstr("1 to 255 bytes")));
+  EXPECT_EQ(folder.run({"run", "--queue", "a\nb", "c"}).code, 2);
+  EXPECT_EQ(folder.run({"run", "--timeout", "36600d", "c"}).code, 2);
+  EXPECT_EQ(folder.run({"run", "--quiet", "c"}).code, 0);
+}
+
 const std::string touch = "touch ran\n";
 INSTANTIATE_TEST_SUITE_P(
     Run, RunRefuses,
@@ -63,9 +74,20 @@ INSTANTIATE_TEST_SUITE_P(
                 touch,
                 3,
                 "is memory://"},
+        BadCall{"ResultsWithoutAName", {"run", "--results", "", "c"}, touch, 2, "--results ''"},
         BadCall{"ResultsNowhere", {"run", "--results", "no/where", "c"}, touch, 2, "'no/where'"},
         BadCall{"ResultsOnADirectory", {"run", "--results", ".", "c"}, touch, 2, "not a regular file"},
         BadCall{"ResultsOverSomethingElse", {"run", "--results", "mine", "c"}, touch, 2, "not overwritten"},
+        BadCall{"ResultsInTheBrokersFile",
+                {"run", "--broker", "sqlite://x.db", "--results", "./x.db", "c"},
+                touch,
+                2,
+                "'./x.db': it is the broker's own file"},
+        BadCall{"ResultsInTheBrokersLog",
+                {"run", "--results", "coterie.db-wal", "c"},
+                touch,
+                2,
+                "'coterie.db-wal': it is the broker's own file"},
         BadCall{"BrokerNowhere", {"run", "--broker", "sqlite://no/where.db", "c"}, touch, 3, "no/where.db"},
         BadCall{"BrokerNoDatabase", {"run", "--broker", "sqlite://mine", "c"}, touch, 3, "mine"},
         BadCall{"PayloadTooLarge",

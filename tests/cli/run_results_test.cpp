@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "tests/cli/run_support.hpp"
 
@@ -36,6 +37,33 @@ TEST(RunResults, FileOfAnotherRunIsNotOverwrittenUnlessAllIsToBeFresh) {
   EXPECT_EQ(folder.run({"run", "--quiet", "--results", "r2.jsonl", "b"}).code, 0);  // nothing is lost by it
   ASSERT_EQ(folder.run({"run", "--quiet", "--fresh", "--results", "r.jsonl", "a"}).code, 0);
   EXPECT_NE(folder.read("r.jsonl"), of_a);
+}
+
+TEST(RunResults, AFileInUseByAnotherRunIsRefused) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.make_fifo("go");
+  folder.write("a", "echo > up; read line < go\n");
+  folder.write("b", "true\n");
+  const pid_t pid = folder.start({"run", "--broker", "sqlite://a.db", "--results", "r", "a"});
+  (void)folder.wait_at("up");
+  const std::string second = "cd '" + folder.path("") +
+                             "' && '" COTERIE_BIN_DIR
+                             "/coterie' run --broker sqlite://b.db --results r b 2> second";
+  EXPECT_EQ(WEXITSTATUS(std::system(second.c_str())), 2);
+  EXPECT_THAT(folder.read("second"), HasSubstr("--results 'r': it is in use by another run"));
+  folder.write("go", "\n");
+  EXPECT_EQ(folder.wait(pid).code, 0);
+  EXPECT_EQ(folder.lines("r").size(), 1U);
+}
+
+TEST(RunResults, ALinkToAFileThatIsNotThereYetStaysALink) {
+  const Folder folder;
+  folder.write("c", "true\n");
+  std::filesystem::create_symlink("target", folder.path("r"));
+  EXPECT_EQ(folder.run({"run", "--results", "r", "c"}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path("r")));
+  EXPECT_EQ(folder.lines("target").size(), 1U);
 }
 
 TEST(RunResults, AdviceAfterAStopCanBePasted) {

@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::size_t lines_in(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -259,6 +260,20 @@ TEST(Run, FreshCancelsWhatAnOlderStartHasLeft) {
   EXPECT_EQ(folder.lines("out"), (std::vector<std::string>{"new"}));
 }
 
+TEST(Run, FreshCancelsWhatAnOlderStartHasLeftInAnotherQueue) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("c", "echo > up; exec sleep 1000\necho old >> out\n");
+  const pid_t pid = folder.start({"run", "-j", "1", "--run", "r", "-q", "elsewhere", "c"});
+  (void)folder.wait_at("up");
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  folder.write("c", "echo new >> out\n");
+  EXPECT_EQ(folder.run({"run", "--run", "r", "--fresh", "c"}).code, 0);
+  EXPECT_EQ(folder.run({"worker", "--allow-exec", "--until-idle", "-q", "elsewhere"}).code, 0);
+  EXPECT_EQ(folder.lines("out"), (std::vector<std::string>{"new"}));
+}
+
 TEST(Run, SeesThatAnotherProcessHasCancelledACommand) {
   const Folder folder;
   folder.make_fifo("up");
@@ -290,13 +305,37 @@ TEST(Run, ItIsContinuedWhereItWasStarted) {
 
 TEST(Run, NoCommandsIsNoFailureAndHasNoResults) {
   const Folder folder;
-  folder.write("before", "true\n");
-  EXPECT_EQ(folder.run({"run", "before", "--results", "r"}).code, 0);
-  EXPECT_EQ(folder.lines("r").size(), 1U);
   folder.write("c", "# nothing\n");
-  EXPECT_EQ(folder.run({"run", "c", "--results", "r"}).code, 0);
+  const Ended end = folder.run({"run", "c", "--results", "r", "--json"});
+  EXPECT_EQ(end.code, 0);
+  EXPECT_THAT(end.out, AllOf(StartsWith("{"), HasSubstr("\"lines\":0,")));
   EXPECT_EQ(folder.read("r"), "");
   EXPECT_TRUE(folder.exists("r"));
+}
+
+TEST(Run, NoCommandsLeaveResultsAlone) {
+  const Folder folder;
+  folder.write("before", "true\n");
+  EXPECT_EQ(folder.run({"run", "before", "--results", "r"}).code, 0);
+  folder.write("c", "# nothing\n");
+  const Ended refused = folder.run({"run", "c", "--results", "r"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("would empty it"));
+  EXPECT_EQ(folder.lines("r").size(), 1U);
+}
+
+TEST(Run, NoCommandsWhereARunHasNotFinishedIsRefused) {
+  const Folder folder;
+  folder.make_fifo("up");
+  folder.write("c", "echo > up; exec sleep 1000\n");
+  const pid_t pid = folder.start({"run", "c"});
+  (void)folder.wait_at("up");
+  ::kill(pid, SIGKILL);
+  (void)folder.wait(pid);
+  folder.write("c", "");
+  const Ended refused = folder.run({"run", "c"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("has not finished"));
 }
 
 TEST(Run, NoCommandsIsNoFailure) {

@@ -235,8 +235,9 @@ class Broker {
   virtual Task<std::uint64_t> purge(JobFilter filter) = 0;
 
   /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only
-  /// if the present value is `expected` (nothing: absent) and says whether it did. Key ≤ 255 bytes, value ≤
-  /// 64 KiB.
+  /// if the present value is `expected` (nothing: absent) and says whether the note has `value` now: true
+  /// also where it had it before, so that a call whose reply was lost can be repeated. Callers of whom one
+  /// shall win therefore write values that differ. Key ≤ 255 bytes, value ≤ 64 KiB.
   virtual Task<std::optional<std::string>> get_note(std::string key) = 0;
   virtual Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) = 0;
 

@@ -134,7 +134,7 @@ bool Store::put_note(std::string&& key, const std::optional<std::string>& expect
   const Session session(*this);
   const auto found = notes_.find(key);
   const bool same = found == notes_.end() ? !expected : expected == found->second;
-  if (!same) return false;
+  if (!same) return found != notes_.end() && found->second == value;
   if (found == notes_.end()) {
     notes_.emplace(std::move(key), std::move(value));
   } else {

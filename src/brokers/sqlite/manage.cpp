@@ -112,7 +112,8 @@ bool Engine::put_note(const std::string& key, const std::optional<std::string>& 
     Statement& row = sql_.find_note.with(db_, key);
     ResetOnExit guard(row);
     const bool present = row.step();
-    if (present != expected.has_value() || (present && row.text(0) != *expected)) return false;
+    if (present != expected.has_value() || (present && row.text(0) != *expected))
+      return present && row.text(0) == value;
   }
   sql_.put_note.with(db_, key, value).run();
   return true;
