@@ -173,7 +173,8 @@ enum class CancelResult : std::uint8_t {
 ///
 /// Guarantees, the same for every broker and tested by one suite (tests/brokers):
 ///  * A call is atomic: it is applied as a whole or not at all, and what it replied is durable by the
-///    broker's setting when it returns.
+///    broker's setting when it returns. On Redis that holds for each 64 jobs or ids (and 256 KiB) of a call:
+///    one that is cut short may have been applied in part, and repeating it does the rest.
 ///  * A reply may be lost after the call was applied. Every call may be repeated: `enqueue` is idempotent by
 ///    id, `cycle` by (incarnation, seq), the others by nature.
 ///  * Requests are validated before the first write: `BadRequest` means that nothing changed.
@@ -193,8 +194,9 @@ class Broker {
   [[nodiscard]] virtual std::string url() const = 0;
   [[nodiscard]] virtual const Limits& limits() const noexcept = 0;
 
-  /// Adds jobs, all or none. Ids must be set. A job in `after` must be known (an ended one for as long as its
-  /// id is), or stand earlier in the batch; that of a job which `exists` is not looked at.
+  /// Adds jobs, all or none (on Redis: of each 64). Ids must be set. A job in `after` must be known (an ended
+  /// one for as long as its id is), or stand earlier in the batch; that of a job which `exists` is not looked
+  /// at.
   virtual Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) = 0;
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
