@@ -22,8 +22,8 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
     suspend(caller);
   }
   decltype(auto) await_resume() {
-    inner_.state().mark_retrieved();
     deliver();
+    inner_.state().mark_retrieved();
     if constexpr (Move)
       return inner_.state().take().get();
     else
