@@ -168,7 +168,8 @@ TEST(Handle, OfAnotherLoopIsRefusedByWhoeverWaits) {
   const JoinHandle<int> foreign =
       other.run([]() -> Task<JoinHandle<int>> { co_return spawn(give_later, 1s, 3); }());
   loop.run([](const JoinHandle<int>& task) -> Task<void> {
-    auto shielded = co_await outcome(shield(task));
+    auto hold = [](const JoinHandle<int>& of) -> Task<void> { (void)co_await shield(of); };
+    auto shielded = co_await outcome(hold(task));
     EXPECT_THAT(text(shielded), HasSubstr("attached to a different loop"));
     auto watch = [](const JoinHandle<int>& of) -> Task<void> {
       auto completed = as_completed(of);

@@ -88,7 +88,7 @@ TEST(ReentrantCancel, ThatDestroysItsOwnTasksScope) {
     co_await ticks(2);
     task.cancel();
     EXPECT_TRUE(task.done());
-    EXPECT_EQ(co_await end_of(task), "cancelled");
+    EXPECT_EQ(co_await end_of(task), "cancelled: its frame was destroyed");
     EXPECT_EQ(told.count(), 1U);
   }(reports));
 }
