@@ -86,23 +86,8 @@ void Leaf::suspend_frame(Frame& frame) {
     if (target->cancel(message)) task.must_cancel_ = false;
     return;
   }
-  const CancelReply reply = cancel(message);
-  if (state_ == State::cancelled) {  // by what that set off
-    task.must_cancel_ = false;
-    return;
-  }
-  switch (reply) {
-    case CancelReply::detached:
-      task.must_cancel_ = false;
-      state_ = State::cancelled;
-      task.make_runnable();
-      break;
-    case CancelReply::passed_on:
-      task.must_cancel_ = false;
-      break;
-    case CancelReply::refused:
-      break;
-  }
+  task.must_cancel_ = false;
+  task.take_reply(*this, cancel(message), message);
 }
 
 void Leaf::wake() noexcept {
