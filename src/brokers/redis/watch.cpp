@@ -40,7 +40,7 @@ void Watch::listen() {
   subscription_ = std::make_unique<Subscription>(settings_, shard_.channel(), message, connected);
 }
 
-void Watch::notice(std::uint64_t version) {
+void Watch::notice(std::optional<std::uint64_t> version) {
   version_ = version;
   change_.set();
   change_.clear();
@@ -51,15 +51,8 @@ Task<void> Watch::look() {
   const std::uint64_t before = messages_;
   Task<std::uint64_t> asked = shard_.version();
   Outcome<std::uint64_t> version = co_await outcome(std::move(asked));
-  if (messages_ != before) {
-    // What was published meanwhile came by another connection, and is newer.
-  } else if (version.has_value()) {
-    notice(version.get());
-  } else {
-    version_.reset();
-    change_.set();
-    change_.clear();
-  }
+  // What was published meanwhile came by another connection, and is newer.
+  if (messages_ == before) notice(version.has_value() ? std::optional(version.get()) : std::nullopt);
   if (version.cancelled()) (void)version.get();
 }
 

@@ -24,7 +24,7 @@ class Watch {
 
  private:
   void listen();
-  void notice(std::uint64_t version);
+  void notice(std::optional<std::uint64_t> version);
   Task<void> look();
   Task<void> until_changed(std::uint64_t seen);
 
