@@ -45,7 +45,7 @@ TEST(RedisConnection, ErrorsAreReplies) {
     commands.push_back(Command("INCR").arg("text"));
     commands.push_back(Command("NOSUCH"));
     commands.push_back(Command("GET").arg("text"));
-    const std::vector<Reply> replies = co_await connection.call_all(std::move(commands));
+    const std::vector<Reply> replies = co_await connection.call_all(commands);
     COTERIE_ASSERT(EXPECT_EQ(replies.size(), 4U));
     EXPECT_EQ(replies[0], Reply::of_status("OK"));
     EXPECT_TRUE(replies[1].is_error("ERR"));

@@ -127,9 +127,7 @@ TEST(RedisLink, ACancelledCallLeavesTheOthersTheirReplies) {
     const auto before = start_asking(link, "before");
     const auto gone = start_asking(link, "gone");
     const auto both_gone = spawn(
-        [](Link& of, std::vector<Command> commands) -> Task<void> {
-          (void)co_await of.call_all(std::move(commands));
-        },
+        [](Link& of, std::vector<Command> commands) -> Task<void> { (void)co_await of.call_all(commands); },
         std::ref(link), two);
     const auto after = start_asking(link, "after");
     co_await ticks(3);
@@ -151,8 +149,11 @@ TEST(RedisLink, ABatchIsAnsweredInItsOrderWhereverItsRepliesAreCut) {
   with_link([](Link& link, Wire& wire) -> Task<void> {
     std::vector<Command> commands;
     for (int i = 0; i < 3; ++i) commands.push_back(Command("GET").arg(i));
-    auto asked = spawn([](Link& of, std::vector<Command> all) { return of.call_all(std::move(all)); },
-                       std::ref(link), commands);
+    auto asked = spawn(
+        [](Link& of, std::vector<Command> all) -> Task<std::vector<Reply>> {
+          co_return co_await of.call_all(all);
+        },
+        std::ref(link), commands);
     co_await ticks(3);
     EXPECT_EQ(wire.writes.size(), 1U);
     const std::string replies = "*2\r\n$1\r\na\r\n*1\r\n:7\r\n$-1\r\n+OK\r\n";
@@ -163,7 +164,8 @@ TEST(RedisLink, ABatchIsAnsweredInItsOrderWhereverItsRepliesAreCut) {
     EXPECT_EQ(got[0].at(1).at(0).integer(), 7);
     EXPECT_TRUE(got[1].is_nil());
     EXPECT_EQ(got[2].string(), "OK");
-    const std::vector<Reply> none = co_await link.call_all({});
+    const std::vector<Command> nothing;
+    const std::vector<Reply> none = co_await link.call_all(nothing);
     EXPECT_TRUE(none.empty());
   });
 }

@@ -232,11 +232,11 @@ Task<Reply> Connection::call(Command command) {
   co_return co_await link->call(std::move(command));
 }
 
-Task<std::vector<Reply>> Connection::call_all(std::vector<Command> commands) {
+Task<std::vector<Reply>> Connection::call_all(const std::vector<Command>& commands) {
   const std::shared_ptr<State> state = state_;
   std::shared_ptr<Link> link = state->live();
   if (!link) link = co_await State::usable(state, true);
-  co_return co_await link->call_all(std::move(commands));
+  co_return co_await link->call_all(commands);
 }
 
 Task<ServerInfo> Connection::connect() {

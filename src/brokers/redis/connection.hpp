@@ -44,8 +44,9 @@ class Connection {
   /// BadBroker: see above. A cancel comes out at once; the command may have been sent, its reply is dropped.
   /// Not for commands that block on the server: others wait behind it, at most `command_timeout`.
   [[nodiscard]] Task<Reply> call(Command command);
-  /// The same for several: sent in one piece, answered in their order.
-  [[nodiscard]] Task<std::vector<Reply>> call_all(std::vector<Command> commands);
+  /// The same for several: sent in one piece, answered in their order. They live until the
+  /// call is over.
+  [[nodiscard]] Task<std::vector<Reply>> call_all(const std::vector<Command>& commands);
 
   /// Connects if it is not connected, and tells what the server said of itself. Unlike a call it throws what
   /// the first attempt ends with, for who would rather know than wait: BrokerUnavailable, BadBroker.

@@ -144,7 +144,7 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
   commands.push_back(Command("INFO"));
   commands.push_back(Command("SCRIPT").arg("EXISTS").arg(no_script));
   commands.push_back(Command("EVALSHA").arg(no_script).arg(0));
-  const std::vector<Reply> replies = co_await link.call_all(std::move(commands));
+  const std::vector<Reply> replies = co_await link.call_all(commands);
   for (const Reply& reply : replies) check_admission(settings, reply);
 
   const Reply& selected = replies[0];

@@ -79,7 +79,7 @@ Task<Reply> Link::call(Command command) {
   co_return std::move(waiting.reply);
 }
 
-Task<std::vector<Reply>> Link::call_all(std::vector<Command> commands) {
+Task<std::vector<Reply>> Link::call_all(const std::vector<Command>& commands) {
   const std::shared_ptr<Link> keep = shared_from_this();
   if (lost_) throw queue::BrokerUnavailable(reason_);
   if (commands.empty()) co_return std::vector<Reply>();

@@ -46,8 +46,8 @@ class Link : public std::enable_shared_from_this<Link> {
   /// is lost before the reply has come; BrokerUnavailable when it was lost before. A cancel comes out at
   /// once. Not for commands that block on the server longer than `command_timeout`.
   [[nodiscard]] Task<Reply> call(Command command);
-  /// The same for several: sent together, answered in their order.
-  [[nodiscard]] Task<std::vector<Reply>> call_all(std::vector<Command> commands);
+  /// The same for several: sent together, answered in their order. They live until the call is over.
+  [[nodiscard]] Task<std::vector<Reply>> call_all(const std::vector<Command>& commands);
 
   /// From now on replies go to `listener` as they come, and commands are sent with post(); nothing may wait.
   void listen(std::function<void(Reply)> listener);

@@ -53,8 +53,8 @@ std::vector<Command> Scripts::loads() {
 }
 
 Task<void> Scripts::load(Link& link) {
-  std::vector<Command> commands = loads();
-  std::vector<Reply> replies = co_await link.call_all(std::move(commands));
+  const std::vector<Command> commands = loads();
+  std::vector<Reply> replies = co_await link.call_all(commands);
   for (std::size_t i = 0; i < script_count; ++i) {
     replies[i].require_no_error(to_string(static_cast<Script>(i)));
     shas_[i] = replies[i].take_string();

@@ -66,18 +66,17 @@ void Shard::learn(queue::UnixMillis now, queue::UnixMillis steps) {
 /// Sends scripts and gives their replies. A server that has lost its scripts (SCRIPT FLUSH, a failover) is
 /// given them again.
 Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
-  std::vector<Command> copy = commands;
-  std::vector<Reply> replies = co_await connection_.call_all(std::move(copy));
+  std::vector<Reply> replies = co_await connection_.call_all(commands);
   bool lost_scripts = false;
   for (const Reply& reply : replies) {
     lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
     if (reply.is_error("READONLY")) connection_.drop("it has become a replica");
   }
   if (!lost_scripts) co_return replies;
-  std::vector<Command> loads = Scripts::loads();
-  const std::vector<Reply> loaded = co_await connection_.call_all(std::move(loads));
+  const std::vector<Command> loads = Scripts::loads();
+  const std::vector<Reply> loaded = co_await connection_.call_all(loads);
   for (const Reply& reply : loaded) throw_if_error(reply, connection_.settings());
-  replies = co_await connection_.call_all(std::move(commands));
+  replies = co_await connection_.call_all(commands);
   co_return replies;
 }
 
