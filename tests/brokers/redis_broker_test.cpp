@@ -162,6 +162,20 @@ TEST_F(RedisBrokerTest, LongBodiesComeBackAndGoWithTheirJob) {
   EXPECT_TRUE(administer("KEYS {coterie:0}[bs]*").array().empty());
 }
 
+TEST_F(RedisBrokerTest, MaxBytesBoundsLongPayloadsAcrossScripts) {
+  const auto broker = open();
+  std::vector<JobSpec> specs(100);
+  for (JobSpec& spec : specs) {
+    spec = BrokerSuite::job();
+    spec.payload = '"' + std::string(19'998, 'p') + '"';
+  }
+  await(broker->enqueue(specs));
+  TestWorker worker;
+  CycleRequest request = worker.next(100);
+  request.max_bytes = 1'500'000;
+  EXPECT_EQ(await(broker->cycle(std::move(request))).leases.size(), 75U);
+}
+
 TEST_F(RedisBrokerTest, AJobMayWaitForThousands) {
   const auto broker = open();
   std::vector<JobSpec> specs(1500);

@@ -90,15 +90,19 @@ std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long) {
   return out;
 }
 
+std::string backoff_text(const queue::Backoff& backoff) {
+  char text[128];
+  std::snprintf(text, sizeof text, "%lld %.17g %lld %.17g", static_cast<long long>(backoff.base.count()),
+                backoff.factor, static_cast<long long>(backoff.cap.count()), backoff.jitter);
+  return text;
+}
+
 std::string write_backoff(const queue::Backoff& backoff) {
   const queue::Backoff usual;
   if (backoff.base == usual.base && backoff.factor == usual.factor && backoff.cap == usual.cap &&
       backoff.jitter == usual.jitter)
     return {};
-  char text[128];
-  std::snprintf(text, sizeof text, "%lld %.17g %lld %.17g", static_cast<long long>(backoff.base.count()),
-                backoff.factor, static_cast<long long>(backoff.cap.count()), backoff.jitter);
-  return text;
+  return backoff_text(backoff);
 }
 
 std::string_view bytes_of(const queue::Uuid& id) noexcept {

@@ -49,7 +49,9 @@ inline constexpr std::size_t short_bytes = 4096;
 
 /// `numbers` of enqueue.lua.
 [[nodiscard]] std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long);
-/// The backoff as settle.lua reads it; empty for the usual one.
+/// The backoff as settle.lua reads it.
+[[nodiscard]] std::string backoff_text(const queue::Backoff& backoff);
+/// What a job keeps of it: empty for the usual one.
 [[nodiscard]] std::string write_backoff(const queue::Backoff& backoff);
 
 [[nodiscard]] std::string_view bytes_of(const queue::Uuid& id) noexcept;

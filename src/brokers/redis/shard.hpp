@@ -62,6 +62,13 @@ class Shard {
                                const std::vector<std::size_t>& starts);
 
   // shard_cycle.cpp
+  /// What a cycle's takes have come to.
+  struct Taken {
+    bool more = false;        ///< something is left to promote or recover, before jobs are given out
+    std::uint64_t bytes = 0;  ///< of payload, the long ones' too
+    std::vector<queue::JobId> long_ones;  ///< whose payloads are still to be fetched
+    Taken() = default;
+  };
   [[nodiscard]] Command begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
                                    std::size_t room) const;
   [[nodiscard]] std::vector<Command> settles(const queue::CycleRequest& request) const;
@@ -69,7 +76,7 @@ class Shard {
                              std::uint64_t bytes, bool not_first) const;
   void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
                    queue::CycleReply& out);
-  bool read_take(const Reply& reply, queue::CycleReply& out, std::vector<queue::JobId>& long_ones);
+  void read_take(const Reply& reply, queue::CycleReply& out, Taken& taken);
   Task<void> fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones);
   Task<void> bury_gone(const std::string& own_process);
 

@@ -59,7 +59,7 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
   co_await bury_gone(request.worker.process);
   queue::CycleReply out;
-  std::vector<queue::JobId> long_ones;
+  Taken taken;
   std::vector<Command> commands = settles(request);
   std::size_t part = commands.size();
   const std::size_t settle_scripts = part;
@@ -72,23 +72,20 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
   }
   std::size_t entry = 0;
   for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
-  bool more = read_take(replies.back(), out, long_ones);
+  read_take(replies.back(), out, taken);
   std::size_t got = out.leases.size();
   for (std::size_t scripts = 1; scripts < scripts_per_cycle; ++scripts) {
     const std::size_t before = out.leases.size();
     const bool all_given = got < want || before >= request.want || (request.alone && before == 1);
-    if (!more && all_given) break;
-    std::uint64_t bytes = 0;
-    for (const queue::Lease& lease : out.leases) bytes += lease.payload.size();
-    if (bytes >= request.max_bytes) break;
+    if ((!taken.more && all_given) || taken.bytes >= request.max_bytes) break;
     ++part;
     want = std::min<std::size_t>(request.want - before, units);
-    Command next = take(request, part, want, request.max_bytes - bytes, before > 0);
+    Command next = take(request, part, want, request.max_bytes - taken.bytes, before > 0);
     const Reply reply = co_await run(std::move(next));
-    more = read_take(reply, out, long_ones);
+    read_take(reply, out, taken);
     got = out.leases.size() - before;
   }
-  co_await fetch_long(out, long_ones);
+  co_await fetch_long(out, taken.long_ones);
   co_return out;
 }
 
@@ -107,7 +104,7 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   const auto room_for = [&](std::size_t size) -> Command& {
     if (work >= units || bytes + size > bytes_per_script) {
       commands.push_back(begin_part(Script::settle, request, commands.size(), units * 64));
-      commands.back().arg(random_());
+      commands.back().arg(random_()).arg(backoff_text(queue::Backoff()));
       work = bytes = 0;
     }
     ++work;
@@ -166,8 +163,7 @@ void Shard::read_settle(const Reply& reply, const queue::CycleRequest& request, 
     out.cancel.push_back(uuid_of(std::string_view(cancel).substr(at, 16)));
 }
 
-/// True where there was more to promote or recover, and so nothing was given out.
-bool Shard::read_take(const Reply& reply, queue::CycleReply& out, std::vector<queue::JobId>& long_ones) {
+void Shard::read_take(const Reply& reply, queue::CycleReply& out, Taken& taken) {
   out.repeated = reply.at(0).integer() == 1;
   out.now = reply.at(1).integer();
   learn(out.now, reply.at(2).integer());
@@ -188,11 +184,12 @@ bool Shard::read_take(const Reply& reply, queue::CycleReply& out, std::vector<qu
     lease.alone = record.has(Record::alone);
     lease.lost_before = record.has(Record::lost_before);
     lease.created_at = record.created_at;
-    if (record.has(Record::long_payload)) long_ones.push_back(lease.ref.id);
+    taken.bytes += record.payload_bytes;
+    if (record.has(Record::long_payload)) taken.long_ones.push_back(lease.ref.id);
   }
   out.unhandled.clear();
   for (const Reply& name : reply.at(7).array()) out.unhandled.push_back(name.string());
-  return reply.at(8).integer() == 1;
+  taken.more = reply.at(8).integer() == 1;
 }
 
 /// Long payloads one by one, so that none keeps the server from others for long.

@@ -2,8 +2,8 @@
 -- Acknowledges, fails and extends leases: a worker's first script in a cycle. Allowed at full memory, for what has
 -- ended can be forgotten.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] a random number; then for
--- each entry six:
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] a random number; [11] the
+-- usual backoff: base factor cap jitter; then for each entry six:
 --   'd' id token result                '' ''            it is done
 --   'f' id token kind(0..3) .. delay   type message     it failed; delay -1: its own backoff
 --   'a' id token '0' | '1' started     progress note    still held; progress '': unchanged
@@ -16,14 +16,10 @@ if before then
 end
 math.randomseed(tonumber(ARGV[10]))
 
-local USUAL = {1000, 2, 3600000, 0.5}
 local function backoff(job)
-  local text = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job.id, 'b')
-  local base, factor, cap, jitter = unpack(USUAL)
-  if text then
-    base, factor, cap, jitter = string.match(text, '^(%S+) (%S+) (%S+) (%S+)$')
-    base, factor, cap, jitter = tonumber(base), tonumber(factor), tonumber(cap), tonumber(jitter)
-  end
+  local own = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job.id, 'b')
+  local base, factor, cap, jitter = string.match(own or ARGV[11], '^(%S+) (%S+) (%S+) (%S+)$')
+  base, factor, cap, jitter = tonumber(base), tonumber(factor), tonumber(cap), tonumber(jitter)
   local delay = base * factor ^ math.max(job[ATTEMPT] - 1, 0)
   if not (delay < cap) then delay = cap end
   delay = delay * (1 - jitter * math.random())
@@ -89,10 +85,10 @@ local function extend(job, of, started, progress, note)
 end
 
 local ids = {}
-for at = 11, #ARGV, 6 do ids[#ids + 1] = ARGV[at + 1] end
+for at = 12, #ARGV, 6 do ids[#ids + 1] = ARGV[at + 1] end
 fetch(ids)
 local verdicts = {}
-for at = 11, #ARGV, 6 do
+for at = 12, #ARGV, 6 do
   local what, job, of = ARGV[at], find(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local verdict = 'u'
   if not job then
