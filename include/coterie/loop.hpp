@@ -158,18 +158,19 @@ class EventLoop {
   /// Debug mode, asyncio's: it costs time and memory, and finds
   ///  * callbacks and steps of tasks that take long: "Executing <Task …> took 0.123 seconds";
   ///  * Tasks that are destroyed without having been awaited: "coroutine … was never awaited";
-  ///  * call_soon(), call_at(), call_later(), spawning and cancelling from another thread than the one on
-  ///    which the loop runs: std::logic_error there;
+  ///  * call_soon(), call_at(), call_later(), spawning, cancelling, and waking at a primitive (see LoopBound)
+  ///    from another thread than the one on which the loop runs: std::logic_error there;
   /// and reports say in which coroutines a task or a callback was made (`ErrorContext::created`). What it
   /// finds goes to the exception handler.
   void set_debug(bool on) noexcept;
   [[nodiscard]] bool debug() const noexcept { return options_.debug; }
   void set_slow_callback_duration(Duration limit) noexcept { options_.slow_callback_duration = limit; }
 
-  /// Whether spawn(), also that of a group or a scope, runs a new task up to its first suspension before it
-  /// returns: fewer ticks, above all for what does not suspend, and another order. SpawnOptions::eager() says
-  /// it for one task. Bare Tasks that gather(), race(), shield() or a limit of zero turn into tasks start one
-  /// tick later anyway. Eager tasks that start eager tasks nest on the native stack, like calls.
+  /// Whether spawn(), also that of a group or a scope, and what spawn_on() brings here, runs a new task up to
+  /// its first suspension before it returns: fewer ticks, above all for what does not suspend, and another
+  /// order. SpawnOptions::eager() says it for one task. Bare Tasks that gather(), race(), shield() or a limit
+  /// of zero turn into tasks start one tick later anyway. Eager tasks that start eager tasks nest on the
+  /// native stack, like calls.
   /// (asyncio.eager_task_factory, CPython 3.14)
   void set_eager_start(bool on) noexcept { options_.eager_start = on; }
   [[nodiscard]] bool eager_start() const noexcept { return options_.eager_start; }

@@ -7,13 +7,14 @@ Barrier::Barrier(std::size_t parties) : parties_(parties) {
 }
 
 std::size_t Barrier::Awaiter::await_resume() {
-  if (task() != nullptr && arrive()) barrier_->left(*this);
+  if (suspended() && arrive()) barrier_->left(*this);
   if (place_ == Place::failed)
     throw BrokenBarrier("the barrier was reset or aborted before this round was over");
   return index_;
 }
 
-bool Barrier::pass_at_once(Awaiter& awaiter) noexcept {
+bool Barrier::pass_at_once(Awaiter& awaiter) {
+  check_thread(!waiters_.empty());
   awaiter.place_ = Awaiter::Place::outside;  // it may have been awaited before
   if (phase_ == Phase::broken) {
     awaiter.place_ = Awaiter::Place::failed;
@@ -65,12 +66,14 @@ void Barrier::fail(bool outside_too) noexcept {
   }
 }
 
-void Barrier::reset() noexcept {
+void Barrier::reset() {
+  check_thread(!waiters_.empty());
   phase_ = inside_ > 0 ? Phase::resetting : Phase::filling;
   fail(false);
 }
 
-void Barrier::abort() noexcept {
+void Barrier::abort() {
+  check_thread(!waiters_.empty());
   phase_ = Phase::broken;
   fail(true);
 }

@@ -6,17 +6,24 @@ Task<void> Condition::wait() {
   require_lock("cannot wait on un-acquired lock");
   bind(WaitKind::condition);  // throws while the lock is still held
   Waiter waiter(*this);
-  lock_->release();
+  Lock* const lock = lock_;  // one of others is there also when the condition has gone
+  const bool lock_goes_with_it = lock == &own_;
+  lock->release();
   Outcome<void> end = co_await outcome(waiter);
-  if (waiter.orphaned()) end.get();  // cancelled, and there is no lock to come back to
   for (;;) {
-    Lock::Awaiter acquire = lock_->acquire();
+    if (lock_goes_with_it && waiter.condition_gone()) {
+      end.get();
+      waiter.throw_gone();
+    }
+    Lock::Awaiter acquire = lock->acquire();
     Outcome<void> acquired = co_await outcome(acquire);
     if (acquired.has_value()) break;
+    if (!acquired.cancelled()) acquired.get();
     end = std::move(acquired);
   }
-  if (end.has_value()) waiter.used();  // else the waiter passes the notify on as it goes
-  end.get();
+  end.get();  // the waiter passes its notify on as it goes
+  if (waiter.condition_gone()) waiter.throw_gone();
+  waiter.used();
 }
 
 }  // namespace coterie

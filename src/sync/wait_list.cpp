@@ -1,5 +1,9 @@
 #include "coterie/sync/wait_list.hpp"
 
+#include <string>
+
+#include "coterie/spawn.hpp"
+
 namespace coterie {
 
 void ListedWaiter::enter() {
@@ -18,6 +22,11 @@ bool ListedWaiter::leave() noexcept {
   (next_ != nullptr ? next_->prev_ : list_->last_) = prev_;
   listed_ = false;
   return true;
+}
+
+void ListedWaiter::throw_gone() const {
+  throw InvalidState("waited for " + std::string(to_string(wait_info().kind)) +
+                     ", and what gives it was destroyed meanwhile: it must outlive the tasks that wait");
 }
 
 WaitList::~WaitList() {

@@ -103,7 +103,7 @@ class Leaf {
   /// In await_resume: throws if the task was cancelled meanwhile, after `undo()` when it had been woken; or
   /// what `target_cancel()` gives, where the task was cancelled as well.
   void deliver() {
-    if (task_ != nullptr && cancel_due()) [[unlikely]]
+    if (suspended() && cancel_due()) [[unlikely]]
       deliver_cancel();
     state_ = State::idle;
   }
@@ -113,6 +113,9 @@ class Leaf {
   virtual std::exception_ptr target_cancel() noexcept { return nullptr; }
   [[nodiscard]] static std::exception_ptr cancel_of(TaskRec& target) noexcept;
   [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }
+  /// Its task waits here, or waited and has not been told yet how that ended: false in the await_resume of an
+  /// await that did not suspend.
+  [[nodiscard]] bool suspended() const noexcept { return state_ != State::idle; }
   /// The awaiter was woken but its task was cancelled before it ran: give back what it was given.
   virtual void undo() noexcept {}
   void set_wait_object(const void* object) noexcept { info_.object = object; }

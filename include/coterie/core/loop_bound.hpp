@@ -10,9 +10,13 @@ class ListedWaiter;
 ///
 /// In debug mode, what would wake a task that waits here is refused on another thread than the one on which
 /// the loop runs: std::logic_error, and nothing has changed. These are set() of an Event, release() of a Lock
-/// and a Semaphore, notify() of a Condition, putting into and getting from a Queue, sending and receiving
-/// without waiting of a Channel, and what ends or cancels a Future. What must not throw does not look: guards
-/// that give back, the ends of a channel, close(). Nor can it be seen while nobody waits, as in asyncio.
+/// and a Semaphore, notify() of a Condition, wait(), reset() and abort() of a Barrier, putting into and
+/// getting from a Queue, its task_done() and shutdown(), sending and receiving without waiting of a Channel,
+/// and what ends or cancels a Future. What must not throw does not look: guards that give back, the ends of a
+/// channel, close(). Nor can it be seen while nobody waits, as in asyncio.
+///
+/// It must outlive the tasks that wait. If it does not: who waits then waits for its cancel, and who was
+/// woken but has not run gets InvalidState, where what it waited for is used again.
 class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;

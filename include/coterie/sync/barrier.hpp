@@ -31,7 +31,7 @@ class Barrier : public LoopBound {
     explicit Awaiter(Barrier& barrier) noexcept
         : ListedWaiter(WaitKind::barrier, barrier.waiters_, barrier), barrier_(&barrier) {}
     ~Awaiter() { abandon(); }
-    bool await_ready() noexcept { return barrier_->pass_at_once(*this); }
+    bool await_ready() { return barrier_->pass_at_once(*this); }
     template <class P>
     void await_suspend(std::coroutine_handle<P> caller) {
       enter();
@@ -60,9 +60,9 @@ class Barrier : public LoopBound {
   /// the indices are given when the round is complete, so that they have no gaps (asyncio's have, gh-155233).
   Awaiter wait() noexcept { return Awaiter(*this); }
   /// Who waits inside gets BrokenBarrier; who waits outside, and who comes, begins the next round.
-  void reset() noexcept;
+  void reset();
   /// Everyone who waits gets BrokenBarrier, and everyone who comes, until reset().
-  void abort() noexcept;
+  void abort();
 
   [[nodiscard]] std::size_t parties() const noexcept { return parties_; }
   /// Those who wait for the round to be complete; 0 unless it is filling.
@@ -73,7 +73,7 @@ class Barrier : public LoopBound {
 
  private:
   enum class Phase : unsigned char { filling, draining, resetting, broken };
-  [[nodiscard]] bool pass_at_once(Awaiter& awaiter) noexcept;
+  [[nodiscard]] bool pass_at_once(Awaiter& awaiter);
   void left(Awaiter& awaiter) noexcept;
   void let_in(Awaiter& awaiter) noexcept;
   void pass_all() noexcept;

@@ -46,7 +46,7 @@ class Channel : public LoopBound {
       if (waiting()) channel_->received_waiter(*this);
     }
     std::optional<T> await_resume() {
-      if (task() != nullptr && !arrive()) return std::nullopt;
+      if (suspended() && !arrive()) return std::nullopt;
       return channel_->pop();
     }
 
@@ -128,7 +128,10 @@ class Channel : public LoopBound {
         : ListedWaiter(WaitKind::channel_send, channel.senders_, channel), channel_(&channel) {}
     ~SendAwaiter() { this->abandon(); }
     bool await_ready() const noexcept { return false; }
-    void await_resume() { deliver(); }
+    void await_resume() {
+      deliver();
+      if (!listed()) throw_gone();
+    }
     void step_out() noexcept { leave(); }
 
    private:

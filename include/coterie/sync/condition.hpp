@@ -6,6 +6,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/callable.hpp"
+#include "coterie/core/linked_list.hpp"
 #include "coterie/sync/lock.hpp"
 #include "coterie/sync/wait_list.hpp"
 #include "coterie/task.hpp"
@@ -37,7 +38,8 @@ class Condition : public LoopBound {
   ///
   /// However it ends, the lock is held afterwards: a cancel interrupts the wait, but not the way back to the
   /// lock; the last one that came is thrown once the lock is held. A notify that the cancelled task had
-  /// already got goes to the next that waits.
+  /// already got goes to the next that waits. A condition that is destroyed meanwhile is InvalidState, then
+  /// without the lock if that went with it.
   [[nodiscard("co_await it: it does not wait by itself")]] Task<void> wait();
 
   /// Waits until `predicate()`, asked under the lock, gives something true, and returns that. Needs no lock
@@ -59,32 +61,32 @@ class Condition : public LoopBound {
   [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
 
  private:
-  class Waiter final : public ListedWaiter {
+  /// Stands in two lists: of those that wait for a notify, and of those inside wait(), the way back to the
+  /// lock included.
+  class Waiter final : public ListedWaiter, public ListNode {
    public:
     explicit Waiter(Condition& condition) noexcept
-        : ListedWaiter(WaitKind::condition, condition.waiters_, condition), condition_(&condition) {}
+        : ListedWaiter(WaitKind::condition, condition.waiters_, condition), condition_(&condition) {
+      condition.inside_.push_back(*this);
+    }
     ~Waiter() {
       abandon();
-      if (notified_) condition_->waiters_.wake_some(1);
+      if (notified_ && !condition_gone()) condition_->waiters_.wake_some(1);
     }
     bool await_ready() const noexcept { return false; }
     void await_resume() {
       notified_ = woken();
-      stood_ = arrive() || stood_;
+      arrive();
     }
     /// The notify did what it was for: it need not go to the next.
     void used() noexcept { notified_ = false; }
-    /// The condition has gone while it waited.
-    [[nodiscard]] bool orphaned() const noexcept { return !stood_; }
+    [[nodiscard]] bool condition_gone() const noexcept { return !linked(); }
+    using ListedWaiter::throw_gone;
 
    private:
-    void gave_up(bool woken) noexcept override {
-      notified_ = woken;
-      stood_ = true;
-    }
+    void gave_up(bool woken) noexcept override { notified_ = woken; }
     Condition* condition_;
     bool notified_ = false;
-    bool stood_ = false;
   };
 
   void require_lock(const char* message) const {
@@ -103,6 +105,7 @@ class Condition : public LoopBound {
   Lock own_;
   Lock* lock_;
   WaitList waiters_;
+  LinkedList<Waiter> inside_;
 };
 
 }  // namespace coterie

@@ -23,8 +23,9 @@ class Lock : public LoopBound {
    protected:
     ~Base() { abandon(); }
     void take() {
-      if (task() == nullptr) return;  // it was free
-      if (arrive()) lock_->locked_ = true;
+      if (!suspended()) return;  // it was free
+      arrive_at_primitive();
+      lock_->locked_ = true;
     }
     void gave_up(bool) noexcept override {
       if (!lock_->locked_) lock_->wake_next();  // its turn goes to the next

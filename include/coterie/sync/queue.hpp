@@ -82,6 +82,7 @@ class Queue : public LoopBound {
   /// An item that was got has been dealt with; InvalidState when called more often than items were put.
   void task_done() {
     if (unfinished_ == 0) throw InvalidState("task_done() called too many times");
+    check_thread(!joiners_.empty());
     if (--unfinished_ == 0) joiners_.wake_all();
   }
   /// Waits until every item that was put has been dealt with, for a moment: what is put behind that is not
@@ -94,6 +95,7 @@ class Queue : public LoopBound {
   /// From now on put() throws QueueShutDown, get() too once the queue is empty; `immediate` empties it now,
   /// each item as if it had been got and dealt with. Everyone who waits is woken to see it. (CPython 3.13)
   void shutdown(bool immediate = false) {
+    check_thread(!getters_.empty() || !putters_.empty() || !joiners_.empty());
     shut_down_ = true;
     while (immediate && !empty()) {
       (void)items_.pop();
@@ -125,7 +127,9 @@ class Queue : public LoopBound {
         : ListedWaiter(kind, list, queue), queue_(&queue), list_(&list) {}
     ~Waiter() { this->abandon(); }
     bool await_ready() const noexcept { return false; }
-    void await_resume() { arrive(); }
+    void await_resume() {
+      if (!arrive() && this->wait_info().kind != WaitKind::queue_join) this->throw_gone();
+    }
 
    private:
     void gave_up(bool woken) noexcept override {

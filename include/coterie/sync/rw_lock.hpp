@@ -26,7 +26,7 @@ class RwLock : public LoopBound {
     ~Base() { abandon(); }
     [[nodiscard]] bool writes() const noexcept { return wait_info().kind == WaitKind::write_lock; }
     void finish() {
-      if (task() != nullptr) arrive();
+      if (suspended()) arrive_at_primitive();
     }
     void gave_up(bool woken) noexcept override {
       if (woken)  // it had the lock already

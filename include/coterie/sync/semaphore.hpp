@@ -30,8 +30,9 @@ class Semaphore : public LoopBound {
    protected:
     ~Base() { abandon(); }
     void take() {
-      if (task() == nullptr) return;
-      if (arrive()) semaphore_->hand_over();
+      if (!suspended()) return;
+      arrive_at_primitive();
+      semaphore_->hand_over();
     }
     void gave_up(bool woken) noexcept override {
       if (woken) ++semaphore_->value_;  // it had the permit already

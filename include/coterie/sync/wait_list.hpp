@@ -34,11 +34,18 @@ class ListedWaiter : public Leaf {
   void enter();
   /// False when it stood in no line.
   bool leave() noexcept;
-  /// In await_resume: out of the line, or `Cancelled`. False when the primitive is gone.
+  /// In await_resume: out of the line, or `Cancelled`. False when the primitive has gone after it woke this.
   bool arrive() {
     deliver();
     return leave();
   }
+  /// The same for what is used again after the wait: InvalidState when it has gone.
+  void arrive_at_primitive() {
+    if (!arrive()) [[unlikely]]
+      throw_gone();
+  }
+  [[noreturn]] void throw_gone() const;
+  [[nodiscard]] bool listed() const noexcept { return listed_; }
   /// For the destructor of whoever overrides gave_up(): its frame is destroyed while it waits, or after it
   /// was woken.
   void abandon() noexcept {
