@@ -44,10 +44,10 @@ Task<std::string> join_run(queue::Broker& broker, const std::string& note) {
 
 /// A job for each file, small ones first, and one that waits for them all. Ids are made from the run and the
 /// path: what was enqueued before a crash is not enqueued again.
-Task<void> enqueue_files(queue::Client& client, const std::string& run, const std::string& folder) {
+Task<void> enqueue_files(queue::Client& client, const std::string& run, const Options& options) {
   const std::optional<queue::JobInfo> known = co_await client.get(queue::derived_uuid(run), false);
   if (known) co_return;  // a run that goes on, and all of it is there
-  const Listing listing = co_await list_files(folder);
+  const Listing listing = co_await list_files(options.folder, options.database);
   const std::size_t limit = client.broker()->limits().dependencies;
   if (listing.entries.size() > limit)
     throw queue::BadRequest("more than " + std::to_string(limit) +
@@ -141,7 +141,7 @@ Task<queue::JobInfo> work(const std::shared_ptr<queue::Broker>& broker, const Op
     group.spawn(named("worker"), &queue::Worker::serve, &worker);
     auto display =
         group.spawn(named("display"), show, std::ref(*progress), std::ref(*broker), std::cref(run));
-    co_await enqueue_files(client, run, options.folder);
+    co_await enqueue_files(client, run, options);
     for (std::uint32_t i = 1; i < options.workers; ++i)
       group.spawn(named("helper"), run_helper, options, run);
     queue::JobInfo last = co_await client.wait(queue::derived_uuid(run));

@@ -76,6 +76,11 @@ Options parse_options(int argc, char** argv) {
     options.broker =
         "sqlite://" +
         std::filesystem::read_symlink("/proc/self/exe").replace_filename("file_index.db").native();
+  constexpr std::string_view file = "sqlite://";
+  if (options.broker.starts_with(file)) {
+    const std::string_view path = std::string_view(options.broker).substr(file.size());
+    options.database = std::filesystem::weakly_canonical(path.substr(0, path.find('?')), error).native();
+  }
   return options;
 }
 

@@ -7,6 +7,7 @@ namespace file_index {
 struct Options {
   std::string folder = ".";  ///< absolute, without links
   std::string broker;
+  std::string database;  ///< the broker's file, absolute; empty where it has none
   std::uint32_t jobs = 64;
   std::uint32_t workers = 1;  ///< processes
   std::string join;           ///< a helper's run; empty: not a helper

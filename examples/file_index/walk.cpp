@@ -37,7 +37,7 @@ std::optional<int> hex_value(char digit) {
   return place == std::string_view::npos ? std::nullopt : std::optional(static_cast<int>(place));
 }
 
-Listing list_here(const std::string& folder, const std::stop_token& stop) {
+Listing list_here(const std::string& folder, const std::string& skip, const std::stop_token& stop) {
   Listing listing;
   const auto add = [&](const std::string& path, std::uint64_t bytes) {
     Entry& entry = listing.entries.emplace_back();
@@ -52,6 +52,7 @@ Listing list_here(const std::string& folder, const std::stop_token& stop) {
     fs::directory_iterator entries(next, error);
     for (const fs::directory_iterator end; !error && entries != end; entries.increment(error)) {
       const std::string& path = entries->path().native();
+      if (!skip.empty() && path.starts_with(skip)) continue;
       std::error_code ignored;
       const fs::file_status status = entries->symlink_status(ignored);
       if (fs::is_directory(status))
@@ -102,10 +103,10 @@ std::string decode_path(std::string_view text) {
   return path;
 }
 
-coterie::Task<Listing> list_files(std::string folder) {
+coterie::Task<Listing> list_files(std::string folder, std::string skip) {
   std::stop_source stop;
-  coterie::Outcome<Listing> listed =
-      co_await coterie::outcome(coterie::to_thread(list_here, std::move(folder), stop.get_token()));
+  coterie::Outcome<Listing> listed = co_await coterie::outcome(
+      coterie::to_thread(list_here, std::move(folder), std::move(skip), stop.get_token()));
   stop.request_stop();
   co_return std::move(listed).get();
 }

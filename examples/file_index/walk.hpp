@@ -21,7 +21,8 @@ struct Listing {
 
 /// Everything below `folder`, read on a thread of the pool, which stops when the wait is cancelled. What
 /// cannot be entered is listed too: its job will say why. Links are not followed, so a circle of them is
-/// none; one that leads nowhere is listed.
-[[nodiscard]] coterie::Task<Listing> list_files(std::string folder);
+/// none; one that leads nowhere is listed. What begins with `skip`, unless that is empty, is passed over: our
+/// own database, and what stands beside it.
+[[nodiscard]] coterie::Task<Listing> list_files(std::string folder, std::string skip);
 
 }  // namespace file_index

@@ -103,6 +103,12 @@ echo 6 >stopped/6
 expect 0 stopped --broker sqlite://jobs.db
 has out '7 indexed, 0 failed'
 
+# --- a database that lies in the folder is not indexed with it -------------------------------------------------------
+mkdir around
+echo 1 >around/1
+expect 0 around --broker sqlite://around/own.db
+has out '1 indexed, 0 failed'
+
 # --- several processes work on one run, and one that is killed costs nothing ------------------------------------------
 mkdir shared
 (cd shared && for i in $(seq 400); do echo "$i" >"$i"; done)
