@@ -210,7 +210,8 @@ Task<int> purge_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions option
     words += (words.empty() ? "" : ", ") + human_count(found) + " " + std::string(to_string(state));
   }
   const std::string where =
-      options.queue.empty() ? " in all queues" : " in queue '" + printable(options.queue) + "'";
+      (options.name.empty() ? "" : " for handler '" + printable(options.name) + "'") +
+      (options.queue.empty() ? " in all queues" : " in queue '" + printable(options.queue) + "'");
   const std::string what = counted(count, "job") + where + " (" + words + ")";
   if (count > 0 && !options.yes) {
     if (::isatty(STDIN_FILENO) != 1)

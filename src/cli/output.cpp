@@ -1,5 +1,6 @@
 #include "src/cli/output.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,6 +51,9 @@ void Output::flush() {
     } else if (errno == EPIPE) {
       buffer_.clear();
       throw OutputClosed();
+    } else if (errno == EAGAIN) {  // whoever shares the descriptor has made it non-blocking
+      pollfd writable{fd_, POLLOUT, 0};
+      (void)::poll(&writable, 1, -1);
     } else if (errno != EINTR) {
       const int error = errno;
       buffer_.clear();
