@@ -37,19 +37,13 @@ COTERIE_CASE(DestroyedPrimitive, WhoWasWokenForItIsToldSo) {
         [](Semaphore& semaphore) -> Co<void> { Permit permit = co_await semaphore.scoped(); },
         [](Semaphore& semaphore) { semaphore.release(); }, 0);
     EXPECT_THAT(end, HasSubstr("a semaphore, and what gives it was destroyed"));
+    std::optional<WriteGuard> held;
     end = co_await end_without<RwLock>(
-        [](RwLock& lock) -> Co<void> {
-          std::optional<WriteGuard> held;
+        [&held](RwLock& lock) -> Co<void> {
           held.emplace(co_await lock.write());
-          spawn(
-              [](std::optional<WriteGuard> guard) -> Task<void> {
-                co_await yield();
-                guard.reset();
-              },
-              std::move(held));
           ReadGuard guard = co_await lock.read();
         },
-        [](RwLock&) {});
+        [&held](RwLock&) { held.reset(); });
     EXPECT_THAT(end, HasSubstr("a lock to read, and what gives it was destroyed"));
     end = co_await end_without<Queue<int>>([](Queue<int>& queue) -> Co<void> { (void)co_await queue.get(); },
                                            [](Queue<int>& queue) { queue.put_nowait(1); });
