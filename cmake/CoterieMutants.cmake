@@ -43,6 +43,13 @@ endfunction()
 # copy stands first in the include path, and the tests are compiled again.
 function(coterie_mutant name file key)
   set(folder "${PROJECT_BINARY_DIR}/mutants/${name}")
+  # A mutant that is made of another file now: its old copy would still stand first in the include path.
+  file(GLOB_RECURSE copies RELATIVE "${folder}" "${folder}/*")
+  foreach(copy IN LISTS copies)
+    if(NOT copy STREQUAL file)
+      file(REMOVE "${folder}/${copy}")
+    endif()
+  endforeach()
   add_custom_command(OUTPUT "${folder}/${file}"
     COMMAND Python3::Interpreter "${_coterie_mutants_script}" apply ${name} "${folder}/${file}"
     DEPENDS "${_coterie_mutants_script}" "${PROJECT_SOURCE_DIR}/${file}" ${_coterie_mutants_lists}

@@ -242,7 +242,9 @@ TEST_F(RedisBrokerTest, WhatHasPassedLeavesNothingBehind) {
 
 class RedisCluster : public RedisBrokerTest {
  protected:
-  RedisCluster() : RedisBrokerTest({"--cluster-enabled", "yes", "--port", std::to_string(free_port())}) {}
+  RedisCluster()
+      : RedisBrokerTest({"--cluster-enabled", "yes", "--port", std::to_string(free_port()), "--cluster-port",
+                         std::to_string(free_port())}) {}
 };
 
 TEST_F(RedisCluster, IsRefusedUntilTheQueueKnowsIt) {
