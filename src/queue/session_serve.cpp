@@ -143,7 +143,7 @@ void Session::watch_if_useful(TimePoint now) {
 
 /// Waits for a change on behalf of the session, which goes on meanwhile.
 Task<void> Session::watch(std::uint64_t version) {
-  Task<std::uint64_t> changed = broker_->changed(version, watch_at_most);
+  Task<std::uint64_t> changed = broker_->changed_for(request_.worker.incarnation, version, watch_at_most);
   Outcome<std::uint64_t> seen = co_await outcome(std::move(changed));
   watching_ = false;
   if (!seen.has_value()) {

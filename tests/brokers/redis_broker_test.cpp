@@ -4,13 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <set>
-#include <sstream>
 
-#include "coterie/run.hpp"
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/handshake.hpp"
 #include "tests/brokers/broker_suite.hpp"
-#include "tests/brokers/redis_server.hpp"
+#include "tests/brokers/redis_fixture.hpp"
 
 namespace broker_suite {
 namespace {
@@ -20,64 +18,6 @@ using coterie::brokers::redis::Command;
 using coterie::brokers::redis::Connection;
 using coterie::brokers::redis::Reply;
 using testing::HasSubstr;
-
-class RedisBrokerTest : public testing::Test {
- protected:
-  explicit RedisBrokerTest(std::vector<std::string> options = {}) : server_(std::move(options)) {}
-
-  std::shared_ptr<Broker> open(const std::string& query = "") {
-    return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(server_.url(query)), {},
-                                               clock_.source());
-  }
-  template <class T>
-  T await(Task<T> call) {
-    return loop_.run(std::move(call));
-  }
-  /// One command in an administrator's hand.
-  Reply administer(const std::string& words) {
-    Reply reply;
-    const int code = coterie::run([&]() -> Task<void> {
-      std::istringstream in(words);
-      std::string word;
-      in >> word;
-      Command command(word);
-      while (in >> word) command.arg(word);
-      Connection connection(
-          coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server_.url())));
-      reply = co_await connection.call(std::move(command));
-      co_await connection.close();
-    }());
-    EXPECT_EQ(code, 0);
-    EXPECT_FALSE(reply.is_error()) << words << ": " << reply.describe();
-    return reply;
-  }
-  template <class Error, class Call>
-  static std::string refusal(Call call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
-  std::vector<Enqueued> enqueue(Broker& broker, std::vector<JobSpec> specs) {
-    return await(broker.enqueue(std::move(specs)));
-  }
-  Lease take_one(Broker& broker, TestWorker& worker) {
-    CycleReply reply = await(broker.cycle(worker.next(1)));
-    if (reply.leases.size() != 1) throw std::runtime_error("no job was given out");
-    return reply.leases[0];
-  }
-  Verdict done(Broker& broker, TestWorker& worker, const LeaseRef& lease, std::string result) {
-    CycleRequest request = worker.next();
-    request.done.emplace_back(lease, std::move(result));
-    return await(broker.cycle(std::move(request))).done.at(0);
-  }
-
-  RedisServer server_;
-  TestClock clock_;
-  coterie::testing::VirtualLoop loop_;
-};
 
 TEST_F(RedisBrokerTest, TheUserThatIsAdvisedMayDoAllThatABrokerDoes) {
   std::string advice = coterie::brokers::redis::acl_example(

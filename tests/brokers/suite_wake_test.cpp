@@ -69,6 +69,18 @@ TEST_P(BrokerSuite, ChangedReturnsAtOnceWhenTheVersionIsOld) {
   EXPECT_NE(loop.run(broker().changed(before, for_ever)), before);
 }
 
+// An idle worker sleeps until the next job is due, as its last call told it.
+TEST_P(BrokerSuite, AJobThatIsDueBeforeAllOthersIsAChange) {
+  ThreadLoop loop;
+  for (const Milliseconds delay : {Milliseconds(1h), Milliseconds(1min)}) {
+    const std::uint64_t before = version();
+    JobSpec spec = job();
+    spec.delay = delay;
+    enqueue_one(spec);
+    EXPECT_NE(loop.run(broker().changed(before, for_ever)), before);
+  }
+}
+
 TEST_P(BrokerSuite, ChangedReturnsAfterItsTimeWhenNothingHappens) {
   const std::uint64_t before = version();
   ThreadLoop loop;

@@ -98,6 +98,19 @@ TEST_F(WorkerServe, AScheduledJobRunsWhenItIsDue) {
   EXPECT_NEAR(loop.seconds(), 7.5, 0.02);
 }
 
+TEST_F(WorkerServe, AJobThatIsScheduledWhileTheWorkerSleepsRunsWhenItIsDue) {
+  Worker worker(broker, options());
+  worker.handle_raw("at once", at_once);
+  run(beside(worker, [](Client jobs) -> Task<void> {
+    co_await sleep(1s);
+    JobSpec later("at once");
+    later.delay = 1500ms;
+    const JobId id = co_await jobs.enqueue(later);
+    co_await jobs.wait(id);
+  }(client())));
+  EXPECT_NEAR(loop.seconds(), 2.5, 0.02);
+}
+
 TEST_F(WorkerServe, HeartbeatsKeepALongJob) {
   Worker worker(broker, options().lease(30s));
   worker.handle_raw("sleep", nap);

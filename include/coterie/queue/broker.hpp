@@ -215,10 +215,16 @@ class Broker {
   /// back or would be retried, it is `cancelled`. Its `done` still counts.
   virtual Task<CycleReply> cycle(CycleRequest request) = 0;
 
-  /// Returns when jobs may have become ready, a job became final or a cancel was requested since `version`
-  /// was current, or after `at_most`. May return early; the caller looks again. Other processes' changes
-  /// count.
+  /// Returns when jobs may have become ready, a job was scheduled before all others, became final, or a
+  /// cancel was requested since `version` was current, or after `at_most`. May return early; the caller looks
+  /// again. Other processes' changes count.
   virtual Task<std::uint64_t> changed(std::uint64_t version, Milliseconds at_most) = 0;
+  /// The same for a worker, by its incarnation, that has nothing else to do: it may sleep through what is not
+  /// for it. For a job that several can run at least one of them returns. `version`: of its last cycle.
+  virtual Task<std::uint64_t> changed_for([[maybe_unused]] Uuid worker, std::uint64_t version,
+                                          Milliseconds at_most) {
+    return changed(version, at_most);
+  }
   /// The version now, without waiting.
   virtual Task<std::uint64_t> version() = 0;
 

@@ -99,6 +99,7 @@ void Store::enter(Slot slot, JobState state) {
     case JobState::scheduled:
       due_.push(slot,
                 record.may_expire() && record.expires_at < record.run_at ? record.expires_at : record.run_at);
+      changed_ = changed_ || due_.first() == slot;  // who sleeps until the next due time must look again
       break;
     case JobState::ready:
       record.place = ++last_place_;

@@ -6,6 +6,7 @@
 #include "coterie/runtime.hpp"
 #include "coterie/threads/spawn_on.hpp"
 #include "src/brokers/redis/shard.hpp"
+#include "src/brokers/redis/wakes.hpp"
 #include "src/brokers/redis/watch.hpp"
 #include "src/queue/validate.hpp"
 
@@ -15,14 +16,20 @@ namespace {
 using namespace coterie::queue;  // NOLINT: the words of the contract
 using redis::Settings;
 using redis::Shard;
+using redis::Wakes;
 using redis::Watch;
 
 /// What lives on the broker's own loop.
 struct Core {
   Core(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
-      : shard(settings, limits, std::move(clock)), watch(shard, settings) {}
+      : shard(settings, limits, std::move(clock)), watch(shard, settings), wakes(shard, watch, settings) {}
+  Task<CycleReply> cycle(CycleRequest request) {
+    std::string channel = wakes.channel_for(request);
+    return shard.cycle(std::move(request), std::move(channel));
+  }
   Shard shard;
   Watch watch;
+  Wakes wakes;
 };
 
 Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limits,
@@ -34,6 +41,7 @@ Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limi
   *core = std::move(made);
 }
 Task<void> close_core(std::unique_ptr<Core> core) {
+  co_await core->wakes.close();
   co_await core->watch.close();
   co_await core->shard.close();
 }
@@ -70,11 +78,15 @@ class RedisBroker final : public Broker {
   }
   Task<CycleReply> cycle(CycleRequest request) override {
     validate_cycle(request, limits_);
-    auto call = spawn_on(loop(), &Shard::cycle, &core_->shard, std::move(request));
+    auto call = spawn_on(loop(), &Core::cycle, core_.get(), std::move(request));
     co_return co_await std::move(call);
   }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
     auto call = spawn_on(loop(), &Watch::changed, &core_->watch, known, at_most);
+    co_return co_await std::move(call);
+  }
+  Task<std::uint64_t> changed_for(Uuid worker, std::uint64_t known, Milliseconds at_most) override {
+    auto call = spawn_on(loop(), &Wakes::changed, &core_->wakes, worker, known, at_most);
     co_return co_await std::move(call);
   }
   Task<std::uint64_t> version() override {

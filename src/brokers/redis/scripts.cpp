@@ -23,7 +23,7 @@ std::string_view file(std::string_view name) noexcept {
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
       "enqueue", "depend", "settle", "take",  "cancel",   "retry", "purge",
-      "list",    "get",    "queues", "known", "put_note", "bury"};
+      "list",    "get",    "queues", "known", "put_note", "bury",  "pass"};
   return names[static_cast<std::size_t>(script)];
 }
 
@@ -35,7 +35,7 @@ std::string source_of(Script script) {
     text.append(body.substr(0, end));
     body.remove_prefix(end);
   }
-  text.append(file("prelude")).append(file("names"));
+  text.append(file("prelude")).append(file("names")).append(file("wake"));
   if (script == Script::settle || script == Script::take) text.append(file("worker"));
   if (script == Script::list || script == Script::purge) text.append(file("walk"));
   if (script == Script::list || script == Script::get) text.append(file("describe"));

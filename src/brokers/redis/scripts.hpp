@@ -27,8 +27,9 @@ enum class Script : std::uint8_t {
   known,
   put_note,
   bury,
+  pass,
 };
-inline constexpr std::size_t script_count = 13;
+inline constexpr std::size_t script_count = 14;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

@@ -29,7 +29,10 @@ class Shard {
   Shard(const Settings& settings, const queue::Limits& limits, std::optional<queue::ClockSource> clock);
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
-  Task<queue::CycleReply> cycle(queue::CycleRequest request);
+  /// `channel`: on which the worker listens while it sleeps; empty: on none.
+  Task<queue::CycleReply> cycle(queue::CycleRequest request, std::string channel);
+  /// A worker was told of a job and cannot take it: tells another one.
+  Task<void> pass(std::string queue, std::string handler);
   Task<std::uint64_t> version();
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
   Task<queue::JobPage> list(queue::JobFilter filter);
@@ -45,6 +48,10 @@ class Shard {
   Task<void> close();
   /// On which changes are published: the version.
   [[nodiscard]] std::string channel() const { return prefix_ + "v"; }
+  /// On which workers of one process are told that there is work for them.
+  [[nodiscard]] std::string channel_of(const queue::Uuid& process) const {
+    return prefix_ + "y" + process.str();
+  }
 
  private:
   // shard.cpp
@@ -72,8 +79,8 @@ class Shard {
   [[nodiscard]] Command begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
                                    std::size_t room) const;
   [[nodiscard]] std::vector<Command> settles(const queue::CycleRequest& request) const;
-  [[nodiscard]] Command take(const queue::CycleRequest& request, std::size_t part, std::size_t want,
-                             std::uint64_t bytes, bool not_first) const;
+  [[nodiscard]] Command take(const queue::CycleRequest& request, const std::string& channel, std::size_t part,
+                             std::size_t want, std::uint64_t bytes, bool not_first) const;
   void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
                    queue::CycleReply& out);
   void read_take(const Reply& reply, queue::CycleReply& out, Taken& taken);

@@ -56,7 +56,7 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 
 }  // namespace
 
-Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
+Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, std::string channel) {
   co_await bury_gone(request.worker.process);
   queue::CycleReply out;
   Taken taken;
@@ -64,7 +64,7 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
   std::size_t part = commands.size();
   const std::size_t settle_scripts = part;
   std::size_t want = std::min<std::size_t>(request.want, units);
-  commands.push_back(take(request, part, want, request.max_bytes, false));
+  commands.push_back(take(request, channel, part, want, request.max_bytes, false));
   const std::vector<Reply> replies = co_await send(std::move(commands));
   for (const Reply& reply : replies) {
     refuse_old_seq_of(reply, request.seq);
@@ -80,7 +80,7 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request) {
     if ((!taken.more && all_given) || taken.bytes >= request.max_bytes) break;
     ++part;
     want = std::min<std::size_t>(request.want - before, units);
-    Command next = take(request, part, want, request.max_bytes - taken.bytes, before > 0);
+    Command next = take(request, channel, part, want, request.max_bytes - taken.bytes, before > 0);
     const Reply reply = co_await run(std::move(next));
     read_take(reply, out, taken);
     got = out.leases.size() - before;
@@ -135,11 +135,12 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   return commands;
 }
 
-Command Shard::take(const queue::CycleRequest& request, std::size_t part, std::size_t want,
-                    std::uint64_t bytes, bool not_first) const {
+Command Shard::take(const queue::CycleRequest& request, const std::string& channel, std::size_t part,
+                    std::size_t want, std::uint64_t bytes, bool not_first) const {
   Command command =
       begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
   command.arg(want).arg(bytes).arg(request.alone ? "1" : "0").arg(not_first ? "1" : "0");
+  command.arg(channel);
   command.arg(request.queues.size());
   for (const std::string& queue : request.queues) command.arg(queue);
   for (const std::string& name : request.names) command.arg(name);
@@ -205,6 +206,12 @@ Task<void> Shard::fetch_long(queue::CycleReply& reply, const std::vector<queue::
     else
       lease->payload = payload.take_string();
   }
+}
+
+Task<void> Shard::pass(std::string queue, std::string handler) {
+  Command command = begin(Script::pass);
+  command.arg(queue).arg(handler);
+  (void)co_await run(std::move(command));
 }
 
 /// A holder on this machine can be known to be gone long before its lease ends.

@@ -5,7 +5,7 @@
 -- Gives for each 0 cancelled, 1 requested, 2 final, 3 unknown: CancelResult.
 begin()
 fetch({unpack(ARGV, 4)})
-local reply = {}
+local reply, owners = {}, {}
 for i = 4, #ARGV do
   local job = find(ARGV[i])
   local result
@@ -18,6 +18,7 @@ for i = 4, #ARGV do
     if not has(job, CANCEL_REQUESTED) then
       set(job, CANCEL_REQUESTED)
       write_job(job)
+      owners[job[OWNER]] = true
       changed = true
     end
   else
@@ -27,4 +28,5 @@ for i = 4, #ARGV do
   reply[#reply + 1] = result
 end
 flush()
+for owner in pairs(owners) do tell(owner, '') end
 return reply

@@ -18,7 +18,9 @@
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
 --   h           ZSET    final jobs by the time when they are forgotten;  T ZSET forgotten ids by the end of their day
 --   O           ZSET    buckets of the list by number;  o<i> HASH creation number mod 128 -> id
---   w<inc>      HASH    a worker: name, seq and the replies to it;  W<machine> HASH incarnation -> process there
+--   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps
+--   W<machine>  HASH    incarnation -> process there
+--   A, a<queue>\n<handler> ZSET  workers that sleep, since when;  D ZSET when some of these will look by themselves
 --   i           HASH    notes
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
@@ -48,6 +50,9 @@ local function clear(job, flag) job[FLAGS] = bit.band(job[FLAGS], bit.bnot(flag)
 -- Time and counters --------------------------------------------------------------------------------------------------
 local now, steps, version, token, order, place, queues
 local changed, counters = false, false
+local waking = {}           -- stream -> jobs that became ready there
+local scheduled_at = false  -- the earliest that was scheduled
+local wake                  -- see wake.lua
 
 -- ARGV[1]: the time, where it is not the server's (tests); ARGV[2]: when the caller expects it to be, by what it saw
 -- last and has measured since, '' at first; ARGV[3]: `steps` as it was then. Where the clock is further than that
@@ -186,12 +191,15 @@ local function enter(job, state)
     local at = job[RUN_AT]
     if may_expire(job) and job[EXPIRES] < at then at = job[EXPIRES] end
     put(P .. 'z', at, job.id)
+    if not scheduled_at or at < scheduled_at then scheduled_at = at end
   elseif state == READY then
     place = place + 1
     local key, index = stream_of(job)
     put(key, (1000 - job[PRIORITY]) * LEVEL + place, job.id)
     fronts[key] = index
     if may_expire(job) then put(P .. 'z', job[EXPIRES], job.id) end
+    local stream = job[QUEUE] .. '.' .. job[NAME]
+    waking[stream] = (waking[stream] or 0) + 1
     changed = true
   elseif state >= DONE then
     put(P .. 'h', job[FINISHED_AT] + job[TTL], job.id)
@@ -362,10 +370,16 @@ local function flush()
   write_fronts()
   delete_gone()
   write_counts()
+  -- Whoever sleeps until the next due time must look again where that is earlier now.
+  if scheduled_at and not changed then
+    local first = call('ZRANGE', P .. 'z', 0, 0, 'WITHSCORES')[2]
+    changed = first and tonumber(first) >= scheduled_at
+  end
   if changed then version = version + 1 end
   if changed or counters then
     call('HSET', M, 'v', 1, 'c', now, 's', steps, 'n', version, 't', token, 'o', order, 'p', place, 'q', queues)
   end
   if changed then call('PUBLISH', P .. 'v', version) end
   changed, counters = false, false
+  wake()
 end

@@ -2,18 +2,20 @@
 -- Promotes, recovers, forgets, and gives out jobs: a worker's last script in a cycle, and one more for each 64 jobs.
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] how many; [11] bytes of
--- payload at most; [12] '1': alone; [13] '1': the reply is not empty yet, so a job too big for [11] waits; [14] how many
--- queues, then their names; then the handlers' names, none: any.
+-- payload at most; [12] '1': alone; [13] '1': the reply is not empty yet, so a job too big for [11] waits; [14] the
+-- channel on which the worker can be woken, '': it cannot; [15] how many queues, then their names; then the handlers'
+-- names, none: any.
 -- Gives {repeated, now, steps, version, next due, suspects, ids of jobs (token, flags and header in take.hpp's order),
 -- handlers that nobody here has, more}: more = 1 where there was more to promote or recover than one script may, and then
 -- it gives out nothing and is to be repeated as the next script of the call.
 local before = answered()
 begin()
+hold_wakes = true
 
 local wanted, budget = tonumber(ARGV[10]), tonumber(ARGV[11])
 local queue_names, handlers = {}, {}
-local first_name = 15 + tonumber(ARGV[14])
-for i = 15, first_name - 1 do queue_names[#queue_names + 1] = ARGV[i] end
+local first_name = 16 + tonumber(ARGV[15])
+for i = 16, first_name - 1 do queue_names[#queue_names + 1] = ARGV[i] end
 for i = first_name, #ARGV do handlers[#handlers + 1] = ARGV[i] end
 
 -- The queues that exist, each once.
@@ -47,12 +49,15 @@ local function describe(job)
   local queue, handler = names_of(job)
   return {job.id, text_of(job), queue, handler}
 end
-local function finish_reply(repeated, leases, more)
+local function next_time()
   local due = call('ZRANGE', P .. 'z', 0, 0, 'WITHSCORES')[2]
   local lease = call('ZRANGE', P .. 'l', 0, 0, 'WITHSCORES')[2]
   local next_due = tonumber(due) or 0
   if lease and (next_due == 0 or lease + steps < next_due) then next_due = lease + steps end
   if call('EXISTS', P .. 'k') == 1 then next_due = now end
+  return next_due
+end
+local function finish_reply(repeated, leases, more, next_due)
   local suspects, unhandled, told = 0, {}, {}
   for _, queue in ipairs(asked) do
     for _, key in ipairs(streams_of(queue, 'u', 'g')) do suspects = suspects + call('ZCARD', key) end
@@ -77,15 +82,16 @@ end
 
 if before then
   local leases = {}
-  if before == 'more' then return finish_reply(true, leases, 1) end
+  if before == 'more' then return finish_reply(true, leases, 1, next_time()) end
   for at = 1, #before, 22 do
     local id, of = struct.unpack('<c16I6', before, at)
     local job = find(id)
     if job and job[STATE] == LEASED and job[TOKEN] == of then leases[#leases + 1] = describe(job) end
   end
-  return finish_reply(true, leases, 0)
+  return finish_reply(true, leases, 0, next_time())
 end
 counters = true
+channel = ARGV[14]
 
 -- What is due, at most UNITS of all together -------------------------------------------------------------------------
 local units = UNITS
@@ -146,7 +152,9 @@ flush()
 if units <= 0 and wanted > 0 then
   remember('more')
   flush()
-  return finish_reply(false, {}, 1)
+  hold_wakes = false
+  wake()
+  return finish_reply(false, {}, 1, next_time())
 end
 
 -- Giving out ---------------------------------------------------------------------------------------------------------
@@ -210,5 +218,55 @@ for _, queue in ipairs(asked) do
   end
 end
 flush()
+
+-- Falling asleep, or not -----------------------------------------------------------------------------------------------
+local next_due = next_time()
+local satisfied = full or #leases >= wanted
+local function write_down(add)
+  for _, queue in ipairs(queue_names) do
+    for i = 1, math.max(#handlers, 1) do
+      local key = sleepers_of(queue, handlers[i] or '')
+      if add then
+        call('ZADD', key, now, INCARNATION)
+        call('PEXPIRE', key, KNOWN_FOR)
+      else
+        call('ZREM', key, INCARNATION)
+      end
+    end
+  end
+  if add then call('ZADD', P .. 'A', now, INCARNATION) else call('ZREM', P .. 'A', INCARNATION) end
+end
+if not satisfied and channel ~= '' then
+  asleep = '1'
+  write_down(true)
+  call('PEXPIRE', P .. 'A', KNOWN_FOR)
+  -- Two look when the next job is due; the others need not.
+  call('ZREM', P .. 'D', INCARNATION)
+  if next_due ~= 0 then
+    call('ZREMRANGEBYSCORE', P .. 'D', '-inf', now - 60000)
+    if call('ZCOUNT', P .. 'D', now, next_due) >= 2 then
+      next_due = 0
+    else
+      call('ZADD', P .. 'D', next_due, INCARNATION)
+      call('PEXPIRE', P .. 'D', KNOWN_FOR)
+    end
+  end
+elseif asleep == '1' then
+  asleep = '0'
+  write_down(false)
+  local promised = call('ZREM', P .. 'D', INCARNATION) == 1
+  if promised and next_due ~= 0 and call('ZCOUNT', P .. 'D', now, next_due) == 0 then tell_some(P .. 'A', 2, '') end
+end
 remember(table.concat(given))
-return finish_reply(false, leases, 0)
+for stream in pairs(waking) do
+  if call('EXISTS', P .. 'r' .. stream, P .. 'u' .. stream) == 0 then waking[stream] = nil end
+end
+if satisfied and wanted > 0 then   -- what is left over is for others
+  for _, queue in ipairs(asked) do
+    local stream = call('ZRANGE', P .. 'f' .. queue, 0, 0)[1]
+    if stream then waking[stream] = waking[stream] or 0 end
+  end
+end
+hold_wakes = false
+wake()
+return finish_reply(false, leases, 0, next_due)

@@ -6,10 +6,12 @@ local INCARNATION = ARGV[4]
 local W = P .. 'w' .. INCARNATION
 local SEQ, PART = tonumber(ARGV[5]), ARGV[6]
 local fresh_worker = false
+local channel, asleep   -- as they are written down
 
 -- The reply that was given to this script of this call; nil where it has not run.
 local function answered()
-  local seen = call('HMGET', W, 'seq', 'r' .. PART)
+  local seen = call('HMGET', W, 'seq', 'r' .. PART, 'y', 'z')
+  channel, asleep = seen[3] or '', seen[4] or '0'
   local last = tonumber(seen[1])
   fresh_worker = not last
   if last and SEQ < last then refuse('SEQ ' .. seen[1]) end
@@ -20,14 +22,14 @@ end
 local function remember(reply)
   if PART == '0' then
     call('DEL', W)
-    call('HSET', W, 'seq', SEQ, 'name', ARGV[7], 'r0', reply)
+    call('HSET', W, 'seq', SEQ, 'name', ARGV[7], 'r0', reply, 'y', channel, 'z', asleep)
     local machine = fresh_worker and string.match(ARGV[8], '^(.*/)[^/]*/[^/]*$')
     if machine then
       call('HSET', P .. 'W' .. machine, INCARNATION, ARGV[8])
       call('PEXPIRE', P .. 'W' .. machine, 7 * KNOWN_FOR)
     end
   else
-    call('HSET', W, 'r' .. PART, reply)
+    call('HSET', W, 'r' .. PART, reply, 'y', channel, 'z', asleep)
   end
   call('PEXPIRE', W, KNOWN_FOR)
 end

@@ -1,0 +1,42 @@
+-- Telling workers that sleep; behind names.lua in every script.
+--
+-- A worker whose take gave it less than it wanted is written down for its queues and handlers, and told by a message to
+-- its own channel: so that a job wakes those that are needed, and not everybody. A message that nobody hears (its process
+-- is gone) goes to the next. One more is told than there are jobs, for the case that the first dies before it takes.
+local hold_wakes = false   -- take.lua: what it gives out itself is nothing to wake others for
+
+local function sleepers_of(queue, handler) return P .. 'a' .. queue .. '\n' .. handler end
+-- `what`: "queue\nhandler", for who cannot take it and passes it on; or ''.
+local function tell(incarnation, what)
+  local channel = call('HGET', P .. 'w' .. incarnation, 'y')
+  return channel and call('PUBLISH', channel, incarnation .. what) > 0
+end
+local function tell_some(key, left, what)
+  for _ = 1, UNITS do
+    if left == 0 then break end
+    local incarnation = call('ZPOPMIN', key)[1]
+    if not incarnation then break end
+    call('ZREM', P .. 'A', incarnation)
+    if tell(incarnation, what) then left = left - 1 end
+  end
+  return left
+end
+local function wake_for(queue, handler, how_many)
+  local what = queue .. '\n' .. handler
+  local left = tell_some(sleepers_of(queue, handler), how_many, what)
+  if left > 0 then tell_some(sleepers_of(queue, ''), left, what) end
+end
+wake = function()
+  if hold_wakes then return end
+  local streams, at = waking, scheduled_at
+  waking, scheduled_at = {}, false
+  if not at and next(streams) == nil then return end
+  if call('EXISTS', P .. 'A') == 0 then return end
+  for stream, how_many in pairs(streams) do
+    local queue, handler = string.match(stream, '^(%d+)%.(%d+)$')
+    local queue_name, name = call('HGET', P .. 'c' .. queue, 'N'), call('HGET', P .. 'e' .. queue, handler)
+    if queue_name and name then wake_for(queue_name, name, math.min(how_many, 7) + 1) end
+  end
+  -- Some sleep until the next due time; here is an earlier one.
+  if at and call('ZCOUNT', P .. 'D', now, at) == 0 then tell_some(P .. 'A', 2, '') end
+end

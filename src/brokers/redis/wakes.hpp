@@ -1,0 +1,60 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "coterie/scope.hpp"
+#include "coterie/sync/event.hpp"
+#include "src/brokers/redis/shard.hpp"
+#include "src/brokers/redis/subscription.hpp"
+#include "src/brokers/redis/watch.hpp"
+
+namespace coterie::brokers::redis {
+
+/// The workers of this process that sleep until the server has something for one of them: a job that it can
+/// run, a cancel of one that it runs. Scripts tell as many workers as there are jobs (see wake.lua), over one
+/// channel for all that are here, to which the first that sleeps listens.
+///
+/// A worker with very many queues and handlers is told of every change instead: see `most_places`.
+///
+/// Belongs to one loop.
+class Wakes {
+ public:
+  /// A worker stands in one list for each of its queues and each of its handlers there.
+  static constexpr std::size_t most_places = 64;
+
+  Wakes(Shard& shard, Watch& watch, Settings settings);
+
+  /// The worker is about to ask for work. Where it can be told of more; empty while nobody listens there.
+  [[nodiscard]] std::string channel_for(const queue::CycleRequest& request);
+  /// See Broker::changed_for.
+  Task<std::uint64_t> changed(queue::Uuid worker, std::uint64_t seen, queue::Milliseconds at_most);
+  Task<void> close();
+
+ private:
+  struct Sleeper {
+    bool told = false;  ///< since it asked last
+    bool by_every_change = false;
+    TimePoint used;
+    Event change;  ///< set and cleared at once
+  };
+  using SleeperPtr = std::shared_ptr<Sleeper>;
+
+  SleeperPtr sleeper(const queue::Uuid& worker);
+  void listen();
+  void take_message(std::string_view payload);
+  void tell_all();
+  static void tell(Sleeper& sleeper);
+
+  Shard& shard_;
+  Watch& watch_;
+  Settings settings_;
+  const std::string channel_;
+  std::unordered_map<queue::Uuid, SleeperPtr> sleepers_;
+  std::unique_ptr<Subscription> subscription_;
+  TaskScope passes_{"passes jobs on"};
+};
+
+}  // namespace coterie::brokers::redis

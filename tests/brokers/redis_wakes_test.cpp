@@ -1,0 +1,245 @@
+// Who is told of what, by a broker on Redis: as many sleeping workers as there is work for, and one more.
+#include "src/brokers/redis/wakes.hpp"
+
+#include <thread>
+
+#include "coterie/cancel.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/spawn.hpp"
+#include "coterie/testing/virtual_loop.hpp"
+#include "tests/brokers/redis_fixture.hpp"
+
+namespace broker_suite {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Milliseconds for_ever{std::chrono::minutes(10)};
+
+/// A worker that has found nothing and waits to be told.
+class Sleeper {
+ public:
+  explicit Sleeper(std::vector<std::string> names = {}) : names_(std::move(names)) {}
+
+  CycleRequest ask(std::uint32_t want = 1) {
+    CycleRequest request = worker_.next(want);
+    request.names = names_;
+    return request;
+  }
+  [[nodiscard]] Uuid id() { return worker_.ref().incarnation; }
+  /// Asks, which must give nothing, and begins to wait.
+  Task<void> fall_asleep(Broker& broker) {
+    CycleReply reply = co_await broker.cycle(ask());
+    EXPECT_TRUE(reply.leases.empty());
+    next_due_ = reply.next_due;
+    version_ = reply.version;
+    waiting_ = coterie::spawn(&Broker::changed_for, &broker, id(), version_, for_ever);
+    co_await coterie::yield();
+  }
+  Task<bool> told() {
+    const std::uint64_t seen = co_await waiting_;
+    co_return seen != version_;
+  }
+  [[nodiscard]] bool done() const { return waiting_.done(); }
+  [[nodiscard]] UnixMillis next_due() const { return next_due_; }
+  void stop() { waiting_.cancel(); }
+
+ private:
+  TestWorker worker_;
+  std::vector<std::string> names_;
+  std::uint64_t version_ = 0;
+  UnixMillis next_due_ = 0;
+  coterie::JoinHandle<std::uint64_t> waiting_;
+};
+
+class RedisWakesTest : public RedisBrokerTest {
+ public:
+  /// Its process listens from now on.
+  std::shared_ptr<Broker> open_listening() {
+    std::shared_ptr<Broker> broker = open();
+    Sleeper first;
+    await([](Broker& at, Sleeper& sleeper) -> Task<void> {
+      co_await sleeper.fall_asleep(at);  // nobody listened when it asked, so it is told once somebody does
+      const bool told = co_await sleeper.told();
+      EXPECT_TRUE(told);
+    }(*broker, first));
+    return broker;
+  }
+  /// While this thread's loop runs.
+  std::int64_t ask(const std::string& words) {
+    std::int64_t number = 0;
+    std::thread([&] { number = administer(words).integer(); }).join();
+    return number;
+  }
+  std::int64_t asleep() { return ask("ZCARD {coterie:0}A"); }
+  UnixMillis wall() const { return clock_.wall(); }
+};
+
+TEST_F(RedisWakesTest, AJobTellsTwoOfManyWorkers) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers(10);
+  await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    EXPECT_EQ(test.asleep(), 10);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    // Those that have slept longest.
+    const bool first = co_await all[0].told();
+    const bool second = co_await all[1].told();
+    EXPECT_TRUE(first && second);
+    EXPECT_EQ(test.asleep(), 8);
+    CycleReply got = co_await at.cycle(all[0].ask());
+    EXPECT_EQ(got.leases.size(), 1U);
+    co_await all[1].fall_asleep(at);  // one too many were told, and this one is written down again
+    EXPECT_EQ(test.asleep(), 9);
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      EXPECT_FALSE(all[i].done());
+      all[i].stop();
+    }
+  }(*this, *broker, sleepers));
+}
+
+TEST_F(RedisWakesTest, AJobTellsOnlyWhoHasAHandlerForIt) {
+  const auto broker = open_listening();
+  Sleeper paints({"paint"});
+  Sleeper sings({"sing"});
+  Sleeper anything;
+  await([](RedisWakesTest& test, Broker& at, Sleeper& one, Sleeper& other, Sleeper& any) -> Task<void> {
+    co_await one.fall_asleep(at);
+    co_await other.fall_asleep(at);
+    co_await any.fall_asleep(at);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    specs[0].name = "sing";
+    (void)co_await at.enqueue(std::move(specs));
+    const bool second = co_await other.told();
+    const bool third = co_await any.told();
+    EXPECT_TRUE(second && third);
+    EXPECT_EQ(test.asleep(), 1);
+    EXPECT_FALSE(one.done());
+    one.stop();
+  }(*this, *broker, paints, sings, anything));
+}
+
+TEST_F(RedisWakesTest, WorkersWhoseProcessIsGoneArePassedOver) {
+  Sleeper gone[2];
+  {
+    const auto lost = open_listening();
+    await([](Broker& at, Sleeper* both) -> Task<void> {
+      for (Sleeper* each : {both, both + 1}) {
+        co_await each->fall_asleep(at);
+        each->stop();
+      }
+    }(*lost, gone));
+  }
+  const auto broker = open_listening();
+  Sleeper here;
+  await([](Broker& at, Sleeper& sleeper) -> Task<void> {
+    co_await sleeper.fall_asleep(at);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    const bool told = co_await sleeper.told();
+    EXPECT_TRUE(told);
+  }(*broker, here));
+}
+
+TEST_F(RedisWakesTest, WhatAWorkerIsToldThatDoesNotAskIsPassedOn) {
+  const auto broker = open_listening();
+  Sleeper silent[2] = {Sleeper({"a", "b"}), Sleeper({"a", "b"})};
+  Sleeper awake({"b"});
+  await([](Broker& at, Sleeper* both, Sleeper& third) -> Task<void> {
+    for (Sleeper* each : {both, both + 1}) co_await each->fall_asleep(at);
+    co_await third.fall_asleep(at);
+    std::vector<JobSpec> first{BrokerSuite::job()};
+    first[0].name = "a";
+    (void)co_await at.enqueue(std::move(first));
+    for (Sleeper* each : {both, both + 1}) {
+      const bool told = co_await each->told();
+      EXPECT_TRUE(told);  // and now they hang
+    }
+    std::vector<JobSpec> second{BrokerSuite::job()};
+    second[0].name = "b";
+    (void)co_await at.enqueue(std::move(second));
+    const bool told = co_await third.told();
+    EXPECT_TRUE(told);
+  }(*broker, silent, awake));
+}
+
+TEST_F(RedisWakesTest, WhatATakeLeavesBehindTellsAnother) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers(3);
+  await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    for (const std::size_t i : {0U, 1U}) {
+      const bool told = co_await all[i].told();
+      EXPECT_TRUE(told);
+    }
+    std::vector<JobSpec> more{BrokerSuite::job(), BrokerSuite::job()};
+    test.ask("DEL {coterie:0}A");  // as if this enqueue had found nobody
+    (void)co_await at.enqueue(std::move(more));
+    test.ask("ZADD {coterie:0}A 1 somebody");
+    CycleReply got = co_await at.cycle(all[0].ask());
+    EXPECT_EQ(got.leases.size(), 1U);
+    const bool told = co_await all[2].told();
+    EXPECT_TRUE(told);
+  }(*this, *broker, sleepers));
+}
+
+TEST_F(RedisWakesTest, TwoLookWhenTheNextJobIsDueAndTheOthersSleepOn) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers(4);
+  await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    std::vector<JobSpec> late{BrokerSuite::job()};
+    late[0].delay = 1h;
+    (void)co_await at.enqueue(std::move(late));
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    const UnixMillis due = test.wall() + Milliseconds(1h).count();
+    EXPECT_EQ(all[0].next_due(), due);
+    EXPECT_EQ(all[1].next_due(), due);
+    EXPECT_EQ(all[2].next_due(), 0);
+    EXPECT_EQ(all[3].next_due(), 0);
+    // One that is due before that is told of.
+    std::vector<JobSpec> early{BrokerSuite::job()};
+    early[0].delay = 1min;
+    (void)co_await at.enqueue(std::move(early));
+    for (const std::size_t i : {0U, 1U}) {
+      const bool told = co_await all[i].told();
+      EXPECT_TRUE(told);
+      co_await all[i].fall_asleep(at);
+      EXPECT_EQ(all[i].next_due(), test.wall() + Milliseconds(1min).count());
+    }
+    // Who was to look is busy now: others are told to look instead.
+    for (const std::size_t i : {0U, 1U}) {
+      std::vector<JobSpec> work{BrokerSuite::job()};
+      (void)co_await at.enqueue(std::move(work));
+      CycleReply got = co_await at.cycle(all[i].ask());
+      EXPECT_EQ(got.leases.size(), 1U);
+    }
+    for (const std::size_t i : {2U, 3U}) {
+      const bool told = co_await all[i].told();
+      EXPECT_TRUE(told);
+    }
+    for (const std::size_t i : {0U, 1U}) all[i].stop();
+  }(*this, *broker, sleepers));
+}
+
+TEST_F(RedisWakesTest, ACancelTellsTheWorkerThatRunsTheJob) {
+  const auto broker = open_listening();
+  Sleeper runs;
+  await([](Broker& at, Sleeper& worker) -> Task<void> {
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    const JobId id = specs[0].id;
+    (void)co_await at.enqueue(std::move(specs));
+    CycleReply got = co_await at.cycle(worker.ask());
+    EXPECT_EQ(got.leases.size(), 1U);
+    co_await worker.fall_asleep(at);
+    std::vector<JobId> ids{id};
+    (void)co_await at.cancel(std::move(ids));
+    const bool told = co_await worker.told();
+    EXPECT_TRUE(told);
+  }(*broker, runs));
+}
+
+}  // namespace
+}  // namespace broker_suite
