@@ -37,6 +37,7 @@ Task<void> Shard::open() {
 
 Task<void> Shard::close() {
   co_await connection_.close();
+  co_await sends_.close();
 }
 
 /// A script's call up to what is its own: the time, and when we expect it to be.

@@ -1,12 +1,16 @@
 #pragma once
 #include <cstdint>
+#include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "coterie/future.hpp"
 #include "coterie/queue/broker.hpp"
+#include "coterie/scope.hpp"
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
@@ -67,6 +71,27 @@ class Shard {
   Task<void> add_dependencies(const queue::JobSpec& job);
   Task<std::vector<Reply>> add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
                                const std::vector<std::size_t>& starts);
+  [[nodiscard]] static std::size_t work_of(const std::vector<queue::JobSpec>& jobs);
+  [[nodiscard]] Command enqueue_command(const std::vector<const queue::JobSpec*>& jobs) const;
+  Task<std::vector<Reply>> send_enqueue(std::vector<Command> commands);
+  [[nodiscard]] static bool is_unknown_dependency(const Reply& reply, std::size_t& job, std::size_t& which);
+  [[nodiscard]] static std::exception_ptr unknown_dependency(const std::vector<queue::JobSpec>& jobs,
+                                                             std::size_t job, std::size_t which);
+  void require_enqueued(const Reply& reply) const;
+
+  // shard_gather.cpp
+  /// An enqueue that waits to go with others.
+  struct Gathered {
+    std::vector<queue::JobSpec> jobs;
+    std::size_t work = 0;
+    std::size_t bytes = 0;
+    Future<std::vector<queue::Enqueued>> verdicts;
+  };
+  Task<std::vector<queue::Enqueued>> gather(std::vector<queue::JobSpec> jobs);
+  Task<void> send_gathered();
+  [[nodiscard]] std::vector<std::shared_ptr<Gathered>> next_together();
+  Task<void> send_together(std::vector<std::shared_ptr<Gathered>> together);
+  static void tell_verdicts(const Reply& reply, const std::vector<std::shared_ptr<Gathered>>& together);
 
   // shard_cycle.cpp
   /// What a cycle's takes have come to.
@@ -98,12 +123,15 @@ class Shard {
   Scripts scripts_;
   Connection connection_;
   mutable std::minstd_rand random_;
+  std::deque<std::shared_ptr<Gathered>> gathered_;
+  std::size_t sends_running_ = 0;
   // What the server's clock said last, and when that was by ours.
   bool knows_time_ = false;
   queue::UnixMillis server_now_ = 0;
   queue::UnixMillis server_steps_ = 0;
   queue::Milliseconds known_at_{0};
   std::optional<queue::Milliseconds> buried_at_;
+  TaskScope sends_{"gathered enqueues"};
 };
 
 }  // namespace coterie::brokers::redis

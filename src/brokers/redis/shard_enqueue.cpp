@@ -23,12 +23,16 @@ struct Chunk {
   Chunk() = default;
 };
 
+std::size_t work_of_one(const queue::JobSpec& job) {
+  return 1 + std::min(job.after.size(), dependencies_at_once) / 4;
+}
+
 std::vector<Chunk> chunks_of(const std::vector<queue::JobSpec>& jobs) {
   std::vector<Chunk> chunks;
   std::size_t work = 0;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const std::size_t cost = 1 + std::min(jobs[i].after.size(), dependencies_at_once) / 4;
+    const std::size_t cost = work_of_one(jobs[i]);
     if (chunks.empty() || work + cost > units || bytes + jobs[i].payload.size() > bytes_per_script) {
       chunks.emplace_back();
       chunks.back().from = i;
@@ -73,7 +77,11 @@ Task<std::vector<queue::Enqueued>> Shard::enqueue(std::vector<queue::JobSpec> jo
   const bool one_script = chunks.size() == 1 && std::all_of(jobs.begin(), jobs.end(), [](const auto& job) {
                             return job.after.size() <= dependencies_at_once;
                           });
-  if (!one_script) co_await check_dependencies(jobs);
+  if (one_script) {
+    Task<std::vector<queue::Enqueued>> gathered = gather(std::move(jobs));
+    co_return co_await std::move(gathered);
+  }
+  co_await check_dependencies(jobs);
   std::vector<queue::Enqueued> verdicts;
   verdicts.reserve(jobs.size());
   for (std::size_t next = 0; next < chunks.size();) {
@@ -81,10 +89,9 @@ Task<std::vector<queue::Enqueued>> Shard::enqueue(std::vector<queue::JobSpec> jo
     std::vector<std::size_t> starts;
     for (; next < chunks.size() && commands.size() < window; ++next) {
       starts.push_back(chunks[next].from);
-      std::size_t room = 0;
-      for (std::size_t i = chunks[next].from; i < chunks[next].end; ++i) room += jobs[i].payload.size() + 256;
-      Command& command = commands.emplace_back(begin(Script::enqueue, room));
-      for (std::size_t i = chunks[next].from; i < chunks[next].end; ++i) add_job(command, jobs[i]);
+      std::vector<const queue::JobSpec*> part;
+      for (std::size_t i = chunks[next].from; i < chunks[next].end; ++i) part.push_back(&jobs[i]);
+      commands.push_back(enqueue_command(part));
     }
     const std::vector<Reply> replies = co_await add(std::move(commands), jobs, starts);
     for (const Reply& reply : replies)
@@ -149,18 +156,52 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
   }
 }
 
-/// Sends enqueue.lua's: its own refusal is the caller's mistake.
+std::size_t Shard::work_of(const std::vector<queue::JobSpec>& jobs) {
+  std::size_t work = 0;
+  for (const queue::JobSpec& job : jobs) work += work_of_one(job);
+  return work;
+}
+
+Command Shard::enqueue_command(const std::vector<const queue::JobSpec*>& jobs) const {
+  std::size_t room = 0;
+  for (const queue::JobSpec* job : jobs) room += job->payload.size() + 256;
+  Command command = begin(Script::enqueue, room);
+  for (const queue::JobSpec* job : jobs) add_job(command, *job);
+  return command;
+}
+
+Task<std::vector<Reply>> Shard::send_enqueue(std::vector<Command> commands) {
+  return send(std::move(commands));
+}
+
+/// enqueue.lua's own refusal is a caller's mistake; `job` and `which`: see there.
+bool Shard::is_unknown_dependency(const Reply& reply, std::size_t& job, std::size_t& which) {
+  return reply.kind() == Reply::Kind::error && read_dependency_error(reply.error(), job, which);
+}
+
+std::exception_ptr Shard::unknown_dependency(const std::vector<queue::JobSpec>& jobs, std::size_t job,
+                                             std::size_t which) {
+  try {
+    queue::refuse_unknown_dependency(job, jobs.at(job), jobs.at(job).after.at(which));
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+void Shard::require_enqueued(const Reply& reply) const {
+  throw_if_error(reply, connection_.settings());
+}
+
+/// Sends enqueue.lua's, of which the first begins with the job `starts[0]` of `jobs`.
 Task<std::vector<Reply>> Shard::add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
                                     const std::vector<std::size_t>& starts) {
-  std::vector<Reply> replies = co_await send(std::move(commands));
+  std::vector<Reply> replies = co_await send_enqueue(std::move(commands));
   for (std::size_t i = 0; i < replies.size(); ++i) {
     std::size_t job = 0;
     std::size_t which = 0;
-    if (replies[i].kind() == Reply::Kind::error && read_dependency_error(replies[i].error(), job, which)) {
-      job += starts.at(i);
-      queue::refuse_unknown_dependency(job, jobs.at(job), jobs.at(job).after.at(which));
-    }
-    throw_if_error(replies[i], connection_.settings());
+    if (is_unknown_dependency(replies[i], job, which))
+      std::rethrow_exception(unknown_dependency(jobs, starts.at(i) + job, which));
+    require_enqueued(replies[i]);
   }
   co_return replies;
 }
