@@ -10,16 +10,26 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_coterie_mutant
 
 add_custom_target(mutants)
 
-# What all of them share. The testing floor's sources, without the queue that coterie::testing links.
+# What all of them share. The testing floor's sources, without the queue that coterie::testing links: only mutants of the
+# queue wait for it to be built.
 file(GLOB _coterie_testing_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/testing/*.cpp")
 add_library(coterie_mutants_support STATIC EXCLUDE_FROM_ALL ${_coterie_testing_sources})
 target_include_directories(coterie_mutants_support PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
 target_link_libraries(coterie_mutants_support PUBLIC coterie::runtime OpenSSL::SSL GTest::gmock GTest::gtest GTest::gtest_main)
 
-function(_coterie_mutant_executable target)
+# The library that the tests of `key` need.
+function(_coterie_mutant_library key out)
+  set(${out} coterie_mutants_support PARENT_SCOPE)
+  if("${_coterie_mutant_sources_${key}}" MATCHES "/tests/(simulation/queue|queue|brokers)/")
+    set(${out} coterie_mutants_support coterie::queue PARENT_SCOPE)
+  endif()
+endfunction()
+
+function(_coterie_mutant_executable target key)
+  _coterie_mutant_library(${key} library)
   add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/mutants/bin")
-  target_link_libraries(${target} PRIVATE coterie_mutants_support)
+  target_link_libraries(${target} PRIVATE ${library})
   add_dependencies(mutants ${target})
 endfunction()
 
@@ -31,10 +41,12 @@ endfunction()
 # coterie_mutant_tests(key filters source...): the test sources of some mutants. Unmutated they must pass.
 function(coterie_mutant_tests key filters)
   list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/")
+  set(_coterie_mutant_sources_${key} "${ARGN}")
   set(_coterie_mutant_sources_${key} "${ARGN}" PARENT_SCOPE)
+  _coterie_mutant_library(${key} library)
   add_library(mutant_tests_${key} OBJECT EXCLUDE_FROM_ALL ${ARGN})
-  target_link_libraries(mutant_tests_${key} PRIVATE coterie_mutants_support)
-  _coterie_mutant_executable(original_${key} $<TARGET_OBJECTS:mutant_tests_${key}>)
+  target_link_libraries(mutant_tests_${key} PRIVATE ${library})
+  _coterie_mutant_executable(original_${key} ${key} $<TARGET_OBJECTS:mutant_tests_${key}>)
   _coterie_mutant_test("original.${key}" original "${filters}" $<TARGET_FILE:original_${key}>)
 endfunction()
 
@@ -60,7 +72,7 @@ function(coterie_mutant name file key)
   else()
     set(tests ${_coterie_mutant_sources_${key}})
   endif()
-  _coterie_mutant_executable(mutant_${name} ${tests} ${ARGN} "${folder}/${file}")
+  _coterie_mutant_executable(mutant_${name} ${key} ${tests} ${ARGN} "${folder}/${file}")
   target_include_directories(mutant_${name} BEFORE PRIVATE "${folder}/include")
   _coterie_mutant_test(${name} run ${name} "${PROJECT_BINARY_DIR}/mutants/results/${name}.txt" $<TARGET_FILE:mutant_${name}>)
 endfunction()

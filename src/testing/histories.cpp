@@ -144,7 +144,7 @@ std::string detail::try_each_seed(std::uint64_t seeds, const Scenario& scenario,
   LastWords last_words(name);
   const std::optional<std::uint64_t> only = number_in_environment("COTERIE_SEED");
   std::uint64_t left = only ? 1 : number_in_environment("COTERIE_SEEDS").value_or(seeds);
-  for (std::uint64_t seed = only.value_or(1); left > 0; ++seed, --left) {
+  for (std::uint64_t seed = only.value_or(options.first_seed); left > 0; ++seed, --left) {
     last_words.prepare(seed);
     History history = run_history(seed, scenario, options, name, failed);
     if (!history.problem.empty()) return std::move(history.problem);

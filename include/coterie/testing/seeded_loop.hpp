@@ -36,6 +36,8 @@ struct SeedOptions {
   std::optional<CancelPoint> cancel_at;
   /// A history that takes more steps than this is reported as endless.
   std::uint64_t max_steps = 1'000'000;
+  /// The first seed of several histories, so that a long run can be cut into tests that run side by side.
+  std::uint64_t first_seed = 1;
 
   SeedOptions() = default;
 };
@@ -54,6 +56,8 @@ class SeededLoop {
   [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
   [[nodiscard]] EventLoop& loop() noexcept { return virtual_.loop(); }
   [[nodiscard]] double seconds() const noexcept { return virtual_.seconds(); }
+  /// See VirtualLoop::block_for().
+  void block_for(Duration time) noexcept { virtual_.block_for(time); }
   /// For the scenario's own choices.
   [[nodiscard]] Random& random() noexcept { return random_; }
 
@@ -109,7 +113,7 @@ class HistoryFailed : public std::runtime_error {
 /// What is run once per history; it may be a lambda with captures, which outlives its coroutine.
 using Scenario = std::function<Task<void>(SeededLoop&)>;
 
-/// Runs `scenario` under the seeds 1 to `seeds`. The first that throws (a failed check, a Deadlock) ends it
+/// Runs `scenario` under `seeds` seeds, from `options.first_seed` on: 1. The first that throws (a failed check, a Deadlock) ends it
 /// with HistoryFailed. In the environment, COTERIE_SEED=n replays history n alone and COTERIE_SEEDS=n changes
 /// how many there are. When the process dies inside a history, by a sanitizer, an abort or a signal, the seed
 /// is printed too.

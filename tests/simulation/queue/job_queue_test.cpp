@@ -1,0 +1,89 @@
+// The queue as a whole, in one process on virtual time: real workers and clients against a broker that fails
+// before and after it applies a call. One seed is one history; COTERIE_SEED=n replays it and prints what
+// happened.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "coterie/testing/gtest.hpp"
+#include "src/queue/seeded_ids.hpp"
+#include "tests/simulation/queue/people.hpp"
+
+namespace coterie::simulation {
+namespace {
+
+using queue::JobId;
+using queue::Milliseconds;
+
+/// Whoever has not ended by then waits for ever.
+constexpr double patience_ms = 3'600'000;
+
+Task<void> all_end(std::vector<JoinHandle<void>> tasks) {
+  for (JoinHandle<void>& task : tasks) co_await task;
+}
+
+void look_at_the_end(World& world, std::uint32_t jobs) {
+  std::vector<JobId> ids;
+  for (std::uint32_t number = 1; number <= jobs; ++number) ids.push_back(id_of(number));
+  const auto found = world.apply(World::Get{ids, true});
+  for (std::size_t i = 0; i < ids.size(); ++i) world.ledger().finally(ids[i], found.at(i));
+}
+
+/// Producers enqueue, workers work and die, people meddle; then it is calm, and all must come to its end.
+Task<void> pass(std::shared_ptr<World> world) {
+  Random& random = world->random;
+  std::vector<JoinHandle<void>> workers;
+  const std::uint64_t places = 1 + random.below(3);
+  for (std::uint32_t place = 1; place <= places; ++place)
+    workers.push_back(spawn(named("place"), employ, world, place));
+  std::vector<JoinHandle<void>> producers;
+  std::uint32_t jobs = 0;
+  for (std::uint64_t left = 1 + random.below(3); left > 0; --left) {
+    const auto share = static_cast<std::uint32_t>(3 + random.below(8));
+    producers.push_back(
+        spawn(named("producer"), produce, world, "producer " + std::to_string(left), jobs + 1, share));
+    jobs += share;
+  }
+  std::vector<JoinHandle<void>> others(1, spawn(named("somebody"), meddle, world, jobs));
+  Task<void> produced = all_end(std::move(producers));
+  co_await std::move(produced);
+  co_await sleep(Milliseconds(random.below(2000)));
+  world->calm = true;
+  world->note("world", "is calm");
+  Task<void> meddled = all_end(std::move(others));
+  co_await std::move(meddled);
+  const double until = world->elapsed_ms() + patience_ms;
+  while (world->story.problem().empty() && world->elapsed_ms() < until &&
+         (world->ledger().open() > 0 || world->late_copies > 0))
+    co_await sleep(std::chrono::milliseconds(500));
+  if (world->ledger().open() > 0 && world->story.problem().empty())
+    world->story.wrong("after an hour these have not ended: " + world->ledger().open_jobs());
+  world->closing = true;
+  Task<void> worked = all_end(std::move(workers));
+  co_await std::move(worked);
+  if (world->story.problem().empty()) look_at_the_end(*world, jobs);
+}
+
+Task<void> one_world(SeededLoop& seeded) {
+  const bool told = std::getenv("COTERIE_SEED") != nullptr;
+  const queue::SeededIds ids(seeded.seed());
+  const auto world = std::make_shared<World>(seeded, told);
+  Task<void> passing = pass(world);
+  co_await std::move(passing);
+  if (told) std::printf("%s", world->story.text().c_str());
+  if (!world->story.problem().empty()) throw std::logic_error(world->story.problem());
+}
+
+testing::SeedOptions from(std::uint64_t first) {
+  testing::SeedOptions options;
+  options.first_seed = first;
+  return options;
+}
+
+COTERIE_SEEDED_TEST(JobQueueSimulation, EveryJobEndsOnce, 5000, from(1)) {
+  Task<void> world = one_world(seeded);
+  co_await std::move(world);
+}
+
+}  // namespace
+}  // namespace coterie::simulation
