@@ -212,6 +212,10 @@ Duration Session::due_jitter() {
 /// When to ask for work again, by what this call brought.
 void Session::plan_next(TimePoint now) {
   if (request_.want == 0) return;
+  if (reply_.repeated) {
+    poll_at_ = now;  // its leases are of an earlier moment than its version: what came between must not be missed
+    return;
+  }
   if (request_.alone && reply_.leases.empty()) alone_at_ = now + std::chrono::seconds(1);
   if (reply_.leases.size() >= request_.want) {
     fruitless_ = 0;

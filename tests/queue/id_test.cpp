@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "src/queue/seeded_ids.hpp"
+
 namespace coterie::queue {
 namespace {
 
@@ -80,6 +82,23 @@ TEST(Uuid, AForkedChildDoesNotRepeatItsParentsRandomBytes) {
   close(fds[1]);
   const Uuid ours = new_uuid();
   EXPECT_FALSE(std::equal(ours.bytes.begin() + 10, ours.bytes.end(), theirs.bytes.begin() + 10));
+}
+
+TEST(Uuid, ASeedDecidesTheNewOnesOfOneThreadForASimulation) {
+  std::vector<Uuid> first;
+  for (int round = 0; round < 2; ++round) {
+    const SeededIds seeded(7);
+    EXPECT_THROW(SeededIds(8), std::logic_error) << "one at a time";
+    std::vector<Uuid> ids(3);
+    for (Uuid& id : ids) id = new_uuid();
+    EXPECT_EQ(std::set<Uuid>(ids.begin(), ids.end()).size(), 3U);
+    if (round == 0) first = ids;
+    EXPECT_EQ(ids, first);
+    Uuid elsewhere;
+    std::thread([&elsewhere] { elsewhere = new_uuid(); }).join();
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), elsewhere), 0);
+  }
+  EXPECT_EQ(std::count(first.begin(), first.end(), new_uuid()), 0) << "drawn again";
 }
 
 TEST(Uuid, ADerivedOneDependsOnItsSeedAlone) {

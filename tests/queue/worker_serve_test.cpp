@@ -143,6 +143,20 @@ TEST_F(WorkerServe, ALostReplyIsAskedForAgainAndNothingRunsTwice) {
   EXPECT_EQ(notes->remarks[0].find("the broker answers again"), 0U);
 }
 
+// Found by the simulation: the stored reply has the version of the moment at which it is asked for again.
+TEST_F(WorkerServe, WhatBecameReadyWhileAReplyWasLostIsTakenAtOnce) {
+  Worker worker(broker, options());
+  worker.handle_raw("at once", at_once);
+  broker->lose = 1;
+  run(beside(worker, [](WorkerServe& test) -> Task<void> {
+    co_await sleep(10ms);  // by now the worker's first call was applied, and its reply lost
+    Task<void> job = enqueue_and_wait(test.client(), many(1, "at once"));
+    co_await std::move(job);
+    EXPECT_LT(test.loop.seconds(), 1.0) << "not only when the worker looks by itself";
+  }(*this)));
+  EXPECT_EQ(broker->cycles[1].seq, 1U);
+}
+
 TEST_F(WorkerServe, WhenTheLeaseRunsOutTheJobIsCancelled) {
   Worker worker(broker, options().lease(10s));
   int runs = 0;

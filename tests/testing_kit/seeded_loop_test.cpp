@@ -240,6 +240,22 @@ TEST(ForEachSeed, TheEnvironmentSaysHowMany) {
   EXPECT_EQ(histories, 7);
 }
 
+TEST(ForEachSeed, BeginsWithTheFirstSeedOfTheOptions) {
+  std::vector<std::uint64_t> seeds;
+  const auto note = [&seeds](SeededLoop& seeded) -> Task<void> {
+    seeds.push_back(seeded.seed());
+    co_return;
+  };
+  SeedOptions options;
+  options.first_seed = 501;
+  for_each_seed(3, note, options);
+  EXPECT_THAT(seeds, ElementsAre(501, 502, 503));
+  seeds.clear();
+  const Environment replay("COTERIE_SEED", "7");
+  for_each_seed(3, note, options);
+  EXPECT_THAT(seeds, ElementsAre(7));
+}
+
 TEST(ForEachSeed, ASeedThatIsNoNumberIsRefused) {
   const Environment wrong("COTERIE_SEED", "12x");
   EXPECT_THROW(for_each_seed(1, three_hold<Lock>), std::invalid_argument);

@@ -64,13 +64,17 @@ Task<void> pass(std::shared_ptr<World> world) {
   if (world->story.problem().empty()) look_at_the_end(*world, jobs);
 }
 
-Task<void> one_world(SeededLoop& seeded) {
-  const bool told = std::getenv("COTERIE_SEED") != nullptr;
+Task<void> one_world(SeededLoop& seeded, Tally* tally, std::string* text) {
+  const bool replayed = std::getenv("COTERIE_SEED") != nullptr;
   const queue::SeededIds ids(seeded.seed());
-  const auto world = std::make_shared<World>(seeded, told);
+  const auto world = std::make_shared<World>(seeded, replayed || text != nullptr);
   Task<void> passing = pass(world);
   co_await std::move(passing);
-  if (told) std::printf("%s", world->story.text().c_str());
+  if (tally != nullptr) *tally += world->ledger().tally();
+  if (text != nullptr)
+    *text = world->story.text();
+  else if (replayed)
+    std::fputs(world->story.text().c_str(), stdout);
   if (!world->story.problem().empty()) throw std::logic_error(world->story.problem());
 }
 
@@ -80,9 +84,57 @@ testing::SeedOptions from(std::uint64_t first) {
   return options;
 }
 
-COTERIE_SEEDED_TEST(JobQueueSimulation, EveryJobEndsOnce, 5000, from(1)) {
-  Task<void> world = one_world(seeded);
-  co_await std::move(world);
+// 5,000 histories, in parts that ctest runs side by side.
+#define SEEDS(first, last)                                                                             \
+  COTERIE_SEEDED_TEST(JobQueueSimulation, Seeds##first##To##last, (last) - (first) + 1, from(first)) { \
+    Task<void> world = one_world(seeded, nullptr, nullptr);                                            \
+    co_await std::move(world);                                                                         \
+  }
+SEEDS(1, 500)
+SEEDS(501, 1000)
+SEEDS(1001, 1500)
+SEEDS(1501, 2000)
+SEEDS(2001, 2500)
+SEEDS(2501, 3000)
+SEEDS(3001, 3500)
+SEEDS(3501, 4000)
+SEEDS(4001, 4500)
+SEEDS(4501, 5000)
+
+// A simulation in which nothing goes wrong would pass too.
+TEST(JobQueueSimulation, MuchGoesWrongInIt) {
+  Tally tally;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SeededLoop seeded(seed);
+    seeded.run(one_world(seeded, &tally, nullptr));
+  }
+  EXPECT_GE(tally.recovered, 100U) << "leases that ran out";
+  EXPECT_GE(tally.fenced, 20U);
+  EXPECT_GE(tally.repeated, 200U) << "calls that came again, of which nothing may change";
+  EXPECT_GE(tally.refused_old, 100U) << "calls that came again after newer ones";
+  EXPECT_GE(tally.quarantined, 5U);
+  EXPECT_GE(tally.given_back, 20U);
+  EXPECT_GE(tally.overlaps, 5U) << "runs that went on although another had begun";
+  EXPECT_GE(tally.awaited, 200U) << "jobs that became ready while a worker had nothing to do";
+  std::printf("of %llu leases %llu ran out; fenced %llu; repeated %llu; too old %llu; quarantined %llu; given back %llu; "
+              "overlapping runs %llu; awaited %llu\n",
+              static_cast<unsigned long long>(tally.leases), static_cast<unsigned long long>(tally.recovered),
+              static_cast<unsigned long long>(tally.fenced), static_cast<unsigned long long>(tally.repeated),
+              static_cast<unsigned long long>(tally.refused_old), static_cast<unsigned long long>(tally.quarantined),
+              static_cast<unsigned long long>(tally.given_back), static_cast<unsigned long long>(tally.overlaps),
+              static_cast<unsigned long long>(tally.awaited));
+}
+
+TEST(JobQueueSimulation, OneSeedIsOneHistory) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    std::string first;
+    std::string second;
+    for (std::string* text : {&first, &second}) {
+      SeededLoop seeded(seed);
+      seeded.run(one_world(seeded, nullptr, text));
+    }
+    EXPECT_EQ(first, second) << "seed " << seed;
+  }
 }
 
 }  // namespace

@@ -51,6 +51,19 @@ struct Tally {
   std::uint64_t given_back = 0;
   std::uint64_t overlaps = 0;
   std::uint64_t awaited = 0;  ///< jobs that became ready under the eyes of a free worker
+
+  Tally& operator+=(const Tally& other) {
+    leases += other.leases;
+    recovered += other.recovered;
+    fenced += other.fenced;
+    repeated += other.repeated;
+    refused_old += other.refused_old;
+    quarantined += other.quarantined;
+    given_back += other.given_back;
+    overlaps += other.overlaps;
+    awaited += other.awaited;
+    return *this;
+  }
 };
 
 /// What may be said of each job, by what was seen of it. Every call of the broker is entered at the moment when
