@@ -113,10 +113,10 @@ class HistoryFailed : public std::runtime_error {
 /// What is run once per history; it may be a lambda with captures, which outlives its coroutine.
 using Scenario = std::function<Task<void>(SeededLoop&)>;
 
-/// Runs `scenario` under `seeds` seeds, from `options.first_seed` on: 1. The first that throws (a failed check, a Deadlock) ends it
-/// with HistoryFailed. In the environment, COTERIE_SEED=n replays history n alone and COTERIE_SEEDS=n changes
-/// how many there are. When the process dies inside a history, by a sanitizer, an abort or a signal, the seed
-/// is printed too.
+/// Runs `scenario` under `seeds` seeds, from `options.first_seed` on: 1. The first that throws (a failed
+/// check, a Deadlock) ends it with HistoryFailed. In the environment, COTERIE_SEED=n replays history n alone
+/// and COTERIE_SEEDS=n changes how many there are. When the process dies inside a history, by a sanitizer, an
+/// abort or a signal, the seed is printed too.
 void for_each_seed(std::uint64_t seeds, const Scenario& scenario, SeedOptions options = SeedOptions());
 
 /// Runs `scenario` once undisturbed and then once for every start and await of its subjects and both moments,

@@ -16,7 +16,8 @@ class Died : public std::runtime_error {
 };
 
 /// One process's connection to the broker of its world. A call may fail before it is applied or after, take
-/// long, and arrive once more, late. It dies with its process: all calls then throw Died, those in flight too.
+/// long, and arrive once more, late. It dies with its process: all calls then throw Died, those in flight
+/// too.
 class FaultyBroker final : public queue::Broker {
  public:
   FaultyBroker(std::shared_ptr<World> world, std::string process)
@@ -42,7 +43,9 @@ class FaultyBroker final : public queue::Broker {
   Task<queue::JobPage> list(queue::JobFilter filter) override { return real_.list(std::move(filter)); }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_.queues(); }
   Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_.purge(std::move(filter)); }
-  Task<std::optional<std::string>> get_note(std::string key) override { return real_.get_note(std::move(key)); }
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    return real_.get_note(std::move(key));
+  }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     return real_.put_note(std::move(key), std::move(expected), std::move(value));
   }

@@ -50,7 +50,7 @@ void Ledger::finish(const JobId& id, Job& job, JobState state) {
   job.ever_final = true;
   job.cancel_requested = false;
   job.final_at = elapsed_;
-  story_.add("    " + name_of(id) + " is " + std::string(to_string(state)));
+  if (story_.told()) story_.add("    " + name_of(id) + " is " + std::string(to_string(state)));
   for (auto& [other_id, other] : jobs_) {
     const bool waited = other.waits_for.erase(id) != 0;
     if (waited && other.waits_for.empty() && other.phase == Phase::blocked)
@@ -104,7 +104,8 @@ Verdict Ledger::failed(const CycleRequest& request, const Failed& entry) {
   const JobId& id = entry.lease.id;
   Job& job = jobs_.at(id);
   if (!holds(job, request, entry.lease))
-    return job.settled == entry.lease.token && !job.settled_done ? Verdict::already_accepted : Verdict::fenced;
+    return job.settled == entry.lease.token && !job.settled_done ? Verdict::already_accepted
+                                                                 : Verdict::fenced;
   settle(id, job, false);
   job.lost_before = false;
   const bool again = entry.kind == FailKind::retry || entry.kind == FailKind::give_back;
@@ -273,8 +274,10 @@ void Ledger::take_one(const CycleRequest& request, const Lease& lease) {
   if (job.phase == Phase::final) wrong(id, "was given out after its end");
   if (job.phase == Phase::blocked) wrong(id, "was given out before what it waits for");
   for (const JobId& other : job.spec.after)
-    if (!job.reopened && !jobs_.at(other).ever_final) wrong(id, "was given out before " + name_of(other) + " ended");
-  if (job.phase == Phase::waiting && !may_take(request, job)) wrong(id, "was given out too early, or to the wrong one");
+    if (!job.reopened && !jobs_.at(other).ever_final)
+      wrong(id, "was given out before " + name_of(other) + " ended");
+  if (job.phase == Phase::waiting && !may_take(request, job))
+    wrong(id, "was given out too early, or to the wrong one");
   if (lease.ref.token <= last_token_) wrong(id, "got a token that does not grow");
   if (lease.attempt != job.attempt + 1) wrong(id, "runs under the wrong number");
   if (lease.attempt > job.spec.max_attempts) wrong(id, "runs more often than it may");
@@ -317,8 +320,8 @@ void Ledger::cancelled(const std::vector<JobId>& ids, const std::vector<CancelRe
 void Ledger::retried(const std::vector<JobId>& ids, const std::vector<bool>& results) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto found = jobs_.find(ids[i]);
-    const bool can = found != jobs_.end() && found->second.phase == Phase::final &&
-                     found->second.end != JobState::done;
+    const bool can =
+        found != jobs_.end() && found->second.phase == Phase::final && found->second.end != JobState::done;
     if (results.at(i) != can) wrong(ids[i], "the answer to a retry");
     if (!can) continue;
     Job& job = found->second;

@@ -1,6 +1,6 @@
 #pragma once
-// The checker of a simulated queue. It sees what reached the broker and what came back, what handlers did, and
-// what producers were told; it shares no code with any broker or worker.
+// The checker of a simulated queue. It sees what reached the broker and what came back, what handlers did,
+// and what producers were told; it shares no code with any broker or worker.
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -66,8 +66,8 @@ struct Tally {
   }
 };
 
-/// What may be said of each job, by what was seen of it. Every call of the broker is entered at the moment when
-/// it is applied; whatever contradicts the contract is told to the story.
+/// What may be said of each job, by what was seen of it. Every call of the broker is entered at the moment
+/// when it is applied; whatever contradicts the contract is told to the story.
 class Ledger {
  public:
   /// `punctual`: the clock is not set and the loop not blocked, so that lateness can be judged.
@@ -77,14 +77,16 @@ class Ledger {
   /// Before each call of the store: what its clock shows.
   void tick(const queue::ClockReading& reading);
 
-  // --- ledger.cpp: calls as the broker applied them ---------------------------------------------------------
+  // --- ledger.cpp: calls as the broker applied them
+  // ---------------------------------------------------------
   void enqueued(const std::vector<queue::JobSpec>& jobs, const std::vector<queue::Enqueued>& verdicts);
   void cycled(const queue::CycleRequest& request, const queue::CycleReply& reply);
   void refused_old(const queue::CycleRequest& request);
   void cancelled(const std::vector<queue::JobId>& ids, const std::vector<queue::CancelResult>& results);
   void retried(const std::vector<queue::JobId>& ids, const std::vector<bool>& results);
 
-  // --- ledger_people.cpp: workers, producers, the end -------------------------------------------------------
+  // --- ledger_people.cpp: workers, producers, the end
+  // -------------------------------------------------------
   /// A worker's process begins; it holds at most `concurrency` jobs.
   void life_began(const std::string& life, std::uint32_t concurrency);
   /// It is gone, with its handlers, or takes no more jobs.

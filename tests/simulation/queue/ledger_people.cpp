@@ -92,8 +92,7 @@ void Ledger::run_began(const std::string& life, const JobContext& context) {
 }
 
 void Ledger::run_ended(const std::string& life, const JobContext& context) {
-  std::erase_if(running_,
-                [&](const Run& run) { return run.life == life && run.job == &context; });
+  std::erase_if(running_, [&](const Run& run) { return run.life == life && run.job == &context; });
 }
 
 void Ledger::run_returned(const JobContext& context, const std::string& result) {
@@ -118,9 +117,11 @@ void Ledger::told_the_end(const JobInfo& info, double since) {
   const Job& job = jobs_.at(info.id);
   if (!is_final(info.state)) return wrong(info.id, "was waited for, and is not final");
   if (job.reopened) return;
-  if (job.phase != Phase::final || job.end != info.state) wrong(info.id, "whose end was told ended otherwise");
+  if (job.phase != Phase::final || job.end != info.state)
+    wrong(info.id, "whose end was told ended otherwise");
   if (punctual_ && elapsed_ > std::max(job.final_at, since) + late_ms)
-    wrong(info.id, "its end was told " + std::to_string(elapsed_ - job.final_at) + " ms late: a wake-up was lost");
+    wrong(info.id,
+          "its end was told " + std::to_string(elapsed_ - job.final_at) + " ms late: a wake-up was lost");
 }
 
 /// The world is at rest: every job has ended once, as all that was seen of it says.

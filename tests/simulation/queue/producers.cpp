@@ -29,14 +29,15 @@ Plan draw_plan(World& world) {
       plan.act = Act::lasts;
       break;
     case 5:
+    case 6:
       plan.act = Act::stubborn;
       break;
-    case 6:
+    case 7:
       if (!random.one_in(3)) break;
       plan.act = Act::kills;
       plan.times = static_cast<std::uint32_t>(1 + random.below(5));
       break;
-    case 7:
+    case 8:
       if (world.blocks_loop) plan.act = Act::blocks;
       break;
     default:
@@ -56,8 +57,7 @@ JobSpec draw_job(World& world, std::uint32_t number, std::uint32_t first) {
   spec.backoff.jitter = 0;  // drawn by the store, from no seed
   if (random.one_in(5)) spec.delay = Milliseconds(random.below(2000));
   if (random.one_in(10)) spec.timeout = Milliseconds(1 + random.below(100));
-  if (random.one_in(12))
-    spec.expires_at = world.wall() + static_cast<UnixMillis>(random.below(1000));
+  if (random.one_in(12)) spec.expires_at = world.wall() + static_cast<UnixMillis>(random.below(1000));
   if (number > first && random.one_in(4))
     for (std::uint64_t left = 1 + random.below(3); left > 0; --left)
       spec.after.push_back(id_of(first + static_cast<std::uint32_t>(random.below(number - first))));
@@ -109,7 +109,8 @@ Task<void> produce(std::shared_ptr<World> world, std::string name, std::uint32_t
   std::vector<JobId> sure;
   for (std::uint32_t next = first; next < end;) {
     std::vector<JobSpec> batch;
-    const std::uint32_t until = std::min<std::uint32_t>(end, next + 1 + static_cast<std::uint32_t>(world->random.below(5)));
+    const std::uint32_t until =
+        std::min<std::uint32_t>(end, next + 1 + static_cast<std::uint32_t>(world->random.below(5)));
     // Only on those that are there for certain, or stand in the same batch.
     const std::uint32_t here = next;
     for (; next < until; ++next) {
@@ -155,7 +156,8 @@ Task<void> meddle(std::shared_ptr<World> world, std::uint32_t jobs) {
       }
       case 4:
         if (world->roughness != 0)
-          world->go_away(Milliseconds(random.below(static_cast<std::uint64_t>(world->lease.count()) * 3 / 2)));
+          world->go_away(
+              Milliseconds(random.below(static_cast<std::uint64_t>(world->lease.count()) * 3 / 2)));
         break;
       case 5:
         if (world->sets_clock)

@@ -54,7 +54,7 @@ class SimulatedHandler final : public Handler {
       case Act::stubborn: {
         const Outcome<void> first = co_await outcome(sleep(world_->lease));
         if (!first.has_value()) {
-          const Outcome<void> second = co_await outcome(sleep(Milliseconds(30)));
+          const Outcome<void> second = co_await outcome(sleep(world_->lease / 2));
           (void)second;
         }
         break;
@@ -85,8 +85,12 @@ class SimulatedHandler final : public Handler {
 class Notes final : public WorkerObserver {
  public:
   Notes(std::shared_ptr<World> world, std::string life) : world_(std::move(world)), life_(std::move(life)) {}
-  void log(LogLevel, std::string_view line) override { world_->note(life_, std::string(line)); }
-  void job_started(const JobContext& job) override { world_->note(life_, "runs " + name_of(job.id())); }
+  void log(LogLevel, std::string_view line) override {
+    if (world_->story.told()) world_->note(life_, std::string(line));
+  }
+  void job_started(const JobContext& job) override {
+    if (world_->story.told()) world_->note(life_, "runs " + name_of(job.id()));
+  }
 
  private:
   const std::shared_ptr<World> world_;

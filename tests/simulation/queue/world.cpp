@@ -20,7 +20,7 @@ World::World(SeededLoop& loop, bool told)
       random(loop.random().fork()),
       story(told),
       roughness(one_of(random, std::array<std::uint32_t, 4>{0, 24, 12, 6})),
-      lease(one_of(random, std::array<int, 3>{600, 3000, 15000})),
+      lease(one_of(random, std::array<int, 3>{1500, 3000, 15000})),
       sets_clock(random.one_in(4)),
       blocks_loop(random.one_in(6)),
       ledger_(story, !sets_clock && !blocks_loop, lease),
@@ -112,7 +112,8 @@ CycleReply World::apply(const CycleRequest& request) {
 std::vector<CancelResult> World::apply(const Cancel& call) {
   tick();
   const std::vector<CancelResult> results = store_->cancel(call.ids);
-  for (const JobId& id : call.ids) note("broker", "cancel " + name_of(id));
+  if (story.told())
+    for (const JobId& id : call.ids) note("broker", "cancel " + name_of(id));
   ledger_.cancelled(call.ids, results);
   return results;
 }
@@ -120,7 +121,8 @@ std::vector<CancelResult> World::apply(const Cancel& call) {
 std::vector<bool> World::apply(const Retry& call) {
   tick();
   const std::vector<bool> results = store_->retry(call.ids);
-  for (const JobId& id : call.ids) note("broker", "retry " + name_of(id));
+  if (story.told())
+    for (const JobId& id : call.ids) note("broker", "retry " + name_of(id));
   ledger_.retried(call.ids, results);
   return results;
 }
@@ -141,7 +143,7 @@ Fate World::fate() {
   if (random.one_in(roughness)) fate.copy = Milliseconds(1 + random.below(leases * 3 / 2));
   if (random.one_in(std::uint64_t{roughness} * 3)) {
     fate.slow = true;
-    (random.one_in(2) ? fate.before : fate.after) = Milliseconds(leases / 4 + random.below(leases));
+    (random.one_in(2) ? fate.before : fate.after) = Milliseconds(leases / 4 + random.below(leases * 2));
   }
   return fate;
 }

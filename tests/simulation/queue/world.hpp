@@ -28,12 +28,12 @@ struct Fate {
 /// What a handler does with a job.
 enum class Act : std::uint8_t {
   succeeds,
-  fails,      ///< so many times, then it succeeds
-  gives_up,   ///< a permanent error
-  lasts,      ///< longer than two leases
-  stubborn,   ///< does not end when it is cancelled, and then returns a result
-  kills,      ///< its worker, so many times
-  blocks,     ///< the loop, for longer than a lease
+  fails,     ///< so many times, then it succeeds
+  gives_up,  ///< a permanent error
+  lasts,     ///< longer than two leases
+  stubborn,  ///< does not end when it is cancelled, and then returns a result
+  kills,     ///< its worker, so many times
+  blocks,    ///< the loop, for longer than a lease
 };
 struct Plan {
   Act act = Act::succeeds;
@@ -46,7 +46,8 @@ class World {
  public:
   World(SeededLoop& loop, bool told);
 
-  // --- time -------------------------------------------------------------------------------------------------
+  // --- time
+  // -------------------------------------------------------------------------------------------------
   [[nodiscard]] double elapsed_ms() const;
   /// The broker's wall clock, as set.
   [[nodiscard]] queue::UnixMillis wall() const { return read_clock().wall; }
@@ -55,7 +56,8 @@ class World {
   /// The thread that all share stands still.
   void block(queue::Milliseconds time);
 
-  // --- the store: each call is applied at once and entered in the ledger ------------------------------------
+  // --- the store: each call is applied at once and entered in the ledger
+  // ------------------------------------
   std::vector<queue::Enqueued> apply(const std::vector<queue::JobSpec>& jobs);
   queue::CycleReply apply(const queue::CycleRequest& request);
   struct Cancel {
