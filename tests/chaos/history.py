@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Judges the history of a chaos run by the queue's promises. Knows nothing of the queue's code.
+
+    history.py FOLDER        reads FOLDER/*.jsonl; exit 1 when a promise was broken
+
+FOLDER holds a file for each process, a line of JSON for each event (`t`: nanoseconds of one clock that all processes
+share), and finals.jsonl: the jobs as the broker lists them at the end, one a line. Events:
+
+    producers      asked {batch, jobs: [[id, name], ...]}   before a call; confirmed, unknown or refused {batch} after it
+    workers        started {id, fence, name}, ended {id, fence, how}, settled {id, fence, how, verdict}
+    orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
+                   null: it may not have forgotten anything
+                   lost_reply, exit {process, code, expected}, minimum {rollbacks, lost_replies, ...}
+
+An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
+have undone it where the act can lie between `lost_from` and the fault. What no fault can have undone must stand.
+"""
+import collections
+import json
+import os
+import sys
+
+FINAL = {"done", "dead", "cancelled", "expired"}
+MAX_ATTEMPTS = 4           # what the agents give their jobs
+CRASHES_OF_A_CONVICT = 3   # workers that a job must have taken with it before it is put into quarantine
+SECOND = 1_000_000_000
+
+
+class Run:
+    """One start of a job's handler."""
+
+    def __init__(self, who, event):
+        self.who, self.fence, self.started = who, event["fence"], event["t"]
+        self.ended, self.how = None, None
+        self.settled, self.kind, self.verdict = None, None, None
+
+    @property
+    def accepted(self):
+        return self.verdict == "accepted"
+
+    @property
+    def act(self):
+        """Between these the broker accepted its settlement, if it did."""
+        return (self.ended or self.started), self.settled
+
+    def __str__(self):
+        return f"{self.who} fence {self.fence}"
+
+
+class Batch:
+    def __init__(self, jobs):
+        self.jobs, self.asked, self.confirmed = jobs, None, None
+
+
+class History:
+    def __init__(self):
+        self.batches, self.runs, self.faults = {}, collections.defaultdict(list), []
+        self.counts, self.minimum, self.violations = collections.Counter(), {}, []
+        self.names = {}
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def add(self, who, event):
+        handler = getattr(self, "on_" + event["e"], None)
+        if handler:
+            handler(who, event)
+
+    def on_asked(self, who, event):
+        batch = self.batches.setdefault((who, event["batch"]), Batch([job for job, _ in event["jobs"]]))
+        if batch.asked is None:
+            self.counts["asked"] += len(batch.jobs)
+        batch.asked = event["t"]
+        for job, name in event["jobs"]:
+            self.names[job] = name
+
+    def on_confirmed(self, who, event):
+        batch = self.batches[who, event["batch"]]
+        batch.confirmed = event["t"]
+        self.counts["confirmed"] += len(batch.jobs)
+
+    def on_unknown(self, who, event):
+        self.counts["calls without an answer"] += 1
+        if "memory is full" in event.get("why", ""):
+            self.counts["calls refused for full memory"] += 1
+
+    def on_refused(self, who, event):
+        self.blame(f"{who}: a call was refused: {event.get('why')}")
+
+    def on_started(self, who, event):
+        self.counts["started"] += 1
+        self.runs[event["id"]].append(Run(who, event))
+
+    def open_run(self, who, event, settled):
+        for run in self.runs[event["id"]]:
+            if run.who == who and run.fence == event["fence"] and run.settled is None and (settled or run.ended is None):
+                return run
+        return None
+
+    def on_ended(self, who, event):
+        run = self.open_run(who, event, False)
+        if run is None:
+            self.blame(f"{who}: job {event['id']} ended that it had not started")
+            return
+        run.ended, run.how = event["t"], event["how"]
+        self.counts["leases lost in a run"] += run.how == "lost"
+
+    def on_settled(self, who, event):
+        self.counts["fencings"] += event["verdict"] == "fenced"
+        run = self.open_run(who, event, True)
+        if run:
+            run.settled, run.kind, run.verdict = event["t"], event["how"], event["verdict"]
+
+    def on_fault(self, who, event):
+        self.counts[event["kind"]] += 1
+        if event["lost_from"] is not None:
+            self.faults.append((event["lost_from"], event["t"]))
+
+    def on_count(self, who, event):
+        self.counts[event["what"]] += 1
+
+    def on_exit(self, who, event):
+        self.counts["processes killed"] += event["code"] == -9
+        if not event["expected"]:
+            self.blame(f"{event['process']} ended by itself, code {event['code']}: see its .log")
+
+    def on_minimum(self, who, event):
+        self.minimum = event["counts"]
+
+    def blame(self, text):
+        self.violations.append(text)
+
+    # --- judging ----------------------------------------------------------------------------------------------------
+
+    def undone(self, act, by=float("inf")):
+        """Whether a fault not later than `by` can have undone what happened within `act`."""
+        return any(lost_from <= act[1] and act[0] <= at <= by for lost_from, at in self.faults)
+
+    def judge(self, finals):
+        states = {}
+        for job in finals:
+            if job["id"] in states:
+                self.blame(f"job {job['id']} is listed twice")
+            states[job["id"]] = job
+        for job in states.values():
+            if job["id"] not in self.names:
+                self.blame(f"job {job['id']} was never asked for")
+            elif job["state"] not in FINAL:
+                self.blame(f"job {job['id']} ({job['name']}) has not ended: {job['state']}")
+            else:
+                self.judge_end(job, self.runs[job["id"]])
+        for (who, number), batch in self.batches.items():
+            self.judge_batch(who, number, batch, states)
+        for job, runs in self.runs.items():
+            self.judge_runs(job, runs)
+        for what, least in self.minimum.items():
+            if self.counts[what] < least:
+                self.blame(f"the run proves nothing: {self.counts[what]} {what}, the minimum is {least}")
+
+    def judge_batch(self, who, number, batch, states):
+        there = sum(job in states for job in batch.jobs)
+        if there not in (0, len(batch.jobs)):
+            self.blame(f"{who}: of batch {number} {there} of {len(batch.jobs)} jobs are there: it was torn")
+        if batch.confirmed is None:
+            self.counts["there without a confirmation"] += there
+        elif there == 0:
+            act = (batch.asked, batch.confirmed)
+            if not self.undone(act):
+                self.blame(f"{who}: batch {number} was lost, job {batch.jobs[0]} and {len(batch.jobs) - 1} more: "
+                           "confirmed, and no fault can have undone it")
+            else:
+                self.counts["vanished within a fault's window"] += len(batch.jobs)
+
+    def judge_end(self, job, runs):
+        state, name = job["state"], self.names[job["id"]]
+        error = (job.get("error") or {}).get("type", "")
+        text = f"job {job['id']} ({name}) is {state}"
+        self.counts[state] += 1
+        standing = [run for run in runs if run.accepted and run.kind == "done" and not self.undone(run.act)]
+        if standing and state != "done":
+            self.blame(f"{text}, and was confirmed as done by {standing[0]}")
+        if state == "done":
+            result = job.get("result") or {}
+            source = [run for run in runs if run.how == "returned" and run.fence == result.get("fence")
+                      and run.who == f"worker-{result.get('by')}"]
+            if not source:
+                self.blame(f"{text}, with a result that no run returned: {result}")
+            elif standing and standing[0] not in source:
+                self.blame(f"{text}, confirmed by {standing[0]}, with the result of {source[0]}")
+        elif state == "dead" and error == "quarantine":
+            self.counts["quarantines"] += 1
+            crashed = sum(not run.accepted for run in runs)
+            if name != "poison" or crashed < CRASHES_OF_A_CONVICT:
+                self.blame(f"{text} by quarantine, innocent: {crashed} of its runs were lost")
+        elif state == "dead":
+            threw = sum(run.how == "threw" for run in runs)
+            if name != "flaky" or threw < MAX_ATTEMPTS:
+                self.blame(f"{text} ({error}), and failed only {threw} times")
+        else:
+            self.blame(f"{text}, and nobody wanted that")
+
+    def judge_runs(self, job, runs):
+        failures = sum(run.accepted and run.kind == "retry" for run in runs)
+        self.counts["duplicates"] += max(0, len(runs) - failures - 1)
+        self.counts["returned twice or more"] += sum(run.how == "returned" for run in runs) > 1
+        accepted = sorted((run for run in runs if run.accepted), key=lambda run: run.settled)
+        for i, first in enumerate(accepted):
+            for second in accepted[i + 1:]:
+                both_done = first.kind == second.kind == "done"
+                after_done = first.kind == "done" and second.act[0] >= first.settled
+                if (both_done or after_done) and not self.undone(first.act, second.settled):
+                    self.blame(f"job {job} was confirmed as done by {first}, and then {second.kind} by {second}")
+        for run in accepted:
+            for newer in runs:
+                if newer.fence <= run.fence or newer.started > run.act[0]:
+                    continue
+                if not self.undone((run.started, newer.started), run.settled):
+                    self.blame(f"job {job}: {run} was fenced by {newer}, and its '{run.kind}' was accepted")
+        first_of = {}
+        for run in sorted(runs, key=lambda run: run.started):
+            first = first_of.setdefault(run.fence, run)
+            if first is not run and not self.undone((0, run.started), run.started):
+                self.blame(f"job {job}: {first} and {run} had the same fence")
+
+
+def read_lines(path):
+    """A last line without an end was being written when its process was killed."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def read(folder):
+    history, finals = History(), []
+    for name in sorted(os.listdir(folder)):
+        who, extension = os.path.splitext(name)
+        if extension != ".jsonl":
+            continue
+        lines = read_lines(os.path.join(folder, name))
+        if who == "finals":
+            finals = list(lines)
+            continue
+        for event in lines:
+            history.add(who, event)
+    return history, finals
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    history, finals = read(sys.argv[1])
+    history.judge(finals)
+    for what, count in sorted(history.counts.items()):
+        print(f"{count:9,}  {what}")
+    for violation in history.violations:
+        print(f"VIOLATION: {violation}")
+    return 1 if history.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""The judge sees what it is there to see: good histories pass, and each kind of bad one is named."""
+import unittest
+
+from history import History
+
+JOB = "c4a05000-0001-8000-8000-000000000001"
+OTHER = "c4a05000-0001-8000-8000-000000000002"
+
+
+class Story:
+    """Writes a history in seconds."""
+
+    def __init__(self):
+        self.history, self.finals = History(), []
+
+    def tell(self, who, at, event, **fields):
+        self.history.add(who, {"t": at, "e": event, **fields})
+        return self
+
+    def enqueued(self, at=1, confirmed=2, jobs=((JOB, "ok"),)):
+        self.tell("producer-1", at, "asked", batch=1, jobs=[list(job) for job in jobs])
+        if confirmed:
+            self.tell("producer-1", confirmed, "confirmed", batch=1)
+        return self
+
+    def run(self, worker, fence, at, ended=None, how="returned", settled=None, kind="done", verdict="accepted", job=JOB):
+        who = f"worker-{worker}"
+        self.tell(who, at, "started", id=job, fence=fence, name="ok", attempt=1)
+        if ended:
+            self.tell(who, ended, "ended", id=job, fence=fence, how=how)
+        if settled:
+            self.tell(who, settled, "settled", id=job, fence=fence, how=kind, verdict=verdict)
+        return self
+
+    def fault(self, at, lost_from, kind="rollbacks"):
+        return self.tell("orchestrator", at, "fault", kind=kind, lost_from=lost_from)
+
+    def final(self, state="done", by=1, fence=7, job=JOB, error=None):
+        result = {"by": by, "fence": fence} if state == "done" else None
+        self.finals.append({"id": job, "name": "ok", "state": state, "result": result,
+                            "error": {"type": error} if error else None})
+        return self
+
+    def violations(self):
+        self.history.judge(self.finals)
+        return self.history.violations
+
+
+class HistoryTest(unittest.TestCase):
+    def assert_good(self, story):
+        self.assertEqual(story.violations(), [])
+
+    def assert_blamed(self, story, *texts):
+        violations = story.violations()
+        self.assertEqual(len(violations), len(texts), violations)
+        for text in texts:
+            self.assertTrue(any(text in violation for violation in violations), violations)
+
+    def test_a_job_that_ran_once_is_good(self):
+        self.assert_good(Story().enqueued().run(1, 7, 3, 4, settled=5).final())
+
+    def test_a_confirmed_job_that_is_gone_is_lost(self):
+        self.assert_blamed(Story().enqueued(), "was lost")
+
+    def test_an_unconfirmed_job_may_be_gone(self):
+        self.assert_good(Story().enqueued(confirmed=None))
+
+    def test_a_job_confirmed_within_the_window_of_a_fault_may_be_gone(self):
+        story = Story().enqueued().fault(at=3, lost_from=1)
+        self.assert_good(story)
+        self.assertEqual(story.history.counts["vanished within a fault's window"], 1)
+
+    def test_a_job_confirmed_before_the_window_is_lost(self):
+        self.assert_blamed(Story().enqueued().fault(at=6, lost_from=3), "was lost")
+
+    def test_a_job_asked_for_after_the_fault_is_lost(self):
+        self.assert_blamed(Story().fault(at=1, lost_from=0).enqueued(at=2, confirmed=3), "was lost")
+
+    def test_a_fault_that_may_not_lose_anything_excuses_nothing(self):
+        self.assert_blamed(Story().enqueued().fault(at=3, lost_from=None), "was lost")
+
+    def test_a_batch_is_there_as_a_whole_or_not_at_all(self):
+        story = Story().enqueued(confirmed=None, jobs=((JOB, "ok"), (OTHER, "ok"))).run(1, 7, 3, 4, settled=5).final()
+        self.assert_blamed(story, "torn")
+
+    def test_a_job_that_has_not_ended_is_blamed(self):
+        self.assert_blamed(Story().enqueued().final("ready"), "has not ended")
+
+    def test_a_job_that_nobody_asked_for_is_blamed(self):
+        self.assert_blamed(Story().run(1, 7, 3, 4, settled=5).final(), "never asked for")
+
+    def test_a_job_in_the_list_twice_is_blamed(self):
+        self.assert_blamed(Story().enqueued().run(1, 7, 3, 4, settled=5).final().final(), "listed twice")
+
+    def test_two_confirmations_are_blamed(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 7, settled=8).final()
+        self.assert_blamed(story, "was confirmed as done by worker-1 fence 7, and then done")
+
+    def test_two_confirmations_with_a_rollback_of_the_first_between_them_are_good(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=6, lost_from=4.5)
+        self.assert_good(story.run(2, 8, 7, 8, settled=9).final(by=2, fence=8))
+
+    def test_a_rollback_to_after_the_first_confirmation_excuses_no_second(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=7, lost_from=6)
+        self.assert_blamed(story.run(2, 8, 8, 9, settled=10).final(), "was confirmed as done")
+
+    def test_a_rollback_after_both_confirmations_excuses_neither(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 7, settled=8).fault(at=9, lost_from=0)
+        self.assert_blamed(story.final(), "was confirmed as done")
+
+    def test_a_retry_accepted_after_the_job_was_done_is_blamed(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5)
+        self.assert_blamed(story.run(2, 8, 6, 7, how="threw", settled=8, kind="retry").final(), "and then retry")
+
+    def test_a_fenced_worker_that_is_accepted_is_blamed(self):
+        story = Story().enqueued().run(1, 7, 3, 6, settled=7).run(2, 8, 5).final()
+        self.assert_blamed(story, "was fenced by worker-2 fence 8")
+
+    def test_a_fenced_worker_that_is_refused_is_good(self):
+        story = Story().enqueued().run(1, 7, 3, 6, settled=7, verdict="fenced").run(2, 8, 5, 8, settled=9)
+        self.assert_good(story.final(by=2, fence=8))
+        self.assertEqual(story.history.counts["fencings"], 1)
+        self.assertEqual(story.history.counts["duplicates"], 1)
+
+    def test_a_token_that_a_rollback_made_current_again_is_good(self):
+        story = Story().enqueued().run(1, 7, 3, 8, settled=9).run(2, 8, 5).fault(at=6, lost_from=4)
+        self.assert_good(story.final())
+
+    def test_a_fence_that_was_given_twice_is_blamed(self):
+        story = Story().enqueued().run(1, 7, 3).run(2, 7, 5, 6, settled=7).final(by=2)
+        self.assert_blamed(story, "the same fence")
+
+    def test_a_fence_given_again_after_a_rollback_is_good(self):
+        self.assert_good(Story().enqueued().run(1, 7, 3).fault(4, 2).run(2, 7, 5, 6, settled=7).final(by=2))
+
+    def test_a_confirmed_end_that_was_changed_is_blamed(self):
+        story = Story().enqueued(jobs=((JOB, "flaky"),)).run(1, 7, 3, 4, settled=5)
+        for fence in range(8, 12):
+            story.run(2, fence, 6, 7, how="threw")
+        self.assert_blamed(story.final("dead", error="exception"), "was confirmed as done by worker-1")
+
+    def test_the_result_is_that_of_the_confirmed_run(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="accepted").run(2, 8, 4.5, 6)
+        self.assert_blamed(story.final(by=2, fence=8), "with the result of worker-2")
+
+    def test_a_result_that_no_run_returned_is_blamed(self):
+        self.assert_blamed(Story().enqueued().final(), "that no run returned")
+
+    def test_poison_goes_into_quarantine(self):
+        story = Story().enqueued(jobs=((JOB, "poison"),))
+        for fence in range(5):
+            story.run(fence, fence, 3 + fence)
+        self.assert_good(story.final("dead", error="quarantine"))
+        self.assertEqual(story.history.counts["quarantines"], 1)
+
+    def test_only_poison_goes_into_quarantine(self):
+        story = Story().enqueued()
+        for fence in range(5):
+            story.run(fence, fence, 3 + fence)
+        self.assert_blamed(story.final("dead", error="quarantine"), "innocent")
+
+    def test_quarantine_without_crashes_is_blamed(self):
+        story = Story().enqueued(jobs=((JOB, "poison"),)).run(1, 7, 3)
+        self.assert_blamed(story.final("dead", error="quarantine"), "innocent: 1 of its runs")
+
+    def test_dead_before_its_attempts_are_used_up_is_blamed(self):
+        story = Story().enqueued(jobs=((JOB, "flaky"),)).run(1, 7, 3, 4, how="threw", settled=5, kind="retry")
+        self.assert_blamed(story.final("dead", error="exception"), "failed only 1 times")
+
+    def test_a_cancel_that_nobody_asked_for_is_blamed(self):
+        self.assert_blamed(Story().enqueued().final("cancelled"), "nobody wanted that")
+
+    def test_a_process_that_ended_by_itself_is_blamed(self):
+        story = Story().tell("orchestrator", 1, "exit", process="worker-3", code=1, expected=False)
+        self.assert_blamed(story, "worker-3 ended by itself")
+
+    def test_a_run_without_its_minimum_proves_nothing(self):
+        story = Story().tell("orchestrator", 1, "minimum", counts={"rollbacks": 2}).fault(2, 1)
+        self.assert_blamed(story, "1 rollbacks, the minimum is 2")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The judge of chaos runs names each kind of bad history.
+set -euo pipefail
+command -v python3 >/dev/null || { echo "skipped: python3 is not installed"; exit 77; }
+cd "$COTERIE_SOURCE/tests/chaos"
+exec python3 -B history_test.py

@@ -1,0 +1,139 @@
+// Enqueues, and says before each call what it asks for and afterwards what came of it.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <random>
+
+#include "agent.hpp"
+#include "coterie/await_outcome.hpp"
+#include "coterie/queue/client.hpp"
+#include "coterie/run.hpp"
+#include "coterie/sleep.hpp"
+
+namespace chaos {
+namespace {
+
+namespace queue = coterie::queue;
+using coterie::Task;
+
+constexpr std::size_t batch_jobs = 16;     // one script on Redis: there as a whole or not at all
+constexpr std::size_t big_payload = 6000;  // has a key of its own on Redis
+constexpr int tries = 40;
+
+std::atomic<bool> stopping{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
+
+class Producer {
+ public:
+  Producer(const Orders& orders, const Events& events)
+      : orders_(orders), events_(events), client_(orders.url), random_(orders.seed) {}
+
+  Task<int> run() {
+    while (!stopping) {
+      std::vector<queue::JobSpec> batch = next_batch();
+      const std::size_t size = batch.size();
+      co_await enqueue(std::move(batch));
+      const std::chrono::microseconds pause(1'000'000 * size / std::max<std::uint64_t>(orders_.jobs, 1));
+      co_await coterie::sleep(pause);
+    }
+    co_return 0;
+  }
+
+ private:
+  std::uint64_t draw(std::uint64_t below) { return random_() % below; }
+
+  /// Poison comes early and one a batch, so that there is time for it to be found.
+  std::string draw_kind() {
+    static constexpr std::array<unsigned, 6> weights{55, 14, 14, 7, 7, 3};
+    if (poison_made_ < orders_.poison && made_ >= 10 * (poison_made_ + 1)) {
+      ++poison_made_;
+      return "poison";
+    }
+    std::uint64_t left = draw(100);
+    std::size_t kind = 0;
+    while (left >= weights[kind]) left -= weights[kind++];
+    return kinds[kind];
+  }
+
+  std::vector<queue::JobSpec> next_batch() {
+    std::vector<queue::JobSpec> batch;
+    const std::size_t size = 1 + draw(batch_jobs);
+    for (std::size_t i = 0; i < size; ++i) {
+      queue::JobSpec job(draw_kind());
+      // The same in every run of a seed, and of no other process: the upper half is the process's, the lower
+      // the job's.
+      std::array<char, 40> id{};
+      std::snprintf(id.data(), id.size(), "c4a05000-%04x-8000-8000-%012llx",
+                    static_cast<unsigned>(orders_.number), static_cast<unsigned long long>(++made_));
+      job.id = queue::parse_uuid(id.data()).value();
+      job.payload = "\"" + std::string(draw(50) == 0 ? big_payload : 20 + draw(100), 'p') + "\"";
+      job.priority = static_cast<int>(draw(3));
+      job.backoff.base = queue::Milliseconds(50);
+      job.backoff.cap = queue::Milliseconds(500);
+      if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
+      if (i > 0 && draw(10) == 0) job.after.push_back(batch.front().id);
+      // What others do to a run may make any job a suspect; only poison may be convicted.
+      job.max_crashes = job.name == "poison" ? 3 : 50;
+      batch.push_back(std::move(job));
+    }
+    return batch;
+  }
+
+  static std::string jobs_of(const std::vector<queue::JobSpec>& batch) {
+    std::string text = "\"jobs\":[";
+    for (const queue::JobSpec& job : batch) {
+      if (text.back() == ']') text += ',';
+      text.append("[\"").append(job.id.str()).append("\",\"").append(job.name).append("\"]");
+    }
+    return text + "]";
+  }
+
+  Task<void> enqueue(std::vector<queue::JobSpec> batch) {
+    const std::string number = field("batch", ++batches_);
+    const std::string jobs = jobs_of(batch);
+    for (int i = 0; i < tries; ++i) {
+      events_.write("asked", number + "," + jobs);
+      std::vector<queue::JobSpec> copy = batch;
+      Task<std::vector<queue::JobId>> call = client_.enqueue(std::move(copy));
+      coterie::Outcome<std::vector<queue::JobId>> end = co_await coterie::outcome(std::move(call));
+      if (end.has_value()) {
+        events_.write("confirmed", number);
+        co_return;
+      }
+      bool again = true;
+      try {
+        std::rethrow_exception(end.error());
+      } catch (const queue::BrokerUnavailable& error) {
+        events_.write("unknown", number + "," + field("why", error.what()));
+      } catch (const std::exception& error) {
+        events_.write("refused", number + "," + field("why", error.what()));
+        again = false;
+      }
+      if (!again || stopping || draw(8) == 0) co_return;
+      const std::chrono::milliseconds pause(20 + draw(180));
+      co_await coterie::sleep(pause);
+    }
+  }
+
+  const Orders& orders_;
+  const Events& events_;
+  queue::Client client_;
+  std::mt19937_64 random_;
+  std::uint64_t made_ = 0;
+  std::uint64_t poison_made_ = 0;
+  std::uint64_t batches_ = 0;
+};
+
+}  // namespace
+
+int produce(const Orders& orders, const Events& events) {
+  std::signal(SIGTERM, [](int) { stopping = true; });
+  coterie::RunOptions options;
+  options.handle_signals = false;
+  Producer producer(orders, events);
+  return coterie::run(producer.run(), options);
+}
+
+}  // namespace chaos
