@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-all bench fuzz test-debug test-release test-tsan test-clang-asan \
+.PHONY: help run build test test-all bench chaos fuzz test-debug test-release test-tsan test-clang-asan \
   test-clang-tsan test-mutants lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
@@ -19,6 +19,9 @@ TESTS ?=
 COST_S ?= 600
 # Seconds a fuzzer runs in make fuzz
 FUZZ_S ?= 30
+# Of faults in make chaos, and what its schedule is drawn from (empty: anything, which it prints)
+SECONDS ?= 60
+SEED ?=
 
 say = @printf '\033[1m== %s\033[0m\n' "$(1)"
 
@@ -35,6 +38,7 @@ help:
 	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
 	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
+	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite]   kills, power cuts and rollbacks under load, and a judge of what is left'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors, conformance'
 	@echo 'make format                      clang-format everything in place'
@@ -101,6 +105,13 @@ bench:
 	$(call configure,release,-DCOTERIE_BENCH=ON)
 	$(call build,release,benchmarks)
 	@for b in build/release/bench/*_bench; do [[ -x $$b ]] || continue; printf '\033[1m== %s\033[0m\n' "$$b"; "$$b" $(ARGS); done
+
+chaos:
+	@scripts/bootstrap test
+	$(call say,Building for the chaos run (release))
+	$(call configure,release,-DCOTERIE_TESTS=ON)
+	$(call build,release,chaos_agent chaos_faults coterie_command)
+	@tests/chaos/chaos --build build/release --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)') --broker '$(or $(BROKER),redis)' $(ARGS)
 
 fuzz:
 	@scripts/bootstrap all
