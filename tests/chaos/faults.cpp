@@ -23,6 +23,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "unsynced.hpp"
+
 namespace {
 
 struct Control {
@@ -60,6 +62,7 @@ std::int64_t wall_us() {
 int sync(int fd, long call) {
   struct stat before{};
   timespec began{};
+  const std::int64_t logged = chaos::log_position(fd);
   ::fstat(fd, &before);
   real_time(CLOCK_MONOTONIC, &began);
   if (control != nullptr) {
@@ -68,6 +71,7 @@ int sync(int fd, long call) {
   }
   const int result = static_cast<int>(::syscall(call, fd));
   const int error = errno;
+  if (result == 0) chaos::note_sync(fd, logged);
   char link[64];
   char path[512];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
