@@ -10,7 +10,7 @@ share), and finals.jsonl: the jobs as the broker lists them at the end, one a li
     workers        started {id, fence, name}, ended {id, fence, how}, settled {id, fence, how, verdict}
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
                    null: it may not have forgotten anything
-                   lost_reply, exit {process, code, expected}, minimum {rollbacks, lost_replies, ...}
+                   count {what}, exit {process, code, expected}, lease {ns}, minimum {counts}
 
 An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
 have undone it where the act can lie between `lost_from` and the fault. What no fault can have undone must stand.
@@ -23,7 +23,6 @@ import sys
 FINAL = {"done", "dead", "cancelled", "expired"}
 MAX_ATTEMPTS = 4           # what the agents give their jobs
 CRASHES_OF_A_CONVICT = 3   # workers that a job must have taken with it before it is put into quarantine
-SECOND = 1_000_000_000
 
 
 class Run:
@@ -56,7 +55,7 @@ class History:
     def __init__(self):
         self.batches, self.runs, self.faults = {}, collections.defaultdict(list), []
         self.counts, self.minimum, self.violations = collections.Counter(), {}, []
-        self.names = {}
+        self.names, self.lease = {}, 0
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +125,9 @@ class History:
     def on_minimum(self, who, event):
         self.minimum = event["counts"]
 
+    def on_lease(self, who, event):
+        self.lease = event["ns"]
+
     def blame(self, text):
         self.violations.append(text)
 
@@ -134,6 +136,10 @@ class History:
     def undone(self, act, by=float("inf")):
         """Whether a fault not later than `by` can have undone what happened within `act`."""
         return any(lost_from <= act[1] and act[0] <= at <= by for lost_from, at in self.faults)
+
+    def grant(self, run):
+        """Between these the broker gave it its lease: a reply older than a lease is no longer acted on."""
+        return run.started - self.lease, run.started
 
     def judge(self, finals):
         states = {}
@@ -213,12 +219,12 @@ class History:
             for newer in runs:
                 if newer.fence <= run.fence or newer.started > run.act[0]:
                     continue
-                if not self.undone((run.started, newer.started), run.settled):
+                if not self.undone(self.grant(newer), run.settled):
                     self.blame(f"job {job}: {run} was fenced by {newer}, and its '{run.kind}' was accepted")
         first_of = {}
         for run in sorted(runs, key=lambda run: run.started):
             first = first_of.setdefault(run.fence, run)
-            if first is not run and not self.undone((0, run.started), run.started):
+            if first is not run and not self.undone(self.grant(first), run.started):
                 self.blame(f"job {job}: {first} and {run} had the same fence")
 
 

@@ -126,6 +126,18 @@ class HistoryTest(unittest.TestCase):
         story = Story().enqueued().run(1, 7, 3, 8, settled=9).run(2, 8, 5).fault(at=6, lost_from=4)
         self.assert_good(story.final())
 
+    def test_a_newer_lease_from_before_a_rollback_fences_nobody_after_it(self):
+        story = Story().enqueued().run(2, 8, 3).fault(at=5, lost_from=2)
+        self.assert_good(story.run(1, 7, 6, 7, settled=8).final())
+
+    def test_an_old_rollback_excuses_no_fenced_worker(self):
+        story = Story().fault(at=0.5, lost_from=0).enqueued().run(1, 7, 3, 6, settled=7).run(2, 8, 5).final()
+        self.assert_blamed(story, "was fenced by worker-2 fence 8")
+
+    def test_a_lease_may_have_been_given_some_time_before_its_run_began(self):
+        story = Story().tell("orchestrator", 0, "lease", ns=1).enqueued().fault(at=5, lost_from=2).run(2, 8, 5.5)
+        self.assert_good(story.run(1, 7, 6, 7, settled=8).final())
+
     def test_a_fence_that_was_given_twice_is_blamed(self):
         story = Story().enqueued().run(1, 7, 3).run(2, 7, 5, 6, settled=7).final(by=2)
         self.assert_blamed(story, "the same fence")
