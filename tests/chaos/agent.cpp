@@ -3,9 +3,11 @@
 #include "agent.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <thread>
 
 namespace {
 
@@ -28,6 +30,16 @@ bool read_orders(int count, char** words, chaos::Orders& orders) {
 }
 
 }  // namespace
+
+std::shared_ptr<coterie::queue::Broker> chaos::open_in_time(const std::string& url) {
+  for (;;) {
+    try {
+      return coterie::queue::open_broker(url);
+    } catch (const coterie::queue::BrokerUnavailable&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+}
 
 int main(int argc, char** argv) {
   chaos::Orders orders{argc > 2 ? argv[2] : "", 0, 0, 1000, 8, 0};

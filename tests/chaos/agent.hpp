@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "coterie/queue/broker.hpp"
 #include "events.hpp"
 
 namespace chaos {
@@ -15,6 +17,9 @@ struct Orders {
   std::uint64_t jobs;      ///< worker: at a time. Producer: a second
   std::uint64_t poison;    ///< producer: how many of its jobs kill whoever runs them
 };
+
+/// Opens the broker, as soon as it can be reached.
+[[nodiscard]] std::shared_ptr<coterie::queue::Broker> open_in_time(const std::string& url);
 
 /// Enqueues until SIGTERM: jobs of all kinds, in batches whose ids follow from run and number. A batch that
 /// got no answer is asked again with the same ids, or, now and then, left alone. Gives the exit code.

@@ -28,7 +28,7 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it"
 class Producer {
  public:
   Producer(const Orders& orders, const Events& events)
-      : orders_(orders), events_(events), client_(orders.url), random_(orders.seed) {}
+      : orders_(orders), events_(events), client_(open_in_time(orders.url)), random_(orders.seed) {}
 
   Task<int> run() {
     while (!stopping) {

@@ -128,7 +128,7 @@ int work(const Orders& orders, const Events& events) {
   options.concurrency(static_cast<std::uint32_t>(orders.jobs)).lease(milliseconds(orders.lease_ms));
   options.grace(milliseconds(5000)).name("w" + std::to_string(orders.number));
   options.observer(std::make_shared<Observer>(events));
-  queue::Worker worker(orders.url, options);
+  queue::Worker worker(open_in_time(orders.url), options);
   const auto raw = [&](const char* name, Task<std::string> (Handlers::*fn)(JobContext&)) {
     auto handler = [handlers, fn](JobContext& job, std::string) { return (handlers.get()->*fn)(job); };
     worker.handle_raw(name, handler);
@@ -139,7 +139,7 @@ int work(const Orders& orders, const Events& events) {
   raw("stubborn", &Handlers::stubborn);
   raw("block", &Handlers::block);
   auto pool = [handlers](JobContext& job, const std::string& payload) {
-    return handlers->pool(job, 50 + payload.size() * handlers->lease() / 80);
+    return handlers->pool(job, 50 + payload.size() % 128 * handlers->lease() / 80);
   };
   worker.handle_raw("pool", pool);
   auto poison = [](JobContext&, const std::string&) -> std::string {
