@@ -46,7 +46,7 @@ class Producer {
 
   /// Poison comes early and one a batch, so that there is time for it to be found.
   std::string draw_kind() {
-    static constexpr std::array<unsigned, 6> weights{55, 14, 14, 7, 7, 3};
+    static constexpr std::array<unsigned, 6> weights{38, 23, 12, 8, 16, 3};
     if (poison_made_ < orders_.poison && made_ >= 10 * (poison_made_ + 1)) {
       ++poison_made_;
       return "poison";
@@ -74,8 +74,10 @@ class Producer {
       job.backoff.cap = queue::Milliseconds(500);
       if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
       if (i > 0 && draw(10) == 0) job.after.push_back(batch.front().id);
-      // What others do to a run may make any job a suspect; only poison may be convicted.
-      job.max_crashes = job.name == "poison" ? 3 : 50;
+      // What others do to a run may make any job a suspect; only poison may be convicted. Few, for each runs
+      // alone.
+      const std::uint32_t patient = draw(4) == 0 ? 50 : 0;
+      job.max_crashes = job.name == "poison" ? 3 : patient;
       batch.push_back(std::move(job));
     }
     return batch;
