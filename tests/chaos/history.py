@@ -211,9 +211,10 @@ class History:
         accepted = sorted((run for run in runs if run.accepted), key=lambda run: run.settled)
         for i, first in enumerate(accepted):
             for second in accepted[i + 1:]:
-                both_done = first.kind == second.kind == "done"
                 after_done = first.kind == "done" and second.act[0] >= first.settled
-                if (both_done or after_done) and not self.undone(first.act, second.settled):
+                # Whose reply came first need not have been the first.
+                one_is_undone = self.undone(first.act, second.settled) or self.undone(second.act, first.settled)
+                if (first.kind == second.kind == "done" or after_done) and not one_is_undone:
                     self.blame(f"job {job} was confirmed as done by {first}, and then {second.kind} by {second}")
         for run in accepted:
             for newer in runs:

@@ -100,6 +100,10 @@ class HistoryTest(unittest.TestCase):
         story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=6, lost_from=4.5)
         self.assert_good(story.run(2, 8, 7, 8, settled=9).final(by=2, fence=8))
 
+    def test_the_confirmation_that_was_undone_may_be_heard_of_last(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=9).fault(at=5, lost_from=3.5)
+        self.assert_good(story.run(2, 8, 6, 7, settled=8).final(by=2, fence=8))
+
     def test_a_rollback_to_after_the_first_confirmation_excuses_no_second(self):
         story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=7, lost_from=6)
         self.assert_blamed(story.run(2, 8, 8, 9, settled=10).final(), "was confirmed as done")
