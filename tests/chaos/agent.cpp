@@ -36,7 +36,8 @@ std::shared_ptr<coterie::queue::Broker> chaos::open_in_time(const std::string& u
     try {
       return coterie::queue::open_broker(url);
     } catch (const coterie::queue::BrokerUnavailable&) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      using namespace std::chrono_literals;
+      std::this_thread::sleep_for(50ms);  // lint: sleeps, because a server that is gone cannot tell
     }
   }
 }

@@ -67,7 +67,7 @@ int sync(int fd, long call) {
   real_time(CLOCK_MONOTONIC, &began);
   if (control != nullptr) {
     const std::int64_t delay = control->sync_us.load(std::memory_order_relaxed);
-    if (delay > 0) ::usleep(static_cast<useconds_t>(delay));
+    if (delay > 0) ::usleep(static_cast<useconds_t>(delay));  // lint: sleeps, because such is the disk
   }
   const int result = static_cast<int>(::syscall(call, fd));
   const int error = errno;
