@@ -70,7 +70,7 @@ std::string percent_decoded(std::string_view part, std::string_view url) {
   return out;
 }
 
-void BrokerUrl::require_known(std::initializer_list<std::string_view> known) const {
+void BrokerUrl::require_known(const std::vector<std::string_view>& known) const {
   for (const auto& [key, value] : query) {
     bool found = false;
     for (const std::string_view name : known) found = found || name == key;

@@ -1,10 +1,10 @@
 #pragma once
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coterie/queue/broker.hpp"
 
@@ -21,7 +21,7 @@ struct BrokerUrl {
   std::string text;
 
   /// Throws BadBroker where an option is not one of `known`: a misspelled option must not be ignored.
-  void require_known(std::initializer_list<std::string_view> known) const;
+  void require_known(const std::vector<std::string_view>& known) const;
 
   /// The option's value, or nothing where it is not given.
   [[nodiscard]] std::optional<std::string> option(std::string_view key) const;

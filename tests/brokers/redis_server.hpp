@@ -1,10 +1,8 @@
 #pragma once
-#include <sys/types.h>
-
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "tests/brokers/redis_process.hpp"
 #include "tests/brokers/temp_folder.hpp"
 
 namespace broker_suite {
@@ -19,20 +17,19 @@ class RedisServer {
   explicit RedisServer(std::vector<std::string> options = {}, Start when = Start::now);
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
-  ~RedisServer();
 
   void start();
   /// As an administrator does it: what is to be saved is saved.
-  void stop();
+  void stop() { process_.stop(); }
   /// SIGKILL.
-  void kill();
+  void kill() { process_.kill(); }
   void restart() {
     kill();
     start();
   }
   /// It keeps its connections and answers nothing, until thaw().
-  void freeze();
-  void thaw();
+  void freeze() { process_.freeze(); }
+  void thaw() { process_.thaw(); }
 
   [[nodiscard]] std::string socket() const { return folder_.file("redis.sock"); }
   /// `query`: "command_timeout_ms=100&db=3".
@@ -40,19 +37,12 @@ class RedisServer {
     return "redis+unix://" + socket() + (query.empty() ? "" : "?" + query);
   }
   [[nodiscard]] const TempFolder& folder() const { return folder_; }
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
  private:
-  void end(int signal);
-  void wait_until_ready();
-
   TempFolder folder_;
   std::vector<std::string> options_;
-  pid_t pid_ = -1;
-  int log_ = -1;
+  RedisProcess process_;
 };
-
-/// A TCP port of this machine that nobody listens at, at this moment.
-[[nodiscard]] std::uint16_t free_port();
 
 }  // namespace broker_suite

@@ -6,10 +6,10 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/duration.hpp"
-#include "coterie/sleep.hpp"
 #include "coterie/timeout.hpp"
 #include "src/brokers/redis/backoff.hpp"
 #include "src/brokers/redis/dial.hpp"
+#include "src/brokers/redis/interruptible.hpp"
 
 namespace coterie::brokers::redis {
 
@@ -22,10 +22,14 @@ namespace coterie::brokers::redis {
 ///        └─────────────────────────────┼───────────────────────────────────────┘
 ///                                      ▼ close()
 ///                                    closed
-class Connection::State : public std::enable_shared_from_this<State> {
+///
+/// moved(): the sentinels name another master. What leads to the old one is ended, and begun anew at once.
+class Connection::State : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
-  State(Settings settings, OnConnected on_connected)
-      : settings_(std::move(settings)), on_connected_(std::move(on_connected)) {}
+  State(std::shared_ptr<Locator> locator, OnConnected on_connected)
+      : locator_(std::move(locator)),
+        settings_(locator_->settings()),
+        on_connected_(std::move(on_connected)) {}
 
   /// The link, or null where one must be made first.
   [[nodiscard]] std::shared_ptr<Link> live() const {
@@ -36,8 +40,10 @@ class Connection::State : public std::enable_shared_from_this<State> {
   void drop(std::string_view why) noexcept;
   void close() noexcept;
   [[nodiscard]] static Task<void> join(std::shared_ptr<State> self);
+  void moved(const Address& now) noexcept override;
 
-  const Settings settings_;
+  const std::shared_ptr<Locator> locator_;
+  const Settings& settings_;
   std::shared_ptr<Link> link_;
   ServerInfo server_;
   std::uint64_t connections_ = 0;
@@ -56,7 +62,7 @@ class Connection::State : public std::enable_shared_from_this<State> {
 
   [[nodiscard]] static Task<void> connect_loop(std::shared_ptr<State> self);
   [[nodiscard]] Task<void> attempt();
-  [[nodiscard]] Task<void> begin_on(Link& link);
+  [[nodiscard]] Task<void> begin_on(Link& link, const Settings& target);
   [[nodiscard]] Task<void> changed(TimePoint until);
   void attempt_failed(std::exception_ptr error, bool refused);
   void forget_lost_link();
@@ -68,7 +74,7 @@ class Connection::State : public std::enable_shared_from_this<State> {
     throw queue::BrokerUnavailable(settings_.url() + ": this connection was closed by its owner");
   }
 
-  [[noreturn]] void throw_no_answer() const;
+  [[noreturn]] static void throw_no_answer(const Settings& target);
 
   const OnConnected on_connected_;
   bool closed_ = false;
@@ -76,6 +82,8 @@ class Connection::State : public std::enable_shared_from_this<State> {
   std::size_t waiting_ = 0;
   Event changed_;
   JoinHandle<void> connector_;
+  Interruptible attempt_;
+  Settings target_;  // of the attempt or link_; empty while the sentinels are asked
   Backoff backoff_;
   std::uint64_t failures_ = 0;
   std::uint64_t replies_at_start_ = 0;  // of link_
@@ -96,7 +104,7 @@ Task<std::shared_ptr<Link>> Connection::State::usable(std::shared_ptr<State> sel
     const bool refused = self->refused_ && (failed || loop.now() < self->backoff_.next());
     if (refused || (failed && !patient)) std::rethrow_exception(self->last_error_);
     if (loop.now() >= until) {
-      if (self->greeting_) self->throw_no_answer();
+      if (self->greeting_) throw_no_answer(self->target_);
       if (self->last_error_) std::rethrow_exception(self->last_error_);
       throw queue::BrokerUnavailable(self->settings_.url() + ": no connection within " +
                                      detail::seconds_text(self->settings_.connect_timeout));
@@ -120,15 +128,17 @@ Task<void> Connection::State::changed(TimePoint until) {
 
 Task<void> Connection::State::connect_loop(std::shared_ptr<State> self) {
   while (!self->closed_ && self->waiting_ > 0) {
-    const Duration pause = self->backoff_.next() - EventLoop::current().now();
-    if (pause > Duration::zero()) {
-      co_await sleep(pause);
+    if (self->backoff_.next() > EventLoop::current().now()) {
+      co_await self->changed(self->backoff_.next());
       continue;
     }
-    const Outcome<void> end = co_await outcome(self->attempt());
+    Task<void> attempt = self->attempt_.run(self->attempt());
+    const Outcome<void> end = co_await outcome(std::move(attempt));
     bool over = true;
     try {
       end.get();
+    } catch (const TimeoutError&) {  // the server is somewhere else now
+      over = false;
     } catch (const queue::BadBroker&) {
       self->attempt_failed(std::current_exception(), true);
     } catch (const std::exception&) {
@@ -145,14 +155,19 @@ Task<void> Connection::State::connect_loop(std::shared_ptr<State> self) {
 
 /// One connection from the first packet to the last answer of `on_connected`.
 Task<void> Connection::State::attempt() {
-  const TimePoint until = EventLoop::current().now() + settings_.connect_timeout;
-  io::Stream stream = co_await dial(settings_);
-  const std::shared_ptr<Link> link = Link::start(std::move(stream), settings_);
+  target_ = Settings();
+  Settings found = co_await locator_->find();
+  target_ = std::move(found);
+  const Settings target(target_);
+  const TimePoint until = EventLoop::current().now() + target.connect_timeout;
+  io::Stream stream = co_await dial(target);
+  const std::shared_ptr<Link> link = Link::start(std::move(stream), target);
   greeting_ = true;
-  Task<void> beginning = wait_for(until - EventLoop::current().now(), begin_on(*link));
+  Task<void> beginning = wait_for(until - EventLoop::current().now(), begin_on(*link, target));
   const Outcome<void> end = co_await outcome(std::move(beginning));
   greeting_ = false;
-  if (end.has_value() && link->alive() && !closed_) {
+  const bool current = locator_->is_current(target);
+  if (end.has_value() && link->alive() && !closed_ && current) {
     link_ = link;
     replies_at_start_ = link->replies();
     ++connections_;
@@ -165,20 +180,22 @@ Task<void> Connection::State::attempt() {
   try {
     end.get();
   } catch (const TimeoutError&) {
-    throw_no_answer();
+    throw_no_answer(target);
   } catch (const LinkLost&) {
   }
+  if (!current)
+    throw queue::BrokerUnavailable(target.url() + ": the sentinels have named another master meanwhile");
   throw queue::BrokerUnavailable(link->reason());
 }
 
-void Connection::State::throw_no_answer() const {
-  throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
-                                 detail::seconds_text(settings_.connect_timeout) +
+void Connection::State::throw_no_answer(const Settings& target) {
+  throw queue::BrokerUnavailable(target.url() + ": connected, but there was no answer within " +
+                                 detail::seconds_text(target.connect_timeout) +
                                  ": does the server hang, is it a Redis server?");
 }
 
-Task<void> Connection::State::begin_on(Link& link) {
-  ServerInfo server = co_await greet(link, settings_);
+Task<void> Connection::State::begin_on(Link& link, const Settings& target) {
+  ServerInfo server = co_await greet(link, target);
   if (on_connected_) co_await on_connected_(link, server);
   server_ = std::move(server);
 }
@@ -206,6 +223,16 @@ void Connection::State::drop(std::string_view why) noexcept {
   if (link_) link_->close(why);
 }
 
+void Connection::State::moved(const Address& now) noexcept {
+  if (closed_ || target_.address() == now) return;
+  backoff_.succeeded();
+  if (live())
+    link_->close("the sentinels have made " + now.text() + " the master");
+  else if (!target_.host.empty())
+    attempt_.interrupt();
+  tell();
+}
+
 void Connection::State::close() noexcept {
   if (std::exchange(closed_, true)) return;
   if (link_) link_->close("this connection was closed by its owner");
@@ -219,7 +246,14 @@ Task<void> Connection::State::join(std::shared_ptr<State> self) {
 }
 
 Connection::Connection(Settings settings, OnConnected on_connected)
-    : state_(std::make_shared<State>(std::move(settings), std::move(on_connected))) {}
+    : Connection(std::make_shared<Locator>(std::move(settings)), std::move(on_connected)) {
+  own_locator_ = true;
+}
+
+Connection::Connection(std::shared_ptr<Locator> locator, OnConnected on_connected)
+    : state_(std::make_shared<State>(std::move(locator), std::move(on_connected))) {
+  state_->locator_->follow(state_);
+}
 
 Connection::~Connection() {
   state_->close();
@@ -251,8 +285,10 @@ void Connection::drop(std::string_view why) noexcept {
 
 Task<void> Connection::close() {
   const std::shared_ptr<State> state = state_;
+  const bool own_locator = own_locator_;
   state->close();
   co_await State::join(state);
+  if (own_locator) co_await state->locator_->close();
 }
 
 bool Connection::connected() const noexcept {

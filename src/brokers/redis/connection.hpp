@@ -9,6 +9,7 @@
 #include "src/brokers/redis/command.hpp"
 #include "src/brokers/redis/handshake.hpp"
 #include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/locator.hpp"
 #include "src/brokers/redis/reply.hpp"
 #include "src/brokers/redis/settings.hpp"
 
@@ -27,6 +28,10 @@ namespace coterie::brokers::redis {
 /// BrokerUnavailable, and whether it was applied is open. Calls that still waited for a connection go on
 /// waiting.
 ///
+/// **Under Sentinel** each attempt begins at the master that the sentinels name then, and the connection is
+/// given up as one that was lost when they name another. A replica is no refusal there but a failover under
+/// way.
+///
 /// Belongs to the loop on which it is used first.
 class Connection {
  public:
@@ -35,6 +40,8 @@ class Connection {
   using OnConnected = std::function<Task<void>(Link& link, const ServerInfo& server)>;
 
   explicit Connection(Settings settings, OnConnected on_connected = nullptr);
+  /// The same with a locator that others use, too, and close.
+  explicit Connection(std::shared_ptr<Locator> locator, OnConnected on_connected = nullptr);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   /// As close(), without waiting: calls that wait end with BrokerUnavailable.
@@ -69,6 +76,7 @@ class Connection {
  private:
   class State;
   std::shared_ptr<State> state_;
+  bool own_locator_ = false;
 };
 
 }  // namespace coterie::brokers::redis

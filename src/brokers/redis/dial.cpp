@@ -57,8 +57,8 @@ Task<io::Stream> dial(const Settings& settings) {
       throw queue::BadBroker(settings.url() + ": " + error.what() +
                              ": whoever runs this needs write permission to the socket; Debian's belongs to "
                              "the group redis");
-    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() +
-                                   ": is a Redis server running there?");
+    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() + ": is a " +
+                                   (settings.is_sentinel ? "sentinel" : "Redis server") + " running there?");
   }
 }
 

@@ -31,7 +31,11 @@ void check_admission(const Settings& settings, const Reply& reply) {
            "the server is in protected mode and takes no connections from other machines: give it a password "
            "(requirepass) and a bind address, and put the password into the URL");
   if (reply.is_error("NOAUTH"))
-    refuse(settings, "the server wants a password: redis://:password@host, or user:password@");
+    refuse(settings,
+           settings.is_sentinel
+               ? "it wants a password of its own: ?sentinel_password=…, and sentinel_user=… where it "
+                 "has users"
+               : "the server wants a password: redis://:password@host, or user:password@");
   if (reply.is_error("LOADING") || reply.is_error("BUSY") || reply.is_error("MASTERDOWN"))
     throw BrokerUnavailable(settings.url() + ": the server is not ready (" + reply.error() +
                             "): try again shortly");
@@ -44,10 +48,14 @@ void check_auth(const Settings& settings, const Reply& reply) {
   if (!reply.is_error()) return;
   check_admission(settings, reply);
   if (reply.is_error("WRONGPASS"))
-    refuse(settings, "wrong password for " + user_text(settings) + ", or no such user: correct the URL");
+    refuse(settings, "wrong password for " + user_text(settings) + ", or no such user: correct " +
+                         (settings.is_sentinel ? "sentinel_password in the URL" : "the URL"));
   if (reply.error().find("without any password configured") != std::string::npos)
-    refuse(settings,
-           "the URL has a password, the server has none: leave it out, or set requirepass at the server");
+    refuse(
+        settings,
+        settings.is_sentinel
+            ? "the URL has a sentinel_password, the sentinel has none: leave it out, or set requirepass there"
+            : "the URL has a password, the server has none: leave it out, or set requirepass at the server");
   refuse(settings, "AUTH was refused: " + reply.describe());
 }
 
@@ -88,15 +96,27 @@ std::string_view read_number(std::string_view text, Number& number) {
   return text.substr(static_cast<std::size_t>(stopped - text.data()));
 }
 
+/// What INFO says of its role.
+void check_master(const Settings& settings, const std::string& text) {
+  if (line_of(text, "role") != "slave") return;
+  const std::string master =
+      std::string(line_of(text, "master_host")) + ":" + std::string(line_of(text, "master_port"));
+  if (settings.by_sentinel())
+    throw BrokerUnavailable(settings.url() + ": a sentinel names it as the master, but it is a replica of " +
+                            master + ": a failover is under way, try again shortly");
+  refuse(settings, "the server is a replica, which only its master may write to: name the master, " + master);
+}
+
 void check_info(const Settings& settings, const std::string& text, const ServerInfo& info) {
   constexpr std::uint32_t oldest = 7;
   if (info.version.empty())
     refuse(settings, "the server does not say its version (INFO): it is no Redis, or its INFO was renamed");
   if (info.major < oldest) refuse(settings, "Redis " + info.version + " is too old: 7.0 or newer is needed");
-  if (line_of(text, "role") == "slave")
-    refuse(settings, "the server is a replica, which only its master may write to: name the master, " +
-                         std::string(line_of(text, "master_host")) + ":" +
-                         std::string(line_of(text, "master_port")));
+  if (info.mode == "sentinel")
+    refuse(settings, "it is a sentinel, which keeps no jobs: to use the master that it watches write " +
+                         std::string(settings.tls ? "rediss" : "redis") + "+sentinel://" +
+                         settings.address().text() + "/mymaster");
+  check_master(settings, text);
   if (line_of(text, "loading") == "1")
     throw BrokerUnavailable(settings.url() + ": the server still loads its data: try again shortly");
 }
@@ -163,7 +183,11 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
 }
 
 Task<void> greet_subscriber(Link& link, const Settings& settings) {
-  return introduce(link, settings, "coterie-listener");
+  co_await introduce(link, settings, "coterie-listener");
+  if (!settings.by_sentinel()) co_return;
+  const Reply info = co_await link.call(Command("INFO").arg("replication"));
+  check_permitted(settings, info, "INFO");
+  if (!info.is_error()) check_master(settings, info.string());
 }
 
 }  // namespace coterie::brokers::redis

@@ -5,6 +5,7 @@
 
 #include "coterie/runtime.hpp"
 #include "coterie/threads/spawn_on.hpp"
+#include "src/brokers/redis/locator.hpp"
 #include "src/brokers/redis/shard.hpp"
 #include "src/brokers/redis/wakes.hpp"
 #include "src/brokers/redis/watch.hpp"
@@ -14,6 +15,7 @@ namespace coterie::brokers {
 namespace {
 
 using namespace coterie::queue;  // NOLINT: the words of the contract
+using redis::Locator;
 using redis::Settings;
 using redis::Shard;
 using redis::Wakes;
@@ -22,11 +24,21 @@ using redis::Watch;
 /// What lives on the broker's own loop.
 struct Core {
   Core(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
-      : shard(settings, limits, std::move(clock)), watch(shard, settings), wakes(shard, watch, settings) {}
+      : locator(std::make_shared<Locator>(settings)),
+        shard(locator, limits, std::move(clock)),
+        watch(shard, locator),
+        wakes(shard, watch, locator) {}
   Task<CycleReply> cycle(CycleRequest request) {
     std::string channel = wakes.channel_for(request);
     return shard.cycle(std::move(request), std::move(channel));
   }
+  Task<void> close() {
+    co_await wakes.close();
+    co_await watch.close();
+    co_await shard.close();
+    co_await locator->close();
+  }
+  std::shared_ptr<Locator> locator;
   Shard shard;
   Watch watch;
   Wakes wakes;
@@ -36,14 +48,12 @@ Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limi
                      std::optional<ClockSource> clock) {
   auto made = std::make_unique<Core>(settings, limits, std::move(clock));
   Outcome<void> opened = co_await outcome(made->shard.open());
-  if (!opened.has_value()) co_await made->shard.close();
+  if (!opened.has_value()) co_await made->close();
   opened.get();
   *core = std::move(made);
 }
 Task<void> close_core(std::unique_ptr<Core> core) {
-  co_await core->wakes.close();
-  co_await core->watch.close();
-  co_await core->shard.close();
+  co_await core->close();
 }
 
 RuntimeOptions one_loop() {

@@ -31,6 +31,12 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
   if (reply.is_error("READONLY"))
     throw queue::BrokerUnavailable(
         url + "it has become a replica: wait for the failover, or name the master" + said);
+  if (reply.is_error("NOREPLICAS"))
+    throw queue::BrokerUnavailable(
+        url +
+        "it has fewer replicas than its min-replicas-to-write wants and takes no writes: bring replicas "
+        "back, or wait for the failover" +
+        said);
   if (reply.is_error("MISCONF"))
     throw queue::BrokerUnavailable(url + "it cannot save to its disk and refuses writes: make room there" +
                                    said);

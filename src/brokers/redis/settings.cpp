@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
@@ -46,15 +47,15 @@ std::int32_t database(const BrokerUrl& url, std::string_view text) {
   return *value;
 }
 
-void read_port(const BrokerUrl& url, std::string_view text, Settings& settings) {
+std::uint16_t port_of(const BrokerUrl& url, std::string_view text) {
   const auto port = number<std::uint16_t>(text, 1, 65'535);
   if (!port)
     refuse(url, "'" + std::string(text.substr(0, 40)) + "' is no port: it is a number from 1 to 65535");
-  settings.port = *port;
+  return *port;
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port`.
-void read_host(const BrokerUrl& url, std::string_view text, Settings& settings) {
+Address address_of(const BrokerUrl& url, std::string_view text, std::uint16_t usual_port) {
   std::string_view host = text;
   std::string_view rest;
   if (text.starts_with('[')) {
@@ -70,9 +71,11 @@ void read_host(const BrokerUrl& url, std::string_view text, Settings& settings) 
     host = text.substr(0, colon);
     if (colon != std::string_view::npos) rest = text.substr(colon);
   }
-  settings.host = decoded(url, host, "host");
-  if (settings.host.empty()) refuse(url, "it names no host: redis://localhost:6379");
-  if (!rest.empty()) read_port(url, rest.substr(1), settings);
+  Address address(decoded(url, host, "host"), usual_port);
+  if (address.host.empty())
+    refuse(url, "it names no host: " + url.scheme + "://localhost:" + std::to_string(usual_port));
+  if (!rest.empty()) address.port = port_of(url, rest.substr(1));
+  return address;
 }
 
 /// A user without a password is one whom the server lets in so (`nopass`).
@@ -82,8 +85,32 @@ void read_user(const BrokerUrl& url, std::string_view text, Settings& settings) 
   if (colon != std::string_view::npos) settings.password = decoded(url, text.substr(colon + 1), "password");
 }
 
-/// `[user[:password]@]host[:port][/db]`
-void read_server(const BrokerUrl& url, Settings& settings) {
+/// `host:port,host:port,…`, then `master-name[/db]`.
+void read_sentinels(const BrokerUrl& url, std::string_view hosts, std::string_view rest, Settings& settings) {
+  constexpr std::uint16_t usual_port = 26'379;
+  for (;;) {
+    const std::size_t comma = hosts.find(',');
+    const Address sentinel = address_of(url, hosts.substr(0, comma), usual_port);
+    if (std::ranges::find(settings.sentinels, sentinel) == settings.sentinels.end())
+      settings.sentinels.push_back(sentinel);
+    if (comma == std::string_view::npos) break;
+    hosts.remove_prefix(comma + 1);
+  }
+  if (settings.sentinels.size() > sentinels_most)
+    refuse(url, "it names more than " + std::to_string(sentinels_most) +
+                    " sentinels: three or five are enough, they tell of the others");
+  const std::size_t slash = rest.find('/');
+  settings.master_name = decoded(url, rest.substr(0, slash), "master's name");
+  if (settings.master_name.empty() || settings.master_name.find(' ') != std::string::npos)
+    refuse(url, "it names no master, as the sentinels call it: " + url.scheme +
+                    "://host:26379,host:26379/mymaster");
+  if (slash != std::string_view::npos && slash + 1 < rest.size())
+    settings.database = database(url, rest.substr(slash + 1));
+}
+
+/// `[user[:password]@]host[:port][/db]`; under Sentinel several hosts, and the master's name before the
+/// database.
+void read_server(const BrokerUrl& url, Settings& settings, bool by_sentinel) {
   const std::string_view all = url.raw_path;
   const std::size_t at = all.rfind('@');
   const std::string_view place = at == std::string_view::npos ? all : all.substr(at + 1);
@@ -97,9 +124,15 @@ void read_server(const BrokerUrl& url, Settings& settings) {
       refuse(url, "in a user or password write %2F for / and %40 for @");
     read_user(url, user, settings);
   }
-  read_host(url, host, settings);
-  if (slash != std::string_view::npos && slash + 1 < place.size())
-    settings.database = database(url, place.substr(slash + 1));
+  const std::string_view rest = slash == std::string_view::npos ? "" : place.substr(slash + 1);
+  if (by_sentinel) {
+    read_sentinels(url, host, rest, settings);
+    return;
+  }
+  Address address = address_of(url, host, settings.port);
+  settings.host = std::move(address.host);
+  settings.port = address.port;
+  if (!rest.empty()) settings.database = database(url, rest);
 }
 
 void read_socket(const BrokerUrl& url, Settings& settings) {
@@ -130,28 +163,35 @@ bool is_yes(const BrokerUrl& url, std::string_view key) {
   return true;
 }
 
+void read_tls(const BrokerUrl& url, Settings& settings) {
+  settings.tls_ca = url.option("tls_ca").value_or("");
+  settings.tls_certificate = url.option("tls_cert").value_or("");
+  settings.tls_key = url.option("tls_key").value_or("");
+  settings.tls_name = url.option("tls_name").value_or("");
+  settings.tls_insecure = is_yes(url, "tls_insecure");
+}
+
 }  // namespace
 
 Settings settings_of(const BrokerUrl& url) {
   Settings settings;
-  if (url.scheme == "redis+unix") {
-    url.require_known(
-        {"namespace", "db", "user", "password", "connect_timeout_ms", "command_timeout_ms", "accept_loss"});
+  std::vector<std::string_view> known{"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss"};
+  const auto more = [&known](std::initializer_list<std::string_view> options) {
+    known.insert(known.end(), options.begin(), options.end());
+  };
+  const bool by_sentinel = url.scheme.ends_with("+sentinel");
+  settings.tls = url.scheme.starts_with("rediss");
+  if (url.scheme == "redis+unix") more({"db", "user", "password"});
+  if (settings.tls) more({"tls_ca", "tls_cert", "tls_key", "tls_name", "tls_insecure"});
+  if (by_sentinel) more({"sentinel_user", "sentinel_password"});
+  url.require_known(known);
+  if (url.scheme == "redis+unix")
     read_socket(url, settings);
-  } else if (url.scheme == "rediss") {
-    url.require_known({"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss", "tls_ca",
-                       "tls_cert", "tls_key", "tls_name", "tls_insecure"});
-    settings.tls = true;
-    read_server(url, settings);
-    settings.tls_ca = url.option("tls_ca").value_or("");
-    settings.tls_certificate = url.option("tls_cert").value_or("");
-    settings.tls_key = url.option("tls_key").value_or("");
-    settings.tls_name = url.option("tls_name").value_or("");
-    settings.tls_insecure = is_yes(url, "tls_insecure");
-  } else {
-    url.require_known({"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss"});
-    read_server(url, settings);
-  }
+  else
+    read_server(url, settings, by_sentinel);
+  if (settings.tls) read_tls(url, settings);
+  settings.sentinel_user = url.option("sentinel_user").value_or("");
+  settings.sentinel_password = url.option("sentinel_password").value_or("");
   settings.accept_loss = is_yes(url, "accept_loss");
   read_namespace(url, settings);
   if (const auto ms = url.number("connect_timeout_ms", 1, wait_most_ms))
@@ -161,15 +201,27 @@ Settings settings_of(const BrokerUrl& url) {
   return settings;
 }
 
+std::string Address::text() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]:" : host + ":") + std::to_string(port);
+}
+
 std::string Settings::url() const {
+  if (is_sentinel) return "the sentinel " + address().text();
   if (!socket_path.empty())
     return "redis+unix://" + socket_path + (database != 0 ? "?db=" + std::to_string(database) : "");
-  std::string text = tls ? "rediss://" : "redis://";
-  if (!user.empty() || !password.empty()) text += user + (password.empty() ? "@" : ":***@");
-  const bool v6 = host.find(':') != std::string::npos;
-  text += v6 ? "[" + host + "]" : host;
-  text += ":" + std::to_string(port);
+  std::string text = tls ? "rediss" : "redis";
+  text += by_sentinel() ? "+sentinel://" : "://";
+  if (authenticates()) text += user + (password.empty() ? "@" : ":***@");
+  if (by_sentinel()) {
+    for (const Address& sentinel : sentinels) text += sentinel.text() + ",";
+    text.back() = '/';
+    text += master_name;
+  } else {
+    text += address().text();
+  }
   if (database != 0) text += "/" + std::to_string(database);
+  if (by_sentinel() && !host.empty()) text += " (master " + address().text() + ")";
   return text;
 }
 

@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "coterie/poller.hpp"
 #include "src/brokers/broker_url.hpp"
@@ -19,11 +21,32 @@ struct ReplyLimits {
   ReplyLimits() = default;
 };
 
+/// A TCP address.
+struct Address {
+  std::string host;  ///< a name or an address, without brackets
+  std::uint16_t port = 0;
+
+  Address() = default;
+  Address(std::string at_host, std::uint16_t at_port) : host(std::move(at_host)), port(at_port) {}
+  /// `host:port`, `[v6]:port`.
+  [[nodiscard]] std::string text() const;
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+/// How many sentinels a URL names, and how many are ever asked.
+inline constexpr std::size_t sentinels_most = 16;
+
 /// Where the server is and how to talk to it.
 struct Settings {
-  std::string host;  ///< a name or an address, without brackets; empty: `socket_path`
+  std::string host;  ///< a name or an address, without brackets; empty: `socket_path`, or ask the sentinels
   std::uint16_t port = 6379;
   std::string socket_path;  ///< of a Unix socket
+  /// Who know where the master is; empty: no sentinels.
+  std::vector<Address> sentinels;
+  std::string master_name;    ///< what the sentinels call it
+  std::string sentinel_user;  ///< at the sentinels; empty: their default user
+  std::string sentinel_password;
+  bool is_sentinel = false;  ///< what is at `host` is a sentinel, and not the server
   bool tls = false;
   std::string tls_ca;           ///< PEM file of the CAs to trust; empty: the system's
   std::string tls_certificate;  ///< PEM files of our own certificate and its key; empty: none
@@ -45,13 +68,18 @@ struct Settings {
 
   Settings() = default;
   [[nodiscard]] bool authenticates() const noexcept { return !user.empty() || !password.empty(); }
-  /// For messages: the URL again, `***` for the password, without options.
+  [[nodiscard]] bool by_sentinel() const noexcept { return !sentinels.empty(); }
+  [[nodiscard]] Address address() const { return {host, port}; }
+  /// For messages: the URL again, `***` for the password, without options. Once the sentinels have named the
+  /// master, with its address.
   [[nodiscard]] std::string url() const;
 };
 
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
-/// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`). Options:
-/// `namespace`, `connect_timeout_ms`, `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`,
+/// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`);
+/// `redis+sentinel://[user[:password]@]host[:port],host[:port],…/master-name[/db]` and `rediss+sentinel://…`
+/// (with `sentinel_user`, `sentinel_password`). Options: `namespace`, `connect_timeout_ms`,
+/// `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`,
 /// `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure, without the
 /// password.
 [[nodiscard]] Settings settings_of(const BrokerUrl& url);

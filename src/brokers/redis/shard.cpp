@@ -13,20 +13,21 @@ constexpr queue::Milliseconds clock_known_for{std::chrono::minutes(30)};
 
 }  // namespace
 
-Shard::Shard(const Settings& settings, const queue::Limits& limits, std::optional<queue::ClockSource> clock)
+Shard::Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
+             std::optional<queue::ClockSource> clock)
     : limits_(limits),
       clock_(std::move(clock)),
-      prefix_("{" + settings.key_namespace + ":0}"),
+      prefix_("{" + locator->settings().key_namespace + ":0}"),
       key_(prefix_ + "m"),
-      connection_(settings, [this](Link& link, const ServerInfo&) { return scripts_.load(link); }),
+      connection_(std::move(locator), [this](Link& link, const ServerInfo&) { return scripts_.load(link); }),
       random_(std::random_device{}()) {}
 
 Task<void> Shard::open() {
   const ServerInfo server = co_await connection_.connect();
-  if (server.mode == "cluster" || server.mode == "sentinel")
-    throw queue::BadBroker(connection_.settings().url() + ": it runs as a " + server.mode +
-                           ", which the queue does not know yet: name a server that stands by itself, or the "
-                           "master that a sentinel watches");
+  if (server.mode == "cluster")
+    throw queue::BadBroker(connection_.settings().url() +
+                           ": it runs as a cluster, which the queue does not know yet: name a server that "
+                           "stands by itself");
   if (!connection_.settings().accept_loss && !server.maxmemory_policy.empty() &&
       server.maxmemory_policy != "noeviction")
     throw queue::BadBroker(

@@ -30,7 +30,8 @@ inline constexpr std::size_t bytes_per_script = std::size_t{256} << 10;
 class Shard {
  public:
   /// `clock`: instead of the server's time, for tests.
-  Shard(const Settings& settings, const queue::Limits& limits, std::optional<queue::ClockSource> clock);
+  Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
+        std::optional<queue::ClockSource> clock);
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
   /// `channel`: on which the worker listens while it sleeps; empty: on none.

@@ -6,21 +6,22 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/duration.hpp"
-#include "coterie/sleep.hpp"
 #include "coterie/timeout.hpp"
 #include "src/brokers/redis/backoff.hpp"
 #include "src/brokers/redis/dial.hpp"
 #include "src/brokers/redis/handshake.hpp"
+#include "src/brokers/redis/interruptible.hpp"
 #include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/locator.hpp"
 
 namespace coterie::brokers::redis {
 
 /// Kept by its task. The callbacks run only while there is an owner.
-class Subscription::State : public std::enable_shared_from_this<State> {
+class Subscription::State : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
-  State(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
+  State(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message, OnConnected on_connected,
         Duration ping_every)
-      : settings_(settings),
+      : locator_(std::move(locator)),
         channel_(std::move(channel)),
         on_message_(std::move(on_message)),
         on_connected_(std::move(on_connected)),
@@ -33,7 +34,9 @@ class Subscription::State : public std::enable_shared_from_this<State> {
     if (link_) link_->close("this subscription was closed by its owner");
     if (task_) task_.cancel();
   }
+  void moved(const Address& now) noexcept override;
 
+  const std::shared_ptr<Locator> locator_;
   JoinHandle<void> task_;
   bool listening_ = false;
   std::string last_error_;
@@ -41,27 +44,31 @@ class Subscription::State : public std::enable_shared_from_this<State> {
  private:
   [[nodiscard]] Task<void> begin();
   void note(const Outcome<void>& end);
-  [[nodiscard]] Task<void> greet_and_listen(Link& link);
+  [[nodiscard]] Task<void> greet_and_listen(Link& link, const Settings& settings);
+  [[nodiscard]] Task<void> pause();
   [[nodiscard]] Task<void> stay(Link& link);
   void take(const Reply& reply);
   void take_push(const Reply& reply);
 
-  const Settings settings_;
   const std::string channel_;
   const OnMessage on_message_;
   const OnConnected on_connected_;
   const Duration ping_every_;
+  Settings target_;  // of the attempt or link; empty while the sentinels are asked
   std::shared_ptr<Link> link_;
+  Interruptible attempt_;
+  Event moved_;  // set and cleared at once
   Backoff backoff_;
   bool closed_ = false;
 };
 
 Task<void> Subscription::State::run(std::shared_ptr<State> self) {
   while (!self->closed_) {
-    const Duration pause = self->backoff_.next() - EventLoop::current().now();
-    if (pause > Duration::zero()) co_await sleep(pause);
-    const Outcome<void> end = co_await outcome(self->begin());
+    co_await self->pause();
+    Task<void> attempt = self->attempt_.run(self->begin());
+    const Outcome<void> end = co_await outcome(std::move(attempt));
     self->note(end);
+    self->target_ = Settings();
     if (const std::shared_ptr<Link> link = std::exchange(self->link_, nullptr)) {
       link->close("this subscription has no use for it any more");
       co_await link->join();
@@ -70,36 +77,65 @@ Task<void> Subscription::State::run(std::shared_ptr<State> self) {
   }
 }
 
+/// Until the next attempt may be made. A server that is somewhere else now is asked at once.
+Task<void> Subscription::State::pause() {
+  auto wait = [](Event& event) -> Task<void> { co_await event.wait(); };
+  for (;;) {
+    const Duration left = backoff_.next() - EventLoop::current().now();
+    if (left <= Duration::zero()) co_return;
+    Task<void> limited = wait_for(left, wait(moved_));
+    const Outcome<void> end = co_await outcome(std::move(limited));
+    if (end.cancelled()) end.get();
+  }
+}
+
+void Subscription::State::moved(const Address& now) noexcept {
+  if (closed_ || target_.address() == now) return;
+  backoff_.succeeded();
+  if (link_)
+    link_->close("the sentinels have made " + now.text() + " the master");
+  else if (!target_.host.empty())
+    attempt_.interrupt();
+  moved_.set();
+  moved_.clear();
+}
+
 void Subscription::State::note(const Outcome<void>& end) {
-  // One that was in use is replaced at once.
-  if (!std::exchange(listening_, false)) backoff_.failed();
+  const bool was_in_use = std::exchange(listening_, false);
   if (!end.has_exception()) return;
   try {
     end.get();
+  } catch (const TimeoutError&) {  // the server is somewhere else now
+    return;
   } catch (const std::exception& error) {
     last_error_ = error.what();
   }
+  // One that was in use is replaced at once.
+  if (!was_in_use) backoff_.failed();
 }
 
 /// From the first packet to the loss, which it throws.
 Task<void> Subscription::State::begin() {
-  io::Stream stream = co_await dial(settings_);
-  link_ = Link::start(std::move(stream), settings_);
-  Task<void> greeting = wait_for(settings_.connect_timeout, greet_and_listen(*link_));
+  Settings found = co_await locator_->find();
+  target_ = std::move(found);
+  io::Stream stream = co_await dial(target_);
+  link_ = Link::start(std::move(stream), target_);
+  Task<void> greeting = wait_for(target_.connect_timeout, greet_and_listen(*link_, target_));
   const Outcome<void> end = co_await outcome(std::move(greeting));
   try {
     end.get();
   } catch (const TimeoutError&) {
-    throw queue::BrokerUnavailable(settings_.url() + ": connected, but there was no answer within " +
-                                   detail::seconds_text(settings_.connect_timeout));
+    throw queue::BrokerUnavailable(target_.url() + ": connected, but there was no answer within " +
+                                   detail::seconds_text(target_.connect_timeout));
   } catch (const LinkLost&) {
   }
+  if (!locator_->is_current(target_)) link_->close("the sentinels have named another master meanwhile");
   co_await stay(*link_);
   throw queue::BrokerUnavailable(link_->reason());
 }
 
-Task<void> Subscription::State::greet_and_listen(Link& link) {
-  co_await greet_subscriber(link, settings_);
+Task<void> Subscription::State::greet_and_listen(Link& link, const Settings& settings) {
+  co_await greet_subscriber(link, settings);
   link.listen([weak = weak_from_this()](const Reply& reply) {
     if (const std::shared_ptr<State> self = weak.lock()) self->take(reply);
   });
@@ -138,7 +174,7 @@ void Subscription::State::take(const Reply& reply) {
 /// ["subscribe", channel, count], ["message", channel, payload] or ["pong", ""].
 void Subscription::State::take_push(const Reply& reply) {
   if (reply.is_error("NOPERM")) {
-    link_->close((settings_.user.empty() ? "the default user" : "user '" + settings_.user + "'") +
+    link_->close((target_.user.empty() ? "the default user" : "user '" + target_.user + "'") +
                  std::string(" may not subscribe to '") + channel_ + "': allow it, as by ACL SETUSER … &" +
                  channel_ + " +subscribe");
     return;
@@ -161,8 +197,16 @@ void Subscription::State::take_push(const Reply& reply) {
 
 Subscription::Subscription(const Settings& settings, std::string channel, OnMessage on_message,
                            OnConnected on_connected, Duration ping_every)
-    : state_(std::make_shared<State>(settings, std::move(channel), std::move(on_message),
+    : Subscription(std::make_shared<Locator>(settings), std::move(channel), std::move(on_message),
+                   std::move(on_connected), ping_every) {
+  own_locator_ = true;
+}
+
+Subscription::Subscription(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message,
+                           OnConnected on_connected, Duration ping_every)
+    : state_(std::make_shared<State>(std::move(locator), std::move(channel), std::move(on_message),
                                      std::move(on_connected), ping_every)) {
+  state_->locator_->follow(state_);
   state_->task_ = spawn(SpawnOptions("redis-subscription"), State::run, state_);
 }
 
@@ -172,8 +216,10 @@ Subscription::~Subscription() {
 
 Task<void> Subscription::close() {
   const std::shared_ptr<State> state = state_;
+  const bool own_locator = own_locator_;
   state->close();
   co_await state->task_.wait();
+  if (own_locator) co_await state->locator_->close();
 }
 
 bool Subscription::listening() const noexcept {

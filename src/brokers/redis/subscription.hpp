@@ -10,13 +10,15 @@
 
 namespace coterie::brokers::redis {
 
+class Locator;
+
 /// Listens to one channel over a connection of its own, from its construction on, which needs a running loop.
 ///
 /// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
 /// published meanwhile is lost, as Redis has it. So `on_connected` runs each time that listening has begun:
-/// who cares looks then for what it may have missed. The callbacks run on the loop, outside of any task of
-/// their owner; they must not throw, and may destroy the subscription. A refusal (a wrong password, no
-/// permission) is no end either: it is tried again, see last_error().
+/// who cares looks then for what it may have missed. Under Sentinel it follows the master. The callbacks run
+/// on the loop, outside of any task of their owner; they must not throw, and may destroy the subscription. A
+/// refusal (a wrong password, no permission) is no end either: it is tried again, see last_error().
 class Subscription {
  public:
   using OnMessage = std::function<void(std::string_view payload)>;
@@ -26,6 +28,9 @@ class Subscription {
   /// time counts as dead.
   Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
                Duration ping_every = std::chrono::seconds(10));
+  /// The same with a locator that others use, too, and close.
+  Subscription(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message,
+               OnConnected on_connected, Duration ping_every = std::chrono::seconds(10));
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
   /// No callback runs afterwards.
@@ -42,6 +47,7 @@ class Subscription {
  private:
   class State;
   std::shared_ptr<State> state_;
+  bool own_locator_ = false;
 };
 
 }  // namespace coterie::brokers::redis

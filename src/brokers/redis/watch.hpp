@@ -16,7 +16,7 @@ namespace coterie::brokers::redis {
 /// Belongs to one loop.
 class Watch {
  public:
-  Watch(Shard& shard, Settings settings) : shard_(shard), settings_(std::move(settings)) {}
+  Watch(Shard& shard, std::shared_ptr<Locator> locator) : shard_(shard), locator_(std::move(locator)) {}
 
   /// See Broker::changed.
   Task<std::uint64_t> changed(std::uint64_t seen, queue::Milliseconds at_most);
@@ -29,7 +29,7 @@ class Watch {
   Task<void> until_changed(std::uint64_t seen);
 
   Shard& shard_;
-  Settings settings_;
+  std::shared_ptr<Locator> locator_;
   std::unique_ptr<Subscription> subscription_;
   std::optional<std::uint64_t> version_;  // nothing: messages may have been missed since
   std::uint64_t messages_ = 0;  // an answer that was asked for before the newest one is older than it

@@ -1,0 +1,130 @@
+#pragma once
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "coterie/run.hpp"
+#include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/dial.hpp"
+#include "tests/brokers/redis_server.hpp"
+
+namespace broker_suite {
+
+using coterie::brokers::redis::Command;
+using coterie::brokers::redis::Reply;
+
+/// A command in an administrator's hand, words apart by spaces, over a connection of its own: to a server of
+/// any role, and to sentinels.
+inline Reply say(const std::string& url, const std::string& words) {
+  namespace redis = coterie::brokers::redis;
+  Reply reply;
+  const auto body = [&]() -> coterie::Task<void> {
+    const redis::Settings settings = redis::settings_of(coterie::brokers::parse_broker_url(url));
+    coterie::io::Stream stream = co_await redis::dial(settings);
+    const std::shared_ptr<redis::Link> link = redis::Link::start(std::move(stream), settings);
+    co_await redis::greet_subscriber(*link, settings);
+    std::istringstream in(words);
+    std::string word;
+    in >> word;
+    Command command(word);
+    while (in >> word) command.arg(word);
+    reply = co_await link->call(std::move(command));
+    link->close("said");
+    co_await link->join();
+  };
+  // The caller may stand on a loop.
+  std::thread([&] { (void)coterie::run(body()); }).join();
+  return reply;
+}
+
+/// Asks again until it is so: servers tell of what they do among themselves in no other way.
+inline void await_that(const std::function<bool()>& is_so) {
+  while (!is_so()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+/// One sentinel, which watches the master 'jobs'.
+class Sentinel {
+ public:
+  /// `more`: lines of its configuration.
+  Sentinel(std::uint16_t master, int quorum, const std::vector<std::string>& more = {},
+           const std::string& port_option = "port")
+      : port_(free_port()) {
+    std::ofstream file(folder_.file("sentinel.conf"));
+    file << port_option << ' ' << port_ << "\nbind 127.0.0.1\ndir " << folder_.path() << '\n';
+    for (const std::string& line : more)
+      if (!line.starts_with("sentinel ")) file << line << '\n';
+    file << "sentinel monitor jobs 127.0.0.1 " << master << ' ' << quorum << '\n'
+         << "sentinel down-after-milliseconds jobs 500\nsentinel failover-timeout jobs 2000\n";
+    for (const std::string& line : more)
+      if (line.starts_with("sentinel ")) file << line << '\n';
+    file.close();
+    process_.start({"redis-server", folder_.file("sentinel.conf"), "--sentinel"}, "+monitor master jobs");
+  }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string place() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] Reply say(const std::string& words) const {
+    return broker_suite::say("redis://" + place(), words);
+  }
+  RedisProcess& process() { return process_; }
+
+ private:
+  TempFolder folder_;
+  std::uint16_t port_;
+  RedisProcess process_;
+};
+
+/// A master, its replica, and three sentinels that know of each other and of both.
+class SentinelGroup {
+ public:
+  explicit SentinelGroup(const std::vector<std::string>& server_options = {},
+                         const std::vector<std::string>& sentinel_lines = {})
+      : ports_{free_port(), free_port()} {
+    const auto server = [&](std::uint16_t port, std::vector<std::string> more) {
+      std::vector<std::string> options{"--port", std::to_string(port), "--repl-diskless-sync-delay", "0"};
+      options.insert(options.end(), server_options.begin(), server_options.end());
+      options.insert(options.end(), more.begin(), more.end());
+      servers_.push_back(std::make_unique<RedisServer>(std::move(options)));
+    };
+    server(ports_[0], {});
+    server(ports_[1], {"--replicaof", "127.0.0.1", std::to_string(ports_[0])});
+    await_that([&] { return info(master(), "replication").find("state=online") != std::string::npos; });
+    for (int i = 0; i < 3; ++i)
+      sentinels_.push_back(std::make_unique<Sentinel>(ports_[0], 2, sentinel_lines));
+    for (const auto& sentinel : sentinels_)
+      await_that([&] {
+        return sentinel->say("SENTINEL SENTINELS jobs").array().size() == 2 &&
+               sentinel->say("SENTINEL REPLICAS jobs").array().size() == 1;
+      });
+  }
+
+  RedisServer& master() { return *servers_[0]; }
+  RedisServer& replica() { return *servers_[1]; }
+  Sentinel& sentinel(std::size_t i) { return *sentinels_[i]; }
+  [[nodiscard]] std::string url(const std::string& query = "", const std::string& user = "") const {
+    std::string text = "redis+sentinel://" + user;
+    for (const auto& sentinel : sentinels_) text += sentinel->place() + ",";
+    text.back() = '/';
+    return text + "jobs" + (query.empty() ? "" : "?" + query);
+  }
+  /// The address of the one that began as the replica, as messages have it.
+  [[nodiscard]] std::string replica_place() const { return "127.0.0.1:" + std::to_string(ports_[1]); }
+
+  static std::string info(RedisServer& server, const std::string& section) {
+    return say(server.url(), "INFO " + section).take_string();
+  }
+  static bool is_master(RedisServer& server) {
+    return info(server, "replication").find("role:master") != std::string::npos;
+  }
+
+ private:
+  std::uint16_t ports_[2];
+  std::vector<std::unique_ptr<RedisServer>> servers_;
+  std::vector<std::unique_ptr<Sentinel>> sentinels_;
+};
+
+}  // namespace broker_suite
