@@ -78,23 +78,39 @@ class Sentinel {
   RedisProcess process_;
 };
 
-/// A master, its replica, and three sentinels that know of each other and of both.
+/// A master, its replica, and three sentinels that know of each other and of both. The default user has a
+/// password; the sentinels come to the servers as a user of their own, 'watch'.
 class SentinelGroup {
  public:
-  explicit SentinelGroup(const std::vector<std::string>& server_options = {},
-                         const std::vector<std::string>& sentinel_lines = {})
-      : ports_{free_port(), free_port()} {
-    const auto server = [&](std::uint16_t port, std::vector<std::string> more) {
-      std::vector<std::string> options{"--port", std::to_string(port), "--repl-diskless-sync-delay", "0"};
-      options.insert(options.end(), server_options.begin(), server_options.end());
+  SentinelGroup() : ports_{free_port(), free_port()} {
+    const auto server = [this](std::uint16_t port, const std::vector<std::string>& more) {
+      std::vector<std::string> options{"--port",
+                                       std::to_string(port),
+                                       "--repl-diskless-sync-delay",
+                                       "0",
+                                       "--requirepass",
+                                       "secret",
+                                       "--masterauth",
+                                       "secret",
+                                       "--user",
+                                       "watch",
+                                       "on",
+                                       ">pw",
+                                       "~*",
+                                       "&*",
+                                       "+@all"};
       options.insert(options.end(), more.begin(), more.end());
       servers_.push_back(std::make_unique<RedisServer>(std::move(options)));
     };
     server(ports_[0], {});
     server(ports_[1], {"--replicaof", "127.0.0.1", std::to_string(ports_[0])});
-    await_that([&] { return info(master(), "replication").find("state=online") != std::string::npos; });
+    await_that([this] {
+      return tell(master(), "INFO replication").string().find("state=online") != std::string::npos;
+    });
     for (int i = 0; i < 3; ++i)
-      sentinels_.push_back(std::make_unique<Sentinel>(ports_[0], 2, sentinel_lines));
+      sentinels_.push_back(std::make_unique<Sentinel>(
+          ports_[0], 2,
+          std::vector<std::string>{"sentinel auth-user jobs watch", "sentinel auth-pass jobs pw"}));
     for (const auto& sentinel : sentinels_)
       await_that([&] {
         return sentinel->say("SENTINEL SENTINELS jobs").array().size() == 2 &&
@@ -105,8 +121,8 @@ class SentinelGroup {
   RedisServer& master() { return *servers_[0]; }
   RedisServer& replica() { return *servers_[1]; }
   Sentinel& sentinel(std::size_t i) { return *sentinels_[i]; }
-  [[nodiscard]] std::string url(const std::string& query = "", const std::string& user = "") const {
-    std::string text = "redis+sentinel://" + user;
+  [[nodiscard]] std::string url(const std::string& query = "") const {
+    std::string text = "redis+sentinel://:secret@";
     for (const auto& sentinel : sentinels_) text += sentinel->place() + ",";
     text.back() = '/';
     return text + "jobs" + (query.empty() ? "" : "?" + query);
@@ -114,11 +130,11 @@ class SentinelGroup {
   /// The address of the one that began as the replica, as messages have it.
   [[nodiscard]] std::string replica_place() const { return "127.0.0.1:" + std::to_string(ports_[1]); }
 
-  static std::string info(RedisServer& server, const std::string& section) {
-    return say(server.url(), "INFO " + section).take_string();
+  static Reply tell(const RedisServer& server, const std::string& words) {
+    return say(server.url("password=secret"), words);
   }
-  static bool is_master(RedisServer& server) {
-    return info(server, "replication").find("role:master") != std::string::npos;
+  static bool is_master(const RedisServer& server) {
+    return tell(server, "INFO replication").string().find("role:master") != std::string::npos;
   }
 
  private:
