@@ -80,6 +80,29 @@ TEST(RedisSettings, UnixSockets) {
   EXPECT_EQ(settings.url(), "redis+unix:///run/a b.sock?db=2");
 }
 
+TEST(RedisSettings, SentinelsAndTheMastersName) {
+  const Settings one = read("redis+sentinel://h/mymaster");
+  EXPECT_TRUE(one.by_sentinel());
+  EXPECT_EQ(one.sentinels, std::vector{Address("h", 26379)});
+  EXPECT_EQ(one.master_name, "mymaster");
+  EXPECT_EQ(one.host, "");
+  EXPECT_FALSE(one.tls);
+  const Settings all = read(
+      "rediss+sentinel://ann:s%2Fx@a:1,[::1]:2,b,a:1/m%2Fy.m-1/5?sentinel_user=u&sentinel_password=p&"
+      "namespace=n&tls_ca=/ca.pem");
+  EXPECT_EQ(all.sentinels, (std::vector{Address("a", 1), Address("::1", 2), Address("b", 26379)}));
+  EXPECT_EQ(all.master_name, "m/y.m-1");
+  EXPECT_EQ(all.database, 5);
+  EXPECT_EQ(all.user, "ann");
+  EXPECT_EQ(all.password, "s/x");
+  EXPECT_EQ(all.sentinel_user, "u");
+  EXPECT_EQ(all.sentinel_password, "p");
+  EXPECT_EQ(all.tls_ca, "/ca.pem");
+  EXPECT_TRUE(all.tls);
+  EXPECT_EQ(all.url(), "rediss+sentinel://ann:***@a:1,[::1]:2,b:26379/m/y.m-1/5");
+  EXPECT_FALSE(read("redis://h").by_sentinel());
+}
+
 TEST(RedisSettings, WhatIsWrongIsNamedWithItsCure) {
   const std::map<std::string, std::string> cases{
       {"redis://", "it names no host: redis://localhost:6379"},
@@ -113,6 +136,17 @@ TEST(RedisSettings, WhatIsWrongIsNamedWithItsCure) {
       {"redis://u:p%0@h", "% must be followed by two hexadecimal digits"},
       {"redis://u:p/w@h", "in a user or password write %2F for / and %40 for @"},
       {"redis://u:p@w@h", "in a user or password write %2F for / and %40 for @"},
+      {"redis+sentinel://", "it names no host: redis+sentinel://localhost:26379"},
+      {"redis+sentinel://a,/m", "it names no host"},
+      {"redis+sentinel://a:0/m", "'0' is no port"},
+      {"redis+sentinel://a", "it names no master, as the sentinels call it: redis+sentinel://host:26379,"},
+      {"redis+sentinel://a/", "it names no master"},
+      {"redis+sentinel://a/a%20b", "it names no master"},
+      {"redis+sentinel://a/m/x", "'x' is no database"},
+      {"redis+sentinel://a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,a:15,a:16,a:17/m",
+       "it names more than 16 sentinels"},
+      {"redis+sentinel://a/m?tls_ca=x", "unknown option 'tls_ca'"},
+      {"redis://a?sentinel_user=x", "unknown option 'sentinel_user'"},
       {"redis+unix://run/redis.sock", "a Unix socket needs its whole path"},
       {"redis+unix:///x?db=-1", "'-1' is no database"},
       {"redis+unix:///" + std::string(107, 'x'), "the path of a Unix socket has at most 107 bytes"},
@@ -129,7 +163,8 @@ TEST(RedisSettings, NoMessageHoldsThePassword) {
         "redis://u:secret@h?namespace=a&namespace=b", "redis://u:secret@h/secret2?%zz=1",
         "redis://u:%zzsecret@h", "redis://:sec?ret=secret@h", "redis://:x?secret@h", "redis://:a/secret@h",
         "redis://:a@secret@h/x", "redis+unix:///x?password=secret&y=1", "redis+unix:///x?y=1&password=secret",
-        "foo://u:secret@h"}) {
+        "foo://u:secret@h", "redis+sentinel://u:secret@a,b",
+        "redis+sentinel://u:secret@a/m?sentinel_password=secret&x=1"}) {
     const std::string said = refusal(url);
     EXPECT_THAT(said, Not(HasSubstr("secret@"))) << url;
     EXPECT_THAT(said, Not(HasSubstr("=secret"))) << url;
