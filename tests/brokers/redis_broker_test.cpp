@@ -41,6 +41,24 @@ TEST_F(RedisBrokerTest, TheUserThatIsAdvisedMayDoAllThatABrokerDoes) {
   EXPECT_EQ(await(broker->purge(JobFilter{})), 1U);
 }
 
+TEST_F(RedisBrokerTest, ARightThatLacksOnlyInAScriptIsNamedWithItsCure) {
+  administer("ACL SETUSER ann on >pw allkeys allchannels +@all -script|load");
+  EXPECT_THAT(refusal<BadBroker>([&] { (void)open("user=ann&password=pw"); }),
+              AllOf(HasSubstr(server_.socket()), HasSubstr("allow it, as by ACL SETUSER ann on >… ")));
+  administer("ACL SETUSER bob on >pw allkeys allchannels +@all -zadd");
+  const auto broker = open("user=bob&password=pw");
+  EXPECT_THAT(refusal<BadBroker>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
+              HasSubstr("its user may not do what the queue needs: allow it, as by ACL SETUSER bob on >… "));
+}
+
+TEST_F(RedisBrokerTest, AMasterThatLacksReplicasSaysSo) {
+  administer("CONFIG SET min-replicas-to-write 1");
+  const auto broker = open();
+  EXPECT_THAT(refusal<BrokerUnavailable>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
+              HasSubstr("fewer replicas than its min-replicas-to-write wants and takes no writes"));
+  EXPECT_TRUE(await(broker->queues()).empty());
+}
+
 TEST_F(RedisBrokerTest, AtFullMemoryAnEnqueueIsRefusedAndWorkersGoOn) {
   const auto broker = open();
   const JobSpec spec = BrokerSuite::job();

@@ -228,7 +228,8 @@ TEST(RedisConnection, CloseEndsWhatWaitsAndWhatComesLater) {
 
 TEST(RedisConnection, AServerThatGreetsAndHangsUpIsNotAskedAgainAtOnce) {
   const broker_suite::ScriptedServer server(
-      {"", "+OK\r\n", "+OK\r\n$19\r\nredis_version:7.0.0\r\n:0\r\n-NOSCRIPT\r\n", ""});
+      {"", "+OK\r\n", "+OK\r\n$19\r\nredis_version:7.0.0\r\n:0\r\n-NOSCRIPT\r\n*0\r\n:0\r\n*0\r\n*0\r\n",
+       ""});
   on_loop([&]() -> Task<void> {
     Connection connection(settings_at(server.url()));
     (void)co_await connection.connect();

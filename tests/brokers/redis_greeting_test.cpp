@@ -1,4 +1,6 @@
 // What a server is asked when a connection is made, and what users are told about one that will not do.
+#include <ifaddrs.h>
+
 #include <sstream>
 
 #include "src/brokers/redis/connection.hpp"
@@ -96,8 +98,22 @@ TEST(RedisGreeting, Passwords) {
 
 TEST(RedisGreeting, UsersByNameAlsoWithoutPassword) {
   const RedisServer server;
-  administer(server, Command("ACL").arg("SETUSER").arg("ann").arg("on").arg(">p@ss:/?%").arg("+@all"));
-  administer(server, Command("ACL").arg("SETUSER").arg("bob").arg("on").arg("nopass").arg("+@all"));
+  administer(server, Command("ACL")
+                         .arg("SETUSER")
+                         .arg("ann")
+                         .arg("on")
+                         .arg(">p@ss:/?%")
+                         .arg("allkeys")
+                         .arg("allchannels")
+                         .arg("+@all"));
+  administer(server, Command("ACL")
+                         .arg("SETUSER")
+                         .arg("bob")
+                         .arg("on")
+                         .arg("nopass")
+                         .arg("allkeys")
+                         .arg("allchannels")
+                         .arg("+@all"));
   EXPECT_EQ(refusal<BadBroker>(server.url("user=ann&password=p%40ss:/%3F%25")), "(connected)");
   EXPECT_EQ(refusal<BadBroker>(server.url("user=bob")), "(connected)");
   EXPECT_THAT(refusal<BadBroker>(server.url("user=ann")), HasSubstr("wrong password for user 'ann'"));
@@ -108,7 +124,8 @@ TEST(RedisGreeting, CommandsThatTheUserMayNotRun) {
   const auto without = [&](const char* user, const char* command) {
     administer(
         server,
-        Command("ACL").arg("SETUSER").arg(user).arg("on").arg(">pw").arg("~*").arg("+@all").arg(command));
+        Command("ACL").arg("SETUSER").arg(user).arg("on").arg(">pw").arg("~*").arg("&*").arg("+@all").arg(
+            command));
     return refusal<BadBroker>(server.url(std::string("password=pw&user=") + user));
   };
   EXPECT_THAT(without("a", "-evalsha"),
@@ -116,6 +133,14 @@ TEST(RedisGreeting, CommandsThatTheUserMayNotRun) {
   EXPECT_THAT(without("b", "-script"), HasSubstr("user 'b' may not run SCRIPT: allow it"));
   EXPECT_THAT(without("c", "-info"), HasSubstr("user 'c' may not run INFO: allow it"));
   EXPECT_EQ(without("d", "-client"), "(connected)");
+  // What would fail later: in the middle of a script, or where somebody listens.
+  EXPECT_THAT(without("e", "-time"), HasSubstr("user 'e' may not run TIME: allow it"));
+  EXPECT_THAT(without("f", "-publish"), HasSubstr("user 'f' may not run PUBLISH: allow it"));
+  EXPECT_THAT(without("g", "-subscribe"), HasSubstr("user 'g' may not run SUBSCRIBE: allow it"));
+  EXPECT_THAT(without("h", "resetkeys"),
+              HasSubstr("user 'h' may not run EVALSHA on {coterie:0}probe: allow it"));
+  EXPECT_THAT(without("i", "resetchannels"),
+              HasSubstr("user 'i' may not run PUBLISH on {coterie:0}probe: allow it"));
 }
 
 TEST(RedisGreeting, TheAdvisedUserIsEnough) {
@@ -171,7 +196,8 @@ TEST(RedisGreeting, NobodyThere) {
 /// A server's words with that INFO.
 std::vector<std::string> greeting(const std::string& info) {
   return {"", "+OK\r\n",
-          "+OK\r\n$" + std::to_string(info.size()) + "\r\n" + info + "\r\n*1\r\n:0\r\n-NOSCRIPT No\r\n"};
+          "+OK\r\n$" + std::to_string(info.size()) + "\r\n" + info + "\r\n*1\r\n:0\r\n-NOSCRIPT No\r\n" +
+              std::string("*0\r\n:0\r\n*0\r\n*0\r\n")};
 }
 
 TEST(RedisGreeting, OldServersAndStrangeOnes) {
@@ -193,7 +219,8 @@ TEST(RedisGreeting, ServersThatTakeNobodyNow) {
     return refusal<BrokerUnavailable>(server.url());
   };
   EXPECT_THAT(
-      says({"", "+OK\r\n", "+OK\r\n-LOADING Redis is loading the dataset in memory\r\n+\r\n+\r\n"}),
+      says({"", "+OK\r\n",
+            "+OK\r\n-LOADING Redis is loading the dataset in memory\r\n+\r\n+\r\n+\r\n+\r\n+\r\n+\r\n"}),
       HasSubstr("the server is not ready (LOADING Redis is loading the dataset in memory): try again"));
   EXPECT_THAT(says(greeting("redis_version:7.0.0\r\nloading:1\r\n")), HasSubstr("still loads its data"));
   EXPECT_THAT(says({"-ERR max number of clients reached\r\n"}), HasSubstr("too many clients"));
@@ -202,6 +229,40 @@ TEST(RedisGreeting, ServersThatTakeNobodyNow) {
 TEST(RedisGreeting, ProtectedModeIsExplainedThoughTheServerHangsUp) {
   const ScriptedServer server({"-DENIED Redis is running in protected mode because…\r\n"});
   EXPECT_THAT(refusal<BadBroker>(server.url()), HasSubstr("the server is in protected mode"));
+}
+
+/// An address of this machine that is not the loopback's; empty where it has none.
+std::string own_address() {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return {};
+  std::string found;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    char text[INET_ADDRSTRLEN];
+    const auto* const at = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    const std::string address = ::inet_ntop(AF_INET, &at->sin_addr, text, sizeof text);
+    if (!address.starts_with("127.")) found = address;
+  }
+  ::freeifaddrs(all);
+  return found;
+}
+
+TEST(RedisGreeting, ProtectedModeOfARealServer) {
+  const std::string host = own_address();
+  if (host.empty()) GTEST_SKIP() << "this machine has no address but the loopback's";
+  const std::string port = std::to_string(broker_suite::free_port());
+  const RedisServer server({"--port", port, "--bind", host, "--protected-mode", "yes"});
+  EXPECT_THAT(
+      refusal<BadBroker>("redis://" + host + ":" + port),
+      HasSubstr("the server is in protected mode and takes no connections from other machines: give it "
+                "a password (requirepass)"));
+}
+
+TEST(RedisGreeting, CommandsThatWereRenamed) {
+  const RedisServer scripts({"--rename-command", "EVALSHA", ""});
+  EXPECT_THAT(refusal<BadBroker>(scripts.url()), HasSubstr("is EVALSHA renamed there?"));
+  const RedisServer info({"--rename-command", "INFO", ""});
+  EXPECT_THAT(refusal<BadBroker>(info.url()), HasSubstr("is it renamed there?"));
 }
 
 TEST(RedisGreeting, WhatIsNoRedis) {
@@ -213,7 +274,8 @@ TEST(RedisGreeting, WhatIsNoRedis) {
               HasSubstr("it began with 'HTTP/1.1 400 Bad Request'): is another service at this address?"));
   EXPECT_THAT(says("SSH-2.0-OpenSSH_9.2\r\n"), HasSubstr("it began with 'SSH-2.0-OpenSSH_9.2')"));
   EXPECT_THAT(says(""), AnyOf(HasSubstr("closed the connection without a word"), HasSubstr("was lost")));
-  const ScriptedServer yes({"", "+OK\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"}, ScriptedServer::Then::stays);
+  const ScriptedServer yes({"", "+OK\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n"},
+                           ScriptedServer::Then::stays);
   EXPECT_THAT(refusal<BadBroker>(yes.url()), HasSubstr("the server does not say its version (INFO)"));
 }
 

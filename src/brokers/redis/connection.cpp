@@ -107,7 +107,8 @@ Task<std::shared_ptr<Link>> Connection::State::usable(std::shared_ptr<State> sel
       if (self->greeting_) throw_no_answer(self->target_);
       if (self->last_error_) std::rethrow_exception(self->last_error_);
       throw queue::BrokerUnavailable(self->settings_.url() + ": no connection within " +
-                                     detail::seconds_text(self->settings_.connect_timeout));
+                                     detail::seconds_text(self->settings_.connect_timeout) +
+                                     silence_cure(self->settings_));
     }
     if (!self->connector_ || self->connector_.done())
       self->connector_ = spawn(SpawnOptions("redis-connect"), connect_loop, self);

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -36,11 +37,30 @@ Task<io::Stream> begin(const Settings& settings) {
   try {
     return connect(settings);
   } catch (const std::invalid_argument& error) {
-    throw queue::BadBroker(settings.url() + ": " + error.what());
+    throw queue::BadBroker(settings.url() + ": " + in_words_of_url(error.what()));
   }
 }
 
 }  // namespace
+
+std::string silence_cure(const Settings& settings) {
+  return std::string(": is the address right, does a firewall drop packets") +
+         (settings.tls ? ", does the server speak TLS at this port?" : "?");
+}
+
+std::string in_words_of_url(std::string text) {
+  constexpr std::pair<std::string_view, std::string_view> words[] = {
+      {"TlsOptions::certificate_file and key_file", "?tls_cert=FILE&tls_key=FILE"},
+      {"TlsOptions::certificate_file", "?tls_cert=FILE"},
+      {"TlsOptions::key_file", "?tls_key=FILE"},
+      {"TlsOptions::ca_file", "?tls_ca=FILE"},
+      {"TlsOptions::server_name", "?tls_name=NAME"},
+      {"TlsOptions::insecure_accept_any_certificate", "?tls_insecure=yes"}};
+  for (const auto& [theirs, ours] : words)
+    if (const std::size_t at = text.find(theirs); at != std::string::npos)
+      text.replace(at, theirs.size(), ours);
+  return text;
+}
 
 Task<io::Stream> dial(const Settings& settings) {
   Task<io::Stream> connecting = begin(settings);
@@ -48,11 +68,10 @@ Task<io::Stream> dial(const Settings& settings) {
   try {
     co_return std::move(end).get();
   } catch (const TimeoutError& error) {
-    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() +
-                                   ": is the address right, does a firewall drop packets?");
+    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() + silence_cure(settings));
   } catch (const std::system_error& error) {
     if (error.code().category() == io::tls_category() && error.code() != io::TlsErrc::truncated)
-      throw queue::BadBroker(settings.url() + ": " + error.what());
+      throw queue::BadBroker(settings.url() + ": " + in_words_of_url(error.what()));
     if (error.code() == std::errc::permission_denied && !settings.socket_path.empty())
       throw queue::BadBroker(settings.url() + ": " + error.what() +
                              ": whoever runs this needs write permission to the socket; Debian's belongs to "

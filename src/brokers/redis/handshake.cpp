@@ -71,12 +71,45 @@ void check_select(const Settings& settings, const Reply& reply) {
   refuse(settings, "SELECT " + number + " was refused: " + reply.describe());
 }
 
-/// `command` as the ACL calls it.
-void check_permitted(const Settings& settings, const Reply& reply, std::string_view command) {
+/// `command` as the ACL calls it; `name`: of the key or channel that it was tried on.
+void check_permitted(const Settings& settings, const Reply& reply, std::string_view command,
+                     std::string_view name = {}) {
   if (!reply.is_error("NOPERM")) return;
-  refuse(settings, user_text(settings) + " may not run " + std::string(command) + ": allow it, as by " +
-                       acl_example(settings));
+  const bool may_run_it = reply.error().find("access one of the") != std::string::npos;
+  const std::string what =
+      may_run_it ? std::string(command) + " on " + std::string(name) : std::string(command);
+  refuse(settings,
+         user_text(settings) + " may not run " + what + ": allow it, as by " + acl_example(settings));
 }
+
+/// Rights that are used later, in the middle of a script or by the connection that listens.
+class Rights {
+ public:
+  explicit Rights(const Settings& settings) : settings_(settings), name_(settings.prefix() + "probe") {}
+  void ask(std::vector<Command>& commands) {
+    first_ = commands.size();
+    commands.push_back(Command("EVALSHA").arg(no_script).arg(1).arg(name_));
+    commands.push_back(Command("TIME"));
+    commands.push_back(Command("PUBLISH").arg(name_).arg(""));
+    commands.push_back(Command("SUBSCRIBE").arg(name_));
+    commands.push_back(Command("UNSUBSCRIBE").arg(name_));
+  }
+  void check(const std::vector<Reply>& replies) const {
+    check_permitted(settings_, replies.at(first_), "EVALSHA", name_);
+    check_permitted(settings_, replies.at(first_ + 1), "TIME");
+    check_permitted(settings_, replies.at(first_ + 2), "PUBLISH", name_);
+    check_permitted(settings_, replies.at(first_ + 3), "SUBSCRIBE", name_);
+    check_permitted(settings_, replies.at(first_ + 4), "UNSUBSCRIBE");
+    if (!replies.at(first_).is_error("NOSCRIPT"))
+      refuse(settings_, "the server runs no scripts; is EVALSHA renamed there? It gave " +
+                            replies.at(first_).describe());
+  }
+
+ private:
+  const Settings& settings_;
+  const std::string name_;
+  std::size_t first_ = 0;
+};
 
 std::string_view line_of(std::string_view text, std::string_view key) {
   for (std::size_t at = 0; (at = text.find(key, at)) != std::string_view::npos; at += key.size()) {
@@ -163,22 +196,20 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
   commands.push_back(Command("SELECT").arg(settings.database));
   commands.push_back(Command("INFO"));
   commands.push_back(Command("SCRIPT").arg("EXISTS").arg(no_script));
-  commands.push_back(Command("EVALSHA").arg(no_script).arg(0));
+  Rights rights(settings);
+  rights.ask(commands);
   const std::vector<Reply> replies = co_await link.call_all(commands);
   for (const Reply& reply : replies) check_admission(settings, reply);
 
   const Reply& selected = replies[0];
   const Reply& info = replies[1];
-  const Reply& evaluated = replies[3];
   if (settings.database != 0) check_select(settings, selected);
   check_permitted(settings, info, "INFO");
-  if (info.is_error()) refuse(settings, "INFO was refused: " + info.describe());
+  if (info.is_error()) refuse(settings, "INFO was refused; is it renamed there? It gave " + info.describe());
   ServerInfo server = read_info(info.string());
   check_info(settings, info.string(), server);
   check_permitted(settings, replies[2], "SCRIPT");
-  check_permitted(settings, evaluated, "EVALSHA");
-  if (!evaluated.is_error("NOSCRIPT"))
-    refuse(settings, "the server runs no scripts: EVALSHA gave " + evaluated.describe());
+  rights.check(replies);
   co_return server;
 }
 

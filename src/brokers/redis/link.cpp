@@ -5,6 +5,7 @@
 
 #include "coterie/core/duration.hpp"
 #include "coterie/sleep.hpp"
+#include "src/brokers/redis/dial.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -63,6 +64,7 @@ std::shared_ptr<Link> Link::start(io::Stream stream, const Settings& settings) {
 Link::Link(io::Stream stream, const Settings& settings)
     : stream_(std::move(stream)),
       url_(settings.url()),
+      stranger_(settings.tls ? ": is it Redis?" : ": is it Redis, does it want TLS (rediss://)?"),
       command_timeout_(settings.command_timeout),
       parser_(settings.limits) {}
 
@@ -116,13 +118,13 @@ void Link::post(const Command& command) {
 }
 
 Task<void> Link::read_loop(std::shared_ptr<Link> self) {
+  bool first = true;
   try {
-    bool first = true;
     for (unsigned reads = 0; !self->lost_;) {
       if (++reads % reads_in_a_row == 0) co_await yield();
       std::string bytes = co_await self->stream_.read(read_bytes);
       if (bytes.empty()) {
-        self->close(first ? "the server closed the connection without a word: is it Redis, is TLS expected?"
+        self->close(first ? "the server closed the connection without a word" + self->stranger_
                           : "the server closed the connection");
         break;
       }
@@ -140,7 +142,8 @@ Task<void> Link::read_loop(std::shared_ptr<Link> self) {
       }
     }
   } catch (const std::exception& error) {
-    self->close("the connection was lost (" + std::string(error.what()) + ")");
+    self->close("the connection was lost (" + in_words_of_url(error.what()) + ")" +
+                (first ? self->stranger_ : ""));
   } catch (...) {
     self->close("its loop ends");
     throw;

@@ -84,6 +84,7 @@ class Link : public std::enable_shared_from_this<Link> {
 
   io::Stream stream_;
   const std::string url_;
+  const std::string stranger_;  // what to ask where the other end says nothing
   const Duration command_timeout_;
   ReplyParser parser_;
   std::string out_;

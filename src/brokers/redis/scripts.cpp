@@ -1,5 +1,7 @@
 #include "src/brokers/redis/scripts.hpp"
 
+#include "src/brokers/redis/server_error.hpp"
+
 namespace coterie::brokers::redis {
 namespace {
 
@@ -52,11 +54,11 @@ std::vector<Command> Scripts::loads() {
   return commands;
 }
 
-Task<void> Scripts::load(Link& link) {
+Task<void> Scripts::load(Link& link, const Settings& settings) {
   const std::vector<Command> commands = loads();
   std::vector<Reply> replies = co_await link.call_all(commands);
   for (std::size_t i = 0; i < script_count; ++i) {
-    replies[i].require_no_error(to_string(static_cast<Script>(i)));
+    throw_if_error(replies[i], settings);
     shas_[i] = replies[i].take_string();
   }
 }

@@ -41,7 +41,7 @@ class Scripts {
   /// What loads all of them.
   [[nodiscard]] static std::vector<Command> loads();
   /// The same, on a fresh connection.
-  Task<void> load(Link& link);
+  Task<void> load(Link& link, const Settings& settings);
   /// The beginning of a call: EVALSHA and the one key.
   [[nodiscard]] Command command(Script script, std::string_view key, std::size_t room = 0) const;
 

@@ -70,6 +70,8 @@ struct Settings {
   [[nodiscard]] bool authenticates() const noexcept { return !user.empty() || !password.empty(); }
   [[nodiscard]] bool by_sentinel() const noexcept { return !sentinels.empty(); }
   [[nodiscard]] Address address() const { return {host, port}; }
+  /// What all keys and channels of the one shard begin with.
+  [[nodiscard]] std::string prefix() const { return "{" + key_namespace + ":0}"; }
   /// For messages: the URL again, `***` for the password, without options. Once the sentinels have named the
   /// master, with its address.
   [[nodiscard]] std::string url() const;

@@ -17,9 +17,11 @@ Shard::Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
              std::optional<queue::ClockSource> clock)
     : limits_(limits),
       clock_(std::move(clock)),
-      prefix_("{" + locator->settings().key_namespace + ":0}"),
+      prefix_(locator->settings().prefix()),
       key_(prefix_ + "m"),
-      connection_(std::move(locator), [this](Link& link, const ServerInfo&) { return scripts_.load(link); }),
+      connection_(
+          std::move(locator),
+          [this](Link& link, const ServerInfo&) { return scripts_.load(link, connection_.settings()); }),
       random_(std::random_device{}()) {}
 
 Task<void> Shard::open() {
