@@ -213,8 +213,8 @@ Duration Session::due_jitter() {
 void Session::plan_next(TimePoint now) {
   if (request_.want == 0) return;
   if (reply_.repeated) {
-    poll_at_ =
-        now;  // its leases are of an earlier moment than its version: what came between must not be missed
+    // Its leases are of an earlier moment than its version: what came between must not be missed.
+    poll_at_ = now;
     return;
   }
   if (request_.alone && reply_.leases.empty()) alone_at_ = now + std::chrono::seconds(1);
