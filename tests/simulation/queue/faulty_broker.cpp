@@ -63,6 +63,8 @@ Task<FaultyBroker::Reply<Request>> FaultyBroker::carry(Request request) {
   if (fate.after > Milliseconds{0}) co_await sleep(fate.after);
   check_alive();
   if (fate.lost || world_->away()) fail("a call was applied and its reply lost");
+  // What a worker plans by a reply that took long is as late as the reply.
+  if (fate.slow) disturb(static_cast<double>(world_->lease.count()) / 3);
   if constexpr (std::is_same_v<Request, CycleRequest>) world_->ledger().answered(process_, request, reply);
   co_return reply;
 }
