@@ -3,6 +3,7 @@
 #   tests/<dir>/**.cpp      one GoogleTest executable <dir>_tests; tests/<dir>/CMakeLists.txt, if any, instead
 #   tests/**/*_test.sh      one test each, run by bash with COTERIE_BIN set
 #   bench/*_bench.cpp       an executable each
+#   bench/queue/*.cpp       our side of make bench-queue
 #   examples/x.cpp, examples/x/*.cpp   an executable each
 #   fuzz/*.cpp              a fuzzer each
 
@@ -87,6 +88,11 @@ function(coterie_examples)
 endfunction()
 
 function(coterie_benches)
+  # Not in all: make bench-queue builds it, and it needs no library of benchmarks.
+  coterie_executable(bench_queue_coterie bench "${PROJECT_SOURCE_DIR}/bench/queue/coterie_bench.cpp")
+  set_target_properties(bench_queue_coterie PROPERTIES EXCLUDE_FROM_ALL ON)
+  target_link_libraries(bench_queue_coterie PRIVATE coterie::queue)
+
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*_bench.cpp")
   if(NOT sources)
     return()
