@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-all bench chaos fuzz test-debug test-release test-tsan test-clang-asan \
+.PHONY: help run build test test-all bench bench-queue chaos fuzz test-debug test-release test-tsan test-clang-asan \
   test-clang-tsan test-mutants lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
@@ -17,6 +17,9 @@ ARGS ?=
 TESTS ?=
 # Seconds for make compile-cost
 COST_S ?= 600
+# make bench-queue: how often everybody is measured, and who beside Coterie
+ROUNDS ?= 5
+PEERS ?= celery,rq,sidekiq,bullmq
 # Seconds a fuzzer runs in make fuzz
 FUZZ_S ?= 30
 # Of faults in make chaos, and what its schedule is drawn from (empty: anything, which it prints)
@@ -38,6 +41,7 @@ help:
 	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
 	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
+	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
 	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite]   kills, power cuts and rollbacks under load, and a judge of what is left'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors, conformance'
@@ -105,6 +109,15 @@ bench:
 	$(call configure,release,-DCOTERIE_BENCH=ON)
 	$(call build,release,benchmarks)
 	@for b in build/release/bench/*_bench; do [[ -x $$b ]] || continue; printf '\033[1m== %s\033[0m\n' "$$b"; "$$b" $(ARGS); done
+
+bench-queue:
+	@scripts/bootstrap run
+	@scripts/bootstrap peers
+	$(call say,Building the command and its side of the comparison (release))
+	$(call configure,release)
+	$(call build,release,coterie_command bench_queue_coterie)
+	$(call say,Measuring: nothing else should run on this machine)
+	@bench/bench-queue --rounds '$(ROUNDS)' --peers '$(PEERS)' $(ARGS)
 
 chaos:
 	@scripts/bootstrap test

@@ -95,7 +95,7 @@ async function check(queue, count, idsFile) {
   const ids = readFileSync(idsFile, 'utf8').split('\n');
   let looked = 0;
   let right = 0;
-  for (let number = 0; number < count; number += Math.max(1, Math.floor(count / SAMPLE))) {
+  for (let number = 0; number < count; number += Math.max(1, Math.ceil(count / SAMPLE))) {
     const job = await queue.getJob(ids[number]);
     looked += 1;
     if (job && job.returnvalue === result(payload(number))) right += 1;

@@ -184,7 +184,7 @@ Task<void> produce(Client client, std::uint64_t count, double rate) {
 /// Reads up to a thousand results, evenly spread, as any user would.
 Task<void> check(Client client, std::uint64_t count, std::string ids) {
   std::ifstream file(ids);
-  const std::uint64_t step = std::max<std::uint64_t>(1, count / sample_of_check);
+  const std::uint64_t step = std::max<std::uint64_t>(1, (count + sample_of_check - 1) / sample_of_check);
   std::uint64_t looked = 0;
   std::uint64_t right = 0;
   std::string id;

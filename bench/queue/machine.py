@@ -18,6 +18,10 @@ class Failed(Exception):
     """A measurement that gave no number, and why."""
 
 
+class TooShort(Failed):
+    """It was over before anything could be seen."""
+
+
 def _die_with_parent():
     _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -69,7 +73,7 @@ def end(process):
 def tail(log):
     log.seek(0)
     lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no output"
+    return lines[-1] if lines else "no output"
 
 
 def answer(command, env, limit=LIMIT_S):
@@ -83,14 +87,12 @@ def answer(command, env, limit=LIMIT_S):
         finally:
             end(process)
         last = tail(out)
+    if code != 0:
+        raise Failed(f"exit code {code}: {last[:300]}")
     try:
-        return json.loads(last) if code == 0 else _raise(code, last)
+        return json.loads(last)
     except json.JSONDecodeError:
-        raise Failed(f"no JSON but: {last}")
-
-
-def _raise(code, last):
-    raise Failed(f"exit code {code}: {last}")
+        raise Failed(f"no JSON but: {last[:300]}")
 
 
 class Redis:

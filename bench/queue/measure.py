@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from machine import LIMIT_S, Failed, Redis, answer, cpu_seconds, end, start, tail
+from machine import LIMIT_S, Failed, Redis, TooShort, answer, cpu_seconds, end, start, tail
 from peers import BUILD, NPM
 
 POLL_S = 0.01
@@ -36,7 +36,7 @@ class Worker:
         return self._process.poll() is not None
 
     def last_words(self):
-        return tail(self._log)
+        return tail(self._log)[:300]
 
     def cpu_seconds(self):
         return cpu_seconds(self._process.pid)
@@ -73,7 +73,7 @@ def drain(peer, redis, worker, jobs):
         time.sleep(POLL_S)
     seconds = now - zero
     if first == 0:
-        raise Failed(f"{jobs} jobs are too few to be seen in their course")
+        raise TooShort(f"{jobs} jobs are too few to be seen in their course")
     worker_us = (worker.cpu_seconds() - cpu[0]) * 1e6 / (jobs - first)
     redis_us = (redis.cpu_seconds() - cpu[1]) * 1e6 / (jobs - first)
     return {"per_s": jobs / seconds, "seconds": seconds, "worker_cpu_us": worker_us, "redis_cpu_us": redis_us}
@@ -85,9 +85,7 @@ def process(peer, setting, jobs, aof):
         ids = os.path.join(BUILD, f"ids-{redis.port}")
         env = environment(redis.port)
         try:
-            empty = redis.memory()
             answer(peer.command(redis.port, "fill", jobs, ids), env)
-            queued_bytes = (redis.memory() - empty) / jobs
             with Worker(peer, redis, "drain", setting) as worker:
                 numbers = drain(peer, redis, worker, jobs)
             read = answer(peer.command(redis.port, "check", jobs, ids), env)
@@ -96,7 +94,16 @@ def process(peer, setting, jobs, aof):
                 os.unlink(ids)
         if read["right"] != read["looked"] or not read["looked"]:
             raise Failed(f"only {read['right']} of {read['looked']} results could be read back as they should be")
-        return {"jobs": jobs, "setting": setting, **numbers, "queued_bytes": queued_bytes, "results_read": read["right"]}
+        return {"jobs": jobs, "setting": setting, **numbers, "results_read": read["right"]}
+
+
+def memory(peer, jobs):
+    """What Redis needs for a job that waits; a few are there before, so that what is there once is not counted."""
+    with Redis(BUILD, aof=False) as redis:
+        answer(peer.command(redis.port, "fill", 10, os.devnull), environment(redis.port))
+        before = redis.memory()
+        answer(peer.command(redis.port, "fill", jobs, os.devnull), environment(redis.port))
+        return {"queued_bytes": (redis.memory() - before) / jobs, "jobs": jobs}
 
 
 def enqueue(peer, seconds):

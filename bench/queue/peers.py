@@ -35,7 +35,7 @@ class Peer:
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["no output"])[-1]
             return f"{last[:160]}; {self.install}"
-        self.version = done.stdout.strip()
+        self.version = done.stdout.split()[-1]  # "coterie 0.1.0" too
         return None
 
 
@@ -76,7 +76,8 @@ def all_peers(binary, command):
             "burst worker",
         ),
         Peer(
-            "sidekiq", ["ruby", script("sidekiq_bench.rb")], [("5", 8000), ("10", 8000), ("25", 8000)],
+            "sidekiq", ["ruby", script("sidekiq_bench.rb")],
+            [("5", 8000), ("10", 8000), ("25", 8000), ("10+hiredis", 8000)],
             _key("HLEN", "bench:results"), ["ruby", "-e", "require 'sidekiq'; puts Sidekiq::VERSION"], debian,
             "jobs are lost with a worker that is killed; stores its results itself",
         ),

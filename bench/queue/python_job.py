@@ -78,7 +78,7 @@ def check(read, count, ids_file):
     """`read(id)` gives a result; up to a thousand are read, evenly spread."""
     with open(ids_file) as file:
         ids = file.read().split()
-    numbers = range(0, count, max(1, count // SAMPLE))
+    numbers = range(0, count, max(1, -(-count // SAMPLE)))
     say(looked=len(numbers), right=sum(read(ids[n]) == result(payload(n)) for n in numbers))
 
 

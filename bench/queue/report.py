@@ -16,7 +16,7 @@ FIGURES = [
     ("worker CPU, us/job", "process", "worker_cpu_us", False, 1),
     ("Redis CPU, us/job", "process", "redis_cpu_us", False, 1),
     ("Redis CPU, us/job, AOF", "process_aof", "redis_cpu_us", False, 1),
-    ("Redis bytes/queued job", "process", "queued_bytes", False, 0),
+    ("Redis bytes/queued job", "memory", "queued_bytes", False, 0),
 ]
 
 

@@ -10,8 +10,10 @@ require 'sidekiq'
 serving = defined?(Sidekiq::CLI)
 port = serving ? ENV.fetch('BENCH_PORT') : ARGV.fetch(0)
 Sidekiq.logger.level = Logger::ERROR # it logs each job
-Sidekiq.configure_server { |config| config.redis = { url: "redis://127.0.0.1:#{port}/0" } }
-Sidekiq.configure_client { |config| config.redis = { url: "redis://127.0.0.1:#{port}/0" } }
+redis = { url: "redis://127.0.0.1:#{port}/0" }
+redis[:driver] = :hiredis if ENV['BENCH_DRIVER'] == 'hiredis' # a setting is a number of threads, or "10+hiredis"
+Sidekiq.configure_server { |config| config.redis = redis }
+Sidekiq.configure_client { |config| config.redis = redis }
 
 BATCH = 1000
 SAMPLE = 1000
@@ -94,7 +96,7 @@ end
 
 def check(count, ids_file)
   ids = File.readlines(ids_file, chomp: true)
-  numbers = 0.step(count - 1, [1, count / SAMPLE].max).to_a
+  numbers = 0.step(count - 1, [1, -(-count / SAMPLE)].max).to_a
   right = Sidekiq.redis do |connection|
     numbers.count { |number| connection.hget(RESULTS, ids[number]) == result(payload(number)) }
   end
@@ -105,8 +107,9 @@ unless serving
   _, mode, a, b = ARGV
   case mode
   when 'drain', 'serve'
-    ENV['BENCH_PORT'] = port
-    exec('sidekiq', '-r', File.expand_path(__FILE__), '-c', a, '-q', 'bench', '-t', '1', '-e', 'production')
+    threads, driver = a.split('+')
+    ENV.update('BENCH_PORT' => port, 'BENCH_DRIVER' => driver.to_s)
+    exec('sidekiq', '-r', File.expand_path(__FILE__), '-c', threads, '-q', 'bench', '-t', '1', '-e', 'production')
   when 'fill' then fill(a.to_i, b)
   when 'enqueue' then enqueue(a.to_f)
   when 'produce' then produce(a.to_i, b.to_f)
