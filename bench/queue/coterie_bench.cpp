@@ -3,13 +3,13 @@
 //
 //   bench_queue_coterie PORT MODE A [B]
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -120,6 +120,7 @@ Task<void> put_batches(Client client, std::shared_ptr<Bulk> bulk) {
 
 Task<void> put_all(Client client, std::shared_ptr<Bulk> bulk) {
   std::vector<Task<void>> tasks;
+  tasks.reserve(bulk_producers);
   for (int i = 0; i < bulk_producers; ++i) tasks.push_back(put_batches(client, bulk));
   co_await gather(std::move(tasks));
 }
