@@ -52,6 +52,26 @@ TEST(RedisSettings, EveryPartIsRead) {
   EXPECT_EQ(settings.url(), "rediss://ann:***@redis.example:7000/12");
 }
 
+TEST(RedisSettings, DurabilityOfEnqueuesAndAcknowledgements) {
+  EXPECT_EQ(read("redis://h").durable_enqueues, Durable());
+  EXPECT_EQ(read("redis://h?durable=memory").durable_acks, Durable());
+  const Settings both = read("redis://h?durable=replicas:3");
+  EXPECT_EQ(both.durable_enqueues.level, Durable::Level::replicas);
+  EXPECT_EQ(both.durable_enqueues.replicas, 3U);
+  EXPECT_EQ(both.durable_acks, both.durable_enqueues);
+  EXPECT_EQ(both.durable_timeout, 5s);
+  const Settings apart = read("redis+unix:///s?durable=fsync&durable_acks=memory&durable_timeout_ms=250");
+  EXPECT_EQ(apart.durable_enqueues.level, Durable::Level::fsync);
+  EXPECT_EQ(apart.durable_acks, Durable());
+  EXPECT_EQ(apart.durable_timeout, 250ms);
+  for (const char* bad : {"yes", "replicas", "replicas:0", "replicas:101", "replicas:x", "fsync:1", ""})
+    EXPECT_THAT(refusal(std::string("rediss://h?durable_acks=") + bad),
+                HasSubstr(" is not memory, fsync or replicas:N with N from 1 to 100"));
+  EXPECT_THAT(refusal("redis://h?durable=fsync&command_timeout_ms=5000"),
+              HasSubstr("durable_timeout_ms (5000 where it is not given) must be below command_timeout_ms"));
+  EXPECT_EQ(refusal("redis://h?command_timeout_ms=100"), "(read)");
+}
+
 TEST(RedisSettings, UsersAndPasswords) {
   const Settings only_password = read("redis://:pa%3Ass@h");
   EXPECT_EQ(only_password.user, "");

@@ -111,17 +111,6 @@ class Rights {
   std::size_t first_ = 0;
 };
 
-std::string_view line_of(std::string_view text, std::string_view key) {
-  for (std::size_t at = 0; (at = text.find(key, at)) != std::string_view::npos; at += key.size()) {
-    const bool begins = at == 0 || text[at - 1] == '\n';
-    const std::size_t value = at + key.size();
-    if (!begins || value >= text.size() || text[value] != ':') continue;
-    const std::string_view rest = text.substr(value + 1);
-    return rest.substr(0, rest.find_first_of("\r\n"));
-  }
-  return {};
-}
-
 template <class Number>
 std::string_view read_number(std::string_view text, Number& number) {
   const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -131,9 +120,9 @@ std::string_view read_number(std::string_view text, Number& number) {
 
 /// What INFO says of its role.
 void check_master(const Settings& settings, const std::string& text) {
-  if (line_of(text, "role") != "slave") return;
+  if (info_line(text, "role") != "slave") return;
   const std::string master =
-      std::string(line_of(text, "master_host")) + ":" + std::string(line_of(text, "master_port"));
+      std::string(info_line(text, "master_host")) + ":" + std::string(info_line(text, "master_port"));
   if (settings.by_sentinel())
     throw BrokerUnavailable(settings.url() + ": a sentinel names it as the master, but it is a replica of " +
                             master + ": a failover is under way, try again shortly");
@@ -150,7 +139,7 @@ void check_info(const Settings& settings, const std::string& text, const ServerI
                          std::string(settings.tls ? "rediss" : "redis") + "+sentinel://" +
                          settings.address().text() + "/mymaster");
   check_master(settings, text);
-  if (line_of(text, "loading") == "1")
+  if (info_line(text, "loading") == "1")
     throw BrokerUnavailable(settings.url() + ": the server still loads its data: try again shortly");
 }
 
@@ -170,23 +159,37 @@ Task<void> introduce(Link& link, const Settings& settings, std::string_view name
 
 }  // namespace
 
+std::string_view info_line(std::string_view text, std::string_view key) {
+  for (std::size_t at = 0; (at = text.find(key, at)) != std::string_view::npos; at += key.size()) {
+    const bool begins = at == 0 || text[at - 1] == '\n';
+    const std::size_t value = at + key.size();
+    if (!begins || value >= text.size() || text[value] != ':') continue;
+    const std::string_view rest = text.substr(value + 1);
+    return rest.substr(0, rest.find_first_of("\r\n"));
+  }
+  return {};
+}
+
 std::string acl_example(const Settings& settings) {
   const std::string user = settings.user.empty() ? "default" : settings.user;
   const std::string ours = "{" + settings.key_namespace + ":*}*";
+  std::string more;
+  if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
+  if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
   return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +
-         " +@read +@write +@scripting +@pubsub +@connection +info +time";
+         " +@read +@write +@scripting +@pubsub +@connection +info +time" + more;
 }
 
 ServerInfo read_info(const std::string& text) {
   ServerInfo info;
-  info.version = line_of(text, "redis_version");
+  info.version = info_line(text, "redis_version");
   std::string_view rest = read_number(info.version, info.major);
   if (rest.starts_with('.')) read_number(rest.substr(1), info.minor);
-  info.mode = line_of(text, "redis_mode");
-  info.run_id = line_of(text, "run_id");
-  read_number(line_of(text, "maxmemory"), info.maxmemory);
-  info.maxmemory_policy = line_of(text, "maxmemory_policy");
-  info.aof_enabled = line_of(text, "aof_enabled") == "1";
+  info.mode = info_line(text, "redis_mode");
+  info.run_id = info_line(text, "run_id");
+  read_number(info_line(text, "maxmemory"), info.maxmemory);
+  info.maxmemory_policy = info_line(text, "maxmemory_policy");
+  info.aof_enabled = info_line(text, "aof_enabled") == "1";
   return info;
 }
 

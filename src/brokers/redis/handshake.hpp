@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "coterie/task.hpp"
 #include "src/brokers/redis/settings.hpp"
@@ -39,5 +40,7 @@ struct ServerInfo {
 
 /// What INFO gives. Missing lines leave the field as it is.
 [[nodiscard]] ServerInfo read_info(const std::string& text);
+/// One value of INFO's text, which must live on; empty where it is not there.
+[[nodiscard]] std::string_view info_line(std::string_view text, std::string_view key);
 
 }  // namespace coterie::brokers::redis

@@ -24,8 +24,8 @@ std::string_view file(std::string_view name) noexcept {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend", "settle", "take",  "cancel",   "retry", "purge",
-      "list",    "get",    "queues", "known", "put_note", "bury",  "pass"};
+      "enqueue", "depend", "settle", "take",     "cancel", "retry", "purge", "list",
+      "get",     "queues", "known",  "put_note", "bury",   "pass",  "touch"};
   return names[static_cast<std::size_t>(script)];
 }
 

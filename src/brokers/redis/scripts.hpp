@@ -28,8 +28,9 @@ enum class Script : std::uint8_t {
   put_note,
   bury,
   pass,
+  touch,
 };
-inline constexpr std::size_t script_count = 14;
+inline constexpr std::size_t script_count = 15;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

@@ -13,6 +13,7 @@ using queue::BadBroker;
 
 constexpr std::size_t socket_path_most = 107;  // the kernel's sun_path
 constexpr std::int32_t database_most = 65'535;
+constexpr std::uint32_t replicas_most = 100;
 constexpr std::int64_t wait_most_ms = std::int64_t{24} * 3600 * 1000;
 
 [[noreturn]] void refuse(const BrokerUrl& url, std::string_view why) {
@@ -171,11 +172,46 @@ void read_tls(const BrokerUrl& url, Settings& settings) {
   settings.tls_insecure = is_yes(url, "tls_insecure");
 }
 
+Durable durable(const BrokerUrl& url, const std::string& key, const std::string& text) {
+  constexpr std::string_view replicas = "replicas:";
+  Durable durable;
+  if (text == "memory") return durable;
+  if (text == "fsync") {
+    durable.level = Durable::Level::fsync;
+    return durable;
+  }
+  const auto count =
+      text.starts_with(replicas)
+          ? number<std::uint32_t>(std::string_view(text).substr(replicas.size()), 1, replicas_most)
+          : std::nullopt;
+  if (!count)
+    refuse(url, key + "=" + text.substr(0, 40) + " is not memory, fsync or replicas:N with N from 1 to " +
+                    std::to_string(replicas_most));
+  durable.level = Durable::Level::replicas;
+  durable.replicas = *count;
+  return durable;
+}
+
+void read_durable(const BrokerUrl& url, Settings& settings) {
+  if (const auto text = url.option("durable"))
+    settings.durable_enqueues = settings.durable_acks = durable(url, "durable", *text);
+  if (const auto text = url.option("durable_acks"))
+    settings.durable_acks = durable(url, "durable_acks", *text);
+  if (const auto ms = url.number("durable_timeout_ms", 1, wait_most_ms))
+    settings.durable_timeout = std::chrono::milliseconds(*ms);
+  const bool waits = settings.durable_enqueues != Durable() || settings.durable_acks != Durable();
+  if (waits && settings.durable_timeout >= settings.command_timeout)
+    refuse(url,
+           "durable_timeout_ms (5000 where it is not given) must be below command_timeout_ms, at which the "
+           "connection counts as dead");
+}
+
 }  // namespace
 
 Settings settings_of(const BrokerUrl& url) {
   Settings settings;
-  std::vector<std::string_view> known{"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss"};
+  std::vector<std::string_view> known{"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss",
+                                      "durable",   "durable_acks",       "durable_timeout_ms"};
   const auto more = [&known](std::initializer_list<std::string_view> options) {
     known.insert(known.end(), options.begin(), options.end());
   };
@@ -198,6 +234,7 @@ Settings settings_of(const BrokerUrl& url) {
     settings.connect_timeout = std::chrono::milliseconds(*ms);
   if (const auto ms = url.number("command_timeout_ms", 1, wait_most_ms))
     settings.command_timeout = std::chrono::milliseconds(*ms);
+  read_durable(url, settings);
   return settings;
 }
 

@@ -36,6 +36,19 @@ struct Address {
 /// How many sentinels a URL names, and how many are ever asked.
 inline constexpr std::size_t sentinels_most = 16;
 
+/// What must have happened to a write before its caller is told that it is done.
+struct Durable {
+  enum class Level : std::uint8_t {
+    memory,    ///< applied: what it survives is the server's own setting
+    fsync,     ///< on the server's disk
+    replicas,  ///< also in the memory of so many replicas
+  };
+  Level level = Level::memory;
+  std::uint32_t replicas = 0;
+  Durable() = default;
+  friend bool operator==(const Durable&, const Durable&) = default;
+};
+
 /// Where the server is and how to talk to it.
 struct Settings {
   std::string host;  ///< a name or an address, without brackets; empty: `socket_path`, or ask the sentinels
@@ -64,6 +77,13 @@ struct Settings {
   Duration connect_timeout = std::chrono::seconds(5);
   /// Without a reply for so long the connection counts as dead.
   Duration command_timeout = std::chrono::seconds(10);
+  /// Of jobs that are enqueued, and of acknowledgements (done, failed). See Durability.
+  Durable durable_enqueues;
+  Durable durable_acks;
+  /// How long the server may take for more than memory, before the outcome is unknown. Other calls on the
+  /// connection wait so long too. Below `command_timeout`, and well above the second that WAITAOF takes where
+  /// the server syncs every second.
+  Duration durable_timeout = std::chrono::seconds(5);
   ReplyLimits limits;
 
   Settings() = default;
@@ -77,11 +97,17 @@ struct Settings {
   [[nodiscard]] std::string url() const;
 };
 
+/// Whether enqueues or acknowledgements ask for that.
+[[nodiscard]] inline bool asks_for(const Settings& settings, Durable::Level level) noexcept {
+  return settings.durable_enqueues.level == level || settings.durable_acks.level == level;
+}
+
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
 /// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`);
 /// `redis+sentinel://[user[:password]@]host[:port],host[:port],…/master-name[/db]` and `rediss+sentinel://…`
 /// (with `sentinel_user`, `sentinel_password`). Options: `namespace`, `connect_timeout_ms`,
-/// `command_timeout_ms`, `accept_loss=yes`. A part that holds `:`, `@`,
+/// `command_timeout_ms`, `accept_loss=yes`, `durable=memory|fsync|replicas:N` (and `durable_acks=`, where
+/// acknowledgements shall have another), `durable_timeout_ms`. A part that holds `:`, `@`,
 /// `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure, without the
 /// password.
 [[nodiscard]] Settings settings_of(const BrokerUrl& url);

@@ -1,5 +1,6 @@
 #include "src/brokers/redis/shard.hpp"
 
+#include <iterator>
 #include <utility>
 
 #include "src/brokers/redis/server_error.hpp"
@@ -19,9 +20,9 @@ Shard::Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
       clock_(std::move(clock)),
       prefix_(locator->settings().prefix()),
       key_(prefix_ + "m"),
-      connection_(
-          std::move(locator),
-          [this](Link& link, const ServerInfo&) { return scripts_.load(link, connection_.settings()); }),
+      durability_(locator->settings()),
+      connection_(std::move(locator),
+                  [this](Link& link, const ServerInfo& server) { return prepare(link, server); }),
       random_(std::random_device{}()) {}
 
 Task<void> Shard::open() {
@@ -81,6 +82,43 @@ Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
   const std::vector<Reply> loaded = co_await connection_.call_all(loads);
   for (const Reply& reply : loaded) throw_if_error(reply, connection_.settings());
   replies = co_await connection_.call_all(commands);
+  co_return replies;
+}
+
+/// On each new connection.
+Task<void> Shard::prepare(Link& link, const ServerInfo& server) {
+  co_await scripts_.load(link, connection_.settings());
+  co_await durability_.learn(link, server);
+}
+
+/// Behind the scripts: a write, for see touch.lua, and what asks for it.
+void Shard::ask_for(const Durable& durable, std::vector<Command>& commands) const {
+  std::optional<Command> question = durability_.question(durable);
+  if (!question) return;
+  commands.push_back(begin(Script::touch));
+  commands.push_back(std::move(*question));
+}
+
+Task<std::vector<Reply>> Shard::send_durably(std::vector<Command> commands, Durable durable) {
+  const std::size_t scripts = commands.size();
+  const std::uint64_t connection = connection_.connections();
+  ask_for(durable, commands);
+  std::vector<Reply> replies = co_await send(std::move(commands));
+  const std::vector<Reply> answers(
+      std::make_move_iterator(replies.begin() + static_cast<std::ptrdiff_t>(scripts)),
+      std::make_move_iterator(replies.end()));
+  replies.resize(scripts);
+  for (const Reply& reply : replies)
+    if (reply.is_error()) co_return replies;
+  durability_.check(durable, answers);
+  if (connection_.connections() == connection) co_return replies;
+  // It went over a newer connection than the one for which it was composed, and what is to be asked there may
+  // be something else.
+  std::vector<Command> again;
+  ask_for(durable, again);
+  if (again.empty()) co_return replies;
+  const std::vector<Reply> newer = co_await send(std::move(again));
+  durability_.check(durable, newer);
   co_return replies;
 }
 

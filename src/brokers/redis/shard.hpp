@@ -12,6 +12,7 @@
 #include "coterie/queue/broker.hpp"
 #include "coterie/scope.hpp"
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/durability.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
 #include "src/queue/clock.hpp"
@@ -62,6 +63,11 @@ class Shard {
   // shard.cpp
   [[nodiscard]] Command begin(Script script, std::size_t room = 0) const;
   Task<std::vector<Reply>> send(std::vector<Command> commands);
+  /// The same, and returns when what they wrote is as durable as that; errors of theirs come first, and are
+  /// replies. BrokerUnavailable where it is unknown.
+  Task<std::vector<Reply>> send_durably(std::vector<Command> commands, Durable durable);
+  Task<void> prepare(Link& link, const ServerInfo& server);
+  void ask_for(const Durable& durable, std::vector<Command>& commands) const;
   Task<std::vector<Reply>> run(std::vector<Command> commands);
   Task<Reply> run(Command command);
   void learn(queue::UnixMillis now, queue::UnixMillis steps);
@@ -122,6 +128,7 @@ class Shard {
   std::string prefix_;  // "{namespace:0}"
   std::string key_;     // prefix_ + "m"
   Scripts scripts_;
+  Durability durability_;
   Connection connection_;
   mutable std::minstd_rand random_;
   std::deque<std::shared_ptr<Gathered>> gathered_;

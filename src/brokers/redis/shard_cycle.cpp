@@ -65,7 +65,9 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, std::string ch
   const std::size_t settle_scripts = part;
   std::size_t want = std::min<std::size_t>(request.want, units);
   commands.push_back(take(request, channel, part, want, request.max_bytes, false));
-  const std::vector<Reply> replies = co_await send(std::move(commands));
+  const bool settles_something = !request.done.empty() || !request.failed.empty();
+  const Durable durable = settles_something ? connection_.settings().durable_acks : Durable();
+  const std::vector<Reply> replies = co_await send_durably(std::move(commands), durable);
   for (const Reply& reply : replies) {
     refuse_old_seq_of(reply, request.seq);
     throw_if_error(reply, connection_.settings());

@@ -152,7 +152,9 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
           .arg(end == job.after.size() ? "1" : "0");
       from = end;
     }
-    (void)co_await run(std::move(commands));
+    const std::vector<Reply> replies =
+        co_await send_durably(std::move(commands), connection_.settings().durable_enqueues);
+    for (const Reply& reply : replies) throw_if_error(reply, connection_.settings());
   }
 }
 
@@ -171,7 +173,7 @@ Command Shard::enqueue_command(const std::vector<const queue::JobSpec*>& jobs) c
 }
 
 Task<std::vector<Reply>> Shard::send_enqueue(std::vector<Command> commands) {
-  return send(std::move(commands));
+  return send_durably(std::move(commands), connection_.settings().durable_enqueues);
 }
 
 /// enqueue.lua's own refusal is a caller's mistake; `job` and `which`: see there.

@@ -1,0 +1,51 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coterie/task.hpp"
+#include "src/brokers/redis/command.hpp"
+#include "src/brokers/redis/handshake.hpp"
+#include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/reply.hpp"
+#include "src/brokers/redis/settings.hpp"
+
+namespace coterie::brokers::redis {
+
+/// How a server is brought to say that what was written is as durable as the settings ask.
+///
+///     memory       nothing to ask: its reply is all
+///     fsync        `appendfsync always`: its reply comes after the fsync, nothing to ask
+///                  else WAITAOF 1 0, from Redis 7.2 on; else it is refused when the connection is made
+///     replicas:N   WAIT N
+///
+/// What is asked goes behind the scripts of a call, in the same write. No answer in time leaves open whether
+/// the call survives; that it was applied is certain. Belongs to one loop.
+class Durability {
+ public:
+  explicit Durability(const Settings& settings) : settings_(settings) {}
+
+  /// On each new connection, before any call: BadBroker where the server cannot give what the settings ask,
+  /// with the setting and the cure.
+  Task<void> learn(Link& link, const ServerInfo& server);
+
+  /// What is to be sent behind a call's scripts; nothing where their replies are enough.
+  [[nodiscard]] std::optional<Command> question(const Durable& durable) const;
+  /// Nothing to do without answers. BrokerUnavailable, which says that the outcome is unknown, where they are
+  /// not touch.lua's and the one hoped for.
+  void check(const Durable& durable, const std::vector<Reply>& answers) const;
+
+ private:
+  Task<void> learn_fsync(Link& link, const ServerInfo& server);
+  Task<void> learn_replicas(Link& link);
+  [[noreturn]] void refuse(const std::string& why) const;
+
+  const Settings settings_;
+  bool asks_waitaof_ = false;
+};
+
+/// "fsync", "replicas:2": as in the URL.
+[[nodiscard]] std::string to_string(const Durable& durable);
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,291 @@
+// durable=…: what a call waits for on Redis, and what it says where that does not come.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <sstream>
+
+#include "coterie/run.hpp"
+#include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/redis_broker.hpp"
+#include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/redis_proxy.hpp"
+#include "tests/brokers/redis_server.hpp"
+
+namespace broker_suite {
+namespace {
+
+using coterie::brokers::redis::Command;
+using coterie::brokers::redis::Connection;
+using coterie::brokers::redis::Reply;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// Patient where it is to come, short where it cannot.
+constexpr const char* patient = "&durable_timeout_ms=9000";
+constexpr const char* short_wait = "&durable_timeout_ms=30";
+
+std::shared_ptr<Broker> open(const std::string& url) {
+  return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(url), {});
+}
+
+void administer(const RedisServer& server, const std::string& words, const char* query = "") {
+  const int code = coterie::run([&]() -> Task<void> {
+    std::istringstream in(words);
+    std::string word;
+    in >> word;
+    Command command(word);
+    while (in >> word) command.arg(word);
+    Connection connection(
+        coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server.url(query))));
+    const Reply reply = co_await connection.call(std::move(command));
+    EXPECT_FALSE(reply.is_error()) << words << ": " << reply.describe();
+    co_await connection.close();
+  }());
+  EXPECT_EQ(code, 0);
+}
+
+class RedisDurability : public testing::Test {
+ protected:
+  template <class T>
+  T await(Task<T> call) {
+    return loop_.run(std::move(call));
+  }
+  template <class Error, class Call>
+  static std::string refusal(Call call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  std::string enqueue_refusal(const std::string& url, const JobSpec& spec) {
+    const auto broker = open(url);
+    return refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); });
+  }
+  std::string open_refusal(const std::string& url) {
+    return refusal<BadBroker>([&] { (void)open(url); });
+  }
+  std::vector<Enqueued> enqueue(Broker& broker, const JobSpec& spec) {
+    return await(broker.enqueue(std::vector<JobSpec>{spec}));
+  }
+  Lease take_one(Broker& broker, TestWorker& worker) {
+    CycleReply reply = await(broker.cycle(worker.next(1)));
+    if (reply.leases.size() != 1) throw std::runtime_error("no job was given out");
+    return reply.leases[0];
+  }
+  static CycleRequest acknowledgement(TestWorker& worker, const Lease& lease) {
+    CycleRequest request = worker.next();
+    request.done.emplace_back(lease.ref, "1");
+    return request;
+  }
+
+  coterie::testing::VirtualLoop loop_;
+};
+
+/// A master and one replica that is in step with it.
+class RedisReplicas : public RedisDurability {
+ protected:
+  RedisReplicas()
+      : port_(std::to_string(free_port())),
+        master_({"--port", port_, "--repl-diskless-sync-delay", "0"}),
+        replica_({"--replicaof", "127.0.0.1", port_}) {
+    EXPECT_EQ(enqueue(*open(master_.url("durable=replicas:1&namespace=first&command_timeout_ms=60000&"
+                                        "durable_timeout_ms=50000")),
+                      BrokerSuite::job()),
+              std::vector{Enqueued::created});
+  }
+  [[nodiscard]] std::string url(const std::string& query) const { return master_.url(query); }
+
+  std::string port_;
+  RedisServer master_;
+  RedisServer replica_;
+};
+
+TEST_F(RedisReplicas, AnEnqueueIsUnknownWhileNoReplicaHasItAndRepeatingItTells) {
+  const JobSpec spec = BrokerSuite::job();
+  const std::string impatient = url(std::string("durable=replicas:1") + short_wait);
+  replica_.freeze();
+  EXPECT_THAT(enqueue_refusal(impatient, spec),
+              AllOf(HasSubstr("the call was applied, but whether it is durable (replicas:1) is unknown"),
+                    HasSubstr("repeat it, nothing is done twice"), HasSubstr("0 of 1 had it within 0.03 s")));
+  EXPECT_THAT(enqueue_refusal(impatient, spec), HasSubstr("is unknown"))
+      << "on a new connection, where nothing was left to write";
+  replica_.thaw();
+  EXPECT_EQ(enqueue(*open(url(std::string("durable=replicas:1") + patient)), spec),
+            std::vector{Enqueued::exists});
+}
+
+TEST_F(RedisReplicas, AnAcknowledgementIsUnknownTooAndItsRepeatIsTheStoredReply) {
+  const auto broker = open(url(std::string("durable=replicas:1") + patient));
+  const JobSpec spec = BrokerSuite::job();
+  enqueue(*broker, spec);
+  TestWorker worker;
+  const CycleRequest request = acknowledgement(worker, take_one(*broker, worker));
+  replica_.freeze();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto impatient = open(url(std::string("durable=replicas:1") + short_wait));
+    EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)await(impatient->cycle(request)); }),
+                HasSubstr("whether it is durable (replicas:1) is unknown"));
+  }
+  replica_.thaw();
+  const CycleReply reply = await(broker->cycle(request));
+  EXPECT_TRUE(reply.repeated);
+  EXPECT_THAT(reply.done, ElementsAre(Verdict::accepted));
+}
+
+TEST_F(RedisReplicas, AcknowledgementsMayAskForLessThanEnqueues) {
+  const std::string query = std::string("durable=replicas:1&durable_acks=memory") + short_wait;
+  const auto patient_one = open(url(std::string("durable=replicas:1") + patient));
+  enqueue(*patient_one, BrokerSuite::job());
+  replica_.freeze();
+  const auto broker = open(url(query));
+  TestWorker worker;
+  const Lease lease = take_one(*broker, worker);
+  EXPECT_THAT(await(broker->cycle(acknowledgement(worker, lease))).done, ElementsAre(Verdict::accepted));
+  EXPECT_THAT(enqueue_refusal(url(query), BrokerSuite::job()), HasSubstr("is unknown"));
+}
+
+TEST_F(RedisReplicas, TakingAndStayingAliveWaitForNobody) {
+  const auto broker = open(url("durable_acks=replicas:1"));
+  enqueue(*broker, BrokerSuite::job());
+  replica_.freeze();
+  TestWorker worker;
+  const Lease lease = take_one(*broker, worker);
+  CycleRequest request = worker.next();
+  request.alive.emplace_back(lease.ref);
+  EXPECT_THAT(await(broker->cycle(request)).alive, ElementsAre(Verdict::accepted));
+}
+
+TEST_F(RedisReplicas, AtFullMemoryAcknowledgementsAreConfirmedAllTheSame) {
+  const auto broker = open(url(std::string("durable=replicas:1") + patient));
+  enqueue(*broker, BrokerSuite::job());
+  TestWorker worker;
+  const Lease lease = take_one(*broker, worker);
+  administer(master_, "CONFIG SET maxmemory 1");
+  EXPECT_THAT(await(broker->cycle(acknowledgement(worker, lease))).done, ElementsAre(Verdict::accepted));
+  EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, BrokerSuite::job()); }),
+              HasSubstr("its memory is full; nothing was written"))
+      << "what the script says comes first";
+}
+
+TEST_F(RedisDurability, MoreReplicasThanThereAreIsUnknown) {
+  const RedisServer server;
+  EXPECT_THAT(enqueue_refusal(server.url(std::string("durable=replicas:2") + short_wait), BrokerSuite::job()),
+              HasSubstr("0 of 2 had it within 0.03 s; INFO replication shows which are connected"));
+}
+
+TEST_F(RedisDurability, FsyncIsRefusedWhereTheServerDoesNotSync) {
+  const RedisServer memory;
+  EXPECT_THAT(open_refusal(memory.url("durable=fsync")), HasSubstr("set its appendonly to yes"));
+  const RedisServer file({"--appendonly", "yes"});
+  EXPECT_THAT(
+      open_refusal(file.url("durable_acks=fsync")),
+      HasSubstr("the server's appendfsync is everysec: set it to always (CONFIG SET appendfsync always)"));
+  EXPECT_EQ(open_refusal(file.url("durable=memory")), "no error");
+  administer(file, "CONFIG SET appendfsync always");
+  EXPECT_EQ(open_refusal(file.url("durable=fsync")), "no error");
+  administer(file, "CONFIG SET no-appendfsync-on-rewrite yes");
+  EXPECT_THAT(open_refusal(file.url("durable=fsync")), HasSubstr("no-appendfsync-on-rewrite is yes"));
+}
+
+TEST_F(RedisDurability, RightsThatAreMissingAreNamedWhenTheConnectionIsMade) {
+  const RedisServer server({"--appendonly", "yes", "--appendfsync", "always"});
+  administer(server, "ACL SETUSER ann on nopass ~* &* +@all -config -wait");
+  EXPECT_THAT(open_refusal(server.url("user=ann&durable=fsync")), HasSubstr("+config|get"));
+  EXPECT_THAT(open_refusal(server.url("user=ann&durable=replicas:1")), HasSubstr("+wait"));
+  EXPECT_EQ(open_refusal(server.url("user=ann")), "no error");
+}
+
+TEST_F(RedisDurability, AServerThatNoLongerSyncsIsRefusedOnTheNextConnectionBeforeAnythingIsSent) {
+  RedisServer server({"--appendonly", "yes", "--appendfsync", "always"});
+  RedisProxy proxy(server.socket(), [](const auto&) { return std::nullopt; });
+  const auto broker = open(proxy.url("durable=fsync"));
+  const JobSpec spec = BrokerSuite::job();
+  EXPECT_EQ(enqueue(*broker, spec), std::vector{Enqueued::created});
+  administer(server, "CONFIG SET appendfsync everysec");
+  const JobSpec late = BrokerSuite::job();
+  proxy.cut();
+  // The first may still find the old connection, whose end nobody has seen yet.
+  std::string refused;
+  for (int attempt = 0; attempt < 100 && refused.find("everysec") == std::string::npos; ++attempt)
+    refused = refusal<QueueError>([&] { (void)enqueue(*broker, late); });
+  EXPECT_THAT(refused, HasSubstr("the server's appendfsync is everysec"));
+  EXPECT_FALSE(await(open(server.url())->get({late.id}, false))[0]);
+}
+
+/// A server of 7.0 behind a proxy that knows WAITAOF.
+class RedisWaitAof : public RedisDurability {
+ protected:
+  RedisWaitAof()
+      : server_({"--appendonly", "yes"}),
+        proxy_(server_.socket(), [this](const std::vector<std::string>& words) {
+          std::optional<std::string> reply;
+          if (words[0] != "WAITAOF") return reply;
+          if (words[1] == "0")
+            reply = "*2\r\n:0\r\n:0\r\n";
+          else
+            reply = synced_ ? "*2\r\n:1\r\n:0\r\n" : "*2\r\n:0\r\n:3\r\n";
+          if (broken_)
+            reply = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled\r\n";
+          return reply;
+        }) {}
+
+  std::atomic<bool> synced_ = true;
+  std::atomic<bool> broken_ = false;
+  RedisServer server_;
+  RedisProxy proxy_;
+};
+
+TEST_F(RedisWaitAof, IsAskedBehindAWriteThatComesBehindTheScripts) {
+  const auto broker = open(proxy_.url("durable=fsync"));
+  const JobSpec spec = BrokerSuite::job();
+  (void)proxy_.heard();
+  EXPECT_EQ(enqueue(*broker, spec), std::vector{Enqueued::created});
+  const std::vector<std::string> first = proxy_.heard();
+  EXPECT_THAT(first, ElementsAre(StartsWith("EVALSHA "), StartsWith("EVALSHA "), "WAITAOF 1"));
+  EXPECT_NE(first.at(0), first.at(1)) << "touch.lua";
+  EXPECT_EQ(enqueue(*broker, spec), std::vector{Enqueued::exists});
+  EXPECT_EQ(proxy_.heard(), first) << "also where there was nothing to write";
+  TestWorker worker;
+  const Lease lease = take_one(*broker, worker);
+  EXPECT_THAT(proxy_.heard(), ElementsAre(StartsWith("EVALSHA "))) << "nothing was acknowledged";
+  await(broker->cycle(acknowledgement(worker, lease)));
+  EXPECT_THAT(proxy_.heard(), ElementsAre(StartsWith("EVALSHA "), StartsWith("EVALSHA "),
+                                          StartsWith("EVALSHA "), "WAITAOF 1"));
+}
+
+TEST_F(RedisWaitAof, AnAnswerWithoutTheLocalDiskOrAnErrorIsUnknown) {
+  const auto broker = open(proxy_.url("durable=fsync"));
+  const JobSpec spec = BrokerSuite::job();
+  synced_ = false;
+  EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); }),
+              HasSubstr("whether it is durable (fsync) is unknown: repeat it, nothing is done twice (its "
+                        "disk had not synced it within 5 s)"));
+  broken_ = true;
+  EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); }),
+              HasSubstr("(Redis: ERR WAITAOF cannot be used"));
+  broken_ = false;
+  synced_ = true;
+  EXPECT_EQ(enqueue(*broker, spec), std::vector{Enqueued::exists});
+}
+
+TEST_F(RedisWaitAof, IsNotNeededWhereTheServerAlwaysSyncs) {
+  administer(server_, "CONFIG SET appendfsync always");
+  const auto broker = open(proxy_.url("durable=fsync"));
+  (void)proxy_.heard();
+  EXPECT_EQ(enqueue(*broker, BrokerSuite::job()), std::vector{Enqueued::created});
+  EXPECT_THAT(proxy_.heard(), ElementsAre(StartsWith("EVALSHA ")));
+}
+
+TEST_F(RedisWaitAof, AServerThatLostItsScriptsIsAskedAgainWithAllOfThem) {
+  const auto broker = open(proxy_.url("durable=fsync"));
+  administer(server_, "SCRIPT FLUSH");
+  EXPECT_EQ(enqueue(*broker, BrokerSuite::job()), std::vector{Enqueued::created});
+  EXPECT_EQ(proxy_.heard().back(), "WAITAOF 1");
+}
+
+}  // namespace
+}  // namespace broker_suite

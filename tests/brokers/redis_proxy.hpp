@@ -1,0 +1,151 @@
+#pragma once
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "src/brokers/redis/reply_parser.hpp"
+
+namespace broker_suite {
+
+/// Stands before a real server, hears every command, and answers some of them itself: so that a server has
+/// commands that the one which is installed has not. One command and one reply at a time; not for
+/// subscriptions.
+class RedisProxy {
+ public:
+  /// A command's words, from any connection's thread; what it gives is the reply in its wire form, nothing:
+  /// the server is asked.
+  using Answer = std::function<std::optional<std::string>(const std::vector<std::string>& words)>;
+
+  RedisProxy(std::string socket, Answer answer)
+      : socket_(std::move(socket)),
+        answer_(std::move(answer)),
+        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof at;
+    auto* const address = reinterpret_cast<sockaddr*>(&at);
+    if (::bind(listener_, address, bytes) != 0 || ::listen(listener_, 16) != 0 ||
+        ::getsockname(listener_, address, &bytes) != 0)
+      throw std::system_error(errno, std::generic_category(), "the proxy");
+    port_ = ntohs(at.sin_port);
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+  RedisProxy(const RedisProxy&) = delete;
+  RedisProxy& operator=(const RedisProxy&) = delete;
+  ~RedisProxy() {
+    (void)::shutdown(listener_, SHUT_RDWR);
+    acceptor_.join();
+    cut();
+    for (std::thread& each : threads_) each.join();
+    for (const int fd : clients_) ::close(fd);
+    ::close(listener_);
+  }
+
+  /// Ends every connection that there is.
+  void cut() {
+    const std::lock_guard lock(mutex_);
+    for (const int fd : clients_) (void)::shutdown(fd, SHUT_RDWR);
+  }
+  [[nodiscard]] std::string url(const std::string& query) const {
+    return "redis://127.0.0.1:" + std::to_string(port_) + "?" + query;
+  }
+  /// The commands since the last look, each in its words' first two.
+  [[nodiscard]] std::vector<std::string> heard() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(heard_, {});
+  }
+
+ private:
+  using Reply = coterie::brokers::redis::Reply;
+  using Parser = coterie::brokers::redis::ReplyParser;
+
+  void accept_all() {
+    for (;;) {
+      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (client < 0) return;
+      const std::lock_guard lock(mutex_);
+      clients_.push_back(client);
+      threads_.emplace_back([this, client] { serve(client); });
+    }
+  }
+  void serve(int client) {
+    const int server = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    socket_.copy(at.sun_path, sizeof at.sun_path - 1);
+    if (::connect(server, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
+      Parser commands{coterie::brokers::redis::ReplyLimits()};
+      Parser replies{coterie::brokers::redis::ReplyLimits()};
+      for (std::string bytes; receive(client, bytes);) {
+        commands.feed(bytes);
+        bool there = true;
+        for (Reply command; there && commands.next(command);) there = pass(client, server, command, replies);
+        if (!there) break;
+      }
+    }
+    (void)::shutdown(client, SHUT_RDWR);
+    ::close(server);
+  }
+  bool pass(int client, int server, const Reply& command, Parser& replies) {
+    std::vector<std::string> words;
+    std::string wire = "*" + std::to_string(command.array().size()) + "\r\n";
+    for (const Reply& word : command.array()) {
+      words.push_back(word.string());
+      wire += "$" + std::to_string(words.back().size()) + "\r\n" + words.back() + "\r\n";
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      heard_.push_back(words.size() > 1 ? words[0] + " " + words[1] : words[0]);
+    }
+    if (const std::optional<std::string> own = answer_(words)) return send_all(client, *own);
+    if (!send_all(server, wire)) return false;
+    std::string reply;
+    for (Reply ignored; !replies.next(ignored);) {
+      std::string bytes;
+      if (!receive(server, bytes)) return false;
+      replies.feed(bytes);
+      reply += bytes;
+    }
+    return send_all(client, reply);
+  }
+  static bool receive(int fd, std::string& bytes) {
+    bytes.resize(std::size_t{64} << 10);
+    const ssize_t got = ::recv(fd, bytes.data(), bytes.size(), 0);
+    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return got > 0;
+  }
+  static bool send_all(int fd, const std::string& bytes) {
+    for (std::size_t at = 0; at < bytes.size();) {
+      const ssize_t sent = ::send(fd, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      at += static_cast<std::size_t>(sent);
+    }
+    return true;
+  }
+
+  std::string socket_;
+  Answer answer_;
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::vector<int> clients_;
+  std::vector<std::thread> threads_;
+  std::vector<std::string> heard_;
+  std::thread acceptor_;
+};
+
+}  // namespace broker_suite
