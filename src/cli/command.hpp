@@ -12,7 +12,7 @@ namespace coterie::cli {
 /// What `coterie` exits with.
 enum ExitCode : int {
   exit_ok = 0,
-  exit_job_failed = 1,   ///< some job failed
+  exit_job_failed = 1,   ///< some job failed; doctor: a problem was found
   exit_usage = 2,        ///< bad flags, bad input, refused
   exit_unreachable = 3,  ///< the broker cannot be opened or reached
 };
@@ -36,5 +36,6 @@ void add_enqueue(CLI::App& app, Action& chosen);
 void add_inspect(CLI::App& app, Action& chosen);  // jobs, job, queues
 void add_manage(CLI::App& app, Action& chosen);   // cancel, retry, purge
 void add_bench(CLI::App& app, Action& chosen);
+void add_doctor(CLI::App& app, Action& chosen);
 
 }  // namespace coterie::cli

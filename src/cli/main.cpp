@@ -80,6 +80,7 @@ int main_or_throw(int argc, char** argv) {
   add_inspect(app, chosen);
   add_manage(app, chosen);
   add_bench(app, chosen);
+  add_doctor(app, chosen);
 
   const int code = parse(app, argc, argv, chosen);
   Output::standard().flush();

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 
+#include "src/brokers/broker_url.hpp"
 #include "src/brokers/sqlite/statement.hpp"
 #include "src/brokers/sqlite/vfs.hpp"
 
@@ -17,6 +18,9 @@ struct Settings {
   int busy_timeout_ms = 5000;
   Settings() = default;
 };
+
+/// Reads the URL's options. BadBroker: one line, the thing and the cure.
+[[nodiscard]] Settings settings_of(const BrokerUrl& url);
 
 /// The one connection that writes. Creates the file and its tables where they are missing. Throws
 /// SqliteError, or BadBroker where the file belongs to somebody else or to a newer schema.

@@ -192,7 +192,9 @@ class SqliteBroker final : public Broker {
   std::unique_ptr<Writer> writer_;
 };
 
-Settings settings_of(const BrokerUrl& url) {
+}  // namespace
+
+sqlite::Settings sqlite::settings_of(const BrokerUrl& url) {
   url.require_known({"synchronous", "busy_timeout_ms"});
   Settings settings;
   if (url.path.empty())
@@ -213,8 +215,6 @@ Settings settings_of(const BrokerUrl& url) {
     settings.busy_timeout_ms = static_cast<int>(*timeout);
   return settings;
 }
-
-}  // namespace
 
 std::shared_ptr<Broker> open_sqlite_broker(const BrokerUrl& url, const BrokerOptions& options,
                                            ClockSource clock, std::shared_ptr<SyncCounter> vfs) {
