@@ -6,6 +6,7 @@
 
 #include "coterie/run.hpp"
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/handshake.hpp"
 #include "src/brokers/redis/redis_broker.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_proxy.hpp"
@@ -30,7 +31,8 @@ std::shared_ptr<Broker> open(const std::string& url) {
   return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(url), {});
 }
 
-void administer(const RedisServer& server, const std::string& words, const char* query = "") {
+Reply administer(const RedisServer& server, const std::string& words, const char* query = "") {
+  Reply reply;
   const int code = coterie::run([&]() -> Task<void> {
     std::istringstream in(words);
     std::string word;
@@ -39,11 +41,19 @@ void administer(const RedisServer& server, const std::string& words, const char*
     while (in >> word) command.arg(word);
     Connection connection(
         coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server.url(query))));
-    const Reply reply = co_await connection.call(std::move(command));
+    reply = co_await connection.call(std::move(command));
     EXPECT_FALSE(reply.is_error()) << words << ": " << reply.describe();
     co_await connection.close();
   }());
   EXPECT_EQ(code, 0);
+  return reply;
+}
+
+/// How much the server has written since its start.
+std::uint64_t changes(const RedisServer& server) {
+  const Reply info = administer(server, "INFO persistence");
+  return std::stoull(
+      std::string(coterie::brokers::redis::info_line(info.string(), "rdb_changes_since_last_save")));
 }
 
 class RedisDurability : public testing::Test {
@@ -255,6 +265,18 @@ TEST_F(RedisWaitAof, IsAskedBehindAWriteThatComesBehindTheScripts) {
   await(broker->cycle(acknowledgement(worker, lease)));
   EXPECT_THAT(proxy_.heard(), ElementsAre(StartsWith("EVALSHA "), StartsWith("EVALSHA "),
                                           StartsWith("EVALSHA "), "WAITAOF 1"));
+}
+
+TEST_F(RedisWaitAof, ThereIsAWriteBeforeItAlsoWhereTheCallHasNothingToWrite) {
+  const auto broker = open(proxy_.url("durable=fsync"));
+  const auto careless = open(proxy_.url("durable=memory"));
+  const JobSpec spec = BrokerSuite::job();
+  enqueue(*broker, spec);
+  const std::uint64_t before = changes(server_);
+  EXPECT_EQ(enqueue(*careless, spec), std::vector{Enqueued::exists});
+  EXPECT_EQ(changes(server_), before);
+  EXPECT_EQ(enqueue(*broker, spec), std::vector{Enqueued::exists});
+  EXPECT_GT(changes(server_), before);
 }
 
 TEST_F(RedisWaitAof, AnAnswerWithoutTheLocalDiskOrAnErrorIsUnknown) {
