@@ -2,6 +2,8 @@
 #include "coterie/queue/doctor.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <memory>
 
 #include "src/cli/options.hpp"
@@ -22,7 +24,13 @@ std::size_t count(const Diagnosis& diagnosis, Health health) {
 
 std::string finding_json(const Finding& finding) {
   JsonObject numbers;
-  for (const auto& [name, value] : finding.numbers) numbers.add(name, value);
+  for (const auto& [name, value] : finding.numbers) {
+    const bool whole = std::abs(value) < 1e15 && std::trunc(value) == value;
+    if (whole)
+      numbers.add(name, static_cast<std::int64_t>(value));  // sizes in bytes are exact
+    else
+      numbers.add(name, value);
+  }
   JsonObject object;
   object.add("check", finding.check).add("health", to_string(finding.health)).add("found", finding.found);
   object.add("meaning", finding.meaning).add("change", finding.change).add_raw("numbers", numbers.str());

@@ -23,6 +23,7 @@ TEST(Doctor, AQueueWithoutProblemsIsExitCodeZero) {
   EXPECT_EQ(json.code, 0);
   EXPECT_EQ(json_problem(json.out), std::nullopt);
   EXPECT_THAT(json.out, AllOf(HasSubstr(R"("broker":"sqlite://coterie.db")"), HasSubstr(R"("problems":0)"),
+                              HasSubstr(R"("page_bytes":8192,)"),
                               HasSubstr(R"({"check":"journal","health":"ok","found":"write-ahead log")")));
 }
 
