@@ -22,6 +22,8 @@ import sys
 
 FINAL = {"done", "dead", "cancelled", "expired"}
 MAX_ATTEMPTS = 4           # what the agents give their jobs
+# How a run has ended of which this is reported.
+ENDS = {"done": ["returned"], "retry": ["threw"], "give_back": ["lost", "cancelled"], "dead": [], "cancelled": []}
 CRASHES_OF_A_CONVICT = 3   # workers that a job must have taken with it before it is put into quarantine
 
 
@@ -89,14 +91,13 @@ class History:
         self.counts["started"] += 1
         self.runs[event["id"]].append(Run(who, event))
 
-    def open_run(self, who, event, settled):
-        for run in self.runs[event["id"]]:
-            if run.who == who and run.fence == event["fence"] and run.settled is None and (settled or run.ended is None):
-                return run
-        return None
+    def open_runs(self, who, event):
+        """Several after a rollback, when the same worker was given the same job with the same fence again."""
+        return [run for run in self.runs[event["id"]]
+                if run.who == who and run.fence == event["fence"] and run.settled is None]
 
     def on_ended(self, who, event):
-        run = self.open_run(who, event, False)
+        run = next((run for run in self.open_runs(who, event) if run.ended is None), None)
         if run is None:
             self.blame(f"{who}: job {event['id']} ended that it had not started")
             return
@@ -105,7 +106,8 @@ class History:
 
     def on_settled(self, who, event):
         self.counts["fencings"] += event["verdict"] == "fenced"
-        run = self.open_run(who, event, True)
+        open_runs = self.open_runs(who, event)
+        run = next((run for run in open_runs if run.how in ENDS[event["how"]]), open_runs[0] if open_runs else None)
         if run:
             run.settled, run.kind, run.verdict = event["t"], event["how"], event["verdict"]
 

@@ -149,6 +149,13 @@ class HistoryTest(unittest.TestCase):
     def test_a_fence_given_again_after_a_rollback_is_good(self):
         self.assert_good(Story().enqueued().run(1, 7, 3).fault(4, 2).run(2, 7, 5, 6, settled=7).final(by=2))
 
+    def test_a_worker_may_get_the_same_fence_again_after_a_rollback(self):
+        story = Story().enqueued().run(1, 7, 3).fault(4, 2).run(1, 7, 5)
+        story.tell("worker-1", 6, "ended", id=JOB, fence=7, how="lost")
+        story.tell("worker-1", 7, "ended", id=JOB, fence=7, how="returned")
+        story.tell("worker-1", 8, "settled", id=JOB, fence=7, how="done", verdict="accepted")
+        self.assert_good(story.final())
+
     def test_a_confirmed_end_that_was_changed_is_blamed(self):
         story = Story().enqueued(jobs=((JOB, "flaky"),)).run(1, 7, 3, 4, settled=5)
         for fence in range(8, 12):

@@ -30,7 +30,10 @@ class Proxy:
         self.links.add(link)
         pumps = [asyncio.ensure_future(self.pump(link, self.up, reader, up_writer)),
                  asyncio.ensure_future(self.pump(link, self.down, up_reader, writer))]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            pass  # the run is over
         self.links.discard(link)
         for pump in pumps:
             pump.cancel()
