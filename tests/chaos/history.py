@@ -114,6 +114,8 @@ class History:
     def on_fault(self, who, event):
         self.counts[event["kind"]] += 1
         if event["lost_from"] is not None:
+            longest = f"ms, the longest window of {event['kind']}"
+            self.counts[longest] = max(self.counts[longest], (event["t"] - event["lost_from"]) // 1_000_000)
             self.faults.append((event["lost_from"], event["t"]))
 
     def on_count(self, who, event):

@@ -1,0 +1,93 @@
+"""The faults do what they say: else a run that survives them proves nothing.
+
+    faults_test.py FAULTS    the path of chaos_faults.so
+"""
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import processes
+from redis_world import RedisWorld
+from sqlite_world import SqliteWorld
+
+FAULTS = os.path.abspath(sys.argv.pop(1))
+ROWS = 100
+
+
+class RedisFaults(unittest.TestCase):
+    def world(self, policy):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        world = RedisWorld(folder.name, policy, FAULTS, None, True)
+        self.addCleanup(world.end)
+        world.boot()
+        return world
+
+    def keys_after_a_power_cut(self, policy):
+        world = self.world(policy)
+        # No sync of everysec's ends in time.
+        world.controls.set(sync_us=10_000 if policy == "always" else 60_000_000)
+        for i in range(ROWS):
+            world.command("SET", f"key{i}", "value")
+        lost_from = world.lose_power(random.Random(1))
+        world.boot()
+        return int(world.command("DBSIZE")[1:]), lost_from
+
+    def test_a_power_cut_takes_nothing_that_always_has_confirmed(self):
+        self.assertEqual(self.keys_after_a_power_cut("always"), (ROWS, None))
+
+    def test_a_power_cut_takes_what_everysec_has_not_synced(self):
+        keys, lost_from = self.keys_after_a_power_cut("everysec")
+        self.assertLess(keys, ROWS)
+        self.assertLess(lost_from, time.monotonic_ns())
+
+    def test_the_clock_of_the_server_is_stepped(self):
+        world = self.world("always")
+        world.controls.set(clock_us=-7200 * 1_000_000)
+        seconds = int(world.command("TIME").split(b"\r\n")[2])
+        self.assertLess(seconds, time.time() - 7000)
+
+    def test_a_rollback_brings_back_the_older_copy(self):
+        world = self.world("always")
+        world.command("SET", "before", "1")
+        world.take_copy()
+        world.command("SET", "after", "1")
+        world.roll_back()
+        world.boot()
+        self.assertEqual(world.command("EXISTS", "before"), b":1\r\n")
+        self.assertEqual(world.command("EXISTS", "after"), b":0\r\n")
+
+
+class SqliteFaults(unittest.TestCase):
+    def rows_after_a_power_cut(self, synchronous):
+        with tempfile.TemporaryDirectory() as folder:
+            world = SqliteWorld(folder, synchronous)
+            environment = {**os.environ, "LD_PRELOAD": FAULTS, "CHAOS_UNSYNCED": world.log}
+            writer = subprocess.Popen(["sqlite3", world.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                      env=environment)
+            writer.stdin.write("create table row(i);\npragma journal_mode=wal;\n"
+                               f"pragma synchronous={synchronous};\n")
+            for i in range(ROWS):
+                writer.stdin.write(f"insert into row values({i}); select 'confirmed {i}';\n")
+            writer.stdin.flush()
+            while writer.stdout.readline() != f"confirmed {ROWS - 1}\n":
+                pass
+            processes.kill(writer)
+            writer.stdin.close()
+            writer.stdout.close()
+            world.lose_power(random.Random(1))
+            return int(subprocess.check_output(["sqlite3", world.path, "select count(*) from row"]))
+
+    def test_a_power_cut_takes_nothing_that_full_has_confirmed(self):
+        self.assertEqual(self.rows_after_a_power_cut("full"), ROWS)
+
+    def test_a_power_cut_takes_what_normal_has_not_synced(self):
+        self.assertLess(self.rows_after_a_power_cut("normal"), ROWS)
+
+
+if __name__ == "__main__":
+    unittest.main()
