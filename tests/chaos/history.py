@@ -32,6 +32,7 @@ class Run:
 
     def __init__(self, who, event):
         self.who, self.fence, self.started = who, event["fence"], event["t"]
+        self.clock = event.get("clock", event["t"])
         self.ended, self.how = None, None
         self.settled, self.kind, self.verdict = None, None, None
 
@@ -89,6 +90,7 @@ class History:
 
     def on_started(self, who, event):
         self.counts["started"] += 1
+        self.counts["started by a clock that was older than a lease"] += event["t"] - event.get("clock", event["t"]) > self.lease > 0
         self.runs[event["id"]].append(Run(who, event))
 
     def open_runs(self, who, event):
@@ -142,8 +144,8 @@ class History:
         return any(lost_from <= act[1] and act[0] <= at <= by for lost_from, at in self.faults)
 
     def grant(self, run):
-        """Between these the broker gave it its lease: a reply older than a lease is no longer acted on."""
-        return run.started - self.lease, run.started
+        """Between these the broker gave it its lease: by its own clock the worker acts on no lease that is over."""
+        return min(run.clock, run.started) - self.lease, run.started
 
     def judge(self, finals):
         states = {}

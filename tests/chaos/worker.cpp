@@ -10,6 +10,7 @@
 
 #include "agent.hpp"
 #include "coterie/await_outcome.hpp"
+#include "coterie/loop.hpp"
 #include "coterie/queue/worker.hpp"
 #include "coterie/sleep.hpp"
 
@@ -25,13 +26,20 @@ std::string run_of(const JobContext& job) {
   return field("id", job.id().str()) + "," + field("fence", job.fence());
 }
 
+/// The time that the worker goes by, which is older than the event's where its loop was held up.
+std::string loop_clock() {
+  const auto now = coterie::EventLoop::current().now().time_since_epoch();
+  return field("clock", static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count()));
+}
+
 class Observer final : public queue::WorkerObserver {
  public:
   explicit Observer(const Events& events) : events_(events) {}
 
   void job_started(const JobContext& job) override {
     events_.write("started", run_of(job) + "," + field("name", job.name()) + "," +
-                                 field("attempt", job.attempt()) + "," + field("alone", job.alone() ? 1 : 0));
+                                 field("attempt", job.attempt()) + "," + loop_clock() + "," +
+                                 field("alone", job.alone() ? 1 : 0));
   }
   void job_finished(const JobContext& job, const queue::JobEnd& end) override {
     static constexpr const char* failures[] = {"retry", "dead", "cancelled", "give_back"};
