@@ -186,7 +186,12 @@ void Session::take_verdicts() {
     const bool to_start = std::find(reported.begin(), reported.end(), &run) != reported.end();
     if (held) {
       run.lease_until = granted_at_ + options_.lease();
-      if (to_start) launch(run, loop_.now());
+      const TimePoint now = loop_.now();
+      if (to_start && run.lease_until <= now)  // the loop was held up: another worker may have it by now
+        give_back(run, JobError("lease lost", "the reply that allowed its start came too late"),
+                  Milliseconds{0});
+      else if (to_start)
+        launch(run, now);
     } else {
       run.fenced = true;
       if (to_start)
