@@ -39,7 +39,7 @@ Task<void> pass(std::shared_ptr<World> world) {
   std::vector<JoinHandle<void>> producers;
   std::uint32_t jobs = 0;
   for (std::uint64_t left = 1 + random.below(3); left > 0; --left) {
-    const auto share = static_cast<std::uint32_t>(3 + random.below(6));
+    const auto share = static_cast<std::uint32_t>(3 + random.below(4));
     producers.push_back(
         spawn(named("producer"), produce, world, "producer " + std::to_string(left), jobs + 1, share));
     jobs += share;
@@ -124,7 +124,7 @@ TEST(JobQueueSimulation, MuchGoesWrongInIt) {
   EXPECT_GE(tally.refused_old, 100U) << "calls that came again after newer ones";
   EXPECT_GE(tally.quarantined, 5U);
   EXPECT_GE(tally.given_back, 20U);
-  EXPECT_GE(tally.overlaps, 2U) << "runs that went on although another had begun";
+  EXPECT_GE(tally.overlaps, 1U) << "runs that went on although another had begun";
   EXPECT_GE(tally.awaited, 200U) << "jobs that became ready while a worker had nothing to do";
 }
 

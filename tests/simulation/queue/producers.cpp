@@ -162,7 +162,7 @@ Task<void> meddle(std::shared_ptr<World> world, std::uint32_t jobs) {
         break;
       case 5:
         if (world->sets_clock)
-          world->step_clock(random.one_in(2) ? Milliseconds(random.below(3'600'000))
+          world->step_clock(random.one_in(2) ? Milliseconds(random.below(60'000))
                                              : -Milliseconds(random.below(1000)));
         break;
       default:
