@@ -221,7 +221,7 @@ TEST(RedisLink, WhatIsNoReplyIsShown) {
       {std::string("\x15\x03\x01\x00\x02", 5), "it began with '.....'"},
       {"*99999999\r\n", "an array of 99999999 items, more than the limit"},
       {"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "deeper"},
-      {"", "the server closed the connection without a word: is it Redis, is TLS expected?"},
+      {"", "the server closed the connection without a word: is it Redis, does it want TLS (rediss://)?"},
   };
   for (const auto& [bytes, why] : cases) {
     with_link([&](Link& link, Wire& wire) -> Task<void> {

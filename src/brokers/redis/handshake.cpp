@@ -100,9 +100,11 @@ class Rights {
     check_permitted(settings_, replies.at(first_ + 2), "PUBLISH", name_);
     check_permitted(settings_, replies.at(first_ + 3), "SUBSCRIBE", name_);
     check_permitted(settings_, replies.at(first_ + 4), "UNSUBSCRIBE");
-    if (!replies.at(first_).is_error("NOSCRIPT"))
-      refuse(settings_, "the server runs no scripts; is EVALSHA renamed there? It gave " +
-                            replies.at(first_).describe());
+    const Reply& evaluated = replies.at(first_);
+    // A cluster's node may have no such slot; what mode it runs in, ServerInfo tells.
+    if (!evaluated.is_error("NOSCRIPT") && !evaluated.is_error("CLUSTERDOWN") && !evaluated.is_error("MOVED"))
+      refuse(settings_,
+             "the server runs no scripts; is EVALSHA renamed there? It gave " + evaluated.describe());
   }
 
  private:
