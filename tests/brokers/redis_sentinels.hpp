@@ -44,7 +44,7 @@ inline Reply say(const std::string& url, const std::string& words) {
 
 /// Asks again until it is so: servers tell of what they do among themselves in no other way.
 inline void await_that(const std::function<bool()>& is_so) {
-  while (!is_so()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!is_so()) std::this_thread::yield();
 }
 
 /// One sentinel, which watches the master 'jobs'.
