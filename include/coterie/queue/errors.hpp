@@ -23,8 +23,9 @@ class BadBroker : public QueueError {
   using QueueError::QueueError;
 };
 
-/// The broker is there but cannot serve now: a full disk, an I/O error, locked for too long. What was being
-/// written is not; repeating the same call is safe.
+/// The broker cannot serve now: away, a full disk, an I/O error, locked for too long; or the answer did not
+/// come, and then it is unknown whether the call was applied. Repeating the same call is safe: nothing is done
+/// twice.
 class BrokerUnavailable : public QueueError {
  public:
   using QueueError::QueueError;
