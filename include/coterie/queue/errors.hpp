@@ -24,8 +24,8 @@ class BadBroker : public QueueError {
 };
 
 /// The broker cannot serve now: away, a full disk, an I/O error, locked for too long; or the answer did not
-/// come, and then it is unknown whether the call was applied. Repeating the same call is safe: nothing is done
-/// twice.
+/// come, and then it is unknown whether the call was applied. Repeating the same call is safe: nothing is
+/// done twice.
 class BrokerUnavailable : public QueueError {
  public:
   using QueueError::QueueError;
