@@ -59,6 +59,17 @@ TEST_F(RedisBrokerTest, AMasterThatLacksReplicasSaysSo) {
   EXPECT_TRUE(await(broker->queues()).empty());
 }
 
+// A script that is refused in its middle has written its beginning, and a job may lie on record that no
+// stream holds.
+TEST_F(RedisBrokerTest, AUserWhoMayNotRunWhatScriptsCallIsRefusedBeforeAnythingIsWritten) {
+  administer("ACL SETUSER ann on >pw ~* &* +@all -zadd -unlink");
+  EXPECT_THAT(
+      refusal<BadBroker>([&] { (void)open("user=ann&password=pw"); }),
+      HasSubstr(
+          "this user may not run UNLINK, ZADD on {coterie:0}*, as the queue's scripts do: allow it, as by "
+          "ACL SETUSER ann"));
+}
+
 TEST_F(RedisBrokerTest, AtFullMemoryAnEnqueueIsRefusedAndWorkersGoOn) {
   const auto broker = open();
   const JobSpec spec = BrokerSuite::job();

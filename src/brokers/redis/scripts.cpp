@@ -1,5 +1,7 @@
 #include "src/brokers/redis/scripts.hpp"
 
+#include <set>
+
 #include "src/brokers/redis/server_error.hpp"
 
 namespace coterie::brokers::redis {
@@ -25,7 +27,7 @@ std::string_view file(std::string_view name) noexcept {
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
       "enqueue", "depend", "settle", "take",     "cancel", "retry", "purge", "list",
-      "get",     "queues", "known",  "put_note", "bury",   "pass",  "touch"};
+      "get",     "queues", "known",  "put_note", "bury",   "pass",  "touch", "rights"};
   return names[static_cast<std::size_t>(script)];
 }
 
@@ -43,6 +45,17 @@ std::string source_of(Script script) {
   if (script == Script::list || script == Script::get) text.append(file("describe"));
   text.append(body);
   return text;
+}
+
+std::vector<std::string> commands_in_scripts() {
+  constexpr std::string_view mark = "call('";
+  std::set<std::string> commands;
+  for (const File& each : files)
+    for (std::size_t at = each.text.find(mark); at != std::string_view::npos; at = each.text.find(mark, at)) {
+      at += mark.size();
+      commands.emplace(each.text.substr(at, each.text.find('\'', at) - at));
+    }
+  return {commands.begin(), commands.end()};
 }
 
 std::vector<Command> Scripts::loads() {

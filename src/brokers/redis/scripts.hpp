@@ -29,12 +29,16 @@ enum class Script : std::uint8_t {
   bury,
   pass,
   touch,
+  rights,
 };
-inline constexpr std::size_t script_count = 15;
+inline constexpr std::size_t script_count = 16;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.
 [[nodiscard]] std::string source_of(Script script);
+
+/// The commands that any of them calls, each once.
+[[nodiscard]] std::vector<std::string> commands_in_scripts();
 
 /// The names by which a server knows them.
 class Scripts {

@@ -88,7 +88,21 @@ Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
 /// On each new connection.
 Task<void> Shard::prepare(Link& link, const ServerInfo& server) {
   co_await scripts_.load(link, connection_.settings());
+  co_await check_rights(link);
   co_await durability_.learn(link, server);
+}
+
+Task<void> Shard::check_rights(Link& link) const {
+  Command command = scripts_.command(Script::rights, key_);
+  for (const std::string& name : commands_in_scripts()) command.arg(name);
+  const Reply reply = co_await link.call(std::move(command));
+  throw_if_error(reply, connection_.settings());
+  std::string refused;
+  for (const Reply& name : reply.array()) refused += (refused.empty() ? "" : ", ") + name.string();
+  if (!refused.empty())
+    throw queue::BadBroker(connection_.settings().url() + ": this user may not run " + refused + " on " +
+                           prefix_ + "*, as the queue's scripts do: allow it, as by " +
+                           acl_example(connection_.settings()));
 }
 
 /// Behind the scripts: a write, for see touch.lua, and what asks for it.

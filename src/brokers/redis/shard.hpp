@@ -67,6 +67,7 @@ class Shard {
   /// replies. BrokerUnavailable where it is unknown.
   Task<std::vector<Reply>> send_durably(std::vector<Command> commands, Durable durable);
   Task<void> prepare(Link& link, const ServerInfo& server);
+  Task<void> check_rights(Link& link) const;
   void ask_for(const Durable& durable, std::vector<Command>& commands) const;
   Task<std::vector<Reply>> run(std::vector<Command> commands);
   Task<Reply> run(Command command);
