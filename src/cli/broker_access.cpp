@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 
 #include "src/brokers/broker_url.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 brokers::BrokerUrl shared_url(const std::string& url) {
   brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
   if (parsed.scheme == "memory") {
-    throw UsageError("--broker '" + url +
+    throw UsageError("--broker '" + without_passwords(url) +
                      "': memory:// lives inside one process and ends with this command; use sqlite://PATH or "
                      "redis://HOST");
   }
@@ -69,6 +70,23 @@ std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
     parts.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(most, ids.size() - first)));
   }
   return parts;
+}
+
+std::string without_passwords(std::string url) {
+  constexpr std::string_view hidden = "***";
+  const std::size_t host = url.find("://");
+  if (host != std::string::npos) {
+    const std::size_t end = std::min(url.find_first_of("/?", host + 3), url.size());
+    const std::size_t at = url.rfind('@', end);
+    const std::size_t colon = url.find(':', host + 3);
+    if (at != std::string::npos && at < end && colon < at) url.replace(colon + 1, at - colon - 1, hidden);
+  }
+  constexpr std::string_view key = "password=";
+  for (std::size_t from = url.find(key); from != std::string::npos; from = url.find(key, from)) {
+    from += key.size();
+    url.replace(from, std::min(url.find('&', from), url.size()) - from, hidden);
+  }
+  return url;
 }
 
 }  // namespace coterie::cli

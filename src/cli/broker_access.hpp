@@ -24,6 +24,9 @@ namespace coterie::cli {
 [[nodiscard]] std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
                                                               const std::vector<queue::JobId>& ids);
 
+/// For what is printed: `***` for each password in it, so that none stands in a log.
+[[nodiscard]] std::string without_passwords(std::string url);
+
 /// The file behind the URL; empty where it has none (memory://).
 [[nodiscard]] std::string broker_file(const std::string& url);
 

@@ -128,7 +128,8 @@ int report_end(const queue::JobInfo& job, bool json) {
 }
 
 std::string how_to_look(const queue::JobId& id, const CommonOptions& common) {
-  const std::string broker = common.broker == default_broker ? "" : " --broker " + shell_word(common.broker);
+  const std::string broker =
+      common.broker == default_broker ? "" : " --broker " + shell_word(without_passwords(common.broker));
   return "coterie job " + id.str() + broker;
 }
 
@@ -138,7 +139,8 @@ std::string how_to_serve(const queue::JobInfo& job, const CommonOptions& common)
   if (job.name != exec_handler_name)
     return "the program whose worker has a handler named '" + printable(job.name) + "'" +
            (where.empty() ? "" : " and serves the queue '" + printable(job.queue) + "'");
-  const std::string broker = common.broker == default_broker ? "" : " --broker " + shell_word(common.broker);
+  const std::string broker =
+      common.broker == default_broker ? "" : " --broker " + shell_word(without_passwords(common.broker));
   return "`coterie worker --allow-exec" + broker + where + "`";
 }
 

@@ -167,7 +167,8 @@ class RunCommand {
 
   [[nodiscard]] std::string again() const {
     std::string text = "coterie run";
-    if (flags_.common.broker != default_broker) text += " --broker " + shell_word(flags_.common.broker);
+    if (flags_.common.broker != default_broker)
+      text += " --broker " + shell_word(without_passwords(flags_.common.broker));
     if (flags_.run) text += " --run " + *flags_.run;
     if (results_ != nullptr) text += " --results " + shell_word(*flags_.results);
     if (input_.source == "-") text += " --resume";

@@ -4,6 +4,7 @@
 
 #include "coterie/queue/json.hpp"
 #include "coterie/sleep.hpp"
+#include "src/cli/broker_access.hpp"
 #include "src/cli/exec_handler.hpp"
 #include "src/cli/output.hpp"
 
@@ -90,7 +91,7 @@ RunStart decide_start(const std::optional<Manifest>& known, const RunInput& inpu
   if (!known) {
     if (flags.resume) {
       throw UsageError(
-          "there is no run '" + name + "' in " + flags.common.broker +
+          "there is no run '" + name + "' in " + without_passwords(flags.common.broker) +
           " to resume: start it without --resume, or name another with --run NAME or --broker URL");
     }
     return RunStart::create;
