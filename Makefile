@@ -149,7 +149,7 @@ compile-cost:
 	@scripts/check-compile-cost --budget $(COST_S)
 
 docs:
-	@scripts/bootstrap run
+	@scripts/bootstrap test
 	@scripts/check-docs
 
 package:

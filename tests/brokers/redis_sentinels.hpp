@@ -37,8 +37,16 @@ inline Reply say(const std::string& url, const std::string& words) {
     link->close("said");
     co_await link->join();
   };
-  // The caller may stand on a loop.
-  std::thread([&] { (void)coterie::run(body()); }).join();
+  // The caller may stand on a loop. A server that changes its role hangs up: then it is asked again.
+  std::thread([&] {
+    for (bool said = false; !said;) {
+      try {
+        (void)coterie::run(body());
+        said = true;
+      } catch (const redis::LinkLost&) {
+      }
+    }
+  }).join();
   return reply;
 }
 

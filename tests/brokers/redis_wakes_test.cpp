@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/cancel.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
@@ -43,6 +44,10 @@ class Sleeper {
   [[nodiscard]] bool done() const { return waiting_.done(); }
   [[nodiscard]] UnixMillis next_due() const { return next_due_; }
   void stop() { waiting_.cancel(); }
+  Task<void> end() {
+    waiting_.cancel();
+    (void)co_await coterie::outcome(waiting_);
+  }
 
  private:
   TestWorker worker_;
@@ -73,6 +78,7 @@ class RedisWakesTest : public RedisBrokerTest {
   }
   std::int64_t asleep() { return ask("ZCARD {coterie:0}A"); }
   UnixMillis wall() const { return clock_.wall(); }
+  void pass_a_lease() { clock_.advance(TestWorker().lease + 1ms); }
 };
 
 TEST_F(RedisWakesTest, AJobTellsTwoOfManyWorkers) {
@@ -142,7 +148,7 @@ TEST_F(RedisWakesTest, WorkersWhoseProcessIsGoneArePassedOver) {
   }(*broker, here));
 }
 
-TEST_F(RedisWakesTest, WhatAWorkerIsToldThatDoesNotAskIsPassedOn) {
+TEST_F(RedisWakesTest, WorkersThatWereToldAreNotToldAgainInPlaceOfOthers) {
   const auto broker = open_listening();
   Sleeper silent[2] = {Sleeper({"a", "b"}), Sleeper({"a", "b"})};
   Sleeper awake({"b"});
@@ -164,9 +170,61 @@ TEST_F(RedisWakesTest, WhatAWorkerIsToldThatDoesNotAskIsPassedOn) {
   }(*broker, silent, awake));
 }
 
-TEST_F(RedisWakesTest, WhatATakeLeavesBehindTellsAnother) {
+TEST_F(RedisWakesTest, WhatAWorkerIsToldThatHasEndedIsPassedOn) {
   const auto broker = open_listening();
   std::vector<Sleeper> sleepers(3);
+  await([](Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    for (const std::size_t i : {0U, 1U}) co_await all[i].end();
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    const bool told = co_await all[2].told();
+    EXPECT_TRUE(told);
+  }(*broker, sleepers));
+}
+
+// As a worker that drains, or runs empty for a suspect, when the message comes.
+TEST_F(RedisWakesTest, WhatAWorkerIsToldThatWantsNothingAnyMoreTellsAnother) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers(3);
+  await([](Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    for (const std::size_t i : {0U, 1U}) {
+      const bool told = co_await all[i].told();
+      EXPECT_TRUE(told);
+      (void)co_await at.cycle(all[i].ask(0));
+    }
+    const bool told = co_await all[2].told();
+    EXPECT_TRUE(told);
+  }(*broker, sleepers));
+}
+
+TEST_F(RedisWakesTest, ManyDeadWorkersHideNoLivingOneAndAreForgottenAfterALease) {
+  const auto broker = open_listening();
+  Sleeper here;
+  await([](RedisWakesTest& test, Broker& at, Sleeper& sleeper) -> Task<void> {
+    for (int i = 0; i < 1000; ++i) {
+      Sleeper dead;
+      CycleRequest request = dead.ask();
+      (void)co_await at.cycle(std::move(request));
+    }
+    EXPECT_EQ(test.asleep(), 1000);
+    test.pass_a_lease();
+    co_await sleeper.fall_asleep(at);
+    EXPECT_EQ(test.asleep(), 1);
+    std::vector<JobSpec> specs{BrokerSuite::job()};
+    (void)co_await at.enqueue(std::move(specs));
+    const bool told = co_await sleeper.told();
+    EXPECT_TRUE(told);
+  }(*this, *broker, here));
+}
+
+TEST_F(RedisWakesTest, WhatATakeLeavesBehindTellsAnother) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers;
+  for (int i = 0; i < 3; ++i) sleepers.emplace_back(std::vector<std::string>{"noop"});
   await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
     for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
     std::vector<JobSpec> specs{BrokerSuite::job()};
@@ -175,10 +233,12 @@ TEST_F(RedisWakesTest, WhatATakeLeavesBehindTellsAnother) {
       const bool told = co_await all[i].told();
       EXPECT_TRUE(told);
     }
-    std::vector<JobSpec> more{BrokerSuite::job(), BrokerSuite::job()};
-    test.ask("DEL {coterie:0}A");  // as if this enqueue had found nobody
+    std::vector<JobSpec> more{BrokerSuite::job("elsewhere"), BrokerSuite::job(), BrokerSuite::job()};
+    more[0].priority = 9;  // in front of the queue, and for nobody here
+    test.ask("EVAL redis.call('RENAME','{coterie:0}A','{coterie:0}B')return(1) 0");  // as if this enqueue had
+                                                                                     // found nobody
     (void)co_await at.enqueue(std::move(more));
-    test.ask("ZADD {coterie:0}A 1 somebody");
+    test.ask("EVAL redis.call('RENAME','{coterie:0}B','{coterie:0}A')return(1) 0");
     CycleReply got = co_await at.cycle(all[0].ask());
     EXPECT_EQ(got.leases.size(), 1U);
     const bool told = co_await all[2].told();
@@ -222,6 +282,19 @@ TEST_F(RedisWakesTest, TwoLookWhenTheNextJobIsDueAndTheOthersSleepOn) {
     }
     for (const std::size_t i : {0U, 1U}) all[i].stop();
   }(*this, *broker, sleepers));
+}
+
+// The user that is advised may publish on the namespace's channels and no others.
+TEST_F(RedisWakesTest, ACancelOfAJobWhoseWorkerListensNowhereIsNoError) {
+  std::string advice = coterie::brokers::redis::acl_example(
+      coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server_.url("user=ann"))));
+  administer(advice.replace(advice.find(">…"), std::string(">…").size(), ">pw"));
+  const auto broker = open("user=ann&password=pw");
+  const JobSpec spec = BrokerSuite::job();
+  enqueue(*broker, {spec});
+  TestWorker worker;
+  (void)take_one(*broker, worker);
+  EXPECT_EQ(await(broker->cancel({spec.id}))[0], CancelResult::requested);
 }
 
 TEST_F(RedisWakesTest, ACancelTellsTheWorkerThatRunsTheJob) {

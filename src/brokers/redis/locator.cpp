@@ -10,6 +10,9 @@
 namespace coterie::brokers::redis {
 namespace {
 
+/// So long a sentinel that is behind the last failover is not believed, while others do not answer.
+constexpr Duration believe_older_after = std::chrono::seconds(30);
+
 /// What those who did not help have said.
 class Failures {
  public:
@@ -19,6 +22,7 @@ class Failures {
     if (first.empty()) first = what;
     ++count_;
   }
+  [[nodiscard]] bool none() const noexcept { return count_ == 0; }
   [[noreturn]] void raise(const Settings& settings, bool may_pass) const {
     const std::string url = settings.url() + ": ";
     if (!refused_.empty() && !may_pass) throw queue::BadBroker(url + refused_);
@@ -79,6 +83,16 @@ Task<Settings> Locator::find() {
     }
   }
   if (!who) failures.raise(settings_, !master_.host.empty());
+  if (best.epoch >= epoch_ || failures.none()) {
+    behind_since_.reset();
+  } else {
+    // Those that know of the last failover do not answer; this one names a master that was left. All
+    // sentinels may have been made anew, though, and count from zero.
+    const TimePoint now = EventLoop::current().now();
+    if (!behind_since_) behind_since_ = now;
+    if (now < *behind_since_ + believe_older_after) co_return at_master();
+    behind_since_.reset();
+  }
   note(*who, best);
   co_return at_master();
 }

@@ -66,6 +66,7 @@ class Locator : public std::enable_shared_from_this<Locator> {
   std::vector<Address> sentinels_;
   Address master_;  // without a host: not known yet
   std::uint64_t epoch_ = 0;
+  std::optional<TimePoint> behind_since_;  // who answers knows less than we do
   std::vector<std::weak_ptr<Follower>> followers_;
   struct Listening {
     Address sentinel;

@@ -88,7 +88,7 @@ Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
 /// On each new connection.
 Task<void> Shard::prepare(Link& link, const ServerInfo& server) {
   co_await scripts_.load(link, connection_.settings());
-  co_await check_rights(link);
+  if (server.mode != "cluster") co_await check_rights(link);
   co_await durability_.learn(link, server);
 }
 

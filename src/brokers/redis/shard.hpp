@@ -93,6 +93,7 @@ class Shard {
     std::vector<queue::JobSpec> jobs;
     std::size_t work = 0;
     std::size_t bytes = 0;
+    std::uint64_t number = 0;  ///< in the order of their coming
     Future<std::vector<queue::Enqueued>> verdicts;
   };
   Task<std::vector<queue::Enqueued>> gather(std::vector<queue::JobSpec> jobs);
@@ -133,6 +134,7 @@ class Shard {
   Connection connection_;
   mutable std::minstd_rand random_;
   std::deque<std::shared_ptr<Gathered>> gathered_;
+  std::uint64_t gathered_ever_ = 0;
   std::size_t sends_running_ = 0;
   // What the server's clock said last, and when that was by ours.
   bool knows_time_ = false;

@@ -12,6 +12,31 @@ namespace {
 /// Scripts on their way at once: the server has work while we compose the next.
 constexpr std::size_t sends_at_once = 2;
 
+/// Counts a sender for as long as it runs.
+class Running {
+ public:
+  explicit Running(std::size_t& count) noexcept : count_(count) {}
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
+
+/// No connection came about; one that was lost under way says nothing of the next.
+bool is_away(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const LinkLost&) {
+    return false;
+  } catch (const queue::QueueError&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 std::size_t bytes_of_payloads(const std::vector<queue::JobSpec>& jobs) {
   std::size_t bytes = 0;
   for (const queue::JobSpec& job : jobs) bytes += job.payload.size();
@@ -26,25 +51,35 @@ Task<std::vector<queue::Enqueued>> Shard::gather(std::vector<queue::JobSpec> job
   mine->work = work_of(jobs);
   mine->bytes = bytes_of_payloads(jobs);
   mine->jobs = std::move(jobs);
+  mine->number = gathered_ever_++;
   gathered_.push_back(mine);
   if (sends_running_ < sends_at_once) {
-    ++sends_running_;
     sends_.spawn(&Shard::send_gathered, this);
+    ++sends_running_;
   }
   co_return co_await mine->verdicts;  // cancelled with its task: what was not sent then is not sent
 }
 
 Task<void> Shard::send_gathered() {
+  const Running running(sends_running_);
   while (!gathered_.empty()) {
     std::vector<std::shared_ptr<Gathered>> together = next_together();
-    if (together.empty()) break;
+    if (together.empty()) co_return;
+    const std::uint64_t came_later = gathered_ever_;
     Outcome<void> end = co_await outcome(send_together(together));
     if (end.has_value()) continue;
+    const std::exception_ptr error =
+        end.cancelled() ? std::make_exception_ptr(queue::BrokerUnavailable(
+                              connection_.settings().url() + ": the broker was closed before this was sent"))
+                        : end.error();
     for (const std::shared_ptr<Gathered>& each : together)
-      if (!each->verdicts.done()) each->verdicts.set_exception(end.error());
-    if (end.cancelled()) break;
+      if (!each->verdicts.done()) each->verdicts.set_exception(error);
+    // Who has waited as long for a server that is not there need not wait once more.
+    if (end.cancelled() || is_away(error))
+      for (; !gathered_.empty() && gathered_.front()->number < came_later; gathered_.pop_front())
+        if (!gathered_.front()->verdicts.done()) gathered_.front()->verdicts.set_exception(error);
+    if (end.cancelled()) end.get();
   }
-  --sends_running_;
 }
 
 /// Those that have waited longest, as many as one script may take.

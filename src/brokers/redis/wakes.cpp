@@ -42,7 +42,10 @@ Task<std::uint64_t> Wakes::changed(queue::Uuid worker, std::uint64_t seen, queue
     auto until_told = [](SleeperPtr told) -> Task<void> { co_await told->change.wait(); };
     Task<void> limited = wait_for(at_most, until_told(self));
     Outcome<void> end = co_await outcome(std::move(limited));
-    if (end.cancelled()) end.get();
+    if (end.cancelled()) {
+      sleepers_.erase(worker);  // it ends: what it is told of from now on is passed on
+      end.get();
+    }
   }
   self->used = EventLoop::current().now();
   co_return self->told ? seen + 1 : seen;

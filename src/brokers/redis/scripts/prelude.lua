@@ -229,9 +229,16 @@ local function make_runnable(job, at)
   enter(job, at > now and SCHEDULED or READY)
 end
 
--- Up to UNITS of those that waited for a job that has ended; the rest when somebody next comes by.
+-- Those that waited for a job that has ended, up to UNITS in one script; the rest when somebody next comes by.
+local releases = UNITS
 local function release_dependents(id)
-  local waiting = call('ZRANGE', P .. 'd' .. id, 0, UNITS - 1)
+  if releases == 0 then
+    put(P .. 'k', now, id)
+    return
+  end
+  local most = releases
+  local waiting = call('ZRANGE', P .. 'd' .. id, 0, most - 1)
+  releases = releases - #waiting
   fetch(waiting)
   for _, other in ipairs(waiting) do
     local job = find(other)
@@ -246,7 +253,7 @@ local function release_dependents(id)
   end
   local removed = {}
   for i, other in ipairs(waiting) do removed[i] = other end
-  put(P .. 'k', #waiting == UNITS and now or false, id)
+  put(P .. 'k', #waiting == most and now or false, id)
   for _, other in ipairs(removed) do put(P .. 'd' .. id, false, other) end
 end
 local function finish(job, state)

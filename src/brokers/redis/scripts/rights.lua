@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- What the scripts call and this user may not: a script that is refused in its middle has written its beginning.
 --
 -- KEYS[1] the shard's m; ARGV the commands.

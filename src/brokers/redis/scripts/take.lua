@@ -222,22 +222,26 @@ flush()
 -- Falling asleep, or not -----------------------------------------------------------------------------------------------
 local next_due = next_time()
 local satisfied = full or #leases >= wanted
+local was_asleep = asleep == '1'
+local until_when = now - steps + tonumber(ARGV[9])
 local function write_down(add)
   for _, queue in ipairs(queue_names) do
     for i = 1, math.max(#handlers, 1) do
       local key = sleepers_of(queue, handlers[i] or '')
       if add then
-        call('ZADD', key, now, INCARNATION)
+        drop_old(key)
+        call('ZADD', key, until_when, INCARNATION)
         call('PEXPIRE', key, KNOWN_FOR)
       else
         call('ZREM', key, INCARNATION)
       end
     end
   end
-  if add then call('ZADD', P .. 'A', now, INCARNATION) else call('ZREM', P .. 'A', INCARNATION) end
+  if add then call('ZADD', P .. 'A', until_when, INCARNATION) else call('ZREM', P .. 'A', INCARNATION) end
 end
 if not satisfied and channel ~= '' then
   asleep = '1'
+  drop_old(P .. 'A')
   write_down(true)
   call('PEXPIRE', P .. 'A', KNOWN_FOR)
   -- Two look when the next job is due; the others need not.
@@ -251,7 +255,7 @@ if not satisfied and channel ~= '' then
       call('PEXPIRE', P .. 'D', KNOWN_FOR)
     end
   end
-elseif asleep == '1' then
+elseif was_asleep then
   asleep = '0'
   write_down(false)
   local promised = call('ZREM', P .. 'D', INCARNATION) == 1
@@ -261,10 +265,16 @@ remember(table.concat(given))
 for stream in pairs(waking) do
   if call('EXISTS', P .. 'r' .. stream, P .. 'u' .. stream) == 0 then waking[stream] = nil end
 end
-if satisfied and wanted > 0 then   -- what is left over is for others
+-- What is left over is for others, also where it was told of something and wants nothing any more.
+if satisfied and (wanted > 0 or was_asleep) and call('EXISTS', P .. 'A') == 1 then
+  local looks = UNITS
   for _, queue in ipairs(asked) do
-    local stream = call('ZRANGE', P .. 'f' .. queue, 0, 0)[1]
-    if stream then waking[stream] = waking[stream] or 0 end
+    for _, key in ipairs(streams_of(queue, 'r', 'f')) do
+      if looks == 0 then break end
+      looks = looks - 1
+      local stream = string.sub(key, #P + 2)
+      if not waking[stream] and call('EXISTS', key) == 1 then waking[stream] = 0 end
+    end
   end
 end
 hold_wakes = false

@@ -1,23 +1,27 @@
 -- Telling workers that sleep; behind names.lua in every script.
 --
--- A worker whose take gave it less than it wanted is written down for its queues and handlers, and told by a message to
--- its own channel: so that a job wakes those that are needed, and not everybody. A message that nobody hears (its process
--- is gone) goes to the next. One more is told than there are jobs, for the case that the first dies before it takes.
+-- A worker whose take gave it less than it wanted is written down for its queues and handlers, for a lease, and told by a
+-- message to its process's channel: so that a job wakes those that are needed, and not everybody. A message that nobody
+-- hears (the process is gone) goes to the next. One more is told than there are jobs, for the case that the first dies
+-- before it takes. Who was told stands in A no more, and is passed over in its other lists.
 local hold_wakes = false   -- take.lua: what it gives out itself is nothing to wake others for
 
 local function sleepers_of(queue, handler) return P .. 'a' .. queue .. '\n' .. handler end
 -- `what`: "queue\nhandler", for who cannot take it and passes it on; or ''.
 local function tell(incarnation, what)
   local channel = call('HGET', P .. 'w' .. incarnation, 'y')
-  return channel and call('PUBLISH', channel, incarnation .. what) > 0
+  return channel and channel ~= '' and call('PUBLISH', channel, incarnation .. what) > 0
 end
+local pops = 4 * UNITS   -- in one script
+local function drop_old(key) call('ZREMRANGEBYSCORE', key, '-inf', now - steps) end
 local function tell_some(key, left, what)
-  for _ = 1, UNITS do
-    if left == 0 then break end
+  drop_old(key)
+  while left > 0 and pops > 0 do
+    pops = pops - 1
     local incarnation = call('ZPOPMIN', key)[1]
     if not incarnation then break end
-    call('ZREM', P .. 'A', incarnation)
-    if tell(incarnation, what) then left = left - 1 end
+    local sleeps = key == P .. 'A' or call('ZREM', P .. 'A', incarnation) == 1
+    if sleeps and tell(incarnation, what) then left = left - 1 end
   end
   return left
 end
