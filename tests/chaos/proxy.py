@@ -54,7 +54,8 @@ class Proxy:
             pass
 
     def up(self, link, data):
-        link.subscribed |= b"SUBSCRIBE" in data
+        if b"SUBSCRIBE" in data:  # each greeting tries whether it may, and takes it back
+            link.subscribed = b"UNSUBSCRIBE" not in data
         link.waits |= b"EVALSHA" in data
         return self.until_cut(link, "cut_up", data)
 
@@ -83,9 +84,10 @@ class Proxy:
             setattr(link, random.choice(["cut_up", "cut_down"]), random.randrange(1, 3000))
 
     def drop(self, random):
-        """On several connections, for some may not ask for anything soon."""
-        for link in random.sample(list(self.links), min(3, len(self.links))):
-            link.drop = not link.subscribed
+        """On several connections, for some may not ask for anything soon; those that listen never do."""
+        asking = [link for link in self.links if not link.subscribed]
+        for link in random.sample(asking, min(3, len(asking))):
+            link.drop = True
 
     def heal(self):
         for link in self.links:
