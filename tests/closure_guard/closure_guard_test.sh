@@ -97,6 +97,20 @@ Task<void> bad(std::string text, ThreadPool& pool) {
   Condition condition;
   co_await condition.wait_for([text] { return true; });                                       // bad
   co_await Context().run([text] { return Future<void>(); });                                // bad
+  co_await to_thread_joined([text] { return text.size(); });                                  // bad
+  co_await run_in_executor([text] { return text.size(); });                                   // bad
+  co_await run_in_executor(pool, [text] { return text.size(); });                             // bad
+  co_await with_stop_token([text](std::stop_token) -> Task<void> { co_return; });             // bad
+  co_await from_callback<int>([text](Completer<int>) {});                                     // bad
+  EventLoop& loop = EventLoop::current();
+  co_await spawn_on(loop, [text]() -> Task<void> { co_return; });                             // bad
+  co_await call_on(loop, [text] { return text.size(); });                                     // bad
+  TaskScope scope;
+  co_await scope.spawn([text]() -> Task<void> { co_return; });                                // bad
+}
+Task<void> bad_group(TaskGroup& group, std::string text) {
+  co_await group.spawn([text]() -> Task<void> { co_return; });                                // bad
+  co_await group.spawn(named("x"), [text]() -> Task<void> { co_return; });                    // bad
 }
 struct Row {
   std::string name;

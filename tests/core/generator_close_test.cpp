@@ -19,7 +19,7 @@ AsyncGenerator<int> cleaning_up(std::string& log) {
   if (end) std::rethrow_exception(end);
 }
 
-COTERIE_CASE(GeneratorClose, RunsTheCleanupThatAwaits) {
+TEST(GeneratorClose, RunsTheCleanupThatAwaits) {
   run([]() -> Task<void> {
     std::string log;
     AsyncGenerator<int> numbers = cleaning_up(log);

@@ -44,7 +44,7 @@ TEST(Generator, AwaitsBetweenItems) {
   });
 }
 
-COTERIE_CASE(Generator, EndsForGood) {
+TEST(Generator, EndsForGood) {
   run([]() -> Task<void> {
     AsyncGenerator<int> none = count_to(0);
     EXPECT_FALSE(none.done());
