@@ -14,8 +14,6 @@ namespace broker_suite {
 namespace {
 
 using namespace std::chrono_literals;
-using coterie::brokers::redis::Command;
-using coterie::brokers::redis::Connection;
 using coterie::brokers::redis::Reply;
 using testing::HasSubstr;
 

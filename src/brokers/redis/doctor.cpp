@@ -71,7 +71,6 @@ Task<void> look_at_durability(Patient& patient) {
   const std::string asked = "enqueues " + to_string(settings.durable_enqueues) + ", acknowledgements " +
                             to_string(settings.durable_acks);
   const std::uint32_t replicas = std::max(settings.durable_enqueues.replicas, settings.durable_acks.replicas);
-  const std::string change = "see docs/redis.md, What is durable, and when";
   if (settings.durable_enqueues == Durable() && settings.durable_acks == Durable()) {
     patient.out.ok("durable=", asked, "the server's persistence, above, says what is kept");
     co_return;

@@ -36,6 +36,7 @@ std::string name_of(std::string_view pattern) {
 std::vector<Command> dry_runs(const Patient& patient, const std::vector<std::string_view>& patterns,
                               const std::string& user) {
   std::vector<Command> commands;
+  commands.reserve(patterns.size());
   for (const std::string_view pattern : patterns)
     commands.push_back(filled_in(patient, pattern, {"ACL", "DRYRUN", user}));
   return commands;
@@ -44,6 +45,7 @@ std::vector<Command> dry_runs(const Patient& patient, const std::vector<std::str
 /// To be sent within MULTI only.
 std::vector<Command> forgotten(const Patient& patient, const std::vector<std::string_view>& patterns) {
   std::vector<Command> commands;
+  commands.reserve(patterns.size() + 1);
   for (const std::string_view pattern : patterns) commands.push_back(filled_in(patient, pattern, {}));
   commands.emplace_back("DISCARD");
   return commands;

@@ -7,8 +7,6 @@
 namespace coterie::brokers::redis {
 namespace {
 
-using queue::Health;
-
 constexpr std::uint64_t large = std::uint64_t{64} << 20;  // below that, ratios of memory say nothing
 
 std::string decimal(double value) {

@@ -129,6 +129,7 @@ void Shard::tell_verdicts(const Reply& reply, const std::vector<std::shared_ptr<
   std::size_t at = 0;
   for (const std::shared_ptr<Gathered>& each : together) {
     std::vector<queue::Enqueued> verdicts;
+    verdicts.reserve(each->jobs.size());
     for (std::size_t i = 0; i < each->jobs.size(); ++i)
       verdicts.push_back(reply.at(at++).integer() == 1 ? queue::Enqueued::created : queue::Enqueued::exists);
     if (!each->verdicts.done()) each->verdicts.set_value(std::move(verdicts));

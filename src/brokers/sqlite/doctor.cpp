@@ -41,7 +41,8 @@ std::string uri_of(const std::string& path, const char* options) {
 /// Whether it says that it keeps a write-ahead log, by its header.
 bool says_wal(sqlite3* db) {
   sqlite3_file* file = nullptr;
-  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK) return false;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file)) != SQLITE_OK)
+    return false;
   std::array<unsigned char, 100> header{};
   if (file == nullptr || file->pMethods == nullptr) return false;
   if (file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0) != SQLITE_OK)
