@@ -7,11 +7,14 @@
 #include "src/brokers/redis/doctor.hpp"
 #include "src/brokers/redis/scripts.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/findings.hpp"
+#include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_support.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
 using namespace coterie::test;
+using broker_suite::finding;
 using broker_suite::RedisServer;
 using queue::BadBroker;
 using queue::BrokerUnavailable;
@@ -24,14 +27,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 Reply administer(const RedisServer& server, Command command) {
-  Reply reply;
-  on_loop([&]() -> Task<void> {
-    Connection admin(settings_at(server.url()));
-    reply = co_await admin.call(std::move(command));
-    reply.require_no_error("the test's administrator");
-    co_await admin.close();
-  });
-  return reply;
+  return broker_suite::administer(server.url(), std::move(command));
 }
 
 void configure(const RedisServer& server, const char* name, const char* value) {
@@ -45,15 +41,6 @@ void make_ann(const RedisServer& server, const std::string& rules) {
   std::istringstream in(rules);
   for (std::string rule; in >> rule;) command.arg(rule);
   administer(server, std::move(command));
-}
-
-/// One that must be there, once.
-Finding finding(const Diagnosis& diagnosis, const std::string& check) {
-  std::vector<Finding> found;
-  for (const Finding& each : diagnosis.findings)
-    if (each.check == check) found.push_back(each);
-  if (found.size() != 1) throw std::runtime_error(std::to_string(found.size()) + " findings about " + check);
-  return found[0];
 }
 
 double number(const Finding& of, const std::string& name) {

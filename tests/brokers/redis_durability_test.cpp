@@ -1,22 +1,13 @@
 // durable=…: what a call waits for on Redis, and what it says where that does not come.
-#include <gmock/gmock.h>
-
 #include <atomic>
-#include <sstream>
 
-#include "coterie/run.hpp"
-#include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/handshake.hpp"
-#include "src/brokers/redis/redis_broker.hpp"
-#include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/redis_fixture.hpp"
 #include "tests/brokers/redis_proxy.hpp"
-#include "tests/brokers/redis_server.hpp"
 
 namespace broker_suite {
 namespace {
 
-using coterie::brokers::redis::Command;
-using coterie::brokers::redis::Connection;
 using coterie::brokers::redis::Reply;
 using testing::AllOf;
 using testing::ElementsAre;
@@ -31,22 +22,8 @@ std::shared_ptr<Broker> open(const std::string& url) {
   return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(url), {});
 }
 
-Reply administer(const RedisServer& server, const std::string& words, const char* query = "") {
-  Reply reply;
-  const int code = coterie::run([&]() -> Task<void> {
-    std::istringstream in(words);
-    std::string word;
-    in >> word;
-    Command command(word);
-    while (in >> word) command.arg(word);
-    Connection connection(
-        coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server.url(query))));
-    reply = co_await connection.call(std::move(command));
-    EXPECT_FALSE(reply.is_error()) << words << ": " << reply.describe();
-    co_await connection.close();
-  }());
-  EXPECT_EQ(code, 0);
-  return reply;
+Reply administer(const RedisServer& server, const std::string& words) {
+  return broker_suite::administer(server.url(), words);
 }
 
 /// How much the server has written since its start.
@@ -56,21 +33,8 @@ std::uint64_t changes(const RedisServer& server) {
       std::string(coterie::brokers::redis::info_line(info.string(), "rdb_changes_since_last_save")));
 }
 
-class RedisDurability : public testing::Test {
+class RedisDurability : public RedisCalls {
  protected:
-  template <class T>
-  T await(Task<T> call) {
-    return loop_.run(std::move(call));
-  }
-  template <class Error, class Call>
-  static std::string refusal(Call call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
   std::string enqueue_refusal(const std::string& url, const JobSpec& spec) {
     const auto broker = open(url);
     return refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); });
@@ -81,18 +45,11 @@ class RedisDurability : public testing::Test {
   std::vector<Enqueued> enqueue(Broker& broker, const JobSpec& spec) {
     return await(broker.enqueue(std::vector<JobSpec>{spec}));
   }
-  Lease take_one(Broker& broker, TestWorker& worker) {
-    CycleReply reply = await(broker.cycle(worker.next(1)));
-    if (reply.leases.size() != 1) throw std::runtime_error("no job was given out");
-    return reply.leases[0];
-  }
   static CycleRequest acknowledgement(TestWorker& worker, const Lease& lease) {
     CycleRequest request = worker.next();
     request.done.emplace_back(lease.ref, "1");
     return request;
   }
-
-  coterie::testing::VirtualLoop loop_;
 };
 
 /// A master and one replica that is in step with it.

@@ -17,25 +17,6 @@ using queue::BrokerUnavailable;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// What connecting ends with, which must be an Error and one line; "(connected)".
-template <class Error>
-std::string refusal(const std::string& url) {
-  std::string said = "(connected)";
-  on_loop([&]() -> Task<void> {
-    Connection connection(settings_at(url));
-    Task<ServerInfo> connecting = connection.connect();
-    const Outcome<ServerInfo> end = co_await outcome(std::move(connecting));
-    try {
-      (void)end.get();
-    } catch (const Error& error) {
-      said = error.what();
-      EXPECT_THAT(said, Not(HasSubstr("\n")));
-    }
-    co_await connection.close();
-  });
-  return said;
-}
-
 ServerInfo info_of(const std::string& url) {
   ServerInfo info;
   on_loop([&]() -> Task<void> {

@@ -1,22 +1,18 @@
 #pragma once
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "src/brokers/redis/reply_parser.hpp"
+#include "tests/brokers/loopback_listener.hpp"
 
 namespace broker_suite {
 
@@ -29,30 +25,17 @@ class RedisProxy {
   /// the server is asked.
   using Answer = std::function<std::optional<std::string>(const std::vector<std::string>& words)>;
 
-  RedisProxy(std::string socket, Answer answer)
-      : socket_(std::move(socket)),
-        answer_(std::move(answer)),
-        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t bytes = sizeof at;
-    auto* const address = reinterpret_cast<sockaddr*>(&at);
-    if (::bind(listener_, address, bytes) != 0 || ::listen(listener_, 16) != 0 ||
-        ::getsockname(listener_, address, &bytes) != 0)
-      throw std::system_error(errno, std::generic_category(), "the proxy");
-    port_ = ntohs(at.sin_port);
+  RedisProxy(std::string socket, Answer answer) : socket_(std::move(socket)), answer_(std::move(answer)) {
     acceptor_ = std::thread([this] { accept_all(); });
   }
   RedisProxy(const RedisProxy&) = delete;
   RedisProxy& operator=(const RedisProxy&) = delete;
   ~RedisProxy() {
-    (void)::shutdown(listener_, SHUT_RDWR);
+    listener_.stop();
     acceptor_.join();
     cut();
     for (std::thread& each : threads_) each.join();
     for (const int fd : clients_) ::close(fd);
-    ::close(listener_);
   }
 
   /// Ends every connection that there is.
@@ -61,7 +44,7 @@ class RedisProxy {
     for (const int fd : clients_) (void)::shutdown(fd, SHUT_RDWR);
   }
   [[nodiscard]] std::string url(const std::string& query) const {
-    return "redis://127.0.0.1:" + std::to_string(port_) + "?" + query;
+    return "redis://" + listener_.place() + "?" + query;
   }
   /// The commands since the last look, each in its words' first two.
   [[nodiscard]] std::vector<std::string> heard() {
@@ -75,7 +58,7 @@ class RedisProxy {
 
   void accept_all() {
     for (;;) {
-      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      const int client = listener_.accept();
       if (client < 0) return;
       const std::lock_guard lock(mutex_);
       clients_.push_back(client);
@@ -139,8 +122,7 @@ class RedisProxy {
 
   std::string socket_;
   Answer answer_;
-  int listener_;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_{"the proxy"};
   std::mutex mutex_;
   std::vector<int> clients_;
   std::vector<std::thread> threads_;

@@ -36,26 +36,6 @@ std::string url_of(const std::string& hosts, const std::string& rest = "jobs") {
   return "redis+sentinel://" + hosts + "/" + rest;
 }
 
-/// What connecting ends with, which must be an Error and one line; "(connected)".
-template <class Error>
-std::string refusal(const std::string& url) {
-  std::string said = "(connected)";
-  on_loop([&]() -> Task<void> {
-    Connection connection(settings_at(url));
-    Task<ServerInfo> connecting = connection.connect();
-    const Outcome<ServerInfo> end = co_await outcome(std::move(connecting));
-    try {
-      (void)end.get();
-    } catch (const Error& error) {
-      said = error.what();
-      EXPECT_THAT(said, Not(HasSubstr("\n")));
-      EXPECT_THAT(said, HasSubstr("redis+sentinel://"));
-    }
-    co_await connection.close();
-  });
-  return said;
-}
-
 TEST(RedisSentinel, TellsWhereTheMasterIs) {
   const Master master;
   const Sentinel sentinel(master.port, 1);

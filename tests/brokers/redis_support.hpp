@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
 #include "coterie/testing/gtest.hpp"
+#include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/settings.hpp"
 #include "support/runtime.hpp"
 #include "tests/brokers/redis_server.hpp"
@@ -21,6 +23,25 @@ inline Settings settings_at(const std::string& url) {
 template <class Body>
 void on_loop(Body body) {
   EXPECT_EQ(coterie::run(body()), 0);
+}
+
+/// What connecting ends with, which must be an Error and one line; "(connected)".
+template <class Error>
+std::string refusal(const std::string& url) {
+  std::string said = "(connected)";
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(url));
+    Task<ServerInfo> connecting = connection.connect();
+    const Outcome<ServerInfo> end = co_await outcome(std::move(connecting));
+    try {
+      (void)end.get();
+    } catch (const Error& error) {
+      said = error.what();
+      EXPECT_THAT(said, ::testing::Not(::testing::HasSubstr("\n")));
+    }
+    co_await connection.close();
+  });
+  return said;
 }
 
 }  // namespace coterie::brokers::redis

@@ -10,6 +10,7 @@
 
 #include "coterie/queue/doctor.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/findings.hpp"
 #include "tests/brokers/temp_folder.hpp"
 
 namespace broker_suite {
@@ -20,15 +21,6 @@ using coterie::queue::Diagnosis;
 using coterie::queue::Finding;
 using coterie::queue::Health;
 using testing::HasSubstr;
-
-/// One that must be there, once.
-Finding finding(const Diagnosis& diagnosis, const std::string& check) {
-  std::vector<Finding> found;
-  for (const Finding& each : diagnosis.findings)
-    if (each.check == check) found.push_back(each);
-  if (found.size() != 1) throw std::runtime_error(std::to_string(found.size()) + " findings about " + check);
-  return found[0];
-}
 
 std::shared_ptr<Broker> open_with_jobs(const std::string& path, std::size_t count) {
   auto broker = coterie::queue::open_broker("sqlite://" + path);
