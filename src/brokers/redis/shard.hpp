@@ -85,7 +85,6 @@ class Shard {
   [[nodiscard]] static bool is_unknown_dependency(const Reply& reply, std::size_t& job, std::size_t& which);
   [[nodiscard]] static std::exception_ptr unknown_dependency(const std::vector<queue::JobSpec>& jobs,
                                                              std::size_t job, std::size_t which);
-  void require_enqueued(const Reply& reply) const;
 
   // shard_gather.cpp
   /// An enqueue that waits to go with others.

@@ -152,8 +152,7 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
           .arg(end == job.after.size() ? "1" : "0");
       from = end;
     }
-    const std::vector<Reply> replies =
-        co_await send_durably(std::move(commands), connection_.settings().durable_enqueues);
+    const std::vector<Reply> replies = co_await send_enqueue(std::move(commands));
     for (const Reply& reply : replies) throw_if_error(reply, connection_.settings());
   }
 }
@@ -190,10 +189,6 @@ std::exception_ptr Shard::unknown_dependency(const std::vector<queue::JobSpec>& 
   }
 }
 
-void Shard::require_enqueued(const Reply& reply) const {
-  throw_if_error(reply, connection_.settings());
-}
-
 /// Sends enqueue.lua's, of which the first begins with the job `starts[0]` of `jobs`.
 Task<std::vector<Reply>> Shard::add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
                                     const std::vector<std::size_t>& starts) {
@@ -203,7 +198,7 @@ Task<std::vector<Reply>> Shard::add(std::vector<Command> commands, const std::ve
     std::size_t which = 0;
     if (is_unknown_dependency(replies[i], job, which))
       std::rethrow_exception(unknown_dependency(jobs, starts.at(i) + job, which));
-    require_enqueued(replies[i]);
+    throw_if_error(replies[i], connection_.settings());
   }
   co_return replies;
 }

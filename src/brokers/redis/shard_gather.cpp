@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
+#include "src/brokers/redis/server_error.hpp"
 #include "src/brokers/redis/shard.hpp"
 
 namespace coterie::brokers::redis {
@@ -113,7 +114,7 @@ Task<void> Shard::send_together(std::vector<std::shared_ptr<Gathered>> together)
     std::size_t job = 0;
     std::size_t which = 0;
     if (!is_unknown_dependency(replies.at(0), job, which)) {
-      require_enqueued(replies.at(0));
+      throw_if_error(replies.at(0), connection_.settings());
       tell_verdicts(replies.at(0), together);
       co_return;
     }

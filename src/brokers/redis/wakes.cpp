@@ -59,14 +59,14 @@ Task<void> Wakes::close() {
 Wakes::SleeperPtr Wakes::sleeper(const queue::Uuid& worker) {
   const TimePoint now = EventLoop::current().now();
   SleeperPtr& place = sleepers_[worker];
-  if (!place) {
-    place = std::make_shared<Sleeper>();
+  SleeperPtr found = place;
+  if (!found) {
+    place = found = std::make_shared<Sleeper>();
     if (sleepers_.size() > sleepers_kept)
       std::erase_if(sleepers_, [&](const auto& each) {
-        return each.second.use_count() == 1 && each.first != worker && each.second->used + kept_for < now;
+        return each.second.use_count() == 1 && each.second->used + kept_for < now;
       });
   }
-  const SleeperPtr found = sleepers_[worker];
   found->used = now;
   return found;
 }
@@ -88,7 +88,17 @@ void Wakes::take_message(std::string_view payload) {
     tell(*found->second);
   } else if (const std::size_t end = what.find('\n'); end != std::string_view::npos) {
     // It has gone, or was told before and is still to ask: this job may be one too many for it.
-    passes_.spawn(&Shard::pass, &shard_, std::string(what.substr(0, end)), std::string(what.substr(end + 1)));
+    passes_.spawn(&Wakes::pass_on, this, std::string(what.substr(0, end)), std::string(what.substr(end + 1)));
+  }
+}
+
+/// Where the server is away nobody is told: whoever asks next will see the job.
+Task<void> Wakes::pass_on(std::string queue, std::string handler) {
+  Task<void> passing = shard_.pass(std::move(queue), std::move(handler));
+  const Outcome<void> end = co_await outcome(std::move(passing));
+  try {
+    end.get();
+  } catch (const queue::QueueError&) {
   }
 }
 

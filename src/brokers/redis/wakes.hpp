@@ -46,6 +46,7 @@ class Wakes {
   SleeperPtr sleeper(const queue::Uuid& worker);
   void listen();
   void take_message(std::string_view payload);
+  Task<void> pass_on(std::string queue, std::string handler);
   void tell_all();
   static void tell(Sleeper& sleeper);
 
