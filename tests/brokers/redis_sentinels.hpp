@@ -43,7 +43,7 @@ inline Reply say(const std::string& url, const std::string& words) {
       try {
         (void)coterie::run(body());
         said = true;
-      } catch (const redis::LinkLost&) {
+      } catch (const coterie::queue::BrokerUnavailable&) {
       }
     }
   }).join();
