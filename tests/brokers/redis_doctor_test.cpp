@@ -22,7 +22,6 @@ using queue::diagnose;
 using queue::Diagnosis;
 using queue::Finding;
 using queue::Health;
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
