@@ -92,11 +92,12 @@ TEST_F(RedisBrokerTest, ScriptsThatTheServerLostAreGivenToItAgain) {
   EXPECT_EQ(enqueue(*broker, {BrokerSuite::job()}), std::vector{Enqueued::created});
 }
 
-TEST_F(RedisBrokerTest, ANewerLayoutIsRefused) {
+TEST_F(RedisBrokerTest, AnotherLayoutIsRefused) {
   const auto broker = open();
-  administer("HSET {coterie:0}m v 2");
-  EXPECT_THAT(refusal<BadBroker>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
-              HasSubstr("was made by a newer coterie: update coterie, or choose another ?namespace="));
+  administer("HSET {coterie:0}m v 3");
+  EXPECT_THAT(
+      refusal<BadBroker>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
+      HasSubstr("was made by another version of coterie: use that one, or choose another ?namespace="));
 }
 
 TEST_F(RedisBrokerTest, NamespacesAreApart) {

@@ -161,7 +161,7 @@ TEST(RedisDoctor, TheCommandsThatItLooksForAreThoseThatTheScriptsCall) {
   std::set<std::string> called;
   for (std::size_t i = 0; i < script_count; ++i) {
     const std::string source = source_of(static_cast<Script>(i));
-    static const std::regex call(R"(call\('([A-Z]+)')");
+    static const std::regex call(R"((?:call|write_all)\('([A-Z]+)')");
     for (std::sregex_iterator at(source.begin(), source.end(), call), end; at != end; ++at)
       called.insert((*at)[1].str());
   }
@@ -175,10 +175,10 @@ TEST(RedisDoctor, TheCommandsThatItLooksForAreThoseThatTheScriptsCall) {
 
 TEST(RedisDoctor, ANewerLayoutIsAProblem) {
   const RedisServer server(kept_well());
-  administer(server, Command("HSET").arg("{coterie:0}m").arg("v").arg("2"));
+  administer(server, Command("HSET").arg("{coterie:0}m").arg("v").arg("3"));
   const Finding layout = finding(diagnose(server.url()), "layout");
   EXPECT_EQ(layout.health, Health::problem);
-  EXPECT_THAT(layout.change, HasSubstr("update coterie"));
+  EXPECT_THAT(layout.change, HasSubstr("use the version that made it"));
 }
 
 TEST(RedisDoctor, AReplicaIsAProblemThatNamesItsMaster) {
@@ -214,7 +214,7 @@ TEST(RedisDoctor, MemoryIsCountedByJob) {
   EXPECT_EQ(number(finding(diagnosis, "memory"), "jobs"), 300);
   EXPECT_GT(number(finding(diagnosis, "memory"), "bytes_per_job"), 100);
   EXPECT_THAT(finding(diagnosis, "memory").found, HasSubstr("; 300 jobs, at most "));
-  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 1");
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2");
 }
 
 TEST(RedisDoctor, FullMemoryIsAProblemAndNoLimitAWarning) {

@@ -9,11 +9,11 @@
 #include "coterie/run.hpp"
 #include "src/brokers/redis/dial.hpp"
 #include "src/brokers/redis/durability.hpp"
+#include "src/brokers/redis/record.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
 
-constexpr std::string_view layout = "1";
 constexpr std::size_t queues_most = 1000;
 
 /// What is read of the server's settings, where that is allowed.
@@ -39,12 +39,13 @@ Task<void> look_at_layout(Patient& patient) {
     patient.out.unknown("layout", why_not(reply, "+hget ~" + patient.prefix() + "*"));
   else if (reply.is_nil())
     patient.out.ok("layout", name + " is empty", "no queue has been used there yet");
-  else if (reply.string() == layout)
+  else if (reply.string() == std::to_string(layout_version))
     patient.out.ok("layout", name + " has layout " + reply.string());
   else
     patient.out.problem("layout", name + " has layout " + reply.string().substr(0, 20),
-                        "it was made by a newer coterie, and this one is refused there",
-                        "update coterie, or choose another ?namespace=");
+                        "it was made by another version of coterie; this one knows layout " +
+                            std::to_string(layout_version) + ", and is refused there",
+                        "use the version that made it, or choose another ?namespace=");
 }
 
 /// How many there are in all states; 0 where that cannot be told.

@@ -7,15 +7,15 @@
 
 namespace coterie::brokers::redis {
 
-/// A job as Redis keeps it: FORMAT of scripts/prelude.lua, read.
+/// A job as Redis keeps it: HEADER of scripts/constants.lua, read.
 struct Record {
   enum Flag : std::uint16_t {
-    cancel_requested = 1,
-    started = 2,
-    alone = 4,
-    lost_before = 8,
-    settled_done = 16,
-    has_extras = 32,
+    started = 1,
+    alone = 2,
+    lost_before = 4,
+    settled_done = 8,
+    has_extras = 16,
+    cancel_requested = 32,
     long_payload = 64,
     long_result = 128,
   };
@@ -41,14 +41,21 @@ struct Record {
   [[nodiscard]] bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
 };
 
+/// VERSION of scripts/constants.lua.
+inline constexpr std::uint64_t layout_version = 2;
 /// Payloads and results up to this stand in the job's own string.
 inline constexpr std::size_t short_bytes = 4096;
 
 /// Refers to `text`. UnexpectedReply where it is no job of this layout.
 [[nodiscard]] Record read_record(std::string_view text);
 
-/// `numbers` of enqueue.lua.
+/// A token as it stands there.
+[[nodiscard]] std::string write_token(std::uint64_t token);
+
+/// `numbers` of enqueue.lua: empty where the job is to run at once and is as most are.
 [[nodiscard]] std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long);
+/// What stands in the record as the producer wrote it: WRITTEN, the payload, and the salt.
+[[nodiscard]] std::string write_body(const queue::JobSpec& spec);
 /// The backoff as settle.lua reads it.
 [[nodiscard]] std::string backoff_text(const queue::Backoff& backoff);
 /// What a job keeps of it: empty for the usual one.

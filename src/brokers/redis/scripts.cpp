@@ -1,5 +1,7 @@
 #include "src/brokers/redis/scripts.hpp"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "src/brokers/redis/server_error.hpp"
@@ -22,6 +24,45 @@ std::string_view file(std::string_view name) noexcept {
   return {};
 }
 
+/// Names and values of constants.lua.
+const std::map<std::string_view, std::string_view>& constants() {
+  static const auto all = [] {
+    std::map<std::string_view, std::string_view> found;
+    std::string_view rest = file("constants");
+    while (!rest.empty()) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      const std::size_t equals = line.find(" = ");
+      if (line.substr(0, 2) != "--" && equals != std::string_view::npos)
+        found.emplace(line.substr(0, equals), line.substr(equals + 3));
+    }
+    return found;
+  }();
+  return all;
+}
+
+constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+
+/// How long the next piece of a script is: a comment, a string, a word, or one other character.
+std::size_t piece_of(std::string_view lua) {
+  if (lua.substr(0, 2) == "--") return std::min(lua.find('\n'), lua.size());
+  if (lua[0] == '\'') return std::min(lua.find('\'', 1), lua.size() - 1) + 1;
+  return std::max<std::size_t>(1, std::min(lua.find_first_not_of(letters), lua.size()));
+}
+
+/// Appends it without comments, and with the values of constants.lua in place of their names.
+void append_script(std::string& out, std::string_view lua) {
+  while (!lua.empty()) {
+    const std::string_view piece = lua.substr(0, piece_of(lua));
+    lua.remove_prefix(piece.size());
+    const auto constant = constants().find(piece);
+    if (constant != constants().end())
+      out.append(constant->second);
+    else if (piece.substr(0, 2) != "--")
+      out.append(piece);
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Script script) noexcept {
@@ -39,22 +80,23 @@ std::string source_of(Script script) {
     text.append(body.substr(0, end));
     body.remove_prefix(end);
   }
-  text.append(file("prelude")).append(file("names")).append(file("wake"));
-  if (script == Script::settle || script == Script::take) text.append(file("worker"));
-  if (script == Script::list || script == Script::purge) text.append(file("walk"));
-  if (script == Script::list || script == Script::get) text.append(file("describe"));
-  text.append(body);
+  for (const char* part : {"prelude", "jobs", "states", "names", "wake"}) append_script(text, file(part));
+  if (script == Script::settle || script == Script::take) append_script(text, file("worker"));
+  if (script == Script::list || script == Script::purge) append_script(text, file("walk"));
+  if (script == Script::list || script == Script::get) append_script(text, file("describe"));
+  append_script(text, body);
   return text;
 }
 
 std::vector<std::string> commands_in_scripts() {
-  constexpr std::string_view mark = "call('";
   std::set<std::string> commands;
-  for (const File& each : files)
-    for (std::size_t at = each.text.find(mark); at != std::string_view::npos; at = each.text.find(mark, at)) {
-      at += mark.size();
-      commands.emplace(each.text.substr(at, each.text.find('\'', at) - at));
-    }
+  for (const std::string_view mark : {"call('", "write_all('"})
+    for (const File& each : files)
+      for (std::size_t at = each.text.find(mark); at != std::string_view::npos;
+           at = each.text.find(mark, at)) {
+        at += mark.size();
+        commands.emplace(each.text.substr(at, each.text.find('\'', at) - at));
+      }
   return {commands.begin(), commands.end()};
 }
 

@@ -19,7 +19,7 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
   if (holds(text, "COTERIE LAYOUT"))
     throw queue::BadBroker(
         url + "its namespace '" + settings.key_namespace +
-        "' was made by a newer coterie: update coterie, or choose another ?namespace=" + said);
+        "' was made by another version of coterie: use that one, or choose another ?namespace=" + said);
   if (reply.is_error("NOPERM") || holds(text, "The user executing the script can't"))
     throw queue::BadBroker(url + "its user may not do what the queue needs: allow it, as by " +
                            acl_example(settings) + said);

@@ -103,32 +103,29 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   std::vector<Command> commands;
   std::size_t work = units;
   std::size_t bytes = 0;
-  const auto room_for = [&](std::size_t size) -> Command& {
+  int list = 0;  // of settle.lua's three: to which the last command has come
+  const auto entry_of = [&](int of, const queue::LeaseRef& lease, std::size_t size) -> Command& {
     if (work >= units || bytes + size > bytes_per_script) {
       commands.push_back(begin_part(Script::settle, request, commands.size(), units * 64));
       commands.back().arg(random_()).arg(backoff_text(queue::Backoff()));
       work = bytes = 0;
+      list = 0;
     }
+    for (; list < of; ++list) commands.back().arg("");
     ++work;
     bytes += size;
-    return commands.back();
+    return commands.back().arg(bytes_of(lease.id)).arg(write_token(lease.token));
   };
-  for (const queue::Done& done : request.done) {
-    Command& command = room_for(done.result.size());
-    command.arg("d").arg(bytes_of(done.lease.id)).arg(done.lease.token).arg(done.result).arg("").arg("");
-  }
+  for (const queue::Done& done : request.done) entry_of(0, done.lease, done.result.size()).arg(done.result);
   for (const queue::Failed& failed : request.failed) {
     const bool has_error = !failed.error.type.empty() || !failed.error.message.empty();
     const queue::JobError error = has_error ? queue::clean_error(failed.error, limits_) : queue::JobError();
     std::string what(kind_of(failed.kind));
     what += std::to_string(std::max<queue::Milliseconds::rep>(failed.delay.count(), -1));
-    Command& command = room_for(error.message.size());
-    command.arg("f").arg(bytes_of(failed.lease.id)).arg(failed.lease.token).arg(what);
-    command.arg(error.type).arg(error.message);
+    entry_of(1, failed.lease, error.message.size()).arg(what).arg(error.type).arg(error.message);
   }
   for (const queue::Alive& alive : request.alive) {
-    Command& command = room_for(alive.note.size());
-    command.arg("a").arg(bytes_of(alive.lease.id)).arg(alive.lease.token).arg(alive.started ? "1" : "0");
+    Command& command = entry_of(2, alive.lease, alive.note.size()).arg(alive.started ? "1" : "0");
     if (alive.progress >= 0)
       command.arg(text_of(alive.progress)).arg(queue::clean_text(alive.note, queue::progress_note_bytes));
     else
@@ -173,26 +170,30 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Taken& taken) 
   out.version = static_cast<std::uint64_t>(reply.at(3).integer());
   out.next_due = reply.at(4).integer();
   out.suspects = static_cast<std::uint64_t>(reply.at(5).integer());
-  for (const Reply& one : reply.at(6).array()) {
-    const Record record = read_record(one.at(1).string());
+  const std::vector<Reply>& jobs = reply.at(6).array();
+  const std::vector<Reply>& names = reply.at(7).array();
+  auto token = static_cast<std::uint64_t>(reply.at(8).integer());
+  for (std::size_t i = 0; i + 2 < jobs.size(); i += 3, ++token) {
+    const Record record = read_record(jobs[i + 1].string());
+    const auto name = static_cast<std::size_t>(jobs[i + 2].integer());
     queue::Lease& lease = out.leases.emplace_back();
-    lease.ref = queue::LeaseRef(uuid_of(one.at(0).string()), record.token, 0);
-    lease.queue = one.at(2).string();
-    lease.name = one.at(3).string();
+    lease.ref = queue::LeaseRef(uuid_of(jobs[i].string()), out.repeated ? record.token : token, 0);
+    lease.queue = names.at(name).string();
+    lease.name = names.at(name + 1).string();
     lease.payload = record.payload;
     lease.priority = record.priority;
-    lease.attempt = record.attempt;
+    lease.attempt = record.attempt + (out.repeated ? 0 : 1);
     lease.max_attempts = record.max_attempts;
     lease.timeout = record.timeout;
-    lease.alone = record.has(Record::alone);
+    lease.alone = out.repeated ? record.has(Record::alone) : reply.at(9).integer() == 1;
     lease.lost_before = record.has(Record::lost_before);
     lease.created_at = record.created_at;
     taken.bytes += record.payload_bytes;
     if (record.has(Record::long_payload)) taken.long_ones.push_back(lease.ref.id);
   }
   out.unhandled.clear();
-  for (const Reply& name : reply.at(7).array()) out.unhandled.push_back(name.string());
-  taken.more = reply.at(8).integer() == 1;
+  for (const Reply& name : reply.at(10).array()) out.unhandled.push_back(name.string());
+  taken.more = reply.at(11).integer() == 1;
 }
 
 /// Long payloads one by one, so that none keeps the server from others for long.

@@ -56,7 +56,7 @@ void add_job(Command& command, const queue::JobSpec& job) {
   const bool more = job.after.size() > dependencies_at_once;
   command.arg(bytes_of(job.id)).arg(job.queue).arg(job.name);
   command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_backoff(job.backoff));
-  command.arg(job.payload).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
+  command.arg(write_body(job)).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
 }
 
 /// "COTERIE DEPENDENCY 3 7".

@@ -9,12 +9,14 @@ if not job or not has(job, PREPARING) or job[STATE] ~= BLOCKED then return 1 end
 local ids = {}
 for k = 1, #ARGV[5], 16 do ids[#ids + 1] = string.sub(ARGV[5], k, k + 15) end
 fetch(ids)
+local seen = {}
 for _, id in ipairs(ids) do
-  local other = jobs[id]
+  local other = find(id)
   if other and not is_final(other) and other ~= job then
     local key = P .. 'd' .. id
-    if not (sets[key] and sets[key][job.id]) and not call('ZSCORE', key, job.id) then
-      put(key, job[ORDER], job.id)
+    if not seen[id] and not call('ZSCORE', key, job[ID]) then
+      seen[id] = true
+      add(key, job[ORDER], job[ID])
       set(other, HAS_DEPENDENTS)
       write_job(other)
       job[WAITS_FOR] = job[WAITS_FOR] + 1

@@ -3,14 +3,14 @@
 -- For each job {id, header and short bodies, queue, handler, worker's name, lease's deadline (0: none), fields of x<id>}.
 local workers = {[NOBODY] = ''}
 local function describe(job)
-  local queue, handler = names_of(job)
+  local queue, handler = names_of(number_of(job))
   local worker = workers[job[OWNER]]
   if not worker then
     worker = call('HGET', P .. 'w' .. job[OWNER], 'name') or ''
     workers[job[OWNER]] = worker
   end
   local deadline = 0
-  if job[STATE] == LEASED then deadline = (call('ZSCORE', P .. 'l', job.id) or 0) + steps end
-  local fields = has(job, HAS_EXTRAS) and call('HGETALL', P .. 'x' .. job.id) or {}
-  return {job.id, text_of(job), queue, handler, worker, deadline, fields}
+  if job[STATE] == LEASED then deadline = (call('ZSCORE', P .. 'l', job[ID]) or 0) + steps end
+  local fields = has(job, HAS_EXTRAS) and call('HGETALL', P .. 'x' .. job[ID]) or {}
+  return {job[ID], job[TEXT], queue, handler, worker, deadline, fields}
 end

@@ -3,10 +3,10 @@
 -- ended can be forgotten.
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] a random number; [11] the
--- usual backoff: base factor cap jitter; then for each entry six:
---   'd' id token result                '' ''            it is done
---   'f' id token kind(0..3) .. delay   type message     it failed; delay -1: its own backoff
---   'a' id token '0' | '1' started     progress note    still held; progress '': unchanged
+-- usual backoff: base factor cap jitter; then three lists, with '' between them:
+--   done:   id token result; tokens in 6 bytes as in a record
+--   failed: id token kind(0..3) .. delay type message     delay -1: its own backoff
+--   held:   id token '0' | '1' started progress note      progress '': unchanged
 -- Gives {repeated, a verdict of each (a A f u), the ids to cancel in a row, now, steps, version}.
 local before = answered()
 begin()
@@ -17,7 +17,7 @@ end
 math.randomseed(tonumber(ARGV[10]))
 
 local function backoff(job)
-  local own = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job.id, 'b')
+  local own = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job[ID], 'b')
   local base, factor, cap, jitter = string.match(own or ARGV[11], '^(%S+) (%S+) (%S+) (%S+)$')
   base, factor, cap, jitter = tonumber(base), tonumber(factor), tonumber(cap), tonumber(jitter)
   local delay = base * factor ^ math.max(job[ATTEMPT] - 1, 0)
@@ -28,13 +28,12 @@ end
 
 local function held(job, of) return job[STATE] == LEASED and job[TOKEN] == of and job[OWNER] == INCARNATION end
 local function keep_result(job, result)
-  local short = has(job, LONG_PAYLOAD) and 0 or job[PAYLOAD]
   job[RESULT] = #result
-  if #result > 4096 then
+  if #result > SHORT then
     set(job, LONG_RESULT)
-    call('SET', P .. 's' .. job.id, result)
+    call('SET', P .. 's' .. job[ID], result)
   else
-    job.tail = string.sub(job.tail, 1, short) .. result
+    job[TAIL] = result
   end
 end
 local function settle_done(job, of, result)
@@ -46,6 +45,51 @@ local function settle_done(job, of, result)
   finish(job, DONE)
   return 'a'
 end
+
+-- settle_done of many as most are: plain, and with a short result. Gives false where one is not.
+local removed = list_of(removes, P .. 'l')
+local done_heads = {}   -- STATE, FLAGS of a record -> what stands there when it is done; false: it cannot be
+local kinds = {}        -- QUEUE, NAME, TTL of a record -> queue, where it goes to be forgotten, whether its result is kept, how many
+local function done_head(part)
+  local state, flags = read('<BH', part)
+  local head = state == LEASED and flags < UNUSUAL and pack('<BBH', VERSION, DONE, bit.bor(flags, SETTLED_DONE))
+  done_heads[part] = head
+  return head
+end
+local function kind_of(part)
+  local queue, _, ttl = read('<I3I3I6', part)
+  local time = digits(now + ttl)
+  local kind = {queue, list_to_forget(time), ttl > 0, 0}
+  kinds[part] = kind
+  return kind
+end
+local function settle_plain(id, of, result)
+  local text = texts[id]
+  if not text or #result > SHORT or sub(text, OWNER_AT, TOKEN_END) ~= INCARNATION .. of then return false end
+  local part = sub(text, STATE_AT, FLAGS_END)
+  local head = done_heads[part]
+  if head == nil then head = done_head(part) end
+  if not head then return false end
+  part = sub(text, QUEUE_AT, TTL_END)
+  local kind = kinds[part] or kind_of(part)
+  kind[4] = kind[4] + 1
+  if not kind[3] then result = '' end
+  text = head .. of .. pack('<I6I4', now, #result) .. sub(text, ATTEMPT_AT, -2) .. result .. sub(text, -1)
+  texts[id] = text
+  local n = #whole
+  whole[n + 1], whole[n + 2] = key_of[id], text
+  kind[2][#kind[2] + 1] = id
+  removed[#removed + 1] = id
+  return true
+end
+local function count_plain()
+  for _, kind in pairs(kinds) do
+    count(kind[1], LEASED, -kind[4])
+    count(kind[1], DONE, kind[4])
+    changed = true
+  end
+end
+
 local function settle_failed(job, of, what, kind_of_error, message)
   if job[SETTLED] == of and of ~= 0 then return has(job, SETTLED_DONE) and 'f' or 'A' end
   if not held(job, of) then return 'f' end
@@ -72,36 +116,49 @@ local function settle_failed(job, of, what, kind_of_error, message)
   return 'a'
 end
 local cancel = {}
+local lease_end = digits(now - steps + ARGV[9])
 local function extend(job, of, started, progress, note)
   if not held(job, of) then return 'f' end
-  put(P .. 'l', now - steps + tonumber(ARGV[9]), job.id)
+  add(P .. 'l', lease_end, job[ID])
   if started == '1' and not has(job, STARTED) then
     set(job, STARTED)
     write_job(job)
   end
   if progress ~= '' then extras(job, 'p', progress, 'n', note) end
-  if has(job, CANCEL_REQUESTED) then cancel[#cancel + 1] = job.id end
+  if has(job, CANCEL_REQUESTED) then cancel[#cancel + 1] = job[ID] end
   return 'a'
 end
 
-local ids = {}
-for at = 12, #ARGV, 6 do ids[#ids + 1] = ARGV[at + 1] end
+local ids, starts, at = {}, {}, 12   -- starts: where each list begins, and where a fourth one would
+for list, width in ipairs({3, 5, 5}) do
+  starts[list] = at
+  while at <= #ARGV and ARGV[at] ~= '' do
+    ids[#ids + 1] = ARGV[at]
+    at = at + width
+  end
+  at = at + 1
+  starts[list + 1] = at
+end
 fetch(ids)
 local verdicts = {}
-for at = 12, #ARGV, 6 do
-  local what, job, of = ARGV[at], find(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local verdict = 'u'
-  if not job then
-    verdict = 'u'
-  elseif what == 'd' then
-    verdict = settle_done(job, of, ARGV[at + 3])
-  elseif what == 'f' then
-    verdict = settle_failed(job, of, ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+for i = starts[1], starts[2] - 2, 3 do
+  local id, of, result = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if settle_plain(id, of, result) then
+    verdicts[#verdicts + 1] = 'a'
   else
-    verdict = extend(job, of, ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+    local job = find(id)
+    verdicts[#verdicts + 1] = job and settle_done(job, read(TOKEN_FORMAT, of), result) or 'u'
   end
-  verdicts[#verdicts + 1] = verdict
 end
+for i = starts[2], starts[3] - 2, 5 do
+  local job, of = find(ARGV[i]), read(TOKEN_FORMAT, ARGV[i + 1])
+  verdicts[#verdicts + 1] = job and settle_failed(job, of, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) or 'u'
+end
+for i = starts[3], starts[4] - 2, 5 do
+  local job, of = find(ARGV[i]), read(TOKEN_FORMAT, ARGV[i + 1])
+  verdicts[#verdicts + 1] = job and extend(job, of, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) or 'u'
+end
+count_plain()
 counters = true
 remember(table.concat(verdicts) .. '|' .. table.concat(cancel))
 flush()

@@ -5,9 +5,11 @@
 -- payload at most; [12] '1': alone; [13] '1': the reply is not empty yet, so a job too big for [11] waits; [14] the
 -- channel on which the worker can be woken, '': it cannot; [15] how many queues, then their names; then the handlers'
 -- names, none: any.
--- Gives {repeated, now, steps, version, next due, suspects, ids of jobs (token, flags and header in take.hpp's order),
--- handlers that nobody here has, more}: more = 1 where there was more to promote or recover than one script may, and then
--- it gives out nothing and is to be repeated as the next script of the call.
+-- Gives {repeated, now, steps, version, next due, suspects, jobs, names, first token, alone, handlers that nobody here has,
+-- more}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string is as
+-- it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it runs
+-- alone. more = 1 where there was more to promote or recover than one script may, and then it gives out nothing and is to
+-- be repeated as the next script of the call.
 local before = answered()
 begin()
 hold_wakes = true
@@ -45,9 +47,20 @@ local function streams_of(queue, family, index)
   return streams
 end
 
-local function describe(job)
-  local queue, handler = names_of(job)
-  return {job.id, text_of(job), queue, handler}
+local leases, names, places_of_names = {}, {}, {}   -- as in the reply; number of a stream -> its place in names
+local first_token, alone = 0, false
+local function place_of_names(number)
+  local at = places_of_names[number]
+  if not at then
+    at = #names
+    places_of_names[number] = at
+    names[at + 1], names[at + 2] = names_of(number)
+  end
+  return at
+end
+local function tell_lease(id, text, at)
+  local n = #leases
+  leases[n + 1], leases[n + 2], leases[n + 3] = id, text, at
 end
 local function next_time()
   local due = call('ZRANGE', P .. 'z', 0, 0, 'WITHSCORES')[2]
@@ -57,11 +70,11 @@ local function next_time()
   if call('EXISTS', P .. 'k') == 1 then next_due = now end
   return next_due
 end
-local function finish_reply(repeated, leases, more, next_due)
+local function finish_reply(repeated, more, next_due)
   local suspects, unhandled, told = 0, {}, {}
   for _, queue in ipairs(asked) do
     for _, key in ipairs(streams_of(queue, 'u', 'g')) do suspects = suspects + call('ZCARD', key) end
-    if not repeated and #leases < wanted and #handlers > 0 and more == 0 then
+    if not repeated and #leases < 3 * wanted and #handlers > 0 and more == 0 then
       local mine = {}
       for _, number in ipairs(call('HMGET', P .. 'n' .. queue, unpack(handlers))) do
         if number then mine[queue .. '.' .. number] = true end
@@ -77,18 +90,20 @@ local function finish_reply(repeated, leases, more, next_due)
       end
     end
   end
-  return {repeated and 1 or 0, now, steps, version, next_due, suspects, leases, unhandled, more}
+  return {repeated and 1 or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0, unhandled,
+          more}
 end
 
 if before then
-  local leases = {}
-  if before == 'more' then return finish_reply(true, leases, 1, next_time()) end
-  for at = 1, #before, 22 do
-    local id, of = struct.unpack('<c16I6', before, at)
-    local job = find(id)
-    if job and job[STATE] == LEASED and job[TOKEN] == of then leases[#leases + 1] = describe(job) end
+  if before == 'more' then return finish_reply(true, 1, next_time()) end
+  local first, ids = string.match(before, '^(%d*)|(.*)$')
+  for at = 1, #ids, 16 do
+    local job = find(sub(ids, at, at + 15))
+    if job and job[STATE] == LEASED and job[TOKEN] == first + (at - 1) / 16 then
+      tell_lease(job[ID], job[TEXT], place_of_names(number_of(job)))
+    end
   end
-  return finish_reply(true, leases, 0, next_time())
+  return finish_reply(true, 0, next_time())
 end
 counters = true
 channel = ARGV[14]
@@ -115,7 +130,7 @@ local function promote()
   for _, id in ipairs(due(P .. 'z', now)) do
     local job = find(id)
     if not job then
-      put(P .. 'z', false, id)
+      remove(P .. 'z', id)
     elseif may_expire(job) and job[EXPIRES] <= now then
       finish(job, EXPIRED)
     else
@@ -131,59 +146,123 @@ end
 promote()
 for _, id in ipairs(due(P .. 'l', now - steps)) do
   local job = find(id)
-  if job and job[STATE] == LEASED then recover(job) else put(P .. 'l', false, id) end
+  if job and job[STATE] == LEASED then recover(job) else remove(P .. 'l', id) end
 end
 if units < UNITS and units > 0 then
   flush()
   promote()   -- what was freed may be too late already
 end
-if units > 0 then
-  for _, id in ipairs(due(P .. 'h', now)) do
+local trims = {}   -- lists of what is to be forgotten -> how many of it were looked at
+for _, time in ipairs(units > 0 and call('ZRANGEBYSCORE', P .. 'h', '-inf', now, 'LIMIT', '0', units) or {}) do
+  if units <= 0 then break end
+  local key = P .. 'h' .. time
+  local ids = call('LRANGE', key, '0', units - 1)
+  fetch(ids)
+  for _, id in ipairs(ids) do
     local job = find(id)
-    if job then forget(job) else put(P .. 'h', false, id) end
+    if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= now then forget(job) end
   end
+  trims[key] = #ids
+  if #ids < units then remove(P .. 'h', time) end
+  units = units - #ids
 end
 if units > 0 then
   local over = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', 0, units)
-  for _, id in ipairs(over) do put(P .. 'T', false, id) end
+  for _, id in ipairs(over) do remove(P .. 'T', id) end
   units = units - #over
 end
+for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
 flush()
 if units <= 0 and wanted > 0 then
   remember('more')
   flush()
   hold_wakes = false
   wake()
-  return finish_reply(false, {}, 1, next_time())
+  return finish_reply(false, 1, next_time())
 end
 
 -- Giving out ---------------------------------------------------------------------------------------------------------
-local leases, given = {}, {}
-local bytes = 0
-local function give(job, alone)
+local given, bytes = {}, 0   -- ids; of their payloads
+first_token = token + 1
+local lease_end = digits(now - steps + ARGV[9])
+local function give(job)
   leave(job)
   token = token + 1
   counters = true
-  job[TOKEN], job[OWNER], job[STARTED_AT] = token, INCARNATION, now
-  job[ATTEMPT] = job[ATTEMPT] + 1
-  clear(job, STARTED)
-  clear(job, ALONE)
+  job[TOKEN], job[OWNER], job[STARTED_AT], job[ATTEMPT] = token, INCARNATION, now, job[ATTEMPT] + 1
+  clear(job, STARTED + ALONE)
   if alone then set(job, ALONE) end
   enter(job, LEASED)
-  put(P .. 'l', now - steps + tonumber(ARGV[9]), job.id)
-  given[#given + 1] = struct.pack('<c16I6', job.id, token)
-  leases[#leases + 1] = describe(job)
+  add(P .. 'l', lease_end, job[ID])
+  given[#given + 1] = job[ID]
+  tell_lease(job[ID], job[TEXT], place_of_names(number_of(job)))
+end
+-- give of many as most are: plain, and ready.
+local leased_heads = {}   -- STATE to ATTEMPT of a record -> what stands there while it is leased; false: it cannot be
+local kinds = {}          -- QUEUE, NAME, TTL of a record -> queue, place in names, stream, ids
+local time_and_owner, leased = pack('<I6', now) .. INCARNATION, list_of(adds, P .. 'l')
+local function leased_head(part)
+  local state, flags = read('<BH', part)
+  local head = state == READY and flags < UNUSUAL and
+               pack('<BH', LEASED, bit.band(flags, bit.bnot(STARTED + ALONE))) .. sub(part, 4, -4) ..
+               pack('<I3', read('<I3', part, #part - 2) + 1)
+  leased_heads[part] = head
+  return head
+end
+local function kind_of(part)
+  local queue, name = read('<I3I3', part)
+  local kind = {queue, place_of_names(queue * NAMES + name), stream_named(queue, name, false), {}}
+  kinds[part] = kind
+  return kind
+end
+-- What its record begins with while it is leased; nothing where it is not like that.
+local function plain(text)
+  if not text then return nil end
+  local part = sub(text, STATE_AT, ATTEMPT_END)
+  local head = leased_heads[part]
+  if head == nil then return leased_head(part) end
+  return head
+end
+local function give_plain(id, text, head)
+  local part = sub(text, QUEUE_AT, TTL_END)
+  local kind = kinds[part] or kind_of(part)
+  token = token + 1
+  local n = #parts
+  parts[n + 1], parts[n + 2] = key_of[id], head .. time_and_owner .. pack(TOKEN_FORMAT, token)
+  texts[id] = nil
+  kind[4][#kind[4] + 1] = id
+  n = #leased
+  leased[n + 1], leased[n + 2] = lease_end, id
+  given[#given + 1] = id
+  n = #leases
+  leases[n + 1], leases[n + 2], leases[n + 3] = id, text, kind[2]
+end
+local function count_plain()
+  for _, kind in pairs(kinds) do
+    local ids, stream = kind[4], kind[3]
+    count(kind[1], READY, -#ids)
+    count(kind[1], LEASED, #ids)
+    local removed = list_of(removes, stream[1])
+    for i = 1, #ids do removed[#removed + 1] = ids[i] end
+    fronts[stream[1]] = stream
+    counters = true
+  end
 end
 -- The next ones of several streams, in their common order.
 local function fronts_of(streams, most)
-  local found = {}
-  for _, key in ipairs(streams) do
-    local range = call('ZRANGE', key, 0, most - 1, 'WITHSCORES')
-    for i = 1, #range, 2 do found[#found + 1] = {range[i], tonumber(range[i + 1])} end
+  local ids
+  if #streams == 1 then
+    ids = call('ZRANGE', streams[1], '0', most - 1)
+  else
+    local found = {}
+    for _, key in ipairs(streams) do
+      local range = call('ZRANGE', key, '0', most - 1, 'WITHSCORES')
+      for i = 1, #range, 2 do found[#found + 1] = {range[i], tonumber(range[i + 1])} end
+    end
+    table.sort(found, function(a, b) return a[2] < b[2] end)
+    ids = {}
+    for i = 1, math.min(#found, most) do ids[i] = found[i][1] end
   end
-  table.sort(found, function(a, b) return a[2] < b[2] end)
-  local ids = {}
-  for i = 1, math.min(#found, most) do ids[i] = found[i][1] end
   fetch(ids)
   return ids
 end
@@ -193,35 +272,37 @@ if ARGV[12] == '1' and wanted > 0 then
   for _, queue in ipairs(asked) do
     local ids = fronts_of(streams_of(queue, 'u', 'g'), 1)
     if ids[1] then
-      give(find(ids[1]), true)
+      alone = true
+      give(find(ids[1]))
       full = true
       break
     end
   end
 end
 for _, queue in ipairs(asked) do
-  if full or #leases >= wanted then break end
-  for _, id in ipairs(fronts_of(streams_of(queue, 'r', 'f'), wanted - #leases)) do
-    local job = find(id)
-    if job and job[STATE] == READY then
-      if may_expire(job) and job[EXPIRES] <= now then
-        finish(job, EXPIRED)
-      else
-        bytes = bytes + job[PAYLOAD]
-        if bytes > budget and (#leases > 0 or ARGV[13] == '1') then
-          full = true
-          break
-        end
-        give(job, false)
+  if full or #given >= wanted then break end
+  for _, id in ipairs(fronts_of(streams_of(queue, 'r', 'f'), wanted - #given)) do
+    local text = texts[id]
+    local head = plain(text)
+    local job = not head and find(id)
+    if job and job[STATE] == READY and may_expire(job) and job[EXPIRES] <= now then
+      finish(job, EXPIRED)
+    elseif head or job and job[STATE] == READY then
+      bytes = bytes + (head and #text - HEADER_BYTES - 1 or job[PAYLOAD])
+      if bytes > budget and (#given > 0 or ARGV[13] == '1') then
+        full = true
+        break
       end
+      if head then give_plain(id, text, head) else give(job) end
     end
   end
 end
+count_plain()
 flush()
 
 -- Falling asleep, or not -----------------------------------------------------------------------------------------------
 local next_due = next_time()
-local satisfied = full or #leases >= wanted
+local satisfied = full or #given >= wanted
 local was_asleep = asleep == '1'
 local until_when = now - steps + tonumber(ARGV[9])
 local function write_down(add)
@@ -261,9 +342,10 @@ elseif was_asleep then
   local promised = call('ZREM', P .. 'D', INCARNATION) == 1
   if promised and next_due ~= 0 and call('ZCOUNT', P .. 'D', now, next_due) == 0 then tell_some(P .. 'A', 2, '') end
 end
-remember(table.concat(given))
-for stream in pairs(waking) do
-  if call('EXISTS', P .. 'r' .. stream, P .. 'u' .. stream) == 0 then waking[stream] = nil end
+remember(first_token .. '|' .. table.concat(given))
+for number in pairs(waking) do
+  local stream = math.floor(number / NAMES) .. '.' .. number % NAMES
+  if call('EXISTS', P .. 'r' .. stream, P .. 'u' .. stream) == 0 then waking[number] = nil end
 end
 -- What is left over is for others, also where it was told of something and wants nothing any more.
 if satisfied and (wanted > 0 or was_asleep) and call('EXISTS', P .. 'A') == 1 then
@@ -272,11 +354,12 @@ if satisfied and (wanted > 0 or was_asleep) and call('EXISTS', P .. 'A') == 1 th
     for _, key in ipairs(streams_of(queue, 'r', 'f')) do
       if looks == 0 then break end
       looks = looks - 1
-      local stream = string.sub(key, #P + 2)
-      if not waking[stream] and call('EXISTS', key) == 1 then waking[stream] = 0 end
+      local of, name = string.match(key, '(%d+)%.(%d+)$')
+      local number = of * NAMES + name
+      if not waking[number] and call('EXISTS', key) == 1 then waking[number] = 0 end
     end
   end
 end
 hold_wakes = false
 wake()
-return finish_reply(false, leases, 0, next_due)
+return finish_reply(false, 0, next_due)

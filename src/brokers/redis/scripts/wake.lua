@@ -36,10 +36,9 @@ wake = function()
   waking, scheduled_at = {}, false
   if not at and next(streams) == nil then return end
   if call('EXISTS', P .. 'A') == 0 then return end
-  for stream, how_many in pairs(streams) do
-    local queue, handler = string.match(stream, '^(%d+)%.(%d+)$')
-    local queue_name, name = call('HGET', P .. 'c' .. queue, 'N'), call('HGET', P .. 'e' .. queue, handler)
-    if queue_name and name then wake_for(queue_name, name, math.min(how_many, 7) + 1) end
+  for number, how_many in pairs(streams) do
+    local queue, name = names_of(number)
+    wake_for(queue, name, math.min(how_many, 7) + 1)
   end
   -- Some sleep until the next due time; here is an earlier one.
   if at and call('ZCOUNT', P .. 'D', now, at) == 0 then tell_some(P .. 'A', 2, '') end

@@ -1,0 +1,143 @@
+-- What becomes of jobs; behind jobs.lua.
+
+local function is_suspect(job) return job[MAX_CRASHES] > 0 and job[CRASHES] >= 2 end
+local function is_final(job) return job[STATE] >= DONE end
+local function may_expire(job) return job[EXPIRES] ~= 0 and job[ATTEMPT] == 0 and job[CRASHES] == 0 end
+
+-- The stream that holds a job while it is ready: its key, the key of the index of such streams, its name there.
+local streams, suspect_streams = {}, {}
+local function stream_named(queue, name, suspect)
+  local known, number = suspect and suspect_streams or streams, queue * NAMES + name
+  local stream = known[number]
+  if not stream then
+    local text = queue .. '.' .. name
+    stream = {P .. (suspect and 'u' or 'r') .. text, P .. (suspect and 'g' or 'f') .. queue, text}
+    known[number] = stream
+  end
+  return stream
+end
+local function stream_of(job) return stream_named(job[QUEUE], job[NAME], is_suspect(job)) end
+local function number_of(job) return job[QUEUE] * NAMES + job[NAME] end
+
+-- It stays in that list whatever becomes of it, and is looked at then.
+local function list_to_forget(time)
+  local key = P .. 'h' .. time
+  if not pushes[key] then add(P .. 'h', time, time) end
+  return list_of(pushes, key)
+end
+-- Where a job is: enter and leave are the only code that says so.
+local function ready_score(priority, at) return format('%d', (1000 - priority) * LEVEL + at) end
+local function enter(job, state)
+  job[STATE] = state
+  count(job[QUEUE], state, 1)
+  if state == SCHEDULED then
+    local at = job[RUN_AT]
+    if may_expire(job) and job[EXPIRES] < at then at = job[EXPIRES] end
+    add(P .. 'z', digits(at), job[ID])
+    if not scheduled_at or at < scheduled_at then scheduled_at = at end
+  elseif state == READY then
+    place = place + 1
+    local stream, number = stream_of(job), number_of(job)
+    add(stream[1], ready_score(job[PRIORITY], place), job[ID])
+    fronts[stream[1]] = stream
+    if may_expire(job) then add(P .. 'z', digits(job[EXPIRES]), job[ID]) end
+    waking[number] = (waking[number] or 0) + 1
+    changed = true
+  elseif state >= DONE then
+    local list = list_to_forget(digits(job[FINISHED_AT] + job[TTL]))
+    list[#list + 1] = job[ID]
+    changed = true
+  end
+  write_job(job)
+end
+local function leave(job)
+  local state = job[STATE]
+  count(job[QUEUE], state, -1)
+  if state == SCHEDULED then
+    remove(P .. 'z', job[ID])
+  elseif state == READY then
+    local stream = stream_of(job)
+    remove(stream[1], job[ID])
+    fronts[stream[1]] = stream
+    if may_expire(job) then remove(P .. 'z', job[ID]) end
+  elseif state == LEASED then
+    remove(P .. 'l', job[ID])
+  end
+end
+-- From outside every structure to ready, or to scheduled where `at` is still to come.
+local function make_runnable(job, at)
+  job[RUN_AT] = at
+  enter(job, at > now and SCHEDULED or READY)
+end
+
+-- Those that waited for a job that has ended, up to UNITS in one script; the rest when somebody next comes by.
+local releases = UNITS
+local function release_dependents(id)
+  if releases == 0 then
+    add(P .. 'k', now, id)
+    return
+  end
+  local most = releases
+  local waiting = call('ZRANGE', P .. 'd' .. id, 0, most - 1)
+  releases = releases - #waiting
+  fetch(waiting)
+  for _, other in ipairs(waiting) do
+    local job = find(other)
+    if job and job[STATE] == BLOCKED then
+      job[WAITS_FOR] = job[WAITS_FOR] - 1
+      write_job(job)
+      if job[WAITS_FOR] == 0 then
+        leave(job)
+        make_runnable(job, math.max(job[RUN_AT], now))
+      end
+    end
+  end
+  if #waiting == most then add(P .. 'k', now, id) else remove(P .. 'k', id) end
+  for _, other in ipairs(waiting) do remove(P .. 'd' .. id, other) end
+end
+local function finish(job, state)
+  leave(job)
+  job[FINISHED_AT] = now
+  local waited_for = has(job, HAS_DEPENDENTS)
+  clear(job, CANCEL_REQUESTED + HAS_DEPENDENTS)
+  enter(job, state)
+  if waited_for then release_dependents(job[ID]) end
+end
+
+-- The worker that has it is gone, or was not heard of for a lease.
+local function recover(job)
+  job[ATTEMPT] = job[ATTEMPT] - 1
+  set(job, LOST_BEFORE)
+  local quarantine = false
+  if has(job, STARTED) then
+    job[CRASHES] = job[CRASHES] + 1
+    if has(job, ALONE) then job[ALONE_CRASHES] = job[ALONE_CRASHES] + 1 end
+    quarantine = has(job, ALONE) and job[MAX_CRASHES] ~= 0 and job[ALONE_CRASHES] >= job[MAX_CRASHES]
+    local name = call('HGET', P .. 'w' .. job[OWNER], 'name')
+    local who = name and name ~= '' and 'worker ' .. name or 'its worker'
+    if quarantine then
+      extras(job, 'e', 'quarantine', 'm', who .. ' died while it ran nothing but this job, ' ..
+             job[ALONE_CRASHES] .. ' times now')
+    else
+      extras(job, 'e', 'crash', 'm', who .. ' died or was not heard of while it ran this job')
+    end
+  end
+  if has(job, CANCEL_REQUESTED) then
+    finish(job, CANCELLED)
+  elseif quarantine then
+    finish(job, DEAD)
+  elseif may_expire(job) and job[EXPIRES] <= now then
+    finish(job, EXPIRED)
+  else
+    leave(job)
+    make_runnable(job, now)
+  end
+end
+
+local function is_due_to_forget(job) return is_final(job) and job[FINISHED_AT] + job[TTL] <= now end
+local function forget(job)
+  leave(job)
+  local until_when = job[FINISHED_AT] + KNOWN_FOR
+  if until_when > now then add(P .. 'T', digits(until_when), job[ID]) end
+  delete_job(job)
+end
