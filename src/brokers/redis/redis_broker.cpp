@@ -5,7 +5,7 @@
 
 #include "coterie/runtime.hpp"
 #include "coterie/threads/spawn_on.hpp"
-#include "src/brokers/redis/locator.hpp"
+#include "src/brokers/redis/servers.hpp"
 #include "src/brokers/redis/shard.hpp"
 #include "src/brokers/redis/wakes.hpp"
 #include "src/brokers/redis/watch.hpp"
@@ -15,7 +15,6 @@ namespace coterie::brokers {
 namespace {
 
 using namespace coterie::queue;  // NOLINT: the words of the contract
-using redis::Locator;
 using redis::Settings;
 using redis::Shard;
 using redis::Wakes;
@@ -24,10 +23,10 @@ using redis::Watch;
 /// What lives on the broker's own loop.
 struct Core {
   Core(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
-      : locator(std::make_shared<Locator>(settings)),
-        shard(locator, limits, std::move(clock)),
-        watch(shard, locator),
-        wakes(shard, watch, locator) {}
+      : servers(redis::make_servers(settings)),
+        shard(*servers, 0, limits, std::move(clock)),
+        watch(shard),
+        wakes(shard, watch) {}
   Task<CycleReply> cycle(CycleRequest request) {
     std::string channel = wakes.channel_for(request);
     return shard.cycle(std::move(request), std::move(channel));
@@ -35,10 +34,10 @@ struct Core {
   Task<void> close() {
     co_await wakes.close();
     co_await watch.close();
+    co_await servers->close();
     co_await shard.close();
-    co_await locator->close();
   }
-  std::shared_ptr<Locator> locator;
+  std::unique_ptr<redis::Servers> servers;
   Shard shard;
   Watch watch;
   Wakes wakes;
@@ -47,7 +46,7 @@ struct Core {
 Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limits,
                      std::optional<ClockSource> clock) {
   auto made = std::make_unique<Core>(settings, limits, std::move(clock));
-  Outcome<void> opened = co_await outcome(made->shard.open());
+  Outcome<void> opened = co_await outcome(made->servers->open());
   if (!opened.has_value()) co_await made->close();
   opened.get();
   *core = std::move(made);

@@ -80,7 +80,8 @@ std::string source_of(Script script) {
     text.append(body.substr(0, end));
     body.remove_prefix(end);
   }
-  for (const char* part : {"prelude", "jobs", "states", "names", "wake"}) append_script(text, file(part));
+  if (script != Script::rights)
+    for (const char* part : {"prelude", "jobs", "states", "names", "wake"}) append_script(text, file(part));
   if (script == Script::settle || script == Script::take) append_script(text, file("worker"));
   if (script == Script::list || script == Script::purge) append_script(text, file("walk"));
   if (script == Script::list || script == Script::get) append_script(text, file("describe"));
@@ -122,6 +123,10 @@ Command Scripts::command(Script script, std::string_view key, std::size_t room) 
   Command command("EVALSHA", room + 128);
   command.arg(shas_[static_cast<std::size_t>(script)]).arg("1").arg(key);
   return command;
+}
+
+Command Scripts::command(Script script) const {
+  return Command("EVALSHA").arg(shas_[static_cast<std::size_t>(script)]).arg("0");
 }
 
 }  // namespace coterie::brokers::redis

@@ -40,7 +40,8 @@ inline constexpr std::size_t script_count = 16;
 /// The commands that any of them calls, each once.
 [[nodiscard]] std::vector<std::string> commands_in_scripts();
 
-/// The names by which a server knows them.
+/// The names by which servers know them: those of one broker share these, for they are the hashes of what
+/// they are given.
 class Scripts {
  public:
   /// What loads all of them.
@@ -49,6 +50,8 @@ class Scripts {
   Task<void> load(Link& link, const Settings& settings);
   /// The beginning of a call: EVALSHA and the one key.
   [[nodiscard]] Command command(Script script, std::string_view key, std::size_t room = 0) const;
+  /// The same of one without keys.
+  [[nodiscard]] Command command(Script script) const;
 
  private:
   std::array<std::string, script_count> shas_;

@@ -90,8 +90,10 @@ struct Settings {
   [[nodiscard]] bool authenticates() const noexcept { return !user.empty() || !password.empty(); }
   [[nodiscard]] bool by_sentinel() const noexcept { return !sentinels.empty(); }
   [[nodiscard]] Address address() const { return {host, port}; }
-  /// What all keys and channels of the one shard begin with.
-  [[nodiscard]] std::string prefix() const { return "{" + key_namespace + ":0}"; }
+  /// What all keys and channels of a shard begin with: one hash tag, so that they are in one slot.
+  [[nodiscard]] std::string prefix(std::uint32_t shard = 0) const {
+    return "{" + key_namespace + ":" + std::to_string(shard) + "}";
+  }
   /// For messages: the URL again, `***` for the password, without options. Once the sentinels have named the
   /// master, with its address.
   [[nodiscard]] std::string url() const;

@@ -1,6 +1,5 @@
 #include "src/brokers/redis/shard.hpp"
 
-#include <iterator>
 #include <utility>
 
 #include "src/brokers/redis/server_error.hpp"
@@ -14,39 +13,28 @@ constexpr queue::Milliseconds clock_known_for{std::chrono::minutes(30)};
 
 }  // namespace
 
-Shard::Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
+Shard::Shard(Servers& servers, std::uint32_t number, const queue::Limits& limits,
              std::optional<queue::ClockSource> clock)
-    : limits_(limits),
+    : servers_(servers),
+      number_(number),
+      limits_(limits),
       clock_(std::move(clock)),
-      prefix_(locator->settings().prefix()),
+      prefix_(servers.settings().prefix(number)),
       key_(prefix_ + "m"),
-      durability_(locator->settings()),
-      connection_(std::move(locator),
-                  [this](Link& link, const ServerInfo& server) { return prepare(link, server); }),
       random_(std::random_device{}()) {}
 
-Task<void> Shard::open() {
-  const ServerInfo server = co_await connection_.connect();
-  if (server.mode == "cluster")
-    throw queue::BadBroker(connection_.settings().url() +
-                           ": it runs as a cluster, which the queue does not know yet: name a server that "
-                           "stands by itself");
-  if (!connection_.settings().accept_loss && !server.maxmemory_policy.empty() &&
-      server.maxmemory_policy != "noeviction")
-    throw queue::BadBroker(
-        connection_.settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
-        ", so that it would throw jobs away when its memory is full: set it to noeviction, or say "
-        "?accept_loss=yes");
+Task<void> Shard::close() {
+  co_await sends_.close();
 }
 
-Task<void> Shard::close() {
-  co_await connection_.close();
-  co_await sends_.close();
+std::unique_ptr<Subscription> Shard::listen(std::string channel, Subscription::OnMessage on_message,
+                                            Subscription::OnConnected on_connected) {
+  return servers_.listen(number_, std::move(channel), std::move(on_message), std::move(on_connected));
 }
 
 /// A script's call up to what is its own: the time, and when we expect it to be.
 Command Shard::begin(Script script, std::size_t room) const {
-  Command command = scripts_.command(script, key_, room);
+  Command command = servers_.scripts().command(script, key_, room);
   const queue::ClockReading reading = clock_ ? (*clock_)() : queue::read_system_clock();
   if (clock_)
     command.arg(reading.wall);
@@ -68,78 +56,19 @@ void Shard::learn(queue::UnixMillis now, queue::UnixMillis steps) {
   known_at_ = (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
 }
 
-/// Sends scripts and gives their replies. A server that has lost its scripts (SCRIPT FLUSH, a failover) is
-/// given them again.
 Task<std::vector<Reply>> Shard::send(std::vector<Command> commands) {
-  std::vector<Reply> replies = co_await connection_.call_all(commands);
-  bool lost_scripts = false;
-  for (const Reply& reply : replies) {
-    lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
-    if (reply.is_error("READONLY")) connection_.drop("it has become a replica");
-  }
-  if (!lost_scripts) co_return replies;
-  const std::vector<Command> loads = Scripts::loads();
-  const std::vector<Reply> loaded = co_await connection_.call_all(loads);
-  for (const Reply& reply : loaded) throw_if_error(reply, connection_.settings());
-  replies = co_await connection_.call_all(commands);
-  co_return replies;
-}
-
-/// On each new connection.
-Task<void> Shard::prepare(Link& link, const ServerInfo& server) {
-  co_await scripts_.load(link, connection_.settings());
-  if (server.mode != "cluster") co_await check_rights(link);
-  co_await durability_.learn(link, server);
-}
-
-Task<void> Shard::check_rights(Link& link) const {
-  Command command = scripts_.command(Script::rights, key_);
-  for (const std::string& name : commands_in_scripts()) command.arg(name);
-  const Reply reply = co_await link.call(std::move(command));
-  throw_if_error(reply, connection_.settings());
-  std::string refused;
-  for (const Reply& name : reply.array()) refused += (refused.empty() ? "" : ", ") + name.string();
-  if (!refused.empty())
-    throw queue::BadBroker(connection_.settings().url() + ": this user may not run " + refused + " on " +
-                           prefix_ + "*, as the queue's scripts do: allow it, as by " +
-                           acl_example(connection_.settings()));
-}
-
-/// Behind the scripts: a write, for see touch.lua, and what asks for it.
-void Shard::ask_for(const Durable& durable, std::vector<Command>& commands) const {
-  std::optional<Command> question = durability_.question(durable);
-  if (!question) return;
-  commands.push_back(begin(Script::touch));
-  commands.push_back(std::move(*question));
+  return servers_.send(number_, std::move(commands));
 }
 
 Task<std::vector<Reply>> Shard::send_durably(std::vector<Command> commands, Durable durable) {
-  const std::size_t scripts = commands.size();
-  const std::uint64_t connection = connection_.connections();
-  ask_for(durable, commands);
-  std::vector<Reply> replies = co_await send(std::move(commands));
-  const std::vector<Reply> answers(
-      std::make_move_iterator(replies.begin() + static_cast<std::ptrdiff_t>(scripts)),
-      std::make_move_iterator(replies.end()));
-  replies.resize(scripts);
-  for (const Reply& reply : replies)
-    if (reply.is_error()) co_return replies;
-  durability_.check(durable, answers);
-  if (connection_.connections() == connection) co_return replies;
-  // It went over a newer connection than the one for which it was composed, and what is to be asked there may
-  // be something else.
-  std::vector<Command> again;
-  ask_for(durable, again);
-  if (again.empty()) co_return replies;
-  const std::vector<Reply> newer = co_await send(std::move(again));
-  durability_.check(durable, newer);
-  co_return replies;
+  if (durable.level == Durable::Level::memory) return send(std::move(commands));
+  return servers_.send_durably(number_, std::move(commands), durable, begin(Script::touch));
 }
 
 /// The same where an error of the server is an error of the call.
 Task<std::vector<Reply>> Shard::run(std::vector<Command> commands) {
   std::vector<Reply> replies = co_await send(std::move(commands));
-  for (const Reply& reply : replies) throw_if_error(reply, connection_.settings());
+  for (const Reply& reply : replies) throw_if_error(reply, settings());
   co_return replies;
 }
 

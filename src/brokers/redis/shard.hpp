@@ -11,10 +11,9 @@
 #include "coterie/future.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/scope.hpp"
-#include "src/brokers/redis/connection.hpp"
-#include "src/brokers/redis/durability.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
+#include "src/brokers/redis/servers.hpp"
 #include "src/queue/clock.hpp"
 
 namespace coterie::brokers::redis {
@@ -23,15 +22,15 @@ namespace coterie::brokers::redis {
 inline constexpr std::size_t units = 64;
 inline constexpr std::size_t bytes_per_script = std::size_t{256} << 10;
 
-/// The broker's calls on one server, where the requests are valid already. Each is one script or several,
+/// The broker's calls on one shard, where the requests are valid already. Each is one script or several,
 /// which take at most 64 units of work and 256 KiB each; every one of them is complete by itself and can be
-/// repeated.
+/// repeated. Where the shard is, `Servers` knows.
 ///
 /// Belongs to one loop.
 class Shard {
  public:
-  /// `clock`: instead of the server's time, for tests.
-  Shard(std::shared_ptr<Locator> locator, const queue::Limits& limits,
+  /// `servers` are open, and outlive it. `clock`: instead of the server's time, for tests.
+  Shard(Servers& servers, std::uint32_t number, const queue::Limits& limits,
         std::optional<queue::ClockSource> clock);
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
@@ -49,8 +48,7 @@ class Shard {
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
 
-  /// Connects, and refuses a server that will not do: BadBroker.
-  Task<void> open();
+  /// Ends the enqueues that wait to go with others. To be called after the servers' close().
   Task<void> close();
   /// On which changes are published: the version.
   [[nodiscard]] std::string channel() const { return prefix_ + "v"; }
@@ -58,17 +56,17 @@ class Shard {
   [[nodiscard]] std::string channel_of(const queue::Uuid& process) const {
     return prefix_ + "y" + process.str();
   }
+  /// Listens to one of these.
+  [[nodiscard]] std::unique_ptr<Subscription> listen(std::string channel, Subscription::OnMessage on_message,
+                                                     Subscription::OnConnected on_connected);
 
  private:
   // shard.cpp
   [[nodiscard]] Command begin(Script script, std::size_t room = 0) const;
+  [[nodiscard]] const Settings& settings() const noexcept { return servers_.settings(); }
+  /// See Servers.
   Task<std::vector<Reply>> send(std::vector<Command> commands);
-  /// The same, and returns when what they wrote is as durable as that; errors of theirs come first, and are
-  /// replies. BrokerUnavailable where it is unknown.
   Task<std::vector<Reply>> send_durably(std::vector<Command> commands, Durable durable);
-  Task<void> prepare(Link& link, const ServerInfo& server);
-  Task<void> check_rights(Link& link) const;
-  void ask_for(const Durable& durable, std::vector<Command>& commands) const;
   Task<std::vector<Reply>> run(std::vector<Command> commands);
   Task<Reply> run(Command command);
   void learn(queue::UnixMillis now, queue::UnixMillis steps);
@@ -124,18 +122,18 @@ class Shard {
   [[nodiscard]] Command walk(Script script, const queue::JobFilter& filter, std::size_t most) const;
   Task<void> fetch_bodies(const Reply& reply, queue::JobInfo& info);
 
+  Servers& servers_;
+  const std::uint32_t number_;
   queue::Limits limits_;
   std::optional<queue::ClockSource> clock_;
-  std::string prefix_;  // "{namespace:0}"
+  std::string prefix_;  // "{namespace:number}"
   std::string key_;     // prefix_ + "m"
-  Scripts scripts_;
-  Durability durability_;
-  Connection connection_;
   mutable std::minstd_rand random_;
   std::deque<std::shared_ptr<Gathered>> gathered_;
   std::uint64_t gathered_ever_ = 0;
   std::size_t sends_running_ = 0;
-  // What the server's clock said last, and when that was by ours.
+  // What the shard's clock said last, and when that was by ours. It is the shard's and not the server's, for
+  // it goes with the shard where that is moved.
   bool knows_time_ = false;
   queue::UnixMillis server_now_ = 0;
   queue::UnixMillis server_steps_ = 0;

@@ -66,11 +66,11 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, std::string ch
   std::size_t want = std::min<std::size_t>(request.want, units);
   commands.push_back(take(request, channel, part, want, request.max_bytes, false));
   const bool settles_something = !request.done.empty() || !request.failed.empty();
-  const Durable durable = settles_something ? connection_.settings().durable_acks : Durable();
+  const Durable durable = settles_something ? settings().durable_acks : Durable();
   const std::vector<Reply> replies = co_await send_durably(std::move(commands), durable);
   for (const Reply& reply : replies) {
     refuse_old_seq_of(reply, request.seq);
-    throw_if_error(reply, connection_.settings());
+    throw_if_error(reply, settings());
   }
   std::size_t entry = 0;
   for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);

@@ -153,7 +153,7 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
       from = end;
     }
     const std::vector<Reply> replies = co_await send_enqueue(std::move(commands));
-    for (const Reply& reply : replies) throw_if_error(reply, connection_.settings());
+    for (const Reply& reply : replies) throw_if_error(reply, settings());
   }
 }
 
@@ -172,7 +172,7 @@ Command Shard::enqueue_command(const std::vector<const queue::JobSpec*>& jobs) c
 }
 
 Task<std::vector<Reply>> Shard::send_enqueue(std::vector<Command> commands) {
-  return send_durably(std::move(commands), connection_.settings().durable_enqueues);
+  return send_durably(std::move(commands), settings().durable_enqueues);
 }
 
 /// enqueue.lua's own refusal is a caller's mistake; `job` and `which`: see there.
@@ -198,7 +198,7 @@ Task<std::vector<Reply>> Shard::add(std::vector<Command> commands, const std::ve
     std::size_t which = 0;
     if (is_unknown_dependency(replies[i], job, which))
       std::rethrow_exception(unknown_dependency(jobs, starts.at(i) + job, which));
-    throw_if_error(replies[i], connection_.settings());
+    throw_if_error(replies[i], settings());
   }
   co_return replies;
 }

@@ -71,7 +71,7 @@ Task<void> Shard::send_gathered() {
     if (end.has_value()) continue;
     const std::exception_ptr error =
         end.cancelled() ? std::make_exception_ptr(queue::BrokerUnavailable(
-                              connection_.settings().url() + ": the broker was closed before this was sent"))
+                              settings().url() + ": the broker was closed before this was sent"))
                         : end.error();
     for (const std::shared_ptr<Gathered>& each : together)
       if (!each->verdicts.done()) each->verdicts.set_exception(error);
@@ -114,7 +114,7 @@ Task<void> Shard::send_together(std::vector<std::shared_ptr<Gathered>> together)
     std::size_t job = 0;
     std::size_t which = 0;
     if (!is_unknown_dependency(replies.at(0), job, which)) {
-      throw_if_error(replies.at(0), connection_.settings());
+      throw_if_error(replies.at(0), settings());
       tell_verdicts(replies.at(0), together);
       co_return;
     }

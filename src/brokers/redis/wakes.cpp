@@ -16,11 +16,8 @@ constexpr Duration kept_for = std::chrono::minutes(10);
 
 }  // namespace
 
-Wakes::Wakes(Shard& shard, Watch& watch, std::shared_ptr<Locator> locator)
-    : shard_(shard),
-      watch_(watch),
-      locator_(std::move(locator)),
-      channel_(shard.channel_of(queue::new_uuid())) {}
+Wakes::Wakes(Shard& shard, Watch& watch)
+    : shard_(shard), watch_(watch), channel_(shard.channel_of(queue::new_uuid())) {}
 
 std::string Wakes::channel_for(const queue::CycleRequest& request) {
   const SleeperPtr asking = sleeper(request.worker.incarnation);
@@ -76,7 +73,7 @@ void Wakes::listen() {
   const auto message = [this](std::string_view payload) { take_message(payload); };
   // What was told before went by; and who has asked before could not be written down.
   const auto connected = [this] { tell_all(); };
-  subscription_ = std::make_unique<Subscription>(locator_, channel_, message, connected);
+  subscription_ = shard_.listen(channel_, message, connected);
 }
 
 /// A worker's incarnation, then what it is told of: "queue\nhandler", or nothing.

@@ -7,7 +7,6 @@
 
 #include "coterie/scope.hpp"
 #include "coterie/sync/event.hpp"
-#include "src/brokers/redis/locator.hpp"
 #include "src/brokers/redis/shard.hpp"
 #include "src/brokers/redis/subscription.hpp"
 #include "src/brokers/redis/watch.hpp"
@@ -26,7 +25,7 @@ class Wakes {
   /// A worker stands in one list for each of its queues and each of its handlers there.
   static constexpr std::size_t most_places = 64;
 
-  Wakes(Shard& shard, Watch& watch, std::shared_ptr<Locator> locator);
+  Wakes(Shard& shard, Watch& watch);
 
   /// The worker is about to ask for work. Where it can be told of more; empty while nobody listens there.
   [[nodiscard]] std::string channel_for(const queue::CycleRequest& request);
@@ -52,7 +51,6 @@ class Wakes {
 
   Shard& shard_;
   Watch& watch_;
-  const std::shared_ptr<Locator> locator_;
   const std::string channel_;
   std::unordered_map<queue::Uuid, SleeperPtr> sleepers_;
   std::unique_ptr<Subscription> subscription_;

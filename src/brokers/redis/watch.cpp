@@ -37,7 +37,7 @@ void Watch::listen() {
     notice(version);
   };
   const auto connected = [this] { looks_.spawn(&Watch::look, this); };
-  subscription_ = std::make_unique<Subscription>(locator_, shard_.channel(), message, connected);
+  subscription_ = shard_.listen(shard_.channel(), message, connected);
 }
 
 void Watch::notice(std::optional<std::uint64_t> version) {

@@ -16,7 +16,7 @@ namespace coterie::brokers::redis {
 /// Belongs to one loop.
 class Watch {
  public:
-  Watch(Shard& shard, std::shared_ptr<Locator> locator) : shard_(shard), locator_(std::move(locator)) {}
+  explicit Watch(Shard& shard) : shard_(shard) {}
 
   /// See Broker::changed.
   Task<std::uint64_t> changed(std::uint64_t seen, queue::Milliseconds at_most);
@@ -29,7 +29,6 @@ class Watch {
   Task<void> until_changed(std::uint64_t seen);
 
   Shard& shard_;
-  std::shared_ptr<Locator> locator_;
   std::unique_ptr<Subscription> subscription_;
   std::optional<std::uint64_t> version_;  // nothing: messages may have been missed since
   std::uint64_t messages_ = 0;  // an answer that was asked for before the newest one is older than it

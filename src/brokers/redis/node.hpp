@@ -1,0 +1,48 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/durability.hpp"
+#include "src/brokers/redis/scripts.hpp"
+
+namespace coterie::brokers::redis {
+
+/// A server that several shards share: the connection to it, with the scripts loaded and the user's rights
+/// looked at; what it can promise of what was written.
+///
+/// Belongs to one loop.
+class Node {
+ public:
+  /// `scripts`: which every node of a broker loads, and all shards call.
+  Node(std::shared_ptr<Locator> locator, std::shared_ptr<Scripts> scripts);
+
+  /// Connects, and refuses a server that will not do, by the first attempt's end: BrokerUnavailable,
+  /// BadBroker.
+  Task<ServerInfo> connect();
+  /// Sends commands in one write, and what other tasks send in the same tick with them. Gives their replies
+  /// in their order; an error of the server is a reply. One that has lost its scripts (SCRIPT FLUSH, a
+  /// failover) is given them again. A cancel comes out at once, and leaves open what was applied.
+  Task<std::vector<Reply>> send(const std::vector<Command>& commands);
+  /// The same, and returns when what they wrote is as durable as that; errors of theirs come first, and are
+  /// replies. `touch`: touch.lua's call, where `durable` is more than memory. BrokerUnavailable where it is
+  /// unknown.
+  Task<std::vector<Reply>> send_durably(std::vector<Command> commands, const Durable& durable,
+                                        const Command& touch);
+  Task<void> close();
+
+  [[nodiscard]] const Settings& settings() const noexcept { return connection_.settings(); }
+  [[nodiscard]] const std::shared_ptr<Locator>& locator() const noexcept { return locator_; }
+
+ private:
+  Task<void> prepare(Link& link, const ServerInfo& server);
+  Task<void> check_rights(Link& link) const;
+  void ask_for(const Durable& durable, const Command& touch, std::vector<Command>& commands) const;
+
+  const std::shared_ptr<Locator> locator_;
+  const std::shared_ptr<Scripts> scripts_;
+  Durability durability_;
+  Connection connection_;
+};
+
+}  // namespace coterie::brokers::redis
