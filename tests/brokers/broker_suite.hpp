@@ -65,6 +65,8 @@ struct BrokerKind {
   std::string name;
   std::function<std::unique_ptr<BrokerFixture>()> make;
   bool survives_restart = true;  ///< the store is there when the last broker on it was closed
+  /// Priorities, order and pages hold for the whole queue; else for each of its shards.
+  bool global_order = true;
 
   BrokerKind(std::string kind, std::function<std::unique_ptr<BrokerFixture>()> maker, bool survives = true)
       : name(std::move(kind)), make(std::move(maker)), survives_restart(survives) {}
@@ -115,6 +117,7 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
   /// The broker's process ends and starts again.
   void restart();
   Broker& broker() { return *broker_; }
+  [[nodiscard]] bool global_order() const { return GetParam().global_order; }
   std::shared_ptr<Broker> open_another() { return fixture_->open(clock_, limits_); }
 
   /// A job with a new id and no jitter.

@@ -1,4 +1,4 @@
-// The Redis broker in the conformance suite.
+// The Redis broker in the conformance suite, on one shard and on several.
 #include "src/brokers/redis/redis_broker.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_server.hpp"
@@ -9,13 +9,14 @@ namespace {
 /// A namespace of its own on a server that the tests of this process share.
 class RedisFixture final : public BrokerFixture {
  public:
-  RedisFixture() = default;
+  explicit RedisFixture(int shards) : shards_(shards) {}
   std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) override {
     static RedisServer server;
     BrokerOptions options;
     options.limits = limits;
-    return coterie::brokers::open_redis_broker(
-        coterie::brokers::parse_broker_url(server.url("namespace=" + namespace_)), options, clock.source());
+    const std::string query = "namespace=" + namespace_ + "&shards=" + std::to_string(shards_);
+    return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(server.url(query)), options,
+                                               clock.source());
   }
 
  private:
@@ -23,14 +24,18 @@ class RedisFixture final : public BrokerFixture {
     static int made = 0;
     return "t" + std::to_string(++made);
   }
+  const int shards_;
   std::string namespace_ = next_namespace();
 };
 
-std::unique_ptr<BrokerFixture> make_redis() {
-  return std::make_unique<RedisFixture>();
+BrokerKind redis_of(const std::string& name, int shards) {
+  BrokerKind kind(name, [shards] { return std::make_unique<RedisFixture>(shards); });
+  kind.global_order = shards == 1;
+  return kind;
 }
 
-INSTANTIATE_TEST_SUITE_P(Redis, BrokerSuite, testing::Values(BrokerKind("redis", make_redis)), kind_name);
+INSTANTIATE_TEST_SUITE_P(Redis, BrokerSuite,
+                         testing::Values(redis_of("redis", 1), redis_of("redis_4_shards", 4)), kind_name);
 
 }  // namespace
 }  // namespace broker_suite

@@ -70,7 +70,7 @@ Record read_record(std::string_view text) {
   record.crashes = in.small(3);
   in.skip(3);  // crashes alone
   record.waits_for = in.small(3);
-  in.skip(6);  // order
+  record.order = in.number(6);
   record.created_at = in.time();
   record.run_at = in.time();
   in.skip(6 + 3 + 3 + 6);  // expires, numbers of queue and handler, ttl
@@ -98,7 +98,7 @@ std::string write_token(std::uint64_t token) {
 std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long) {
   std::string out;
   const bool usual = spec.delay.count() == 0 && spec.run_at == 0 && spec.expires_at == 0 &&
-                     write_backoff(spec.backoff).empty() && spec.after.empty() && !is_long;
+                     write_backoff(spec.backoff).empty() && spec.after.empty() && !more && !is_long;
   if (usual) return out;
   out.reserve(3 * 6 + 2);
   append(out, static_cast<std::uint64_t>(spec.delay.count()), 6);

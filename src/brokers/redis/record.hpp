@@ -22,6 +22,7 @@ struct Record {
   queue::JobState state = queue::JobState::blocked;
   std::uint16_t flags = 0;
   std::int16_t priority = 0;
+  std::uint64_t order = 0;  ///< which job of its shard it is, by creation
   std::uint64_t token = 0;
   queue::UnixMillis created_at = 0;
   queue::UnixMillis run_at = 0;

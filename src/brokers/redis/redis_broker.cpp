@@ -5,8 +5,9 @@
 
 #include "coterie/runtime.hpp"
 #include "coterie/threads/spawn_on.hpp"
+#include "src/brokers/redis/rounds.hpp"
 #include "src/brokers/redis/servers.hpp"
-#include "src/brokers/redis/shard.hpp"
+#include "src/brokers/redis/shards.hpp"
 #include "src/brokers/redis/wakes.hpp"
 #include "src/brokers/redis/watch.hpp"
 #include "src/queue/validate.hpp"
@@ -15,8 +16,9 @@ namespace coterie::brokers {
 namespace {
 
 using namespace coterie::queue;  // NOLINT: the words of the contract
+using redis::Rounds;
 using redis::Settings;
-using redis::Shard;
+using redis::Shards;
 using redis::Wakes;
 using redis::Watch;
 
@@ -24,29 +26,31 @@ using redis::Watch;
 struct Core {
   Core(const Settings& settings, const Limits& limits, std::optional<ClockSource> clock)
       : servers(redis::make_servers(settings)),
-        shard(*servers, 0, limits, std::move(clock)),
-        watch(shard),
-        wakes(shard, watch) {}
-  Task<CycleReply> cycle(CycleRequest request) {
-    std::string channel = wakes.channel_for(request);
-    return shard.cycle(std::move(request), std::move(channel));
+        shards(*servers, limits, std::move(clock)),
+        watch(shards),
+        wakes(shards, watch),
+        rounds(shards, wakes) {}
+  Task<void> open() {
+    co_await servers->open();
+    co_await shards.open();
   }
   Task<void> close() {
     co_await wakes.close();
     co_await watch.close();
     co_await servers->close();
-    co_await shard.close();
+    co_await shards.close();
   }
   std::unique_ptr<redis::Servers> servers;
-  Shard shard;
+  Shards shards;
   Watch watch;
   Wakes wakes;
+  Rounds rounds;
 };
 
 Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limits,
                      std::optional<ClockSource> clock) {
   auto made = std::make_unique<Core>(settings, limits, std::move(clock));
-  Outcome<void> opened = co_await outcome(made->servers->open());
+  Outcome<void> opened = co_await outcome(made->open());
   if (!opened.has_value()) co_await made->close();
   opened.get();
   *core = std::move(made);
@@ -82,12 +86,12 @@ class RedisBroker final : public Broker {
 
   Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
     validate_enqueue(jobs, limits_);
-    auto call = spawn_on(loop(), &Shard::enqueue, &core_->shard, std::move(jobs));
+    auto call = spawn_on(loop(), &Shards::enqueue, &core_->shards, std::move(jobs));
     co_return co_await std::move(call);
   }
   Task<CycleReply> cycle(CycleRequest request) override {
     validate_cycle(request, limits_);
-    auto call = spawn_on(loop(), &Core::cycle, core_.get(), std::move(request));
+    auto call = spawn_on(loop(), &Rounds::cycle, &core_->rounds, std::move(request));
     co_return co_await std::move(call);
   }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
@@ -99,46 +103,46 @@ class RedisBroker final : public Broker {
     co_return co_await std::move(call);
   }
   Task<std::uint64_t> version() override {
-    auto call = spawn_on(loop(), &Shard::version, &core_->shard);
+    auto call = spawn_on(loop(), &Watch::version, &core_->watch);
     co_return co_await std::move(call);
   }
   Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
     validate_ids(ids, limits_);
-    auto call = spawn_on(loop(), &Shard::get, &core_->shard, std::move(ids), bodies);
+    auto call = spawn_on(loop(), &Shards::get, &core_->shards, std::move(ids), bodies);
     co_return co_await std::move(call);
   }
   Task<JobPage> list(JobFilter filter) override {
     validate_filter(filter, limits_);
-    auto call = spawn_on(loop(), &Shard::list, &core_->shard, std::move(filter));
+    auto call = spawn_on(loop(), &Shards::list, &core_->shards, std::move(filter));
     co_return co_await std::move(call);
   }
   Task<std::vector<QueueInfo>> queues() override {
-    auto call = spawn_on(loop(), &Shard::queues, &core_->shard);
+    auto call = spawn_on(loop(), &Shards::queues, &core_->shards);
     co_return co_await std::move(call);
   }
   Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
     validate_ids(ids, limits_);
-    auto call = spawn_on(loop(), &Shard::cancel, &core_->shard, std::move(ids));
+    auto call = spawn_on(loop(), &Shards::cancel, &core_->shards, std::move(ids));
     co_return co_await std::move(call);
   }
   Task<std::vector<bool>> retry(std::vector<JobId> ids) override {
     validate_ids(ids, limits_);
-    auto call = spawn_on(loop(), &Shard::retry, &core_->shard, std::move(ids));
+    auto call = spawn_on(loop(), &Shards::retry, &core_->shards, std::move(ids));
     co_return co_await std::move(call);
   }
   Task<std::uint64_t> purge(JobFilter filter) override {
     validate_filter(filter, limits_);
-    auto call = spawn_on(loop(), &Shard::purge, &core_->shard, std::move(filter));
+    auto call = spawn_on(loop(), &Shards::purge, &core_->shards, std::move(filter));
     co_return co_await std::move(call);
   }
   Task<std::optional<std::string>> get_note(std::string key) override {
     validate_note_key(key);
-    auto call = spawn_on(loop(), &Shard::get_note, &core_->shard, std::move(key));
+    auto call = spawn_on(loop(), &Shards::get_note, &core_->shards, std::move(key));
     co_return co_await std::move(call);
   }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     validate_note(key, expected, value);
-    auto call = spawn_on(loop(), &Shard::put_note, &core_->shard, std::move(key), std::move(expected),
+    auto call = spawn_on(loop(), &Shards::put_note, &core_->shards, std::move(key), std::move(expected),
                          std::move(value));
     co_return co_await std::move(call);
   }

@@ -67,8 +67,9 @@ void append_script(std::string& out, std::string_view lua) {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend", "settle", "take",     "cancel", "retry", "purge", "list",
-      "get",     "queues", "known",  "put_note", "bury",   "pass",  "touch", "rights"};
+      "enqueue", "depend", "settle",     "take",     "cancel",  "retry",    "purge", "list",
+      "get",     "queues", "known",      "put_note", "bury",    "pass",     "touch", "rights",
+      "layout",  "member", "depend_far", "outbox",   "deliver", "delivered"};
   return names[static_cast<std::size_t>(script)];
 }
 
@@ -85,6 +86,8 @@ std::string source_of(Script script) {
   if (script == Script::settle || script == Script::take) append_script(text, file("worker"));
   if (script == Script::list || script == Script::purge) append_script(text, file("walk"));
   if (script == Script::list || script == Script::get) append_script(text, file("describe"));
+  if (script == Script::outbox || script == Script::deliver || script == Script::delivered)
+    append_script(text, file("far"));
   append_script(text, body);
   return text;
 }

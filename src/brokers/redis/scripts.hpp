@@ -30,8 +30,14 @@ enum class Script : std::uint8_t {
   pass,
   touch,
   rights,
+  layout,
+  member,
+  depend_far,
+  outbox,
+  deliver,
+  delivered,
 };
-inline constexpr std::size_t script_count = 16;
+inline constexpr std::size_t script_count = 22;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

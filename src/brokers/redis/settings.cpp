@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "src/brokers/redis/routing.hpp"
+
 namespace coterie::brokers::redis {
 namespace {
 
@@ -210,8 +212,8 @@ void read_durable(const BrokerUrl& url, Settings& settings) {
 
 Settings settings_of(const BrokerUrl& url) {
   Settings settings;
-  std::vector<std::string_view> known{"namespace", "connect_timeout_ms", "command_timeout_ms", "accept_loss",
-                                      "durable",   "durable_acks",       "durable_timeout_ms"};
+  std::vector<std::string_view> known{"namespace",   "shards",  "connect_timeout_ms", "command_timeout_ms",
+                                      "accept_loss", "durable", "durable_acks",       "durable_timeout_ms"};
   const auto more = [&known](std::initializer_list<std::string_view> options) {
     known.insert(known.end(), options.begin(), options.end());
   };
@@ -230,6 +232,8 @@ Settings settings_of(const BrokerUrl& url) {
   settings.sentinel_password = url.option("sentinel_password").value_or("");
   settings.accept_loss = is_yes(url, "accept_loss");
   read_namespace(url, settings);
+  if (const auto shards = url.number("shards", 1, shards_most))
+    settings.shards = static_cast<std::uint32_t>(*shards);
   if (const auto ms = url.number("connect_timeout_ms", 1, wait_most_ms))
     settings.connect_timeout = std::chrono::milliseconds(*ms);
   if (const auto ms = url.number("command_timeout_ms", 1, wait_most_ms))

@@ -73,6 +73,8 @@ struct Settings {
   std::int32_t database = 0;
   /// What the names of all keys and channels begin with.
   std::string key_namespace = "coterie";
+  /// Over how many shards the queue is spread; 0: as it is written down there, or the default.
+  std::uint32_t shards = 0;
   /// For one attempt: name, connection, greeting. As long a call waits for a connection, too.
   Duration connect_timeout = std::chrono::seconds(5);
   /// Without a reply for so long the connection counts as dead.
@@ -107,7 +109,7 @@ struct Settings {
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
 /// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`);
 /// `redis+sentinel://[user[:password]@]host[:port],host[:port],…/master-name[/db]` and `rediss+sentinel://…`
-/// (with `sentinel_user`, `sentinel_password`). Options: `namespace`, `connect_timeout_ms`,
+/// (with `sentinel_user`, `sentinel_password`). Options: `namespace`, `shards`, `connect_timeout_ms`,
 /// `command_timeout_ms`, `accept_loss=yes`, `durable=memory|fsync|replicas:N` (and `durable_acks=`, where
 /// acknowledgements shall have another), `durable_timeout_ms`. A part that holds `:`, `@`,
 /// `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure, without the

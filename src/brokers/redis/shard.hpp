@@ -22,6 +22,37 @@ namespace coterie::brokers::redis {
 inline constexpr std::size_t units = 64;
 inline constexpr std::size_t bytes_per_script = std::size_t{256} << 10;
 
+/// A worker's part of a cycle at one shard, which may be taken up again within the same call.
+struct Turn {
+  std::string channel;               ///< on which the worker listens while it sleeps; empty: on none
+  queue::Milliseconds kept_for{-1};  ///< how long it counts as asleep; negative: for a lease
+  std::size_t part = 0;              ///< scripts of this call there so far; the settlements go with the first
+  bool not_first = false;            ///< the reply has a job already: one too big for `max_bytes` waits
+  bool asleep = false;               ///< set: it is written down there, and told where a job is for it
+  Turn() = default;
+};
+
+/// A job in another shard.
+struct FarJob {
+  std::uint32_t shard = 0;
+  queue::JobId id;
+  FarJob(std::uint32_t at, const queue::JobId& job) : shard(at), id(job) {}
+};
+
+/// What one shard has to tell another, see far.lua.
+struct Letter {
+  std::uint32_t to = 0;
+  std::string bytes;
+  Letter(std::uint32_t shard, std::string text) : to(shard), bytes(std::move(text)) {}
+};
+
+/// Which of all workers that live one is.
+struct Member {
+  std::uint64_t rank = 0;
+  std::uint64_t workers = 1;
+  Member() = default;
+};
+
 /// The broker's calls on one shard, where the requests are valid already. Each is one script or several,
 /// which take at most 64 units of work and 256 KiB each; every one of them is complete by itself and can be
 /// repeated. Where the shard is, `Servers` knows.
@@ -34,19 +65,44 @@ class Shard {
         std::optional<queue::ClockSource> clock);
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
-  /// `channel`: on which the worker listens while it sleeps; empty: on none.
-  Task<queue::CycleReply> cycle(queue::CycleRequest request, std::string channel);
+  /// `turn` lives until it has ended.
+  Task<queue::CycleReply> cycle(queue::CycleRequest request, Turn& turn);
   /// A worker was told of a job and cannot take it: tells another one.
   Task<void> pass(std::string queue, std::string handler);
   Task<std::uint64_t> version();
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
-  Task<queue::JobPage> list(queue::JobFilter filter);
+  /// A page of this shard.
+  struct Walked {
+    queue::JobPage page;
+    std::vector<std::uint64_t> numbers;  ///< of its jobs, by creation
+    Walked() = default;
+  };
+  Task<Walked> list(queue::JobFilter filter);
   Task<std::vector<queue::QueueInfo>> queues();
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
   Task<std::uint64_t> purge(queue::JobFilter filter);
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
+
+  // What only some shards are asked, or what shards have to do with each other (shard_far.cpp).
+  /// At shard 0: how many shards the queue has; where that is not written down, it is `shards` from now on.
+  Task<std::uint32_t> layout(std::uint32_t shards);
+  /// At shard 0: the worker lives.
+  Task<Member> member(queue::Uuid worker, queue::Milliseconds counts_for);
+  /// Of which ids enqueue() would say `exists`.
+  Task<std::vector<bool>> known(std::vector<queue::JobId> ids);
+  /// enqueue() of jobs that wait for others in other shards, too: `far` of each. They are registered there
+  /// by forwarding what outbox() gives then.
+  Task<std::vector<queue::Enqueued>> enqueue_far(std::vector<queue::JobSpec> jobs,
+                                                 std::vector<std::vector<FarJob>> far);
+  /// What is to be said to other shards, up to 64 of them; who asks for them within the next seconds does not
+  /// get these again. `ahead`: also what is to be said only by then.
+  Task<std::vector<Letter>> outbox(queue::Milliseconds ahead);
+  /// Letters from shard `from`: applied here, each as often as it comes. A letter of the answer for each.
+  Task<std::string> deliver(std::uint32_t from, std::vector<Letter> letters);
+  /// What another shard has answered: they are said, and not kept any longer.
+  Task<void> delivered(std::vector<Letter> letters, std::string answers);
 
   /// Ends the enqueues that wait to go with others. To be called after the servers' close().
   Task<void> close();
@@ -74,6 +130,7 @@ class Shard {
 
   // shard_enqueue.cpp
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
+  static void add_job(Command& command, const queue::JobSpec& job, bool more);
   Task<void> add_dependencies(const queue::JobSpec& job);
   Task<std::vector<Reply>> add(std::vector<Command> commands, const std::vector<queue::JobSpec>& jobs,
                                const std::vector<std::size_t>& starts);
@@ -110,11 +167,11 @@ class Shard {
   [[nodiscard]] Command begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
                                    std::size_t room) const;
   [[nodiscard]] std::vector<Command> settles(const queue::CycleRequest& request) const;
-  [[nodiscard]] Command take(const queue::CycleRequest& request, const std::string& channel, std::size_t part,
-                             std::size_t want, std::uint64_t bytes, bool not_first) const;
+  [[nodiscard]] Command take(const queue::CycleRequest& request, const Turn& turn, std::size_t want,
+                             std::uint64_t bytes, bool not_first) const;
   void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
                    queue::CycleReply& out);
-  void read_take(const Reply& reply, queue::CycleReply& out, Taken& taken);
+  void read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken);
   Task<void> fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones);
   Task<void> bury_gone(const std::string& own_process);
 

@@ -56,16 +56,17 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 
 }  // namespace
 
-Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, std::string channel) {
-  co_await bury_gone(request.worker.process);
+Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, Turn& turn) {
+  if (turn.part == 0) co_await bury_gone(request.worker.process);
   queue::CycleReply out;
   Taken taken;
-  std::vector<Command> commands = settles(request);
-  std::size_t part = commands.size();
-  const std::size_t settle_scripts = part;
+  std::vector<Command> commands;
+  if (turn.part == 0) commands = settles(request);
+  const std::size_t settle_scripts = commands.size();
+  turn.part += settle_scripts;
   std::size_t want = std::min<std::size_t>(request.want, units);
-  commands.push_back(take(request, channel, part, want, request.max_bytes, false));
-  const bool settles_something = !request.done.empty() || !request.failed.empty();
+  commands.push_back(take(request, turn, want, request.max_bytes, turn.not_first));
+  const bool settles_something = settle_scripts > 0 && (!request.done.empty() || !request.failed.empty());
   const Durable durable = settles_something ? settings().durable_acks : Durable();
   const std::vector<Reply> replies = co_await send_durably(std::move(commands), durable);
   for (const Reply& reply : replies) {
@@ -74,17 +75,16 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, std::string ch
   }
   std::size_t entry = 0;
   for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
-  read_take(replies.back(), out, taken);
+  read_take(replies.back(), out, turn, taken);
   std::size_t got = out.leases.size();
   for (std::size_t scripts = 1; scripts < scripts_per_cycle; ++scripts) {
     const std::size_t before = out.leases.size();
     const bool all_given = got < want || before >= request.want || (request.alone && before == 1);
     if ((!taken.more && all_given) || taken.bytes >= request.max_bytes) break;
-    ++part;
     want = std::min<std::size_t>(request.want - before, units);
-    Command next = take(request, channel, part, want, request.max_bytes - taken.bytes, before > 0);
+    Command next = take(request, turn, want, request.max_bytes - taken.bytes, turn.not_first || before > 0);
     const Reply reply = co_await run(std::move(next));
-    read_take(reply, out, taken);
+    read_take(reply, out, turn, taken);
     got = out.leases.size() - before;
   }
   co_await fetch_long(out, taken.long_ones);
@@ -134,12 +134,13 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   return commands;
 }
 
-Command Shard::take(const queue::CycleRequest& request, const std::string& channel, std::size_t part,
-                    std::size_t want, std::uint64_t bytes, bool not_first) const {
+Command Shard::take(const queue::CycleRequest& request, const Turn& turn, std::size_t want,
+                    std::uint64_t bytes, bool not_first) const {
   Command command =
-      begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
+      begin_part(Script::take, request, turn.part, 64 * (request.queues.size() + request.names.size()));
   command.arg(want).arg(bytes).arg(request.alone ? "1" : "0").arg(not_first ? "1" : "0");
-  command.arg(channel);
+  command.arg(turn.channel);
+  command.arg((turn.kept_for.count() < 0 ? request.lease : turn.kept_for).count());
   command.arg(request.queues.size());
   for (const std::string& queue : request.queues) command.arg(queue);
   for (const std::string& name : request.names) command.arg(name);
@@ -163,7 +164,9 @@ void Shard::read_settle(const Reply& reply, const queue::CycleRequest& request, 
     out.cancel.push_back(uuid_of(std::string_view(cancel).substr(at, 16)));
 }
 
-void Shard::read_take(const Reply& reply, queue::CycleReply& out, Taken& taken) {
+void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken) {
+  ++turn.part;
+  turn.asleep = reply.at(12).integer() == 1;
   out.repeated = reply.at(0).integer() == 1;
   out.now = reply.at(1).integer();
   learn(out.now, reply.at(2).integer());

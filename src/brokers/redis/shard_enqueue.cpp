@@ -1,9 +1,9 @@
 // Adding jobs: chunks of a script each, of which every one is complete by itself.
 #include <algorithm>
 #include <charconv>
-#include <unordered_map>
 #include <utility>
 
+#include "src/brokers/redis/dependencies.hpp"
 #include "src/brokers/redis/server_error.hpp"
 #include "src/brokers/redis/shard.hpp"
 #include "src/queue/validate.hpp"
@@ -50,13 +50,6 @@ std::string in_a_row(const std::vector<queue::JobId>& ids, std::size_t from, std
   row.reserve((end - from) * 16);
   for (std::size_t i = from; i < end; ++i) row.append(bytes_of(ids[i]));
   return row;
-}
-
-void add_job(Command& command, const queue::JobSpec& job) {
-  const bool more = job.after.size() > dependencies_at_once;
-  command.arg(bytes_of(job.id)).arg(job.queue).arg(job.name);
-  command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_backoff(job.backoff));
-  command.arg(write_body(job)).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
 }
 
 /// "COTERIE DEPENDENCY 3 7".
@@ -106,16 +99,14 @@ Task<std::vector<queue::Enqueued>> Shard::enqueue(std::vector<queue::JobSpec> jo
 
 /// Before the first chunk is written: what any of the jobs waits for is known, or stands before it.
 Task<void> Shard::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
-  std::unordered_map<queue::JobId, bool> known;
-  for (const queue::JobSpec& job : jobs) {
-    if (job.after.empty()) continue;
-    known.emplace(job.id, false);
-    for (const queue::JobId& id : job.after) known.emplace(id, false);
-  }
-  if (known.empty()) co_return;
-  std::vector<queue::JobId> ids;
-  ids.reserve(known.size());
-  for (const auto& [id, is_known] : known) ids.push_back(id);
+  const std::vector<queue::JobId> ids = ids_to_know(jobs);
+  if (ids.empty()) co_return;
+  const std::vector<bool> are_known = co_await known(ids);
+  require_dependencies(jobs, ids, are_known);
+}
+
+Task<std::vector<bool>> Shard::known(std::vector<queue::JobId> ids) {
+  std::vector<bool> are_known;
   for (std::size_t from = 0; from < ids.size(); from += ids_per_script * window) {
     std::vector<Command> commands;
     const std::size_t end = std::min(ids.size(), from + ids_per_script * window);
@@ -124,20 +115,10 @@ Task<void> Shard::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
       for (std::size_t k = i; k < std::min(end, i + ids_per_script); ++k) command.arg(bytes_of(ids[k]));
     }
     const std::vector<Reply> replies = co_await run(std::move(commands));
-    std::size_t at = from;
     for (const Reply& reply : replies)
-      for (const Reply& one : reply.array()) known[ids.at(at++)] = one.integer() == 1;
+      for (const Reply& one : reply.array()) are_known.push_back(one.integer() == 1);
   }
-  std::unordered_map<queue::JobId, std::size_t> places;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const auto here = known.find(jobs[i].id);
-    const bool exists = here != known.end() && here->second;
-    if (!exists && places.find(jobs[i].id) == places.end()) {
-      for (const queue::JobId& id : jobs[i].after)
-        if (!known[id] && places.find(id) == places.end()) queue::refuse_unknown_dependency(i, jobs[i], id);
-    }
-    places.emplace(jobs[i].id, i);
-  }
+  co_return are_known;
 }
 
 /// The job stays blocked until the last of these has been said. Who is lost in between says all of it again.
@@ -157,6 +138,13 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
   }
 }
 
+/// `more`: what it waits for is said afterwards, by other scripts.
+void Shard::add_job(Command& command, const queue::JobSpec& job, bool more) {
+  command.arg(bytes_of(job.id)).arg(job.queue).arg(job.name);
+  command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_backoff(job.backoff));
+  command.arg(write_body(job)).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
+}
+
 std::size_t Shard::work_of(const std::vector<queue::JobSpec>& jobs) {
   std::size_t work = 0;
   for (const queue::JobSpec& job : jobs) work += work_of_one(job);
@@ -167,7 +155,7 @@ Command Shard::enqueue_command(const std::vector<const queue::JobSpec*>& jobs) c
   std::size_t room = 0;
   for (const queue::JobSpec* job : jobs) room += job->payload.size() + 256;
   Command command = begin(Script::enqueue, room);
-  for (const queue::JobSpec* job : jobs) add_job(command, *job);
+  for (const queue::JobSpec* job : jobs) add_job(command, *job, job->after.size() > dependencies_at_once);
   return command;
 }
 

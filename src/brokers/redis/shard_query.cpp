@@ -26,6 +26,7 @@ void read_extras(const std::vector<Reply>& fields, queue::JobInfo& info) {
     if (name == "m") error().message = value;
     if (name == "p") info.progress = number_of(value);
     if (name == "n") info.progress_note = value;
+    if (name == "w" && info.waits_for > 0) info.waits_for += static_cast<std::uint32_t>(number_of(value)) - 1;
   }
 }
 
@@ -109,8 +110,9 @@ Command Shard::walk(Script script, const queue::JobFilter& filter, std::size_t m
   return command;
 }
 
-Task<queue::JobPage> Shard::list(queue::JobFilter filter) {
-  queue::JobPage page;
+Task<Shard::Walked> Shard::list(queue::JobFilter filter) {
+  Walked walked;
+  queue::JobPage& page = walked.page;
   do {
     Command command =
         walk(Script::list, filter, std::min<std::size_t>(filter.limit - page.jobs.size(), units));
@@ -120,9 +122,10 @@ Task<queue::JobPage> Shard::list(queue::JobFilter filter) {
       queue::JobInfo info = read_info(one, filter.bodies);
       if (filter.bodies) co_await fetch_bodies(one, info);
       page.jobs.push_back(std::move(info));
+      walked.numbers.push_back(read_record(one.at(1).string()).order);
     }
   } while (page.next != 0 && page.jobs.size() < filter.limit);
-  co_return page;
+  co_return walked;
 }
 
 Task<std::uint64_t> Shard::purge(queue::JobFilter filter) {

@@ -1,6 +1,7 @@
 #include "src/brokers/redis/wakes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/timeout.hpp"
@@ -16,16 +17,22 @@ constexpr Duration kept_for = std::chrono::minutes(10);
 
 }  // namespace
 
-Wakes::Wakes(Shard& shard, Watch& watch)
-    : shard_(shard), watch_(watch), channel_(shard.channel_of(queue::new_uuid())) {}
+Wakes::Wakes(Shards& shards, Watch& watch) : shards_(shards), watch_(watch), process_(queue::new_uuid()) {}
 
-std::string Wakes::channel_for(const queue::CycleRequest& request) {
-  const SleeperPtr asking = sleeper(request.worker.incarnation);
-  asking->told = false;  // what it is told from now on may have come too late for this call
-  asking->by_every_change =
+void Wakes::asks(const queue::CycleRequest& request) {
+  sleeper(request.worker.incarnation)->by_every_change =
       request.queues.size() * std::max<std::size_t>(request.names.size(), 1) > most_places;
-  const bool hears = subscription_ && subscription_->listening();
-  return hears && !asking->by_every_change ? channel_ : std::string();
+}
+
+std::vector<bool> Wakes::take_told(const queue::Uuid& worker) {
+  const SleeperPtr asking = sleeper(worker);
+  asking->told_any = false;  // what it is told from now on may have come too late for this call
+  return std::exchange(asking->told, std::vector<bool>(shards_.size()));
+}
+
+std::string Wakes::channel_for(const queue::Uuid& worker, std::uint32_t shard) {
+  const bool hears = !subscriptions_.empty() && subscriptions_[shard]->listening();
+  return hears && !sleeper(worker)->by_every_change ? shards_.at(shard).channel_of(process_) : std::string();
 }
 
 Task<std::uint64_t> Wakes::changed(queue::Uuid worker, std::uint64_t seen, queue::Milliseconds at_most) {
@@ -35,7 +42,7 @@ Task<std::uint64_t> Wakes::changed(queue::Uuid worker, std::uint64_t seen, queue
     co_return version;
   }
   listen();
-  if (!self->told && at_most > queue::Milliseconds{0}) {
+  if (!self->told_any && at_most > queue::Milliseconds{0}) {
     auto until_told = [](SleeperPtr told) -> Task<void> { co_await told->change.wait(); };
     Task<void> limited = wait_for(at_most, until_told(self));
     Outcome<void> end = co_await outcome(std::move(limited));
@@ -45,11 +52,11 @@ Task<std::uint64_t> Wakes::changed(queue::Uuid worker, std::uint64_t seen, queue
     }
   }
   self->used = EventLoop::current().now();
-  co_return self->told ? seen + 1 : seen;
+  co_return self->told_any ? seen + 1 : seen;
 }
 
 Task<void> Wakes::close() {
-  if (subscription_) co_await subscription_->close();
+  for (const std::unique_ptr<Subscription>& subscription : subscriptions_) co_await subscription->close();
   co_await passes_.close();
 }
 
@@ -59,6 +66,7 @@ Wakes::SleeperPtr Wakes::sleeper(const queue::Uuid& worker) {
   SleeperPtr found = place;
   if (!found) {
     place = found = std::make_shared<Sleeper>();
+    found->told.resize(shards_.size());
     if (sleepers_.size() > sleepers_kept)
       std::erase_if(sleepers_, [&](const auto& each) {
         return each.second.use_count() == 1 && each.second->used + kept_for < now;
@@ -69,29 +77,33 @@ Wakes::SleeperPtr Wakes::sleeper(const queue::Uuid& worker) {
 }
 
 void Wakes::listen() {
-  if (subscription_) return;
-  const auto message = [this](std::string_view payload) { take_message(payload); };
-  // What was told before went by; and who has asked before could not be written down.
-  const auto connected = [this] { tell_all(); };
-  subscription_ = shard_.listen(channel_, message, connected);
+  if (!subscriptions_.empty()) return;
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    const auto message = [this, i](std::string_view payload) { take_message(i, payload); };
+    // What was told before went by; and who has asked before could not be written down.
+    const auto connected = [this, i] { tell_all(i); };
+    Shard& shard = shards_.at(i);
+    subscriptions_.push_back(shard.listen(shard.channel_of(process_), message, connected));
+  }
 }
 
 /// A worker's incarnation, then what it is told of: "queue\nhandler", or nothing.
-void Wakes::take_message(std::string_view payload) {
+void Wakes::take_message(std::uint32_t shard, std::string_view payload) {
   if (payload.size() < id_bytes) return;
   const auto found = sleepers_.find(uuid_of(payload.substr(0, id_bytes)));
   const std::string_view what = payload.substr(id_bytes);
-  if (found != sleepers_.end() && !found->second->told) {
-    tell(*found->second);
+  if (found != sleepers_.end() && !found->second->told[shard]) {
+    tell(*found->second, shard);
   } else if (const std::size_t end = what.find('\n'); end != std::string_view::npos) {
     // It has gone, or was told before and is still to ask: this job may be one too many for it.
-    passes_.spawn(&Wakes::pass_on, this, std::string(what.substr(0, end)), std::string(what.substr(end + 1)));
+    passes_.spawn(&Wakes::pass_on, this, shard, std::string(what.substr(0, end)),
+                  std::string(what.substr(end + 1)));
   }
 }
 
 /// Where the server is away nobody is told: whoever asks next will see the job.
-Task<void> Wakes::pass_on(std::string queue, std::string handler) {
-  Task<void> passing = shard_.pass(std::move(queue), std::move(handler));
+Task<void> Wakes::pass_on(std::uint32_t shard, std::string queue, std::string handler) {
+  Task<void> passing = shards_.at(shard).pass(std::move(queue), std::move(handler));
   const Outcome<void> end = co_await outcome(std::move(passing));
   try {
     end.get();
@@ -99,12 +111,12 @@ Task<void> Wakes::pass_on(std::string queue, std::string handler) {
   }
 }
 
-void Wakes::tell_all() {
-  for (const auto& [worker, sleeper] : sleepers_) tell(*sleeper);
+void Wakes::tell_all(std::uint32_t shard) {
+  for (const auto& [worker, sleeper] : sleepers_) tell(*sleeper, shard);
 }
 
-void Wakes::tell(Sleeper& sleeper) {
-  sleeper.told = true;
+void Wakes::tell(Sleeper& sleeper, std::uint32_t shard) {
+  sleeper.told[shard] = sleeper.told_any = true;
   sleeper.change.set();
   sleeper.change.clear();
 }

@@ -4,10 +4,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "coterie/scope.hpp"
 #include "coterie/sync/event.hpp"
-#include "src/brokers/redis/shard.hpp"
+#include "src/brokers/redis/shards.hpp"
 #include "src/brokers/redis/subscription.hpp"
 #include "src/brokers/redis/watch.hpp"
 
@@ -15,7 +16,7 @@ namespace coterie::brokers::redis {
 
 /// The workers of this process that sleep until the server has something for one of them: a job that it can
 /// run, a cancel of one that it runs. Scripts tell as many workers as there are jobs (see wake.lua), over one
-/// channel for all that are here, to which the first that sleeps listens.
+/// channel of each shard for all that are here, to which the first that sleeps listens.
 ///
 /// A worker with very many queues and handlers is told of every change instead: see `most_places`.
 ///
@@ -25,35 +26,40 @@ class Wakes {
   /// A worker stands in one list for each of its queues and each of its handlers there.
   static constexpr std::size_t most_places = 64;
 
-  Wakes(Shard& shard, Watch& watch);
+  Wakes(Shards& shards, Watch& watch);
 
-  /// The worker is about to ask for work. Where it can be told of more; empty while nobody listens there.
-  [[nodiscard]] std::string channel_for(const queue::CycleRequest& request);
+  /// The worker is about to ask for work.
+  void asks(const queue::CycleRequest& request);
+  /// Of which shards it was told since it asked last; from now on that is forgotten.
+  [[nodiscard]] std::vector<bool> take_told(const queue::Uuid& worker);
+  /// Where the worker can be told of a shard's work; empty while nobody listens there.
+  [[nodiscard]] std::string channel_for(const queue::Uuid& worker, std::uint32_t shard);
   /// See Broker::changed_for.
   Task<std::uint64_t> changed(queue::Uuid worker, std::uint64_t seen, queue::Milliseconds at_most);
   Task<void> close();
 
  private:
   struct Sleeper {
-    bool told = false;  ///< since it asked last
+    std::vector<bool> told;  // of each shard, since it asked last
+    bool told_any = false;
     bool by_every_change = false;
     TimePoint used;
-    Event change;  ///< set and cleared at once
+    Event change;  // set and cleared at once
   };
   using SleeperPtr = std::shared_ptr<Sleeper>;
 
   SleeperPtr sleeper(const queue::Uuid& worker);
   void listen();
-  void take_message(std::string_view payload);
-  Task<void> pass_on(std::string queue, std::string handler);
-  void tell_all();
-  static void tell(Sleeper& sleeper);
+  void take_message(std::uint32_t shard, std::string_view payload);
+  Task<void> pass_on(std::uint32_t shard, std::string queue, std::string handler);
+  void tell_all(std::uint32_t shard);
+  static void tell(Sleeper& sleeper, std::uint32_t shard);
 
-  Shard& shard_;
+  Shards& shards_;
   Watch& watch_;
-  const std::string channel_;
+  const queue::Uuid process_;
   std::unordered_map<queue::Uuid, SleeperPtr> sleepers_;
-  std::unique_ptr<Subscription> subscription_;
+  std::vector<std::unique_ptr<Subscription>> subscriptions_;
   TaskScope passes_{"passes jobs on"};
 };
 

@@ -79,6 +79,7 @@ LONG_RESULT = 128
 PREPARING = 256
 HAS_DEPENDENTS = 512
 MAY_EXPIRE = 1024
+WAITS_FAR = 2048
 
 -- Bytes of a payload or a result up to which it stands in the job's own string.
 SHORT = 4096

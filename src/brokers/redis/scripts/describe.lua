@@ -1,6 +1,7 @@
 -- Jobs for people and tools; put between the prelude and get.lua or list.lua.
 --
--- For each job {id, header and short bodies, queue, handler, worker's name, lease's deadline (0: none), fields of x<id>}.
+-- For each job {id, header and short bodies, queue, handler, worker's name, lease's deadline (0: none), fields of x<id>
+-- and w: how many it waits for in other shards, which WAITS_FOR counts as one}.
 local workers = {[NOBODY] = ''}
 local function describe(job)
   local queue, handler = names_of(number_of(job))
@@ -12,5 +13,9 @@ local function describe(job)
   local deadline = 0
   if job[STATE] == LEASED then deadline = (call('ZSCORE', P .. 'l', job[ID]) or 0) + steps end
   local fields = has(job, HAS_EXTRAS) and call('HGETALL', P .. 'x' .. job[ID]) or {}
+  if job[STATE] == BLOCKED and has(job, WAITS_FAR) then
+    fields[#fields + 1] = 'w'
+    fields[#fields + 1] = tostring(call('SCARD', P .. 'F' .. job[ID]))
+  end
   return {job[ID], job[TEXT], queue, handler, worker, deadline, fields}
 end

@@ -153,6 +153,7 @@ local function delete_gone()
     if has(job, LONG_PAYLOAD) then keys[#keys + 1] = P .. 'b' .. job[ID] end
     if has(job, LONG_RESULT) then keys[#keys + 1] = P .. 's' .. job[ID] end
     if has(job, HAS_EXTRAS) then keys[#keys + 1] = P .. 'x' .. job[ID] end
+    if has(job, WAITS_FAR) then keys[#keys + 1] = P .. 'F' .. job[ID] end
     local piece = math.floor(job[ORDER] / PIECE)
     pieces[piece] = (pieces[piece] or 0) + 1
   end

@@ -22,6 +22,8 @@
 --   W<machine>  HASH    incarnation -> process there
 --   A, a<queue>\n<handler> ZSET  workers that sleep, since when;  D ZSET when some of these will look by themselves
 --   i           HASH    notes
+--   F<id> X     SET ZSET  jobs that wait for others elsewhere, letters to other shards: see far.lua
+--   K N         ZSET    at shard 0: workers that live, until when; and in their order.  S in m there: how many shards
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
 local call, sub, format, pack, read = redis.call, string.sub, string.format, struct.pack, struct.unpack

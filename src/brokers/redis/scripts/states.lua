@@ -83,6 +83,7 @@ local function release_dependents(id)
   fetch(waiting)
   for _, other in ipairs(waiting) do
     local job = find(other)
+    if #other > 16 then add(P .. 'X', digits(now), 'E' .. other .. id) end   -- in another shard
     if job and job[STATE] == BLOCKED then
       job[WAITS_FOR] = job[WAITS_FOR] - 1
       write_job(job)

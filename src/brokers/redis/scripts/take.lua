@@ -3,21 +3,21 @@
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] how many; [11] bytes of
 -- payload at most; [12] '1': alone; [13] '1': the reply is not empty yet, so a job too big for [11] waits; [14] the
--- channel on which the worker can be woken, '': it cannot; [15] how many queues, then their names; then the handlers'
--- names, none: any.
+-- channel on which the worker can be woken, '': it cannot; [15] for how long it counts as asleep, ms; [16] how many
+-- queues, then their names; then the handlers' names, none: any.
 -- Gives {repeated, now, steps, version, next due, suspects, jobs, names, first token, alone, handlers that nobody here has,
--- more}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string is as
--- it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it runs
--- alone. more = 1 where there was more to promote or recover than one script may, and then it gives out nothing and is to
--- be repeated as the next script of the call.
+-- more, asleep}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string
+-- is as it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it
+-- runs alone. more = 1 where there was more to promote or recover than one script may, and then it gives out nothing and
+-- is to be repeated as the next script of the call. asleep = 1 where the worker is written down here.
 local before = answered()
 begin()
 hold_wakes = true
 
 local wanted, budget = tonumber(ARGV[10]), tonumber(ARGV[11])
 local queue_names, handlers = {}, {}
-local first_name = 16 + tonumber(ARGV[15])
-for i = 16, first_name - 1 do queue_names[#queue_names + 1] = ARGV[i] end
+local first_name = 17 + tonumber(ARGV[16])
+for i = 17, first_name - 1 do queue_names[#queue_names + 1] = ARGV[i] end
 for i = first_name, #ARGV do handlers[#handlers + 1] = ARGV[i] end
 
 -- The queues that exist, each once.
@@ -68,6 +68,8 @@ local function next_time()
   local next_due = tonumber(due) or 0
   if lease and (next_due == 0 or lease + steps < next_due) then next_due = lease + steps end
   if call('EXISTS', P .. 'k') == 1 then next_due = now end
+  local letter = call('ZRANGE', P .. 'X', 0, 0, 'WITHSCORES')[2]
+  if letter and (next_due == 0 or tonumber(letter) < next_due) then next_due = math.max(tonumber(letter), now) end
   return next_due
 end
 local function finish_reply(repeated, more, next_due)
@@ -90,8 +92,8 @@ local function finish_reply(repeated, more, next_due)
       end
     end
   end
-  return {repeated and 1 or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0, unhandled,
-          more}
+  return {repeated and 1 or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0,
+          unhandled, more, tonumber(asleep)}
 end
 
 if before then
@@ -304,7 +306,7 @@ flush()
 local next_due = next_time()
 local satisfied = full or #given >= wanted
 local was_asleep = asleep == '1'
-local until_when = now - steps + tonumber(ARGV[9])
+local until_when = now - steps + tonumber(ARGV[15])
 local function write_down(add)
   for _, queue in ipairs(queue_names) do
     for i = 1, math.max(#handlers, 1) do

@@ -1,0 +1,119 @@
+// The calls that name jobs or notes: to the shard of each.
+#include "src/brokers/redis/shards.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "coterie/gather.hpp"
+#include "src/brokers/redis/dependencies.hpp"
+
+namespace coterie::brokers::redis {
+
+Shards::Shards(Servers& servers, const queue::Limits& limits, std::optional<queue::ClockSource> clock)
+    : servers_(servers), limits_(limits), clock_(std::move(clock)) {
+  shards_.push_back(std::make_unique<Shard>(servers_, 0, limits_, clock_));
+}
+
+Task<void> Shards::open() {
+  const Settings& settings = servers_.settings();
+  const std::uint32_t asked = settings.shards;
+  const std::uint32_t there = co_await shards_[0]->layout(asked != 0 ? asked : servers_.default_shards());
+  if (asked != 0 && asked != there)
+    throw queue::BadBroker(settings.url() + ": the queue in its namespace '" + settings.key_namespace +
+                           "' has " + std::to_string(there) + (there == 1 ? " shard" : " shards") +
+                           ", and the URL says " + std::to_string(asked) + ": say ?shards=" +
+                           std::to_string(there) + " or nothing, or choose another ?namespace=");
+  if (there == 0 || there > shards_most)
+    throw queue::BadBroker(settings.url() + ": in its namespace '" + settings.key_namespace +
+                           "' it is written that the queue has " + std::to_string(there) +
+                           " shards, which is none or too many: choose another ?namespace=");
+  for (std::uint32_t i = 1; i < there; ++i)
+    shards_.push_back(std::make_unique<Shard>(servers_, i, limits_, clock_));
+}
+
+Task<void> Shards::close() {
+  for (const std::unique_ptr<Shard>& shard : shards_) co_await shard->close();
+}
+
+queue::Milliseconds Shards::elapsed() const {
+  return (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
+}
+
+/// Asks the shard of each id, all shards at once, and puts the answers into the order of the ids.
+template <class Result, class Call>
+Task<std::vector<Result>> Shards::by_id(const std::vector<queue::JobId>& ids, Call call) {
+  std::vector<std::vector<queue::JobId>> parts(size());
+  std::vector<std::vector<std::size_t>> places(size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::uint32_t shard = shard_of(ids[i], size());
+    parts[shard].push_back(ids[i]);
+    places[shard].push_back(i);
+  }
+  std::vector<Task<std::vector<Result>>> calls;
+  std::vector<std::uint32_t> asked;
+  for (std::uint32_t shard = 0; shard < size(); ++shard) {
+    if (parts[shard].empty()) continue;
+    asked.push_back(shard);
+    calls.push_back(call(at(shard), std::move(parts[shard])));
+  }
+  std::vector<std::vector<Result>> answers = co_await gather(std::move(calls));
+  std::vector<Result> results(ids.size());
+  for (std::size_t k = 0; k < asked.size(); ++k)
+    for (std::size_t i = 0; i < answers[k].size(); ++i)
+      results[places[asked[k]][i]] = std::move(answers[k][i]);
+  co_return results;
+}
+
+Task<std::vector<std::optional<queue::JobInfo>>> Shards::get(std::vector<queue::JobId> ids, bool bodies) {
+  const auto ask = [bodies](Shard& shard, std::vector<queue::JobId> part) {
+    return shard.get(std::move(part), bodies);
+  };
+  co_return co_await by_id<std::optional<queue::JobInfo>>(ids, ask);
+}
+
+Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> ids) {
+  const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.cancel(std::move(part)); };
+  std::vector<queue::CancelResult> results = co_await by_id<queue::CancelResult>(ids, ask);
+  if (size() > 1) {  // others may wait for them in other shards
+    std::vector<bool> concerned(size());
+    for (const queue::JobId& id : ids) concerned[shard_of(id, size())] = true;
+    std::vector<Task<void>> carried;
+    for (std::uint32_t shard = 0; shard < size(); ++shard)
+      if (concerned[shard]) carried.push_back(forward(shard));
+    (void)co_await gather(std::move(carried));
+  }
+  co_return results;
+}
+
+Task<std::vector<bool>> Shards::retry(std::vector<queue::JobId> ids) {
+  const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.retry(std::move(part)); };
+  co_return co_await by_id<bool>(ids, ask);
+}
+
+/// Before the first job is written: all that they wait for is known, or stands before them.
+Task<void> Shards::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
+  const std::vector<queue::JobId> ids = ids_to_know(jobs);
+  if (ids.empty()) co_return;
+  const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.known(std::move(part)); };
+  const std::vector<bool> known = co_await by_id<bool>(ids, ask);
+  require_dependencies(jobs, ids, known);
+}
+
+Task<std::vector<std::uint64_t>> Shards::versions() {
+  std::vector<Task<std::uint64_t>> calls;
+  for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->version());
+  co_return co_await gather(std::move(calls));
+}
+
+Task<std::optional<std::string>> Shards::get_note(std::string key) {
+  Shard& shard = at(shard_of_note(key, size()));
+  co_return co_await shard.get_note(std::move(key));
+}
+
+Task<bool> Shards::put_note(std::string key, std::optional<std::string> expected, std::string value) {
+  Shard& shard = at(shard_of_note(key, size()));
+  Task<bool> call = shard.put_note(std::move(key), std::move(expected), std::move(value));
+  co_return co_await std::move(call);
+}
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,69 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+#include "src/brokers/redis/routing.hpp"
+#include "src/brokers/redis/servers.hpp"
+#include "src/brokers/redis/shard.hpp"
+#include "src/queue/clock.hpp"
+
+namespace coterie::brokers::redis {
+
+/// One queue over all its shards: the broker's calls but those of workers (see Rounds). A call goes to the
+/// shards that it concerns at once, and each shard's part of it is complete by itself.
+///
+/// Belongs to one loop.
+class Shards {
+ public:
+  /// `servers` outlive it.
+  Shards(Servers& servers, const queue::Limits& limits, std::optional<queue::ClockSource> clock);
+
+  /// Once the servers are open: how many shards the queue has, as it is written down there; the first to come
+  /// writes it. BadBroker where the URL says another number.
+  Task<void> open();
+  Task<void> close();
+
+  [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(shards_.size()); }
+  [[nodiscard]] Shard& at(std::uint32_t number) { return *shards_.at(number); }
+  [[nodiscard]] const queue::Limits& limits() const noexcept { return limits_; }
+  /// By our own clock: for what is to be done again after some time.
+  [[nodiscard]] queue::Milliseconds elapsed() const;
+
+  Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
+  /// Of each shard.
+  Task<std::vector<std::uint64_t>> versions();
+  Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
+  /// Merged by the jobs' numbers within their shards, see docs/scaling.md.
+  Task<queue::JobPage> list(queue::JobFilter filter);
+  Task<std::vector<queue::QueueInfo>> queues();
+  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
+  Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
+  Task<std::uint64_t> purge(queue::JobFilter filter);
+  Task<std::optional<std::string>> get_note(std::string key);
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
+
+  /// Carries on what a shard has to tell others: dependencies to be registered there, and those that ended.
+  /// `ahead`: also what is to be carried on by then. Errors are not told: what was not confirmed stays, and
+  /// whoever works at the shard next carries it on.
+  Task<void> forward(std::uint32_t from, queue::Milliseconds ahead = queue::Milliseconds{0});
+
+ private:
+  struct Part;
+  template <class Result, class Call>
+  Task<std::vector<Result>> by_id(const std::vector<queue::JobId>& ids, Call call);
+  Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
+  Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
+  Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
+  Task<void> carry(std::uint32_t from, queue::Milliseconds ahead);
+
+  Servers& servers_;
+  const queue::Limits limits_;
+  const std::optional<queue::ClockSource> clock_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace coterie::brokers::redis

@@ -1,0 +1,131 @@
+// Adding jobs that go to several shards, and what they wait for there.
+#include <algorithm>
+#include <utility>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/gather.hpp"
+#include "src/brokers/redis/shards.hpp"
+
+namespace coterie::brokers::redis {
+namespace {
+
+/// depend_far.lua leaves this much time to who enqueues.
+constexpr queue::Milliseconds producers_time{1000};
+constexpr std::size_t letters_at_once = 64;
+
+}  // namespace
+
+/// One shard's jobs of a batch, in their order. What one waits for in other shards stands in `far`, and no
+/// more in its `after`.
+struct Shards::Part {
+  std::uint32_t shard = 0;
+  std::vector<queue::JobSpec> jobs;
+  std::vector<std::vector<FarJob>> far;
+  std::vector<std::size_t> places;  // in the batch
+  Part() = default;
+};
+
+Task<std::vector<queue::Enqueued>> Shards::enqueue(std::vector<queue::JobSpec> jobs) {
+  if (jobs.empty() || size() == 1) return at(0).enqueue(std::move(jobs));
+  if (jobs.size() == 1 && jobs[0].after.empty())
+    return at(shard_of(jobs[0], size())).enqueue(std::move(jobs));
+  return spread(std::move(jobs));
+}
+
+Task<std::vector<queue::Enqueued>> Shards::spread(std::vector<queue::JobSpec> jobs) {
+  co_await check_dependencies(jobs);
+  std::vector<queue::Enqueued> verdicts(jobs.size());
+  std::vector<Part> parts(size());
+  std::vector<bool> far(size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const std::uint32_t shard = shard_of(jobs[i], size());
+    Part& part = parts[shard];
+    std::vector<FarJob>& elsewhere = part.far.emplace_back();
+    for (const queue::JobId& id : jobs[i].after)
+      if (shard_of(id, size()) != shard) elsewhere.emplace_back(shard_of(id, size()), id);
+    std::erase_if(jobs[i].after, [&](const queue::JobId& id) { return shard_of(id, size()) != shard; });
+    far[shard] = far[shard] || !elsewhere.empty();
+    part.shard = shard;
+    part.places.push_back(i);
+    part.jobs.push_back(std::move(jobs[i]));
+  }
+  std::vector<Task<std::vector<queue::Enqueued>>> calls;
+  std::vector<std::vector<std::size_t>> places;
+  for (Part& part : parts) {
+    if (part.jobs.empty()) continue;
+    places.push_back(part.places);
+    calls.push_back(enqueue_part(std::move(part)));
+  }
+  const std::vector<std::vector<queue::Enqueued>> answers = co_await gather(std::move(calls));
+  for (std::size_t k = 0; k < answers.size(); ++k)
+    for (std::size_t i = 0; i < answers[k].size(); ++i) verdicts[places[k][i]] = answers[k][i];
+  std::vector<Task<void>> carried;
+  for (std::uint32_t shard = 0; shard < size(); ++shard)
+    if (far[shard]) carried.push_back(forward(shard, producers_time));
+  (void)co_await gather(std::move(carried));
+  co_return verdicts;
+}
+
+/// In runs of those that wait for nothing elsewhere and of those that do, so that each finds what stands
+/// before it.
+Task<std::vector<queue::Enqueued>> Shards::enqueue_part(Part part) {
+  std::vector<queue::Enqueued> verdicts;
+  for (std::size_t from = 0; from < part.jobs.size();) {
+    const bool waits_far = !part.far[from].empty();
+    std::vector<queue::JobSpec> run;
+    std::vector<std::vector<FarJob>> far;
+    for (; from < part.jobs.size() && !part.far[from].empty() == waits_far; ++from) {
+      run.push_back(std::move(part.jobs[from]));
+      far.push_back(std::move(part.far[from]));
+    }
+    std::vector<queue::Enqueued> answers;
+    if (waits_far) {
+      Task<std::vector<queue::Enqueued>> call = at(part.shard).enqueue_far(std::move(run), std::move(far));
+      answers = co_await std::move(call);
+    } else {
+      answers = co_await at(part.shard).enqueue(std::move(run));
+    }
+    verdicts.insert(verdicts.end(), answers.begin(), answers.end());
+  }
+  co_return verdicts;
+}
+
+Task<void> Shards::forward(std::uint32_t from, queue::Milliseconds ahead) {
+  if (size() == 1) co_return;
+  Task<void> work = carry(from, ahead);
+  Outcome<void> end = co_await outcome(std::move(work));
+  try {
+    end.get();
+  } catch (const queue::QueueError&) {  // what was not confirmed stays, see outbox.lua
+  }
+}
+
+Task<void> Shards::carry(std::uint32_t from, queue::Milliseconds ahead) {
+  for (std::size_t got = letters_at_once; got == letters_at_once;) {
+    std::vector<Letter> letters = co_await at(from).outbox(ahead);
+    got = letters.size();
+    std::vector<std::vector<Letter>> by_shard(size());
+    for (Letter& letter : letters) by_shard.at(letter.to % size()).push_back(std::move(letter));
+    std::vector<Task<std::string>> calls;
+    std::vector<std::uint32_t> asked;
+    for (std::uint32_t to = 0; to < size(); ++to) {
+      if (by_shard[to].empty()) continue;
+      asked.push_back(to);
+      calls.push_back(at(to).deliver(from, by_shard[to]));
+    }
+    if (calls.empty()) co_return;
+    std::vector<Outcome<std::string>> answers = co_await gather_outcomes(std::move(calls));
+    std::vector<Letter> answered;
+    std::string verdicts;
+    for (std::size_t k = 0; k < asked.size(); ++k) {
+      if (!answers[k].has_value()) continue;  // that one is away: again later
+      verdicts += answers[k].get();
+      std::move(by_shard[asked[k]].begin(), by_shard[asked[k]].end(), std::back_inserter(answered));
+    }
+    if (answered.empty()) co_return;
+    Task<void> noted = at(from).delivered(std::move(answered), std::move(verdicts));
+    co_await std::move(noted);
+  }
+}
+
+}  // namespace coterie::brokers::redis
