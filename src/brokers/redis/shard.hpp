@@ -11,6 +11,7 @@
 #include "coterie/future.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/scope.hpp"
+#include "src/brokers/redis/pace.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
 #include "src/brokers/redis/servers.hpp"
@@ -159,16 +160,20 @@ class Shard {
   // shard_cycle.cpp
   /// What a cycle's takes have come to.
   struct Taken {
-    bool more = false;        ///< something is left to promote or recover, before jobs are given out
-    std::uint64_t bytes = 0;  ///< of payload, the long ones' too
+    bool more_on_record = false;  ///< further replies of this call are, and were not read yet
+    bool more = false;            ///< something is left to promote or recover, before jobs are given out
+    std::uint64_t bytes = 0;      ///< of payload, the long ones' too
     std::vector<queue::JobId> long_ones;  ///< whose payloads are still to be fetched
     Taken() = default;
   };
   [[nodiscard]] Command begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
                                    std::size_t room) const;
   [[nodiscard]] std::vector<Command> settles(const queue::CycleRequest& request) const;
-  [[nodiscard]] Command take(const queue::CycleRequest& request, const Turn& turn, std::size_t want,
-                             std::uint64_t bytes, bool not_first) const;
+  [[nodiscard]] Command take(const queue::CycleRequest& request, const Turn& turn, std::size_t part,
+                             std::size_t want, std::uint64_t bytes, bool not_first) const;
+  [[nodiscard]] std::size_t add_takes(const queue::CycleRequest& request, const Turn& turn,
+                                      const Taken& taken, std::size_t before,
+                                      std::vector<Command>& commands) const;
   void read_settle(const Reply& reply, const queue::CycleRequest& request, std::size_t& entry,
                    queue::CycleReply& out);
   void read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken);
@@ -185,6 +190,7 @@ class Shard {
   std::optional<queue::ClockSource> clock_;
   std::string prefix_;  // "{namespace:number}"
   std::string key_;     // prefix_ + "m"
+  Pace pace_;
   mutable std::minstd_rand random_;
   std::deque<std::shared_ptr<Gathered>> gathered_;
   std::uint64_t gathered_ever_ = 0;

@@ -1,11 +1,13 @@
-// A worker's conversation: settle.lua for each 64 entries, then take.lua, all in one round trip; and more of
-// take.lua where that gave as much as it may.
+// A worker's conversation: settle.lua for each 64 entries, then take.lua, as often as may be, all in one
+// round trip; and more of take.lua where that gave as much as it may.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <map>
 #include <utility>
 
+#include "coterie/loop.hpp"
+#include "coterie/sleep.hpp"
 #include "src/brokers/redis/server_error.hpp"
 #include "src/brokers/redis/shard.hpp"
 #include "src/queue/validate.hpp"
@@ -16,7 +18,7 @@ namespace {
 constexpr queue::Milliseconds bury_every{1000};
 /// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same
 /// second are spread over many calls.
-constexpr std::size_t scripts_per_cycle = 64;
+constexpr std::size_t trips_per_cycle = 64;
 
 queue::Verdict verdict_of(char letter) {
   switch (letter) {
@@ -56,39 +58,57 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 
 }  // namespace
 
+/// Settlements, and as many takes as there may be jobs for, in as few round trips as the pace has it.
 Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, Turn& turn) {
   if (turn.part == 0) co_await bury_gone(request.worker.process);
+  if (pace_.pause() > Duration::zero()) co_await sleep(pace_.pause());
   queue::CycleReply out;
   Taken taken;
   std::vector<Command> commands;
   if (turn.part == 0) commands = settles(request);
-  const std::size_t settle_scripts = commands.size();
+  std::size_t settle_scripts = commands.size();
   turn.part += settle_scripts;
-  std::size_t want = std::min<std::size_t>(request.want, units);
-  commands.push_back(take(request, turn, want, request.max_bytes, turn.not_first));
   const bool settles_something = settle_scripts > 0 && (!request.done.empty() || !request.failed.empty());
-  const Durable durable = settles_something ? settings().durable_acks : Durable();
-  const std::vector<Reply> replies = co_await send_durably(std::move(commands), durable);
-  for (const Reply& reply : replies) {
-    refuse_old_seq_of(reply, request.seq);
-    throw_if_error(reply, settings());
-  }
-  std::size_t entry = 0;
-  for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
-  read_take(replies.back(), out, turn, taken);
-  std::size_t got = out.leases.size();
-  for (std::size_t scripts = 1; scripts < scripts_per_cycle; ++scripts) {
+  Durable durable = settles_something ? settings().durable_acks : Durable();
+  for (std::size_t trip = 0; trip < trips_per_cycle; ++trip) {
     const std::size_t before = out.leases.size();
-    const bool all_given = got < want || before >= request.want || (request.alone && before == 1);
-    if ((!taken.more && all_given) || taken.bytes >= request.max_bytes) break;
-    want = std::min<std::size_t>(request.want - before, units);
-    Command next = take(request, turn, want, request.max_bytes - taken.bytes, turn.not_first || before > 0);
-    const Reply reply = co_await run(std::move(next));
-    read_take(reply, out, turn, taken);
-    got = out.leases.size() - before;
+    const std::size_t wanted = add_takes(request, turn, taken, before, commands);
+    const TimePoint sent = EventLoop::current().now();
+    const std::vector<Reply> replies = co_await send_durably(std::move(commands), durable);
+    for (const Reply& reply : replies) {
+      refuse_old_seq_of(reply, request.seq);
+      throw_if_error(reply, settings());
+    }
+    std::size_t entry = 0;
+    for (std::size_t i = 0; i < settle_scripts; ++i) read_settle(replies[i], request, entry, out);
+    for (std::size_t i = settle_scripts; i < replies.size(); ++i) read_take(replies[i], out, turn, taken);
+    const std::size_t got = out.leases.size() - before;
+    const bool full = wanted > 0 && got >= wanted;
+    pace_.note(EventLoop::current().now() - sent, got + entry, full);
+    const bool enough = out.leases.size() >= request.want || taken.bytes >= request.max_bytes ||
+                        (request.alone && !out.leases.empty());
+    if (!taken.more_on_record && !taken.more && (!full || enough)) break;
+    commands.clear();
+    settle_scripts = 0;
+    durable = Durable();
   }
   co_await fetch_long(out, taken.long_ones);
   co_return out;
+}
+
+/// Gives how many jobs they may bring. Replies that are on record already are asked for without wanting more.
+std::size_t Shard::add_takes(const queue::CycleRequest& request, const Turn& turn, const Taken& taken,
+                             std::size_t before, std::vector<Command>& commands) const {
+  const std::size_t want = taken.more_on_record || request.want < before ? 0 : request.want - before;
+  const std::size_t each = std::min(want, pace_.jobs());
+  const std::size_t needed = each == 0 ? 1 : (want + each - 1) / each;
+  const std::size_t takes = request.alone || taken.more ? 1 : std::min(needed, pace_.takes());
+  const std::uint64_t bytes = request.max_bytes - std::min(request.max_bytes, taken.bytes);
+  for (std::size_t i = 0; i < takes; ++i)
+    commands.push_back(take(request, turn, turn.part + i, std::min(each, want - each * i),
+                            std::max<std::uint64_t>(bytes / takes, 1),
+                            turn.not_first || before > 0 || i > 0));
+  return std::min(want, each * takes);
 }
 
 Command Shard::begin_part(Script script, const queue::CycleRequest& request, std::size_t part,
@@ -134,10 +154,10 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   return commands;
 }
 
-Command Shard::take(const queue::CycleRequest& request, const Turn& turn, std::size_t want,
+Command Shard::take(const queue::CycleRequest& request, const Turn& turn, std::size_t part, std::size_t want,
                     std::uint64_t bytes, bool not_first) const {
   Command command =
-      begin_part(Script::take, request, turn.part, 64 * (request.queues.size() + request.names.size()));
+      begin_part(Script::take, request, part, 64 * (request.queues.size() + request.names.size()));
   command.arg(want).arg(bytes).arg(request.alone ? "1" : "0").arg(not_first ? "1" : "0");
   command.arg(turn.channel);
   command.arg((turn.kept_for.count() < 0 ? request.lease : turn.kept_for).count());
@@ -167,7 +187,9 @@ void Shard::read_settle(const Reply& reply, const queue::CycleRequest& request, 
 void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken) {
   ++turn.part;
   turn.asleep = reply.at(12).integer() == 1;
-  out.repeated = reply.at(0).integer() == 1;
+  const bool repeated = reply.at(0).integer() != 0;
+  taken.more_on_record = reply.at(0).integer() == 2;
+  out.repeated = out.repeated || repeated;
   out.now = reply.at(1).integer();
   learn(out.now, reply.at(2).integer());
   out.version = static_cast<std::uint64_t>(reply.at(3).integer());
@@ -180,15 +202,15 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Ta
     const Record record = read_record(jobs[i + 1].string());
     const auto name = static_cast<std::size_t>(jobs[i + 2].integer());
     queue::Lease& lease = out.leases.emplace_back();
-    lease.ref = queue::LeaseRef(uuid_of(jobs[i].string()), out.repeated ? record.token : token, 0);
+    lease.ref = queue::LeaseRef(uuid_of(jobs[i].string()), repeated ? record.token : token, 0);
     lease.queue = names.at(name).string();
     lease.name = names.at(name + 1).string();
     lease.payload = record.payload;
     lease.priority = record.priority;
-    lease.attempt = record.attempt + (out.repeated ? 0 : 1);
+    lease.attempt = record.attempt + (repeated ? 0 : 1);
     lease.max_attempts = record.max_attempts;
     lease.timeout = record.timeout;
-    lease.alone = out.repeated ? record.has(Record::alone) : reply.at(9).integer() == 1;
+    lease.alone = repeated ? record.has(Record::alone) : reply.at(9).integer() == 1;
     lease.lost_before = record.has(Record::lost_before);
     lease.created_at = record.created_at;
     taken.bytes += record.payload_bytes;

@@ -10,6 +10,7 @@
 -- is as it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it
 -- runs alone. more = 1 where there was more to promote or recover than one script may, and then it gives out nothing and
 -- is to be repeated as the next script of the call. asleep = 1 where the worker is written down here.
+-- repeated = 2 where there are more replies of this call on record.
 local before = answered()
 begin()
 hold_wakes = true
@@ -92,7 +93,7 @@ local function finish_reply(repeated, more, next_due)
       end
     end
   end
-  return {repeated and 1 or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0,
+  return {repeated and (has_next and 2 or 1) or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0,
           unhandled, more, tonumber(asleep)}
 end
 
