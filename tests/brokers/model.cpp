@@ -237,7 +237,7 @@ std::optional<std::string> Model::check_lease(const CycleRequest& request, const
   for (const auto& [id, other] : jobs_) {
     if (!may_take(request, other) || other.is_suspect() != lease.alone) continue;
     if (other.may_expire() && other.spec.expires_at <= now_) continue;
-    if (rank(other) < rank(job)) return "a job that should have come first was passed over";
+    if (global_order_ && rank(other) < rank(job)) return "a job that should have come first was passed over";
   }
   if (lease.ref.token <= job.token) return "a token that does not grow";
   move(job, JobState::leased);

@@ -41,6 +41,9 @@ class Model {
     [[nodiscard]] bool may_expire() const { return spec.expires_at != 0 && attempt == 0 && crashes == 0; }
   };
 
+  /// `global_order`: what comes first holds for the whole queue.
+  explicit Model(bool global_order) : global_order_(global_order) {}
+
   /// Each call of a broker has its twin here: given the same input at the same time, it says what the reply
   /// must be, or for a cycle what is wrong with the reply (nothing: all is well).
   std::vector<Enqueued> enqueue(const std::vector<JobSpec>& jobs, UnixMillis now);
@@ -77,6 +80,7 @@ class Model {
   std::optional<std::string> check_leases(const CycleRequest& request, const CycleReply& reply);
   std::optional<std::string> check_lease(const CycleRequest& request, const Lease& lease);
 
+  const bool global_order_;
   std::map<JobId, Job> jobs_;
   std::set<JobId> forgotten_;
   std::uint64_t last_order_ = 0;

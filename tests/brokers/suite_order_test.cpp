@@ -1,4 +1,6 @@
 // What is taken next, and how jobs are listed.
+#include <algorithm>
+
 #include "tests/brokers/broker_suite.hpp"
 
 namespace broker_suite {
@@ -14,6 +16,7 @@ std::vector<std::string> names_of(const std::vector<Lease>& leases) {
 using Names = std::vector<std::string>;
 
 TEST_P(BrokerSuite, HigherPriorityFirstAndEqualsInOrder) {
+  if (!global_order()) GTEST_SKIP() << "each shard has an order of its own";
   const auto add = [this](const char* name, int priority) {
     JobSpec spec = job(name);
     spec.priority = priority;
@@ -38,6 +41,7 @@ TEST_P(BrokerSuite, ABatchKeepsItsOrder) {
 }
 
 TEST_P(BrokerSuite, WhatComesBackStandsBehindItsEquals) {
+  if (!global_order()) GTEST_SKIP() << "each shard has an order of its own";
   enqueue({job("first"), job("second"), job("third")});
   TestWorker worker;
   const std::vector<Lease> leases = take(worker, 2);
@@ -49,6 +53,7 @@ TEST_P(BrokerSuite, WhatComesBackStandsBehindItsEquals) {
 }
 
 TEST_P(BrokerSuite, DelayedJobsBecomeReadyInTheOrderOfTheirTimes) {
+  if (!global_order()) GTEST_SKIP() << "each shard has an order of its own";
   const auto add = [this](const char* name, Milliseconds delay) {
     JobSpec spec = job(name);
     spec.delay = delay;
@@ -60,6 +65,7 @@ TEST_P(BrokerSuite, DelayedJobsBecomeReadyInTheOrderOfTheirTimes) {
   EXPECT_EQ(names_of(take(worker, 10)), (Names{"early", "middle", "middle2", "late"}));
 }
 
+// Within a reply; where each shard has an order of its own, no more than that.
 TEST_P(BrokerSuite, QueuesAreServedInTheOrderOfTheRequest) {
   for (const char* queue : {"low", "high", "other"}) {
     JobSpec spec = job(queue);
@@ -81,6 +87,7 @@ TEST_P(BrokerSuite, WantZeroTakesNothing) {
 }
 
 TEST_P(BrokerSuite, MaxBytesBoundsTheReplyButTheFirstJobAlwaysFits) {
+  if (!global_order()) GTEST_SKIP() << "each shard has an order of its own";
   std::vector<JobSpec> jobs;
   for (const std::size_t size : {1000U, 400U, 400U, 400U, 10U}) {
     jobs.push_back(job(std::to_string(size)));
@@ -195,6 +202,10 @@ TEST_P(BrokerSuite, ListingPagesThroughEverythingOnceInOrderOfCreation) {
     for (const JobInfo& found : page.jobs) seen.push_back(found.id);
     if (page.next == 0) break;
     filter.after = page.next;
+  }
+  if (!global_order()) {
+    std::sort(seen.begin(), seen.end());
+    std::sort(ids.begin(), ids.end());
   }
   EXPECT_EQ(seen, ids);
   EXPECT_EQ(pages, 3);

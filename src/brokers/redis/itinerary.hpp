@@ -70,6 +70,9 @@ class Itinerary {
   void settle_at(std::uint64_t rank, std::uint64_t workers, queue::Milliseconds now);
   [[nodiscard]] static queue::Milliseconds lives_for(queue::Milliseconds lease) { return lease * 5 / 4; }
 
+  /// Something may have become ready there since its visit.
+  void reopen(std::uint32_t shard) { stands_.at(shard).closed = stands_.at(shard).asleep = false; }
+
   [[nodiscard]] std::uint64_t suspects() const noexcept;
   [[nodiscard]] std::uint64_t suspects_at(std::uint32_t shard) const { return stands_.at(shard).suspects; }
   [[nodiscard]] std::uint64_t version() const noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <tuple>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
@@ -46,10 +47,11 @@ class Rounds::Conversation {
       settles.push_back(!part.done.empty() || !part.failed.empty() || !part.alive.empty());
     return settles;
   }
-  [[nodiscard]] std::uint32_t want() const noexcept { return bytes_ == 0 ? 0 : want_; }
+  /// The first job always fits.
+  [[nodiscard]] std::uint32_t want() const noexcept { return bytes_ == 0 && has_leases() ? 0 : want_; }
   [[nodiscard]] bool repeated() const noexcept { return reply_.repeated; }
-  [[nodiscard]] bool has_leases() const noexcept { return !reply_.leases.empty(); }
-  [[nodiscard]] bool has_suspect() const noexcept { return has_leases() && reply_.leases.front().alone; }
+  [[nodiscard]] bool has_leases() const noexcept { return leases_ > 0; }
+  [[nodiscard]] bool has_suspect() const noexcept { return suspect_; }
   [[nodiscard]] std::uint32_t width() const {
     const std::uint64_t fit = bytes_ / std::max<std::uint64_t>(shards_.limits().payload_bytes, 1);
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(fit, 1, width_most));
@@ -58,8 +60,8 @@ class Rounds::Conversation {
   /// The call was made before: what else of it the shards have on record.
   Task<void> replay();
   [[nodiscard]] queue::CycleReply finish();
-  /// Shards that have something to tell others.
-  [[nodiscard]] const std::vector<std::uint32_t>& to_forward() const noexcept { return to_forward_; }
+  /// What shards that were visited have to tell others is told. Gives those that were reached.
+  Task<std::vector<std::uint32_t>> forward();
 
  private:
   struct Part {
@@ -67,8 +69,8 @@ class Rounds::Conversation {
     std::vector<std::size_t> done;  // places in the whole request
     std::vector<std::size_t> failed;
     std::vector<std::size_t> alive;
+    std::vector<queue::Lease> leases;
     Turn turn;
-    bool repeated = false;  // its last answer was on record
     Part() = default;
   };
   template <class Entry, class Places, class List>
@@ -81,6 +83,7 @@ class Rounds::Conversation {
   }
   Task<queue::CycleReply> ask(const Visit& visit, bool alone, std::uint64_t bytes);
   void merge(const Visit& visit, queue::CycleReply&& one);
+  void merge_leases();
 
   Shards& shards_;
   Wakes& wakes_;
@@ -93,6 +96,8 @@ class Rounds::Conversation {
   std::vector<queue::JobId> cancel_;
   std::vector<std::string> unhandled_;
   std::vector<std::uint32_t> to_forward_;
+  std::size_t leases_ = 0;
+  bool suspect_ = false;
 };
 
 Task<queue::CycleReply> Rounds::Conversation::ask(const Visit& visit, bool alone, std::uint64_t bytes) {
@@ -117,7 +122,7 @@ Task<void> Rounds::Conversation::visit(const std::vector<Visit>& visits, bool al
   if (visits.empty()) co_return;
   const auto takes = static_cast<std::uint64_t>(
       std::count_if(visits.begin(), visits.end(), [](const Visit& each) { return each.want > 0; }));
-  const std::uint64_t bytes = std::max<std::uint64_t>(bytes_ / std::max<std::uint64_t>(takes, 1), 1);
+  const std::uint64_t bytes = bytes_ / std::max<std::uint64_t>(takes, 1);
   std::vector<Task<queue::CycleReply>> calls;
   for (const Visit& each : visits) calls.push_back(ask(each, alone, bytes));
   std::vector<Outcome<queue::CycleReply>> answers = co_await gather_outcomes(std::move(calls));
@@ -131,12 +136,11 @@ Task<void> Rounds::Conversation::visit(const std::vector<Visit>& visits, bool al
   if (error) std::rethrow_exception(error);
 }
 
-/// A script that was not asked then wants nothing and ends it.
 Task<void> Rounds::Conversation::replay() {
   for (;;) {
     std::vector<Visit> visits;
     for (std::uint32_t i = 0; i < parts_.size(); ++i)
-      if (parts_[i].repeated) visits.emplace_back(i, 0);
+      if (parts_[i].turn.more_on_record) visits.emplace_back(i, 0);
     if (visits.empty()) co_return;
     co_await visit(visits, false);
   }
@@ -160,13 +164,14 @@ void Rounds::Conversation::merge(const Visit& visit, queue::CycleReply&& one) {
   if (one.next_due != 0 && one.next_due <= one.now) to_forward_.push_back(visit.shard);
   itinerary_.note(visit.shard, seen, shards_.elapsed());
   reply_.repeated = reply_.repeated || one.repeated;
-  part.repeated = one.repeated;
   reply_.now = itinerary_.broker_now = std::max(reply_.now, one.now);
   itinerary_.heard_at = shards_.elapsed();
   for (queue::Lease& lease : one.leases) {
     bytes_ -= std::min<std::uint64_t>(bytes_, lease.payload.size());
     want_ -= std::min(want_, 1U);
-    reply_.leases.push_back(std::move(lease));
+    suspect_ = suspect_ || lease.alone;
+    ++leases_;
+    part.leases.push_back(std::move(lease));
   }
   for (std::string& name : one.unhandled)
     if (unhandled_.size() < queue::unhandled_told &&
@@ -174,10 +179,44 @@ void Rounds::Conversation::merge(const Visit& visit, queue::CycleReply&& one) {
       unhandled_.push_back(std::move(name));
 }
 
+Task<std::vector<std::uint32_t>> Rounds::Conversation::forward() {
+  std::vector<std::uint32_t> all;
+  for (const std::uint32_t from : std::exchange(to_forward_, {})) {
+    const std::vector<std::uint32_t> reached = co_await shards_.forward(from);
+    for (const std::uint32_t shard : reached) {
+      itinerary_.reopen(shard);
+      if (std::find(all.begin(), all.end(), shard) == all.end()) all.push_back(shard);
+    }
+  }
+  co_return all;
+}
+
+/// Each shard's in its order, and all of them as nearly as it goes as one shard would have them.
+void Rounds::Conversation::merge_leases() {
+  const auto key = [this](const queue::Lease& lease) {
+    const auto queue = std::find(request_.queues.begin(), request_.queues.end(), lease.queue);
+    return std::tuple(queue - request_.queues.begin(), -lease.priority, lease.created_at, lease.ref.id);
+  };
+  std::vector<std::size_t> heads(parts_.size());
+  for (std::size_t left = leases_; left > 0; --left) {
+    std::size_t first = parts_.size();
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      if (heads[i] < parts_[i].leases.size() &&
+          (first == parts_.size() ||
+           key(parts_[i].leases[heads[i]]) < key(parts_[first].leases[heads[first]])))
+        first = i;
+    reply_.leases.push_back(std::move(parts_[first].leases[heads[first]++]));
+  }
+}
+
 queue::CycleReply Rounds::Conversation::finish() {
-  for (const queue::Alive& alive : request_.alive)
-    if (std::find(cancel_.begin(), cancel_.end(), alive.lease.id) != cancel_.end())
-      reply_.cancel.push_back(alive.lease.id);
+  merge_leases();
+  for (std::size_t i = 0; i < request_.alive.size(); ++i) {
+    const queue::JobId& id = request_.alive[i].lease.id;
+    if (reply_.alive[i] == queue::Verdict::accepted &&
+        std::find(cancel_.begin(), cancel_.end(), id) != cancel_.end())
+      reply_.cancel.push_back(id);
+  }
   if (want_ > 0 && !reply_.repeated) reply_.unhandled = std::move(unhandled_);
   reply_.version = itinerary_.version();
   reply_.suspects = itinerary_.suspects();
@@ -255,6 +294,7 @@ Task<queue::CycleReply> Rounds::cycle(queue::CycleRequest request) {
   co_await talk.visit(plan, false);
   if (talk.repeated()) {
     co_await talk.replay();
+    (void)co_await talk.forward();
     co_return talk.finish();
   }
   for (std::uint32_t i = 0; alone && i < shards_.size() && !talk.has_suspect(); ++i) {
@@ -262,13 +302,19 @@ Task<queue::CycleReply> Rounds::cycle(queue::CycleRequest request) {
     const std::vector<Visit> one(1, Visit(i, talk.want()));
     co_await talk.visit(one, true);
   }
-  while (!talk.has_suspect()) {
-    const std::vector<Visit> more = itinerary->go_on(talk.want(), talk.width());
+  for (;;) {
+    // What became ready there may be too late already, and free others in turn: as in one shard, within a
+    // call.
+    const std::vector<std::uint32_t> reached = co_await talk.forward();
+    std::vector<Visit> more;
+    if (!talk.has_suspect()) more = itinerary->go_on(talk.want(), talk.width());
+    for (const std::uint32_t shard : reached)
+      if (std::none_of(more.begin(), more.end(), [shard](const Visit& each) { return each.shard == shard; }))
+        more.emplace_back(shard, 0);
     if (more.empty()) break;
     itinerary->add_to_plan(more);
     co_await talk.visit(more, false);
   }
-  for (const std::uint32_t shard : talk.to_forward()) co_await shards_.forward(shard);
   co_return talk.finish();
 }
 

@@ -30,6 +30,7 @@ struct Turn {
   std::size_t part = 0;              ///< scripts of this call there so far; the settlements go with the first
   bool not_first = false;            ///< the reply has a job already: one too big for `max_bytes` waits
   bool asleep = false;               ///< set: it is written down there, and told where a job is for it
+  bool more_on_record = false;       ///< set: the call was made before, and had more scripts here
   Turn() = default;
 };
 
@@ -160,9 +161,8 @@ class Shard {
   // shard_cycle.cpp
   /// What a cycle's takes have come to.
   struct Taken {
-    bool more_on_record = false;  ///< further replies of this call are, and were not read yet
-    bool more = false;            ///< something is left to promote or recover, before jobs are given out
-    std::uint64_t bytes = 0;      ///< of payload, the long ones' too
+    bool more = false;        ///< something is left to promote or recover, before jobs are given out
+    std::uint64_t bytes = 0;  ///< of payload, the long ones' too
     std::vector<queue::JobId> long_ones;  ///< whose payloads are still to be fetched
     Taken() = default;
   };

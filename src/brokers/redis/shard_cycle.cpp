@@ -87,7 +87,7 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, Turn& turn) {
     pace_.note(EventLoop::current().now() - sent, got + entry, full);
     const bool enough = out.leases.size() >= request.want || taken.bytes >= request.max_bytes ||
                         (request.alone && !out.leases.empty());
-    if (!taken.more_on_record && !taken.more && (!full || enough)) break;
+    if (!turn.more_on_record && !taken.more && (!full || enough)) break;
     commands.clear();
     settle_scripts = 0;
     durable = Durable();
@@ -99,7 +99,7 @@ Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, Turn& turn) {
 /// Gives how many jobs they may bring. Replies that are on record already are asked for without wanting more.
 std::size_t Shard::add_takes(const queue::CycleRequest& request, const Turn& turn, const Taken& taken,
                              std::size_t before, std::vector<Command>& commands) const {
-  const std::size_t want = taken.more_on_record || request.want < before ? 0 : request.want - before;
+  const std::size_t want = turn.more_on_record || request.want < before ? 0 : request.want - before;
   const std::size_t each = std::min(want, pace_.jobs());
   const std::size_t needed = each == 0 ? 1 : (want + each - 1) / each;
   const std::size_t takes = request.alone || taken.more ? 1 : std::min(needed, pace_.takes());
@@ -188,7 +188,7 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Ta
   ++turn.part;
   turn.asleep = reply.at(12).integer() == 1;
   const bool repeated = reply.at(0).integer() != 0;
-  taken.more_on_record = reply.at(0).integer() == 2;
+  turn.more_on_record = reply.at(0).integer() == 2;
   out.repeated = out.repeated || repeated;
   out.now = reply.at(1).integer();
   learn(out.now, reply.at(2).integer());

@@ -77,7 +77,7 @@ Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> 
   if (size() > 1) {  // others may wait for them in other shards
     std::vector<bool> concerned(size());
     for (const queue::JobId& id : ids) concerned[shard_of(id, size())] = true;
-    std::vector<Task<void>> carried;
+    std::vector<Task<std::vector<std::uint32_t>>> carried;
     for (std::uint32_t shard = 0; shard < size(); ++shard)
       if (concerned[shard]) carried.push_back(forward(shard));
     (void)co_await gather(std::move(carried));

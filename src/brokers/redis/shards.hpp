@@ -49,7 +49,9 @@ class Shards {
   /// Carries on what a shard has to tell others: dependencies to be registered there, and those that ended.
   /// `ahead`: also what is to be carried on by then. Errors are not told: what was not confirmed stays, and
   /// whoever works at the shard next carries it on.
-  Task<void> forward(std::uint32_t from, queue::Milliseconds ahead = queue::Milliseconds{0});
+  /// Gives the shards at which jobs may have become ready by it.
+  Task<std::vector<std::uint32_t>> forward(std::uint32_t from,
+                                           queue::Milliseconds ahead = queue::Milliseconds{0});
 
  private:
   struct Part;
@@ -58,7 +60,7 @@ class Shards {
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
-  Task<void> carry(std::uint32_t from, queue::Milliseconds ahead);
+  Task<void> carry(std::uint32_t from, queue::Milliseconds ahead, std::vector<std::uint32_t>& reached);
 
   Servers& servers_;
   const queue::Limits limits_;

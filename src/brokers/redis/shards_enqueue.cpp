@@ -59,7 +59,7 @@ Task<std::vector<queue::Enqueued>> Shards::spread(std::vector<queue::JobSpec> jo
   const std::vector<std::vector<queue::Enqueued>> answers = co_await gather(std::move(calls));
   for (std::size_t k = 0; k < answers.size(); ++k)
     for (std::size_t i = 0; i < answers[k].size(); ++i) verdicts[places[k][i]] = answers[k][i];
-  std::vector<Task<void>> carried;
+  std::vector<Task<std::vector<std::uint32_t>>> carried;
   for (std::uint32_t shard = 0; shard < size(); ++shard)
     if (far[shard]) carried.push_back(forward(shard, producers_time));
   (void)co_await gather(std::move(carried));
@@ -90,17 +90,19 @@ Task<std::vector<queue::Enqueued>> Shards::enqueue_part(Part part) {
   co_return verdicts;
 }
 
-Task<void> Shards::forward(std::uint32_t from, queue::Milliseconds ahead) {
-  if (size() == 1) co_return;
-  Task<void> work = carry(from, ahead);
+Task<std::vector<std::uint32_t>> Shards::forward(std::uint32_t from, queue::Milliseconds ahead) {
+  std::vector<std::uint32_t> reached;
+  if (size() == 1) co_return reached;
+  Task<void> work = carry(from, ahead, reached);
   Outcome<void> end = co_await outcome(std::move(work));
   try {
     end.get();
   } catch (const queue::QueueError&) {  // what was not confirmed stays, see outbox.lua
   }
+  co_return reached;
 }
 
-Task<void> Shards::carry(std::uint32_t from, queue::Milliseconds ahead) {
+Task<void> Shards::carry(std::uint32_t from, queue::Milliseconds ahead, std::vector<std::uint32_t>& reached) {
   for (std::size_t got = letters_at_once; got == letters_at_once;) {
     std::vector<Letter> letters = co_await at(from).outbox(ahead);
     got = letters.size();
@@ -120,9 +122,11 @@ Task<void> Shards::carry(std::uint32_t from, queue::Milliseconds ahead) {
     for (std::size_t k = 0; k < asked.size(); ++k) {
       if (!answers[k].has_value()) continue;  // that one is away: again later
       verdicts += answers[k].get();
+      reached.push_back(asked[k]);
       std::move(by_shard[asked[k]].begin(), by_shard[asked[k]].end(), std::back_inserter(answered));
     }
     if (answered.empty()) co_return;
+    if (verdicts.find('e') != std::string::npos) reached.push_back(from);
     Task<void> noted = at(from).delivered(std::move(answered), std::move(verdicts));
     co_await std::move(noted);
   }
