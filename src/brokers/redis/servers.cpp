@@ -7,7 +7,7 @@
 namespace coterie::brokers::redis {
 
 OneServer::OneServer(const Settings& settings)
-    : locator_(std::make_shared<Locator>(settings)), node_(locator_, scripts_) {}
+    : locator_(std::make_shared<Locator>(settings)), node_(locator_, scripts_), listener_(locator_) {}
 
 Task<void> OneServer::open() {
   const ServerInfo server = co_await node_.connect();
@@ -18,6 +18,7 @@ Task<void> OneServer::open() {
 }
 
 Task<void> OneServer::close() {
+  co_await listener_.close();
   co_await node_.close();
   co_await locator_->close();
 }
@@ -34,8 +35,7 @@ Task<std::vector<Reply>> OneServer::send_durably(std::uint32_t /*shard*/, std::v
 std::unique_ptr<Subscription> OneServer::listen(std::uint32_t /*shard*/, std::string channel,
                                                 Subscription::OnMessage on_message,
                                                 Subscription::OnConnected on_connected) {
-  return std::make_unique<Subscription>(locator_, std::move(channel), std::move(on_message),
-                                        std::move(on_connected));
+  return listener_.listen(std::move(channel), std::move(on_message), std::move(on_connected));
 }
 
 std::unique_ptr<Servers> make_servers(const Settings& settings) {

@@ -74,6 +74,7 @@ class OneServer final : public Servers {
   const std::shared_ptr<Locator> locator_;
   const std::shared_ptr<Scripts> scripts_ = std::make_shared<Scripts>();
   Node node_;
+  Listener listener_;
 };
 
 /// Those of the URL.

@@ -1,6 +1,8 @@
 #include "src/brokers/redis/subscription.hpp"
 
 #include <exception>
+#include <map>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -16,21 +18,29 @@
 
 namespace coterie::brokers::redis {
 
+/// Kept by its subscription, and by the connection's task while that calls.
+struct Listener::Channel {
+  Channel(std::string channel, OnMessage message, OnConnected connected)
+      : name(std::move(channel)), on_message(std::move(message)), on_connected(std::move(connected)) {}
+  const std::string name;
+  const OnMessage on_message;
+  const OnConnected on_connected;
+  bool listening = false;
+  bool closed = false;  // no callback any more
+};
+
 /// Kept by its task. The callbacks run only while there is an owner.
-class Subscription::State : public std::enable_shared_from_this<State>, public Locator::Follower {
+class Listener::State : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
-  State(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message, OnConnected on_connected,
-        Duration ping_every)
-      : locator_(std::move(locator)),
-        channel_(std::move(channel)),
-        on_message_(std::move(on_message)),
-        on_connected_(std::move(on_connected)),
-        ping_every_(ping_every) {}
+  State(std::shared_ptr<Locator> locator, Duration ping_every)
+      : locator_(std::move(locator)), ping_every_(ping_every) {}
 
   [[nodiscard]] static Task<void> run(std::shared_ptr<State> self);
+  void add(const std::shared_ptr<Channel>& channel);
+  void remove(Channel& channel) noexcept;
   void close() noexcept {
     if (std::exchange(closed_, true)) return;
-    listening_ = false;
+    (void)stop_listening();
     if (link_) link_->close("this subscription was closed by its owner");
     if (task_) task_.cancel();
   }
@@ -38,7 +48,6 @@ class Subscription::State : public std::enable_shared_from_this<State>, public L
 
   const std::shared_ptr<Locator> locator_;
   JoinHandle<void> task_;
-  bool listening_ = false;
   std::string last_error_;
 
  private:
@@ -50,11 +59,14 @@ class Subscription::State : public std::enable_shared_from_this<State>, public L
   void take(const Reply& reply);
   void take_push(const Reply& reply);
 
-  const std::string channel_;
-  const OnMessage on_message_;
-  const OnConnected on_connected_;
+  bool stop_listening() noexcept;
+  [[nodiscard]] std::shared_ptr<Channel> channel(const std::string& name) const;
+  [[nodiscard]] std::string refused_channel() const;
+
   const Duration ping_every_;
-  Settings target_;  // of the attempt or link; empty while the sentinels are asked
+  std::map<std::string, std::shared_ptr<Channel>> channels_;
+  bool greeted_ = false;  // link_ listens
+  Settings target_;       // of the attempt or link; empty while the sentinels are asked
   std::shared_ptr<Link> link_;
   Interruptible attempt_;
   Event moved_;  // set and cleared at once
@@ -62,7 +74,7 @@ class Subscription::State : public std::enable_shared_from_this<State>, public L
   bool closed_ = false;
 };
 
-Task<void> Subscription::State::run(std::shared_ptr<State> self) {
+Task<void> Listener::State::run(std::shared_ptr<State> self) {
   while (!self->closed_) {
     co_await self->pause();
     Task<void> attempt = self->attempt_.run(self->begin());
@@ -78,7 +90,7 @@ Task<void> Subscription::State::run(std::shared_ptr<State> self) {
 }
 
 /// Until the next attempt may be made. A server that is somewhere else now is asked at once.
-Task<void> Subscription::State::pause() {
+Task<void> Listener::State::pause() {
   auto wait = [](Event& event) -> Task<void> { co_await event.wait(); };
   for (;;) {
     const Duration left = backoff_.next() - EventLoop::current().now();
@@ -89,7 +101,7 @@ Task<void> Subscription::State::pause() {
   }
 }
 
-void Subscription::State::moved(const Address& now) noexcept {
+void Listener::State::moved(const Address& now) noexcept {
   if (closed_ || target_.address() == now) return;
   backoff_.succeeded();
   if (link_)
@@ -100,8 +112,9 @@ void Subscription::State::moved(const Address& now) noexcept {
   moved_.clear();
 }
 
-void Subscription::State::note(const Outcome<void>& end) {
-  const bool was_in_use = std::exchange(listening_, false);
+void Listener::State::note(const Outcome<void>& end) {
+  greeted_ = false;
+  const bool was_in_use = stop_listening();
   if (!end.has_exception()) return;
   try {
     end.get();
@@ -115,7 +128,7 @@ void Subscription::State::note(const Outcome<void>& end) {
 }
 
 /// From the first packet to the loss, which it throws.
-Task<void> Subscription::State::begin() {
+Task<void> Listener::State::begin() {
   Settings found = co_await locator_->find();
   target_ = std::move(found);
   io::Stream stream = co_await dial(target_);
@@ -134,16 +147,53 @@ Task<void> Subscription::State::begin() {
   throw queue::BrokerUnavailable(link_->reason());
 }
 
-Task<void> Subscription::State::greet_and_listen(Link& link, const Settings& settings) {
+Task<void> Listener::State::greet_and_listen(Link& link, const Settings& settings) {
   co_await greet_subscriber(link, settings);
   link.listen([weak = weak_from_this()](const Reply& reply) {
     if (const std::shared_ptr<State> self = weak.lock()) self->take(reply);
   });
-  link.post(Command("SUBSCRIBE").arg(channel_));
+  greeted_ = true;
+  for (const auto& [name, channel] : channels_) link.post(Command("SUBSCRIBE").arg(name));
+}
+
+void Listener::State::add(const std::shared_ptr<Channel>& channel) {
+  if (!channels_.emplace(channel->name, channel).second)
+    throw InvalidState("a listener is listening to '" + channel->name + "' already");
+  if (greeted_ && link_) link_->post(Command("SUBSCRIBE").arg(channel->name));
+  if (!task_) task_ = spawn(SpawnOptions("redis-subscription"), run, shared_from_this());
+}
+
+void Listener::State::remove(Channel& channel) noexcept {
+  if (std::exchange(channel.closed, true)) return;
+  channel.listening = false;
+  channels_.erase(channel.name);
+  try {
+    if (greeted_ && link_) link_->post(Command("UNSUBSCRIBE").arg(channel.name));
+  } catch (const std::bad_alloc&) {  // what is published there is dropped here
+  }
+}
+
+/// Whether any did.
+bool Listener::State::stop_listening() noexcept {
+  bool did = false;
+  for (const auto& [name, channel] : channels_) did = std::exchange(channel->listening, false) || did;
+  return did;
+}
+
+std::shared_ptr<Listener::Channel> Listener::State::channel(const std::string& name) const {
+  const auto found = channels_.find(name);
+  return found == channels_.end() ? nullptr : found->second;
+}
+
+/// Which one was refused the server does not say.
+std::string Listener::State::refused_channel() const {
+  for (const auto& [name, channel] : channels_)
+    if (!channel->listening) return name;
+  return {};
 }
 
 /// Until the link is lost. A server that hangs, or stands behind a broken route, says nothing: it is asked.
-Task<void> Subscription::State::stay(Link& link) {
+Task<void> Listener::State::stay(Link& link) {
   auto ended = [](Link& of) -> Task<void> { co_await of.ended(); };
   bool asked = true;  // SUBSCRIBE wants an answer, too
   while (link.alive()) {
@@ -162,7 +212,7 @@ Task<void> Subscription::State::stay(Link& link) {
   }
 }
 
-void Subscription::State::take(const Reply& reply) {
+void Listener::State::take(const Reply& reply) {
   if (closed_) return;
   try {
     take_push(reply);
@@ -172,11 +222,12 @@ void Subscription::State::take(const Reply& reply) {
 }
 
 /// ["subscribe", channel, count], ["message", channel, payload] or ["pong", ""].
-void Subscription::State::take_push(const Reply& reply) {
+void Listener::State::take_push(const Reply& reply) {
   if (reply.is_error("NOPERM")) {
+    const std::string name = refused_channel();
     link_->close((target_.user.empty() ? "the default user" : "user '" + target_.user + "'") +
-                 std::string(" may not subscribe to '") + channel_ + "': allow it, as by ACL SETUSER … &" +
-                 channel_ + " +subscribe");
+                 std::string(" may not subscribe to '") + name + "': allow it, as by ACL SETUSER … &" + name +
+                 " +subscribe");
     return;
   }
   if (reply.is_error()) {
@@ -184,15 +235,40 @@ void Subscription::State::take_push(const Reply& reply) {
     return;
   }
   const std::string& kind = reply.at(0).string();
+  if (kind != "message" && kind != "subscribe") return;
+  const std::shared_ptr<Channel> heard = channel(reply.at(1).string());
+  if (!heard || heard->closed) return;
   if (kind == "message") {
     const std::string& payload = reply.at(2).string();
-    if (on_message_) on_message_(payload);
-  } else if (kind == "subscribe") {
-    listening_ = true;
+    if (heard->on_message) heard->on_message(payload);
+  } else {
+    heard->listening = true;
     last_error_.clear();
     backoff_.succeeded();
-    if (on_connected_) on_connected_();
+    if (heard->on_connected) heard->on_connected();
   }
+}
+
+Listener::Listener(std::shared_ptr<Locator> locator, Duration ping_every)
+    : state_(std::make_shared<State>(std::move(locator), ping_every)) {
+  state_->locator_->follow(state_);
+}
+
+Listener::~Listener() {
+  state_->close();
+}
+
+std::unique_ptr<Subscription> Listener::listen(std::string channel, OnMessage on_message,
+                                               OnConnected on_connected) {
+  auto added = std::make_shared<Channel>(std::move(channel), std::move(on_message), std::move(on_connected));
+  state_->add(added);
+  return std::unique_ptr<Subscription>(new Subscription(state_, std::move(added)));
+}
+
+Task<void> Listener::close() {
+  const std::shared_ptr<State> state = state_;
+  state->close();
+  if (state->task_) co_await state->task_.wait();
 }
 
 Subscription::Subscription(const Settings& settings, std::string channel, OnMessage on_message,
@@ -204,26 +280,34 @@ Subscription::Subscription(const Settings& settings, std::string channel, OnMess
 
 Subscription::Subscription(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message,
                            OnConnected on_connected, Duration ping_every)
-    : state_(std::make_shared<State>(std::move(locator), std::move(channel), std::move(on_message),
-                                     std::move(on_connected), ping_every)) {
+    : state_(std::make_shared<Listener::State>(std::move(locator), ping_every)),
+      channel_(std::make_shared<Listener::Channel>(std::move(channel), std::move(on_message),
+                                                   std::move(on_connected))),
+      own_connection_(true) {
   state_->locator_->follow(state_);
-  state_->task_ = spawn(SpawnOptions("redis-subscription"), State::run, state_);
+  state_->add(channel_);
 }
 
+Subscription::Subscription(std::shared_ptr<Listener::State> state, std::shared_ptr<Listener::Channel> channel)
+    : state_(std::move(state)), channel_(std::move(channel)) {}
+
 Subscription::~Subscription() {
-  state_->close();
+  state_->remove(*channel_);
+  if (own_connection_) state_->close();
 }
 
 Task<void> Subscription::close() {
-  const std::shared_ptr<State> state = state_;
+  const std::shared_ptr<Listener::State> state = state_;
   const bool own_locator = own_locator_;
+  state->remove(*channel_);
+  if (!own_connection_) co_return;
   state->close();
   co_await state->task_.wait();
   if (own_locator) co_await state->locator_->close();
 }
 
 bool Subscription::listening() const noexcept {
-  return state_->listening_;
+  return channel_->listening;
 }
 const std::string& Subscription::last_error() const noexcept {
   return state_->last_error_;

@@ -12,20 +12,50 @@ namespace coterie::brokers::redis {
 
 class Locator;
 
-/// Listens to one channel over a connection of its own, from its construction on, which needs a running loop.
+class Subscription;
+
+/// A connection that listens to channels, from the first one on, which needs a running loop.
 ///
 /// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
-/// published meanwhile is lost, as Redis has it. So `on_connected` runs each time that listening has begun:
-/// who cares looks then for what it may have missed. Under Sentinel it follows the master. The callbacks run
-/// on the loop, outside of any task of their owner; they must not throw, and may destroy the subscription. A
-/// refusal (a wrong password, no permission) is no end either: it is tried again, see last_error().
-class Subscription {
+/// published meanwhile is lost, as Redis has it. Under Sentinel it follows the master. A refusal (a wrong
+/// password, no permission) is no end either: it is tried again.
+class Listener {
  public:
   using OnMessage = std::function<void(std::string_view payload)>;
   using OnConnected = std::function<void()>;
 
   /// `ping_every`: a PING after so long without a message; a server that does not answer it within the same
   /// time counts as dead.
+  explicit Listener(std::shared_ptr<Locator> locator, Duration ping_every = std::chrono::seconds(10));
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  /// No callback runs afterwards.
+  ~Listener();
+
+  /// Listens to a channel, which nobody else does here, for as long as the subscription lives.
+  [[nodiscard]] std::unique_ptr<Subscription> listen(std::string channel, OnMessage on_message,
+                                                     OnConnected on_connected);
+  /// Ends it and returns when nothing is left of it.
+  [[nodiscard]] Task<void> close();
+
+ private:
+  friend class Subscription;
+  class State;
+  struct Channel;
+  std::shared_ptr<State> state_;
+};
+
+/// Listens to one channel, over a Listener's connection or one of its own, from its construction on.
+///
+/// `on_connected` runs each time that listening has begun: who cares looks then for what it may have missed.
+/// The callbacks run on the loop, outside of any task of their owner; they must not throw, and may destroy
+/// the subscription. Why it does not listen, last_error() says.
+class Subscription {
+ public:
+  using OnMessage = Listener::OnMessage;
+  using OnConnected = Listener::OnConnected;
+
+  /// Over a connection of its own.
   Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
                Duration ping_every = std::chrono::seconds(10));
   /// The same with a locator that others use, too, and close.
@@ -36,7 +66,7 @@ class Subscription {
   /// No callback runs afterwards.
   ~Subscription();
 
-  /// Ends it and returns when nothing is left of it.
+  /// Ends it, and its own connection, and returns when nothing is left of them.
   [[nodiscard]] Task<void> close();
 
   /// It listens, as far as it knows.
@@ -45,8 +75,11 @@ class Subscription {
   [[nodiscard]] const std::string& last_error() const noexcept;
 
  private:
-  class State;
-  std::shared_ptr<State> state_;
+  friend class Listener;
+  Subscription(std::shared_ptr<Listener::State> state, std::shared_ptr<Listener::Channel> channel);
+  std::shared_ptr<Listener::State> state_;
+  std::shared_ptr<Listener::Channel> channel_;
+  bool own_connection_ = false;
   bool own_locator_ = false;
 };
 
