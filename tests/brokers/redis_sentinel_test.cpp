@@ -1,7 +1,7 @@
 // What sentinels are asked, and what users are told about those that do not help.
 #include "src/brokers/redis/sentinel.hpp"
 
-#include "src/brokers/redis/locator.hpp"
+#include "src/brokers/redis/sentinel_locator.hpp"
 #include "tests/brokers/redis_scripted_server.hpp"
 #include "tests/brokers/redis_sentinels.hpp"
 #include "tests/brokers/redis_support.hpp"
@@ -59,7 +59,7 @@ TEST(RedisSentinel, TheNextIsAskedWhereOneIsAwayHangsOrKnowsNothing) {
   const std::string http_place = http.url().substr(std::string("redis://").size());
   const std::string port = broker_suite::say(no_sentinel.url(), "CONFIG GET port").at(1).string();
   on_loop([&]() -> Task<void> {
-    const auto locator = std::make_shared<Locator>(settings_at(url_of(
+    const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(
         nobody() + "," + hanging.place() + ",127.0.0.1:" + port + "," + http_place + "," + good.place())));
     const Settings found = co_await locator->find();
     EXPECT_EQ(found.address(), Address("127.0.0.1", master.port));
@@ -73,7 +73,7 @@ TEST(RedisSentinel, TheNextIsAskedWhereOneIsAwayHangsOrKnowsNothing) {
 TEST(RedisSentinel, TheOthersAreLearnedOf) {
   SentinelGroup group;
   on_loop([&]() -> Task<void> {
-    const auto locator = std::make_shared<Locator>(settings_at(url_of(group.sentinel(0).place())));
+    const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(group.sentinel(0).place())));
     (void)co_await locator->find();
     EXPECT_EQ(locator->sentinels().size(), 3U);
     group.sentinel(0).process().kill();
@@ -87,7 +87,7 @@ TEST(RedisSentinel, TheOthersAreLearnedOf) {
 TEST(RedisSentinel, AllAreAway) {
   const std::string first = nobody();
   EXPECT_THAT(refusal<BrokerUnavailable>(url_of(first)),
-              AllOf(HasSubstr("its sentinel tells no master: the sentinel " + first + ": "),
+              AllOf(HasSubstr("its sentinel does not tell the master: the sentinel " + first + ": "),
                     HasSubstr("Connection refused"), HasSubstr("is a sentinel running there?")));
   EXPECT_THAT(refusal<BrokerUnavailable>(url_of(first + "," + nobody())),
               HasSubstr("none of its 2 sentinels tells the master; the sentinel " + first));
@@ -111,7 +111,7 @@ TEST(RedisSentinel, ANameThatIsForgottenLaterIsWaitedFor) {
   const Master master;
   const Sentinel sentinel(master.port, 1);
   on_loop([&]() -> Task<void> {
-    const auto locator = std::make_shared<Locator>(settings_at(url_of(sentinel.place())));
+    const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(sentinel.place())));
     (void)co_await locator->find();
     EXPECT_EQ(sentinel.say("SENTINEL REMOVE jobs").string(), "OK");
     Task<Settings> asking = locator->find();

@@ -83,7 +83,7 @@ class Connection::State : public std::enable_shared_from_this<State>, public Loc
   Event changed_;
   JoinHandle<void> connector_;
   Interruptible attempt_;
-  Settings target_;  // of the attempt or link_; empty while the sentinels are asked
+  Settings target_;  // of the attempt or link_; empty while its locator asks
   Backoff backoff_;
   std::uint64_t failures_ = 0;
   std::uint64_t replies_at_start_ = 0;  // of link_
@@ -184,8 +184,7 @@ Task<void> Connection::State::attempt() {
     throw_no_answer(target);
   } catch (const LinkLost&) {
   }
-  if (!current)
-    throw queue::BrokerUnavailable(target.url() + ": the sentinels have named another master meanwhile");
+  if (!current) throw queue::BrokerUnavailable(target.url() + ": another master has been named meanwhile");
   throw queue::BrokerUnavailable(link->reason());
 }
 
@@ -228,7 +227,7 @@ void Connection::State::moved(const Address& now) noexcept {
   if (closed_ || target_.address() == now) return;
   backoff_.succeeded();
   if (live())
-    link_->close("the sentinels have made " + now.text() + " the master");
+    link_->close(locator_->news(now));
   else if (!target_.host.empty())
     attempt_.interrupt();
   tell();
@@ -247,7 +246,7 @@ Task<void> Connection::State::join(std::shared_ptr<State> self) {
 }
 
 Connection::Connection(Settings settings, OnConnected on_connected)
-    : Connection(std::make_shared<Locator>(std::move(settings)), std::move(on_connected)) {
+    : Connection(make_locator(std::move(settings)), std::move(on_connected)) {
   own_locator_ = true;
 }
 

@@ -125,9 +125,10 @@ void check_master(const Settings& settings, const std::string& text) {
   if (info_line(text, "role") != "slave") return;
   const std::string master =
       std::string(info_line(text, "master_host")) + ":" + std::string(info_line(text, "master_port"));
-  if (settings.by_sentinel())
-    throw BrokerUnavailable(settings.url() + ": a sentinel names it as the master, but it is a replica of " +
-                            master + ": a failover is under way, try again shortly");
+  if (settings.was_named())
+    throw BrokerUnavailable(settings.url() + ": " + (settings.by_sentinel() ? "a sentinel" : "the cluster") +
+                            " names it as the master, but it is a replica of " + master +
+                            ": a failover is under way, try again shortly");
   refuse(settings, "the server is a replica, which only its master may write to: name the master, " + master);
 }
 
@@ -176,6 +177,7 @@ std::string acl_example(const Settings& settings) {
   const std::string user = settings.user.empty() ? "default" : settings.user;
   const std::string ours = "{" + settings.key_namespace + ":*}*";
   std::string more;
+  if (settings.by_cluster()) more += " +cluster|slots";
   if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
   if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
   return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +
@@ -220,7 +222,7 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
 
 Task<void> greet_subscriber(Link& link, const Settings& settings) {
   co_await introduce(link, settings, "coterie-listener");
-  if (!settings.by_sentinel()) co_return;
+  if (!settings.was_named()) co_return;
   const Reply info = co_await link.call(Command("INFO").arg("replication"));
   check_permitted(settings, info, "INFO");
   if (!info.is_error()) check_master(settings, info.string());

@@ -28,7 +28,7 @@ struct ServerInfo {
 /// Says who we are (AUTH, SELECT, CLIENT SETNAME) and looks whether a broker can live there. BadBroker where
 /// waiting does not help: a wrong or missing password, no such database, older than 7.0, a replica, a command
 /// that the user may not run. BrokerUnavailable: still loading, too many clients, lost; a replica that a
-/// sentinel has named.
+/// sentinel or a cluster has named.
 [[nodiscard]] Task<ServerInfo> greet(Link& link, const Settings& settings);
 
 /// Only AUTH and CLIENT SETNAME: for a connection that subscribes, or asks a sentinel. Where sentinels have

@@ -6,10 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "coterie/await_outcome.hpp"
-#include "coterie/core/duration.hpp"
-#include "coterie/timeout.hpp"
-#include "src/brokers/redis/dial.hpp"
+#include "src/brokers/redis/ask.hpp"
 #include "src/brokers/redis/handshake.hpp"
 #include "src/brokers/redis/link.hpp"
 
@@ -17,11 +14,8 @@ namespace coterie::brokers::redis {
 namespace {
 
 using queue::BadBroker;
-using queue::BrokerUnavailable;
 
-/// One that is away, with its whole machine, must not hold up the others.
-constexpr Duration answer_within = std::chrono::seconds(1);
-constexpr std::size_t host_most = 255;
+constexpr std::size_t shown_bytes = 255;
 constexpr std::size_t names_shown = 8;
 
 [[noreturn]] void refuse(const Settings& sentinel, const std::string& why) {
@@ -30,15 +24,9 @@ constexpr std::size_t names_shown = 8;
 
 /// Nothing where it is none.
 std::optional<Address> address_of(const Reply& host, const Reply& port) {
-  const std::string& name = host.string();
-  const std::string& digits = port.string();
-  const bool printable = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
-  std::uint16_t number = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stopped, error] = std::from_chars(digits.data(), end, number);
-  if (name.empty() || name.size() > host_most || !printable) return std::nullopt;
-  if (error != std::errc{} || stopped != end || number == 0) return std::nullopt;
-  return Address(name, number);
+  const std::optional<std::uint16_t> number = read_port(port.string());
+  if (!number || !is_host(host.string())) return std::nullopt;
+  return Address(host.string(), *number);
 }
 
 /// The value of a field in `[field, value, field, value, …]`.
@@ -74,7 +62,7 @@ void read_more(const Reply& master, const Reply& sentinels, SentinelAnswer& answ
       std::from_chars(digits.data(), digits.data() + digits.size(), answer.epoch);
     }
     for (const Reply& one : sentinels.array()) {
-      if (answer.others.size() == sentinels_most) break;
+      if (answer.others.size() == asked_most) break;
       const Reply* const host = field(one, "ip");
       const Reply* const port = field(one, "port");
       const std::optional<Address> address = host && port ? address_of(*host, *port) : std::nullopt;
@@ -93,7 +81,7 @@ Task<std::string> known_names(Link& link) {
     for (const Reply& one : masters.array()) {
       const Reply* const name = field(one, "name");
       if (name == nullptr || ++count > names_shown) continue;
-      names.append(names.empty() ? "'" : ", '").append(name->string().substr(0, host_most)).append("'");
+      names.append(names.empty() ? "'" : ", '").append(name->string().substr(0, shown_bytes)).append("'");
     }
   } catch (const UnexpectedReply&) {
   }
@@ -148,22 +136,9 @@ Settings settings_of_sentinel(const Settings& settings, const Address& sentinel)
 
 Task<SentinelAnswer> ask_sentinel(Settings settings, Address sentinel) {
   const Settings at = settings_of_sentinel(settings, sentinel);
-  io::Stream stream = co_await dial(at);
-  const std::shared_ptr<Link> link = Link::start(std::move(stream), at);
-  Task<SentinelAnswer> limited = wait_for(at.connect_timeout, ask(*link, settings, at));
-  Outcome<SentinelAnswer> end = co_await outcome(std::move(limited));
-  link->close("it was asked what there was to ask");
-  co_await link->join();
-  try {
-    co_return std::move(end).get();
-  } catch (const TimeoutError&) {
-    throw BrokerUnavailable(at.url() + ": no answer within " + detail::seconds_text(at.connect_timeout) +
-                            ": does it hang, is it a sentinel?");
-  } catch (const LinkLost&) {
-  } catch (const UnexpectedReply& error) {
-    throw BadBroker(at.url() + ": " + error.what());
-  }
-  throw BrokerUnavailable(link->reason());
+  const auto questions = [&](Link& link) { return ask(link, settings, at); };
+  SentinelAnswer answer = co_await ask_alone<SentinelAnswer>(at, questions);
+  co_return answer;
 }
 
 }  // namespace coterie::brokers::redis

@@ -15,7 +15,7 @@ struct SentinelAnswer {
   Address master;
   /// Counts the failovers: of two that differ, the one with the higher epoch is right. 0: it does not say.
   std::uint64_t epoch = 0;
-  /// The other sentinels of this master, at most `sentinels_most`.
+  /// The other sentinels of this master, at most `asked_most`.
   std::vector<Address> others;
   SentinelAnswer() = default;
 };

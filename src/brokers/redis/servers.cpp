@@ -7,7 +7,7 @@
 namespace coterie::brokers::redis {
 
 OneServer::OneServer(const Settings& settings)
-    : locator_(std::make_shared<Locator>(settings)), node_(locator_, scripts_), listener_(locator_) {}
+    : locator_(make_locator(settings)), node_(locator_, scripts_), listener_(locator_) {}
 
 Task<void> OneServer::open() {
   const ServerInfo server = co_await node_.connect();

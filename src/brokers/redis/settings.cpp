@@ -51,7 +51,7 @@ std::int32_t database(const BrokerUrl& url, std::string_view text) {
 }
 
 std::uint16_t port_of(const BrokerUrl& url, std::string_view text) {
-  const auto port = number<std::uint16_t>(text, 1, 65'535);
+  const auto port = read_port(text);
   if (!port)
     refuse(url, "'" + std::string(text.substr(0, 40)) + "' is no port: it is a number from 1 to 65535");
   return *port;
@@ -88,20 +88,26 @@ void read_user(const BrokerUrl& url, std::string_view text, Settings& settings) 
   if (colon != std::string_view::npos) settings.password = decoded(url, text.substr(colon + 1), "password");
 }
 
-/// `host:port,host:port,…`, then `master-name[/db]`.
-void read_sentinels(const BrokerUrl& url, std::string_view hosts, std::string_view rest, Settings& settings) {
-  constexpr std::uint16_t usual_port = 26'379;
+/// `host:port,host:port,…`; `of_what`: "sentinels".
+std::vector<Address> read_hosts(const BrokerUrl& url, std::string_view hosts, std::uint16_t usual_port,
+                                std::string_view of_what) {
+  std::vector<Address> addresses;
   for (;;) {
     const std::size_t comma = hosts.find(',');
-    const Address sentinel = address_of(url, hosts.substr(0, comma), usual_port);
-    if (std::ranges::find(settings.sentinels, sentinel) == settings.sentinels.end())
-      settings.sentinels.push_back(sentinel);
+    const Address address = address_of(url, hosts.substr(0, comma), usual_port);
+    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
     if (comma == std::string_view::npos) break;
     hosts.remove_prefix(comma + 1);
   }
-  if (settings.sentinels.size() > sentinels_most)
-    refuse(url, "it names more than " + std::to_string(sentinels_most) +
-                    " sentinels: three or five are enough, they tell of the others");
+  if (addresses.size() > asked_most)
+    refuse(url, "it names more than " + std::to_string(asked_most) + " " + std::string(of_what) +
+                    ": three or five are enough, they tell of the others");
+  return addresses;
+}
+
+/// `host:port,host:port,…`, then `master-name[/db]`.
+void read_sentinels(const BrokerUrl& url, std::string_view hosts, std::string_view rest, Settings& settings) {
+  settings.sentinels = read_hosts(url, hosts, 26'379, "sentinels");
   const std::size_t slash = rest.find('/');
   settings.master_name = decoded(url, rest.substr(0, slash), "master's name");
   if (settings.master_name.empty() || settings.master_name.find(' ') != std::string::npos)
@@ -111,9 +117,16 @@ void read_sentinels(const BrokerUrl& url, std::string_view hosts, std::string_vi
     settings.database = database(url, rest.substr(slash + 1));
 }
 
+void read_cluster(const BrokerUrl& url, std::string_view hosts, std::string_view rest, Settings& settings) {
+  settings.cluster = read_hosts(url, hosts, settings.port, "nodes");
+  if (!rest.empty() && rest != "0")
+    refuse(url, "a cluster has only database 0: leave /" + std::string(rest.substr(0, 40)) +
+                    " out, and keep applications apart by ?namespace=NAME");
+}
+
 /// `[user[:password]@]host[:port][/db]`; under Sentinel several hosts, and the master's name before the
-/// database.
-void read_server(const BrokerUrl& url, Settings& settings, bool by_sentinel) {
+/// database; of a cluster several hosts.
+void read_server(const BrokerUrl& url, Settings& settings) {
   const std::string_view all = url.raw_path;
   const std::size_t at = all.rfind('@');
   const std::string_view place = at == std::string_view::npos ? all : all.substr(at + 1);
@@ -128,8 +141,12 @@ void read_server(const BrokerUrl& url, Settings& settings, bool by_sentinel) {
     read_user(url, user, settings);
   }
   const std::string_view rest = slash == std::string_view::npos ? "" : place.substr(slash + 1);
-  if (by_sentinel) {
+  if (url.scheme.ends_with("+sentinel")) {
     read_sentinels(url, host, rest, settings);
+    return;
+  }
+  if (url.scheme.ends_with("+cluster")) {
+    read_cluster(url, host, rest, settings);
     return;
   }
   Address address = address_of(url, host, settings.port);
@@ -217,16 +234,15 @@ Settings settings_of(const BrokerUrl& url) {
   const auto more = [&known](std::initializer_list<std::string_view> options) {
     known.insert(known.end(), options.begin(), options.end());
   };
-  const bool by_sentinel = url.scheme.ends_with("+sentinel");
   settings.tls = url.scheme.starts_with("rediss");
   if (url.scheme == "redis+unix") more({"db", "user", "password"});
   if (settings.tls) more({"tls_ca", "tls_cert", "tls_key", "tls_name", "tls_insecure"});
-  if (by_sentinel) more({"sentinel_user", "sentinel_password"});
+  if (url.scheme.ends_with("+sentinel")) more({"sentinel_user", "sentinel_password"});
   url.require_known(known);
   if (url.scheme == "redis+unix")
     read_socket(url, settings);
   else
-    read_server(url, settings, by_sentinel);
+    read_server(url, settings);
   if (settings.tls) read_tls(url, settings);
   settings.sentinel_user = url.option("sentinel_user").value_or("");
   settings.sentinel_password = url.option("sentinel_password").value_or("");
@@ -242,27 +258,23 @@ Settings settings_of(const BrokerUrl& url) {
   return settings;
 }
 
-std::string Address::text() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]:" : host + ":") + std::to_string(port);
-}
-
 std::string Settings::url() const {
   if (is_sentinel) return "the sentinel " + address().text();
   if (!socket_path.empty())
     return "redis+unix://" + socket_path + (database != 0 ? "?db=" + std::to_string(database) : "");
   std::string text = tls ? "rediss" : "redis";
-  text += by_sentinel() ? "+sentinel://" : "://";
+  text += by_sentinel() ? "+sentinel://" : by_cluster() ? "+cluster://" : "://";
   if (authenticates()) text += user + (password.empty() ? "@" : ":***@");
-  if (by_sentinel()) {
-    for (const Address& sentinel : sentinels) text += sentinel.text() + ",";
-    text.back() = '/';
-    text += master_name;
+  if (was_named()) {
+    for (const Address& one : by_sentinel() ? sentinels : cluster) text += one.text() + ",";
+    text.pop_back();
   } else {
     text += address().text();
   }
+  if (by_sentinel()) text += "/" + master_name;
   if (database != 0) text += "/" + std::to_string(database);
-  if (by_sentinel() && !host.empty()) text += " (master " + address().text() + ")";
+  if (was_named() && !host.empty())
+    text += (by_sentinel() ? " (master " : " (node ") + address().text() + ")";
   return text;
 }
 

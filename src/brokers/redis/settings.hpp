@@ -7,6 +7,7 @@
 
 #include "coterie/poller.hpp"
 #include "src/brokers/broker_url.hpp"
+#include "src/brokers/redis/address.hpp"
 
 namespace coterie::brokers::redis {
 
@@ -21,20 +22,8 @@ struct ReplyLimits {
   ReplyLimits() = default;
 };
 
-/// A TCP address.
-struct Address {
-  std::string host;  ///< a name or an address, without brackets
-  std::uint16_t port = 0;
-
-  Address() = default;
-  Address(std::string at_host, std::uint16_t at_port) : host(std::move(at_host)), port(at_port) {}
-  /// `host:port`, `[v6]:port`.
-  [[nodiscard]] std::string text() const;
-  friend bool operator==(const Address&, const Address&) = default;
-};
-
-/// How many sentinels a URL names, and how many are ever asked.
-inline constexpr std::size_t sentinels_most = 16;
+/// How many sentinels, or nodes of a cluster, a URL names, and how many are ever asked for one answer.
+inline constexpr std::size_t asked_most = 16;
 
 /// What must have happened to a write before its caller is told that it is done.
 struct Durable {
@@ -51,7 +40,7 @@ struct Durable {
 
 /// Where the server is and how to talk to it.
 struct Settings {
-  std::string host;  ///< a name or an address, without brackets; empty: `socket_path`, or ask the sentinels
+  std::string host;  ///< a name or an address, without brackets; empty: `socket_path`, or others know it
   std::uint16_t port = 6379;
   std::string socket_path;  ///< of a Unix socket
   /// Who know where the master is; empty: no sentinels.
@@ -59,6 +48,8 @@ struct Settings {
   std::string master_name;    ///< what the sentinels call it
   std::string sentinel_user;  ///< at the sentinels; empty: their default user
   std::string sentinel_password;
+  /// Some nodes of a cluster, which know the others; empty: no cluster.
+  std::vector<Address> cluster;
   bool is_sentinel = false;  ///< what is at `host` is a sentinel, and not the server
   bool tls = false;
   std::string tls_ca;           ///< PEM file of the CAs to trust; empty: the system's
@@ -91,13 +82,16 @@ struct Settings {
   Settings() = default;
   [[nodiscard]] bool authenticates() const noexcept { return !user.empty() || !password.empty(); }
   [[nodiscard]] bool by_sentinel() const noexcept { return !sentinels.empty(); }
+  [[nodiscard]] bool by_cluster() const noexcept { return !cluster.empty(); }
+  /// Who the server is has been told by others and may change: it is never refused for good.
+  [[nodiscard]] bool was_named() const noexcept { return by_sentinel() || by_cluster(); }
   [[nodiscard]] Address address() const { return {host, port}; }
   /// What all keys and channels of a shard begin with: one hash tag, so that they are in one slot.
   [[nodiscard]] std::string prefix(std::uint32_t shard = 0) const {
     return "{" + key_namespace + ":" + std::to_string(shard) + "}";
   }
-  /// For messages: the URL again, `***` for the password, without options. Once the sentinels have named the
-  /// master, with its address.
+  /// For messages: the URL again, `***` for the password, without options. Once others have named the
+  /// server, with its address.
   [[nodiscard]] std::string url() const;
 };
 
@@ -109,9 +103,11 @@ struct Settings {
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to.sock[?db=N&user=…&password=…]`
 /// and `rediss://…` (TLS, with `tls_ca`, `tls_cert`, `tls_key`, `tls_name`, `tls_insecure=yes`);
 /// `redis+sentinel://[user[:password]@]host[:port],host[:port],…/master-name[/db]` and `rediss+sentinel://…`
-/// (with `sentinel_user`, `sentinel_password`). Options: `namespace`, `shards`, `connect_timeout_ms`,
-/// `command_timeout_ms`, `accept_loss=yes`, `durable=memory|fsync|replicas:N` (and `durable_acks=`, where
-/// acknowledgements shall have another), `durable_timeout_ms`. A part that holds `:`, `@`,
+/// (with `sentinel_user`, `sentinel_password`);
+/// `redis+cluster://[user[:password]@]host[:port],host[:port],…` and `rediss+cluster://…`. Options:
+/// `namespace`, `shards`, `connect_timeout_ms`, `command_timeout_ms`, `accept_loss=yes`,
+/// `durable=memory|fsync|replicas:N` (and `durable_acks=`, where acknowledgements shall have another),
+/// `durable_timeout_ms`. A part that holds `:`, `@`,
 /// `/`, `?` or `%` writes them as `%XX`. Throws BadBroker: one line, the thing and the cure, without the
 /// password.
 [[nodiscard]] Settings settings_of(const BrokerUrl& url);

@@ -66,7 +66,7 @@ class Listener::State : public std::enable_shared_from_this<State>, public Locat
   const Duration ping_every_;
   std::map<std::string, std::shared_ptr<Channel>> channels_;
   bool greeted_ = false;  // link_ listens
-  Settings target_;       // of the attempt or link; empty while the sentinels are asked
+  Settings target_;       // of the attempt or link; empty while its locator asks
   std::shared_ptr<Link> link_;
   Interruptible attempt_;
   Event moved_;  // set and cleared at once
@@ -105,7 +105,7 @@ void Listener::State::moved(const Address& now) noexcept {
   if (closed_ || target_.address() == now) return;
   backoff_.succeeded();
   if (link_)
-    link_->close("the sentinels have made " + now.text() + " the master");
+    link_->close(locator_->news(now));
   else if (!target_.host.empty())
     attempt_.interrupt();
   moved_.set();
@@ -142,7 +142,7 @@ Task<void> Listener::State::begin() {
                                    detail::seconds_text(target_.connect_timeout));
   } catch (const LinkLost&) {
   }
-  if (!locator_->is_current(target_)) link_->close("the sentinels have named another master meanwhile");
+  if (!locator_->is_current(target_)) link_->close("another master has been named meanwhile");
   co_await stay(*link_);
   throw queue::BrokerUnavailable(link_->reason());
 }
@@ -273,8 +273,8 @@ Task<void> Listener::close() {
 
 Subscription::Subscription(const Settings& settings, std::string channel, OnMessage on_message,
                            OnConnected on_connected, Duration ping_every)
-    : Subscription(std::make_shared<Locator>(settings), std::move(channel), std::move(on_message),
-                   std::move(on_connected), ping_every) {
+    : Subscription(make_locator(settings), std::move(channel), std::move(on_message), std::move(on_connected),
+                   ping_every) {
   own_locator_ = true;
 }
 
