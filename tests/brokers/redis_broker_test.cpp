@@ -204,18 +204,6 @@ TEST_F(RedisBrokerTest, WhatHasPassedLeavesNothingBehind) {
   EXPECT_EQ(left, (std::set<std::string>{"m", "w"}));
 }
 
-class RedisCluster : public RedisBrokerTest {
- protected:
-  RedisCluster()
-      : RedisBrokerTest({"--cluster-enabled", "yes", "--port", std::to_string(free_port()), "--cluster-port",
-                         std::to_string(free_port())}) {}
-};
-
-TEST_F(RedisCluster, IsRefusedUntilTheQueueKnowsIt) {
-  EXPECT_THAT(refusal<BadBroker>([&] { (void)open(); }),
-              HasSubstr("it runs as a cluster, which the queue does not know yet: name a server"));
-}
-
 class RedisThatSyncs : public RedisBrokerTest {
  protected:
   RedisThatSyncs() : RedisBrokerTest({"--appendonly", "yes", "--appendfsync", "always"}) {}

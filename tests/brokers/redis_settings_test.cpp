@@ -123,9 +123,36 @@ TEST(RedisSettings, SentinelsAndTheMastersName) {
   EXPECT_FALSE(read("redis://h").by_sentinel());
 }
 
+TEST(RedisSettings, NodesOfACluster) {
+  const Settings one = read("redis+cluster://h");
+  EXPECT_TRUE(one.by_cluster());
+  EXPECT_FALSE(one.by_sentinel());
+  EXPECT_EQ(one.cluster, std::vector{Address("h", 6379)});
+  EXPECT_EQ(one.host, "");
+  const Settings all =
+      read("rediss+cluster://ann:pw@a:1,[::1]:2,b,a:1/0?namespace=n&tls_ca=/ca.pem&durable=fsync");
+  EXPECT_EQ(all.cluster, (std::vector{Address("a", 1), Address("::1", 2), Address("b", 6379)}));
+  EXPECT_EQ(all.user, "ann");
+  EXPECT_EQ(all.password, "pw");
+  EXPECT_TRUE(all.tls);
+  EXPECT_EQ(all.url(), "rediss+cluster://ann:***@a:1,[::1]:2,b:6379");
+  Settings at_node(all);
+  at_node.host = "b";
+  at_node.port = 7;
+  EXPECT_EQ(at_node.url(), "rediss+cluster://ann:***@a:1,[::1]:2,b:6379 (node b:7)");
+  EXPECT_FALSE(read("redis://h").by_cluster());
+}
+
 TEST(RedisSettings, WhatIsWrongIsNamedWithItsCure) {
   const std::map<std::string, std::string> cases{
       {"redis://", "it names no host: redis://localhost:6379"},
+      {"redis+cluster://", "it names no host: redis+cluster://localhost:6379"},
+      {"redis+cluster://a,", "it names no host"},
+      {"redis+cluster://a/1", "a cluster has only database 0: leave /1 out"},
+      {"redis+cluster://a:x", "'x' is no port"},
+      {"redis+cluster://a?sentinel_user=x", "unknown option 'sentinel_user'"},
+      {"redis+cluster://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q",
+       "it names more than 16 nodes: three or five are enough"},
       {"redis:///3", "it names no host"},
       {"redis://:6379", "it names no host"},
       {"redis://:secret@", "a user or password, but no host"},

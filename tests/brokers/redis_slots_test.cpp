@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "src/brokers/redis/cluster_node.hpp"
+
 namespace coterie::brokers::redis {
 namespace {
 using ::testing::ElementsAre;
@@ -119,6 +121,17 @@ TEST(RedisSlots, RedirectionsAreRead) {
                            "MOVED 1", "MOVED 1 a b:1", "MOVED -1 h:1"})
     EXPECT_FALSE(redirection_of(Reply::of_error(none), asked)) << none;
   EXPECT_FALSE(redirection_of(Reply::of_status("MOVED 1 h:1"), asked));
+}
+
+TEST(RedisSlots, WhatIsArrivingIsRead) {
+  EXPECT_THAT(
+      read_arriving("c4d4 127.0.0.1:1@2 master - 0 1 2 connected 8192-16383\n"
+                    "95eb 127.0.0.1:3@4 myself,master - 0 0 1 connected 0-8191 [7734->-c4d4] [12-<-c4d4] "
+                    "[16383-<-c4d4]\n"),
+      ElementsAre(12, 16'383));
+  EXPECT_TRUE(read_arriving("").empty());
+  EXPECT_TRUE(read_arriving(" [").empty());
+  EXPECT_TRUE(read_arriving(" [16384-<-a] [x-<-a] [-1-<-a] [1] [1-<").empty());
 }
 
 }  // namespace

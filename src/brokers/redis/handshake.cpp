@@ -177,7 +177,7 @@ std::string acl_example(const Settings& settings) {
   const std::string user = settings.user.empty() ? "default" : settings.user;
   const std::string ours = "{" + settings.key_namespace + ":*}*";
   std::string more;
-  if (settings.by_cluster()) more += " +cluster|slots";
+  if (settings.by_cluster()) more += " +cluster|slots +cluster|nodes";
   if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
   if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
   return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +

@@ -11,6 +11,10 @@ bool holds(const std::string& text, std::string_view words) {
 
 }  // namespace
 
+bool is_moving(const Reply& reply) {
+  return reply.is_error() && holds(reply.error(), "COTERIE MOVING");
+}
+
 void throw_if_error(const Reply& reply, const Settings& settings) {
   if (reply.kind() != Reply::Kind::error) return;
   const std::string& text = reply.error();

@@ -4,6 +4,10 @@
 
 namespace coterie::brokers::redis {
 
+/// A script's refusal on a cluster's node that is just handing its keys over to another one: nothing was
+/// written.
+[[nodiscard]] bool is_moving(const Reply& reply);
+
 /// Throws what the contract has for an error of the server: BrokerUnavailable where it may pass (full memory,
 /// a failover, still loading), BadBroker where it will not (no right to do it, another layout). One line: the
 /// URL, what is wrong, the cure.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "src/brokers/redis/cluster_servers.hpp"
 #include "src/brokers/redis/locator.hpp"
 
 namespace coterie::brokers::redis {
@@ -12,9 +13,9 @@ OneServer::OneServer(const Settings& settings)
 Task<void> OneServer::open() {
   const ServerInfo server = co_await node_.connect();
   if (server.mode == "cluster")
-    throw queue::BadBroker(settings().url() +
-                           ": it runs as a cluster, which the queue does not know yet: name a server that "
-                           "stands by itself");
+    throw queue::BadBroker(settings().url() + ": it is a node of a cluster: write " +
+                           std::string(settings().tls ? "rediss" : "redis") + "+cluster://" +
+                           settings().address().text());
 }
 
 Task<void> OneServer::close() {
@@ -39,6 +40,7 @@ std::unique_ptr<Subscription> OneServer::listen(std::uint32_t /*shard*/, std::st
 }
 
 std::unique_ptr<Servers> make_servers(const Settings& settings) {
+  if (settings.by_cluster()) return std::make_unique<ClusterServers>(settings);
   return std::make_unique<OneServer>(settings);
 }
 

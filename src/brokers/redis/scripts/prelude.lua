@@ -28,6 +28,11 @@ local M = KEYS[1]
 local P = string.sub(M, 1, -2)
 local call, sub, format, pack, read = redis.call, string.sub, string.format, struct.pack, struct.unpack
 
+-- A cluster's node that is handing this slot over to another one has some of the keys no more, and says so only when one
+-- of them is asked for: in the middle of a script, whose first writes would stay. So one is asked for that is nowhere.
+local nowhere = redis.pcall('EXISTS', P .. '-')
+if nowhere ~= 0 and string.find(nowhere.err, 'non local key', 1, true) then error({err = 'COTERIE MOVING'}) end
+
 local function refuse(what) error({err = 'COTERIE ' .. what}) end
 
 -- Time and counters --------------------------------------------------------------------------------------------------
