@@ -41,6 +41,8 @@ void RedisCluster::start_node(const std::vector<std::string>& options) {
                                  std::to_string(node->port),
                                  "--cluster-port",
                                  std::to_string(node->bus),
+                                 "--enable-debug-command",
+                                 "yes",
                                  "--repl-diskless-sync-delay",
                                  "0"};
   words.insert(words.end(), options.begin(), options.end());
@@ -83,10 +85,6 @@ std::string RedisCluster::url(const std::string& query) const {
   return text + (query.empty() ? "" : "?" + query);
 }
 
-std::string RedisCluster::dump(std::size_t i, const std::string& key) const {
-  return say(nodes_.at(i)->server->url(), Command("DUMP").arg(key)).string();
-}
-
 std::size_t RedisCluster::owner(std::uint16_t slot, std::size_t by) const {
   const Reply slots = tell(by, "CLUSTER SLOTS");
   for (const Reply& range : slots.array()) {
@@ -110,7 +108,7 @@ std::size_t RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::s
   Command migrate("MIGRATE");
   migrate.arg("127.0.0.1").arg(nodes_.at(to)->port).arg("").arg(0).arg(5000).arg("KEYS");
   for (const Reply& key : keys.array()) migrate.arg(key.string());
-  must_be_ok(say(nodes_.at(from)->server->url(), migrate));
+  must_be_ok(tell(from, migrate));
   return keys.array().size();
 }
 

@@ -28,8 +28,9 @@ class RedisCluster {
   Reply tell(std::size_t i, const std::string& words) const {
     return say(nodes_.at(i)->server->url(), words);
   }
-  /// What DUMP gives of a key that is there.
-  [[nodiscard]] std::string dump(std::size_t i, const std::string& key) const;
+  Reply tell(std::size_t i, const Command& command) const {
+    return say(nodes_.at(i)->server->url(), command);
+  }
   /// Which of the nodes has that slot, as node `by` sees it.
   [[nodiscard]] std::size_t owner(std::uint16_t slot, std::size_t by = 0) const;
 

@@ -37,6 +37,8 @@ class Cluster::Place final : public Locator {
     if (cluster->blamed_ == address_) co_await cluster->look();
     if (address_.host.empty())
       throw BrokerUnavailable(settings().url() + ": no node has slot " + std::to_string(slot_));
+    // Calls wait for this connection that were begun when all was well.
+    if (!given_.host.empty() && given_ != address_) cluster->refuse_where_open(address_);
     given_ = address_;
     Settings found(settings());
     found.host = address_.host;
@@ -72,6 +74,7 @@ class Cluster::Place final : public Locator {
 Cluster::Cluster(Settings settings) : settings_(std::move(settings)) {}
 
 std::shared_ptr<Locator> Cluster::locator(std::uint16_t slot, Follow follow) {
+  if (std::ranges::find(used_, slot) == used_.end()) used_.push_back(slot);
   if (const Address* const master = map_.master_of(slot); master != nullptr && follow == Follow::master)
     if (std::shared_ptr<Place> place = place_at(*master)) return place;
   std::erase_if(places_, [](const std::weak_ptr<Place>& one) { return one.expired(); });
@@ -104,6 +107,17 @@ Task<void> Cluster::look() {
   const std::shared_ptr<Cluster> keep = shared_from_this();
   if (looks) co_await looking_.wait();
   if (last_error_) std::rethrow_exception(last_error_);
+}
+
+/// A master that has taken over is given nothing while one of our slots there is still on its way elsewhere.
+void Cluster::refuse_where_open(const Address& master) const {
+  for (const std::uint16_t slot : used_) {
+    const Address* const owner = map_.master_of(slot);
+    if (is_arriving(slot) && owner != nullptr && *owner == master)
+      throw BrokerUnavailable(settings_.url() + ": slot " + std::to_string(slot) +
+                              " is being moved away from a master that " + master.text() +
+                              " has replaced meanwhile: redis-cli --cluster fix ends the move");
+  }
 }
 
 /// Those who wait for the look that is under way share the next one.

@@ -63,6 +63,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   [[nodiscard]] Task<void> ask_who_takes_over(const Address& answered, NodeAnswer& answer) const;
   [[nodiscard]] std::vector<Address> whom_to_ask() const;
   void tell_places();
+  void refuse_where_open(const Address& master) const;
 
   const Settings settings_;
   SlotMap map_;
@@ -70,6 +71,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   Address preferred_;
   Address blamed_;
   std::vector<std::weak_ptr<Place>> places_;
+  std::vector<std::uint16_t> used_;  // slots for which a locator was given
   JoinHandle<void> looking_;
   std::uint64_t looks_begun_ = 0;
   std::uint64_t looks_ended_ = 0;
