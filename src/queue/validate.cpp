@@ -168,6 +168,10 @@ void validate_filter(const JobFilter& filter, const Limits& limits) {
   }
 }
 
+void validate_queue(std::string_view queue, const Limits& limits) {
+  check_name(Where{}, "queue", queue, limits);
+}
+
 void validate_ids(const std::vector<JobId>& ids, const Limits& limits) {
   check_count("ids", ids.size(), limits.batch_jobs);
 }
@@ -189,6 +193,11 @@ void refuse_unknown_dependency(std::size_t index, const JobSpec& job, const JobI
   throw BadRequest("jobs[" + std::to_string(index) + "].after: job " + job.id.str() + " waits for " +
                    missing.str() +
                    ", which is not known here; enqueue it before, or earlier in the same batch");
+}
+
+void refuse_pause(std::string_view queue) {
+  throw BadRequest("queue '" + std::string(queue) + "' cannot be paused: " + std::to_string(paused_queues) +
+                   " are already, the limit; resume some first");
 }
 
 void refuse_old_seq(std::uint64_t seq, std::uint64_t last) {

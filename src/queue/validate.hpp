@@ -20,6 +20,7 @@ inline constexpr std::size_t note_value_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t progress_note_bytes = 1024;  ///< longer ones are cut
 inline constexpr std::size_t queues_per_cycle = 1024;
 inline constexpr std::size_t names_per_cycle = 1024;
+inline constexpr std::size_t paused_queues = 1000;
 /// How many of the names that nobody here handles a reply tells.
 inline constexpr std::size_t unhandled_told = 16;
 /// The longest delay, backoff, timeout or TTL, and the longest lease.
@@ -31,18 +32,26 @@ inline constexpr Milliseconds id_known_for{std::chrono::hours(24)};
 [[nodiscard]] constexpr bool is_suspect(std::int64_t crashes, std::int64_t max_crashes) noexcept {
   return max_crashes > 0 && crashes >= 2;
 }
+/// What an export says of a job that has used `attempt` of `most`.
+[[nodiscard]] constexpr std::uint32_t attempts_left(std::uint32_t attempt, std::uint32_t most) noexcept {
+  return attempt < most ? most - attempt : 1;
+}
 
 /// What `enqueue` accepts. The same id twice in a batch is fine: the second one `exists`.
 void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits);
 void validate_cycle(const CycleRequest& request, const Limits& limits);
 void validate_filter(const JobFilter& filter, const Limits& limits);
-/// For get, cancel and retry.
+/// For pause and resume.
+void validate_queue(std::string_view queue, const Limits& limits);
+/// For every call that is given nothing but ids.
 void validate_ids(const std::vector<JobId>& ids, const Limits& limits);
 void validate_note_key(std::string_view key);
 void validate_note(std::string_view key, const std::optional<std::string>& expected, std::string_view value);
 
 /// A job in `after` that the broker does not know and that does not stand earlier in the batch.
 [[noreturn]] void refuse_unknown_dependency(std::size_t index, const JobSpec& job, const JobId& missing);
+/// `paused_queues` are paused already.
+[[noreturn]] void refuse_pause(std::string_view queue);
 /// A `seq` lower than the last one of that incarnation.
 [[noreturn]] void refuse_old_seq(std::uint64_t seq, std::uint64_t last);
 

@@ -4,6 +4,7 @@
 #include "coterie/run.hpp"
 #include "src/cli/patience.hpp"
 #include "src/cli/run_manifest.hpp"
+#include "tests/support/forwarding_broker.hpp"
 
 namespace cli_test {
 namespace {
@@ -14,46 +15,19 @@ using coterie::cli::ManifestStore;
 namespace queue = coterie::queue;
 
 /// A broker of which only the notes are asked. While `lose` is not 0, it writes them and its reply is lost.
-class LosesReplies final : public queue::Broker {
+class LosesReplies final : public coterie::tests::ForwardingBroker {
  public:
+  LosesReplies() : ForwardingBroker(queue::open_broker("memory://")) {}
   int lose = 0;
 
-  std::string url() const override { return real_->url(); }
-  const queue::Limits& limits() const noexcept override { return real_->limits(); }
-  Task<std::optional<std::string>> get_note(std::string key) override { return real_->get_note(key); }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
-    const bool put = co_await real_->put_note(std::move(key), std::move(expected), std::move(value));
+    const bool put = co_await real().put_note(std::move(key), std::move(expected), std::move(value));
     if (lose > 0) {
       --lose;
       throw queue::BrokerUnavailable("the reply was lost: repeat");
     }
     co_return put;
   }
-  Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs) override {
-    return real_->enqueue(std::move(jobs));
-  }
-  Task<queue::CycleReply> cycle(queue::CycleRequest request) override {
-    return real_->cycle(std::move(request));
-  }
-  Task<std::uint64_t> changed(std::uint64_t version, queue::Milliseconds at_most) override {
-    return real_->changed(version, at_most);
-  }
-  Task<std::uint64_t> version() override { return real_->version(); }
-  Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies) override {
-    return real_->get(std::move(ids), bodies);
-  }
-  Task<queue::JobPage> list(queue::JobFilter filter) override { return real_->list(std::move(filter)); }
-  Task<std::vector<queue::QueueInfo>> queues() override { return real_->queues(); }
-  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
-    return real_->cancel(std::move(ids));
-  }
-  Task<std::vector<bool>> retry(std::vector<queue::JobId> ids) override {
-    return real_->retry(std::move(ids));
-  }
-  Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_->purge(std::move(filter)); }
-
- private:
-  std::shared_ptr<queue::Broker> real_ = queue::open_broker("memory://");
 };
 
 Manifest of(const std::string& owner) {

@@ -13,6 +13,7 @@
 #include "coterie/queue/worker.hpp"
 #include "coterie/testing/virtual_loop.hpp"
 #include "src/brokers/memory/memory_broker.hpp"
+#include "tests/support/forwarding_broker.hpp"
 
 namespace queue_tests {
 
@@ -33,10 +34,10 @@ struct Seen {
   Seen() = default;
 };
 
-class TestBroker final : public Broker {
+class TestBroker final : public coterie::tests::ForwardingBroker {
  public:
   TestBroker(coterie::testing::VirtualLoop& time, std::shared_ptr<Broker> real)
-      : time_(time), real_(std::move(real)) {}
+      : ForwardingBroker(std::move(real)), time_(time) {}
 
   int refuse = 0;         ///< so many cycles fail before they are applied
   int lose = 0;           ///< so many are applied and their replies lost
@@ -48,10 +49,6 @@ class TestBroker final : public Broker {
   std::size_t most_leased = 0;
 
   [[nodiscard]] std::string url() const override { return "memory://test"; }
-  [[nodiscard]] const Limits& limits() const noexcept override { return real_->limits(); }
-  Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
-    return real_->enqueue(std::move(jobs));
-  }
   Task<CycleReply> cycle(CycleRequest request) override {
     const Counted counted(*this);
     if (takes > 0ms) co_await sleep(takes);
@@ -68,7 +65,7 @@ class TestBroker final : public Broker {
       cycles.push_back(seen);
       throw BrokerUnavailable("the test broker is away: wait");
     }
-    Task<CycleReply> call = real_->cycle(std::move(request));
+    Task<CycleReply> call = real().cycle(std::move(request));
     CycleReply reply = co_await std::move(call);
     seen.leases = reply.leases.size();
     cycles.push_back(seen);
@@ -80,26 +77,9 @@ class TestBroker final : public Broker {
     }
     co_return reply;
   }
-  Task<std::uint64_t> changed(std::uint64_t version, Milliseconds at_most) override {
-    return real_->changed(version, at_most);
-  }
-  Task<std::uint64_t> version() override { return real_->version(); }
   Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
     ++gets;
-    return real_->get(std::move(ids), bodies);
-  }
-  Task<JobPage> list(JobFilter filter) override { return real_->list(std::move(filter)); }
-  Task<std::vector<QueueInfo>> queues() override { return real_->queues(); }
-  Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
-    return real_->cancel(std::move(ids));
-  }
-  Task<std::vector<bool>> retry(std::vector<JobId> ids) override { return real_->retry(std::move(ids)); }
-  Task<std::uint64_t> purge(JobFilter filter) override { return real_->purge(std::move(filter)); }
-  Task<std::optional<std::string>> get_note(std::string key) override {
-    return real_->get_note(std::move(key));
-  }
-  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
-    return real_->put_note(std::move(key), std::move(expected), std::move(value));
+    return real().get(std::move(ids), bodies);
   }
 
  private:
@@ -117,14 +97,13 @@ class TestBroker final : public Broker {
   };
   Task<std::size_t> count_leased() {
     std::size_t leased = 0;
-    Task<std::vector<QueueInfo>> call = real_->queues();
+    Task<std::vector<QueueInfo>> call = real().queues();
     std::vector<QueueInfo> all = co_await std::move(call);
     for (QueueInfo& queue : all) leased += queue.counts[JobState::leased];
     co_return leased;
   }
 
   coterie::testing::VirtualLoop& time_;
-  std::shared_ptr<Broker> real_;
 };
 
 /// Notes what a worker says.

@@ -168,6 +168,23 @@ enum class CancelResult : std::uint8_t {
   unknown,
 };
 
+/// A job as another broker has to be told of it, so that it goes on there from where it is here.
+struct JobExport {
+  /// `run_at` is when it may run next, `max_attempts` what is left of them, `expires_at` 0 once it has begun,
+  /// and `after` empty: see `dependents`.
+  JobSpec spec;
+  JobState state = JobState::ready;
+  std::vector<JobId> dependents;  ///< `blocked` jobs that wait for this one; some may have ended meanwhile
+  JobExport() = default;
+};
+
+enum class Withdrawn : std::uint8_t {
+  withdrawn,  ///< by this call
+  leased,     ///< it runs: nothing changed
+  final,      ///< it has ended: nothing changed
+  unknown,    ///< no such job (any more): a withdrawal whose reply was lost was applied
+};
+
 /// The store of a queue, in batches. One instance serves many workers and clients; every call may be made
 /// from any event loop of the process, and each `Task` runs on the loop that awaits it.
 ///
@@ -241,6 +258,22 @@ class Broker {
   /// Forgets up to `filter.limit` final jobs that match, their results too; returns how many. Their ids stay
   /// known to `enqueue` for 24 h after they ended.
   virtual Task<std::uint64_t> purge(JobFilter filter) = 0;
+
+  /// No `cycle` is given jobs of a paused queue, until it is resumed; all else goes on: its jobs are accepted,
+  /// become due, expire, can be cancelled, and those that run end. Kept like a job, and also where the queue has
+  /// no jobs. Both may be repeated. At most 1,000 queues are paused at a time.
+  virtual Task<void> pause(std::string queue) = 0;
+  virtual Task<void> resume(std::string queue) = 0;
+  /// The paused queues, by name.
+  virtual Task<std::vector<std::string>> paused() = 0;
+
+  /// For taking jobs to another broker: enqueue what this gives there, then `withdraw` here. Nothing where
+  /// there is no such job, where it has ended, and where its enqueueing is not complete. In the order of
+  /// `ids`; without `payloads` the specs have none.
+  virtual Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) = 0;
+  /// Jobs that wait (blocked, scheduled, ready) are gone, as if they had been cancelled and purged: `enqueue`
+  /// knows their ids for 24 h, and who waited for them waits no more. In the order of `ids`.
+  virtual Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) = 0;
 
   /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only
   /// if the present value is `expected` (nothing: absent) and says whether the note has `value` now: true

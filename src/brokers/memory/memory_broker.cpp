@@ -125,6 +125,33 @@ Task<std::uint64_t> MemoryBroker::purge(queue::JobFilter filter) {
   co_return purged;
 }
 
+Task<void> MemoryBroker::pause(std::string queue) {
+  queue::validate_queue(queue, limits_);
+  store_->pause(std::move(queue));
+  co_return;
+}
+
+Task<void> MemoryBroker::resume(std::string queue) {
+  queue::validate_queue(queue, limits_);
+  store_->resume(queue);
+  co_return;
+}
+
+Task<std::vector<std::string>> MemoryBroker::paused() {
+  co_return store_->paused();
+}
+
+Task<std::vector<std::optional<queue::JobExport>>> MemoryBroker::export_jobs(std::vector<queue::JobId> ids,
+                                                                             bool payloads) {
+  queue::validate_ids(ids, limits_);
+  co_return store_->export_jobs(ids, payloads);
+}
+
+Task<std::vector<queue::Withdrawn>> MemoryBroker::withdraw(std::vector<queue::JobId> ids) {
+  queue::validate_ids(ids, limits_);
+  co_return store_->withdraw(ids);
+}
+
 Task<std::optional<std::string>> MemoryBroker::get_note(std::string key) {
   queue::validate_note_key(key);
   co_return store_->get_note(key);

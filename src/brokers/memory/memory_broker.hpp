@@ -27,6 +27,12 @@ class MemoryBroker final : public queue::Broker {
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override;
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids) override;
   Task<std::uint64_t> purge(queue::JobFilter filter) override;
+  Task<void> pause(std::string queue) override;
+  Task<void> resume(std::string queue) override;
+  Task<std::vector<std::string>> paused() override;
+  Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
+                                                                 bool payloads) override;
+  Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override;
   Task<std::optional<std::string>> get_note(std::string key) override;
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override;
 

@@ -67,6 +67,10 @@ Queue* Store::find_queue(const std::string& name) {
   return found == queue_names_.end() ? nullptr : queues_[found->second].get();
 }
 
+Queue* Store::find_running_queue(const std::string& name) {
+  return paused_.empty() || paused_.find(name) == paused_.end() ? find_queue(name) : nullptr;
+}
+
 Record* Store::find(const JobId& id, Slot* slot) {
   const auto found = ids_.find(id);
   if (found == ids_.end()) return nullptr;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -46,6 +47,12 @@ class Store {
   /// Forgets what matches among the next `scan_step` jobs; moves `filter.after` on, to 0 at the end.
   std::uint64_t purge_step(queue::JobFilter& filter);
 
+  void pause(std::string&& queue);
+  void resume(const std::string& queue);
+  std::vector<std::string> paused();
+  std::vector<std::optional<queue::JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
+  std::vector<queue::Withdrawn> withdraw(const std::vector<JobId>& ids);
+
   std::optional<std::string> get_note(const std::string& key);
   bool put_note(std::string&& key, const std::optional<std::string>& expected, std::string&& value);
 
@@ -80,6 +87,8 @@ class Store {
   // store.cpp: the structures
   std::uint32_t queue_index(const std::string& name);
   Queue* find_queue(const std::string& name);
+  /// From which jobs may be given out.
+  Queue* find_running_queue(const std::string& name);
   Record* find(const JobId& id, Slot* slot = nullptr);
   Record* find(const LeaseRef& lease, Slot& slot);
   [[nodiscard]] bool remembers(const JobId& id) const;
@@ -119,6 +128,9 @@ class Store {
   void finish_reply(const queue::CycleRequest& request, queue::CycleReply& reply);
   void trim_workers();
 
+  // store_move.cpp
+  [[nodiscard]] queue::JobExport export_job(const Record& record, bool payloads) const;
+
   // store_query.cpp
   [[nodiscard]] queue::JobInfo describe(const Record& record, bool bodies) const;
   [[nodiscard]] bool matches(const Record& record, const queue::JobFilter& filter) const;
@@ -145,6 +157,7 @@ class Store {
 
   std::vector<std::unique_ptr<Queue>> queues_;  // by index; null: free
   std::unordered_map<std::string, std::uint32_t> queue_names_;
+  std::set<std::string> paused_;
 
   std::vector<Front> fronts_;  // of the call that reserves, so that it need not allocate
 

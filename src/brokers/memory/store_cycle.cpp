@@ -110,7 +110,7 @@ void Store::finish_reply(const queue::CycleRequest& request, queue::CycleReply& 
   }
   const bool wants_more = !reply.repeated && reply.leases.size() < request.want;
   for (auto name = request.queues.begin(); name != request.queues.end(); ++name) {
-    Queue* const queue = find_queue(*name);
+    Queue* const queue = find_running_queue(*name);
     if (queue == nullptr || std::find(request.queues.begin(), name, *name) != name) continue;
     reply.suspects += suspects_of(*queue, request);
     if (wants_more && !request.names.empty()) tell_unhandled(*queue, request, reply);
@@ -190,7 +190,7 @@ void Store::reserve(const std::shared_ptr<Worker>& worker, const queue::CycleReq
                     queue::CycleReply& reply) {
   if (request.alone) {
     for (const std::string& name : request.queues) {
-      Queue* const queue = find_queue(name);
+      Queue* const queue = find_running_queue(name);
       if (queue == nullptr || queue->suspects == 0) continue;
       line_up(*queue, request, &Stream::suspects);
       const Front* const first = first_in_line();
@@ -201,7 +201,7 @@ void Store::reserve(const std::shared_ptr<Worker>& worker, const queue::CycleReq
   }
   std::uint64_t bytes = 0;
   for (const std::string& name : request.queues) {
-    Queue* const queue = find_queue(name);
+    Queue* const queue = find_running_queue(name);
     if (queue == nullptr || reply.leases.size() >= request.want) continue;
     line_up(*queue, request, &Stream::ready);
     std::size_t available = 0;

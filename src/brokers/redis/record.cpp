@@ -73,11 +73,13 @@ Record read_record(std::string_view text) {
   record.order = in.number(6);
   record.created_at = in.time();
   record.run_at = in.time();
-  in.skip(6 + 3 + 3 + 6);  // expires, numbers of queue and handler, ttl
+  record.expires_at = in.time();
+  in.skip(3 + 3);  // numbers of queue and handler
+  record.result_ttl = queue::Milliseconds(in.time());
   record.priority = static_cast<std::int16_t>(in.number(2));
   record.timeout = queue::Milliseconds(in.time());
   record.max_attempts = in.small(3);
-  in.skip(2);  // crashes at most
+  record.max_crashes = in.small(2);
   record.payload_bytes = in.small(4);
   const std::string_view tail = in.rest();
   const std::size_t payload = record.has(Record::long_payload) ? 0 : record.payload_bytes;
@@ -135,6 +137,17 @@ std::string write_backoff(const queue::Backoff& backoff) {
       backoff.jitter == usual.jitter)
     return {};
   return backoff_text(backoff);
+}
+
+queue::Backoff read_backoff(const std::string& text) {
+  queue::Backoff backoff;
+  long long base = 0;
+  long long cap = 0;
+  if (std::sscanf(text.c_str(), "%lld %lg %lld %lg", &base, &backoff.factor, &cap, &backoff.jitter) != 4)
+    throw UnexpectedReply("Redis holds a job that is damaged: '" + text + "' is no backoff");
+  backoff.base = queue::Milliseconds(base);
+  backoff.cap = queue::Milliseconds(cap);
+  return backoff;
 }
 
 std::string_view bytes_of(const queue::Uuid& id) noexcept {

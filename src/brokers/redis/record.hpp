@@ -18,6 +18,8 @@ struct Record {
     cancel_requested = 32,
     long_payload = 64,
     long_result = 128,
+    preparing = 256,
+    has_dependents = 512,
   };
   queue::JobState state = queue::JobState::blocked;
   std::uint16_t flags = 0;
@@ -28,10 +30,13 @@ struct Record {
   queue::UnixMillis run_at = 0;
   queue::UnixMillis started_at = 0;
   queue::UnixMillis finished_at = 0;
+  queue::UnixMillis expires_at = 0;
   queue::Milliseconds timeout{0};
+  queue::Milliseconds result_ttl{0};
   std::uint32_t attempt = 0;
   std::uint32_t max_attempts = 0;
   std::uint32_t crashes = 0;
+  std::uint32_t max_crashes = 0;
   std::uint32_t waits_for = 0;
   std::uint32_t payload_bytes = 0;
   std::uint32_t result_bytes = 0;
@@ -61,6 +66,7 @@ inline constexpr std::size_t short_bytes = 4096;
 [[nodiscard]] std::string backoff_text(const queue::Backoff& backoff);
 /// What a job keeps of it: empty for the usual one.
 [[nodiscard]] std::string write_backoff(const queue::Backoff& backoff);
+[[nodiscard]] queue::Backoff read_backoff(const std::string& text);
 
 [[nodiscard]] std::string_view bytes_of(const queue::Uuid& id) noexcept;
 /// UnexpectedReply where it has not 16 bytes.

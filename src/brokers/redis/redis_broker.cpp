@@ -135,6 +135,30 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Shards::purge, &core_->shards, std::move(filter));
     co_return co_await std::move(call);
   }
+  Task<void> pause(std::string queue) override {
+    validate_queue(queue, limits_);
+    auto call = spawn_on(loop(), &Shards::pause, &core_->shards, std::move(queue), true);
+    co_await std::move(call);
+  }
+  Task<void> resume(std::string queue) override {
+    validate_queue(queue, limits_);
+    auto call = spawn_on(loop(), &Shards::pause, &core_->shards, std::move(queue), false);
+    co_await std::move(call);
+  }
+  Task<std::vector<std::string>> paused() override {
+    auto call = spawn_on(loop(), &Shards::paused, &core_->shards);
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shards::export_jobs, &core_->shards, std::move(ids), payloads);
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shards::withdraw, &core_->shards, std::move(ids));
+    co_return co_await std::move(call);
+  }
   Task<std::optional<std::string>> get_note(std::string key) override {
     validate_note_key(key);
     auto call = spawn_on(loop(), &Shards::get_note, &core_->shards, std::move(key));

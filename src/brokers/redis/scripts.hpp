@@ -36,8 +36,10 @@ enum class Script : std::uint8_t {
   outbox,
   deliver,
   delivered,
+  pause,
+  withdraw,
 };
-inline constexpr std::size_t script_count = 22;
+inline constexpr std::size_t script_count = 24;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

@@ -84,6 +84,11 @@ class Shard {
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
   Task<std::uint64_t> purge(queue::JobFilter filter);
+  Task<void> pause(std::string queue, bool paused);
+  Task<std::vector<std::string>> paused();
+  Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
+                                                                 bool payloads);
+  Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids);
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
 
@@ -179,6 +184,9 @@ class Shard {
   void read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken);
   Task<void> fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones);
   Task<void> bury_gone(const std::string& own_process);
+
+  // shard_move.cpp
+  Task<void> complete_export(const Record& record, bool payloads, queue::JobExport& job);
 
   // shard_query.cpp
   [[nodiscard]] Command walk(Script script, const queue::JobFilter& filter, std::size_t most) const;

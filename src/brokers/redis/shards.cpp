@@ -2,6 +2,7 @@
 #include "src/brokers/redis/shards.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "coterie/gather.hpp"
@@ -74,20 +75,56 @@ Task<std::vector<std::optional<queue::JobInfo>>> Shards::get(std::vector<queue::
 Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> ids) {
   const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.cancel(std::move(part)); };
   std::vector<queue::CancelResult> results = co_await by_id<queue::CancelResult>(ids, ask);
-  if (size() > 1) {  // others may wait for them in other shards
-    std::vector<bool> concerned(size());
-    for (const queue::JobId& id : ids) concerned[shard_of(id, size())] = true;
-    std::vector<Task<std::vector<std::uint32_t>>> carried;
-    for (std::uint32_t shard = 0; shard < size(); ++shard)
-      if (concerned[shard]) carried.push_back(forward(shard));
-    (void)co_await gather(std::move(carried));
-  }
+  co_await forward_for(ids);
   co_return results;
+}
+
+/// These have ended, and others may wait for them in other shards.
+Task<void> Shards::forward_for(const std::vector<queue::JobId>& ids) {
+  if (size() == 1) co_return;
+  std::vector<bool> concerned(size());
+  for (const queue::JobId& id : ids) concerned[shard_of(id, size())] = true;
+  std::vector<Task<std::vector<std::uint32_t>>> carried;
+  for (std::uint32_t shard = 0; shard < size(); ++shard)
+    if (concerned[shard]) carried.push_back(forward(shard));
+  (void)co_await gather(std::move(carried));
 }
 
 Task<std::vector<bool>> Shards::retry(std::vector<queue::JobId> ids) {
   const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.retry(std::move(part)); };
   co_return co_await by_id<bool>(ids, ask);
+}
+
+Task<void> Shards::pause(std::string queue, bool paused) {
+  std::vector<Task<void>> calls;
+  for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->pause(queue, paused));
+  (void)co_await gather(std::move(calls));
+}
+
+Task<std::vector<std::string>> Shards::paused() {
+  std::vector<Task<std::vector<std::string>>> calls;
+  for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->paused());
+  const std::vector<std::vector<std::string>> answers = co_await gather(std::move(calls));
+  std::set<std::string> names;
+  for (const std::vector<std::string>& answer : answers) names.insert(answer.begin(), answer.end());
+  co_return std::vector<std::string>(names.begin(), names.end());
+}
+
+Task<std::vector<std::optional<queue::JobExport>>> Shards::export_jobs(std::vector<queue::JobId> ids,
+                                                                       bool payloads) {
+  const auto ask = [payloads](Shard& shard, std::vector<queue::JobId> part) {
+    return shard.export_jobs(std::move(part), payloads);
+  };
+  co_return co_await by_id<std::optional<queue::JobExport>>(ids, ask);
+}
+
+Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> ids) {
+  const auto ask = [](Shard& shard, std::vector<queue::JobId> part) {
+    return shard.withdraw(std::move(part));
+  };
+  std::vector<queue::Withdrawn> results = co_await by_id<queue::Withdrawn>(ids, ask);
+  co_await forward_for(ids);
+  co_return results;
 }
 
 /// Before the first job is written: all that they wait for is known, or stands before them.

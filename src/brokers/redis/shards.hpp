@@ -43,6 +43,13 @@ class Shards {
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
   Task<std::uint64_t> purge(queue::JobFilter filter);
+  /// In every shard: one that is not reached goes on as before, and the call fails.
+  Task<void> pause(std::string queue, bool paused);
+  /// In any of them.
+  Task<std::vector<std::string>> paused();
+  Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
+                                                                 bool payloads);
+  Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids);
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
 
@@ -57,6 +64,7 @@ class Shards {
   struct Part;
   template <class Result, class Call>
   Task<std::vector<Result>> by_id(const std::vector<queue::JobId>& ids, Call call);
+  Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);

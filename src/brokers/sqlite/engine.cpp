@@ -49,6 +49,7 @@ void Engine::load_meta() {
   min_until_known_ = false;
   dependencies_.reset();
   retention_at_ = 0;
+  load_paused();
 }
 
 void Engine::commit() {
@@ -124,6 +125,20 @@ std::int64_t Engine::find_job_number(const Uuid& id) {
   return find.step() ? find.integer(0) : 0;
 }
 
+Backoff read_backoff(std::string_view packed) {
+  Backoff backoff;
+  if (packed.size() != 32) return backoff;
+  std::int64_t base = 0;
+  std::int64_t cap = 0;
+  std::memcpy(&base, packed.data(), 8);
+  std::memcpy(&backoff.factor, packed.data() + 8, 8);
+  std::memcpy(&cap, packed.data() + 16, 8);
+  std::memcpy(&backoff.jitter, packed.data() + 24, 8);
+  backoff.base = Milliseconds(base);
+  backoff.cap = Milliseconds(cap);
+  return backoff;
+}
+
 bool Engine::load_job(std::int64_t job, JobRow& row) {
   Statement& find = sql_.find_job.with(db_, job);
   ResetOnExit guard(find);
@@ -147,17 +162,7 @@ bool Engine::load_job(std::int64_t job, JobRow& row) {
   row.token = find.integer(15);
   row.owner = find.integer(16);
   row.decision = static_cast<Decision>(find.integer(17));
-  row.backoff = Backoff();
-  if (const std::string_view packed = find.text(18); packed.size() == 32) {
-    std::int64_t base = 0;
-    std::int64_t cap = 0;
-    std::memcpy(&base, packed.data(), 8);
-    std::memcpy(&row.backoff.factor, packed.data() + 8, 8);
-    std::memcpy(&cap, packed.data() + 16, 8);
-    std::memcpy(&row.backoff.jitter, packed.data() + 24, 8);
-    row.backoff.base = Milliseconds(base);
-    row.backoff.cap = Milliseconds(cap);
-  }
+  row.backoff = read_backoff(find.text(18));
   row.name = find.integer(19);
   row.lost = find.integer(20);
   return true;

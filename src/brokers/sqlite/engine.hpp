@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -69,6 +70,8 @@ class Engine {
   std::vector<CancelResult> cancel(const std::vector<JobId>& ids);
   std::vector<bool> retry(const std::vector<JobId>& ids);
   std::uint64_t purge(const JobFilter& filter);
+  void pause(const std::string& queue, bool paused);
+  std::vector<Withdrawn> withdraw(const std::vector<JobId>& ids);
   bool put_note(const std::string& key, const std::optional<std::string>& expected, const std::string& value);
 
   /// Recovers the leases of processes that are gone, at once instead of at the next second.
@@ -149,6 +152,9 @@ class Engine {
   [[nodiscard]] std::string pack(const CycleReply& reply) const;
   CycleReply unpack(std::string_view packed, const WorkerRow& worker);
 
+  // move.cpp
+  void load_paused();
+
   // retention.cpp
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }
   void flush_retiring();
@@ -177,6 +183,7 @@ class Engine {
   bool changed_ = false;               ///< in this call: something became ready, final or was asked to stop
   bool wrote_ = false;
   std::int64_t changes_before_ = 0;  ///< SQLite's count of changed rows when the transaction began
+  std::set<std::string> paused_;
   std::unordered_map<std::string, std::int64_t> name_ids_;
   std::unordered_map<std::int64_t, std::string> names_;
   std::unordered_map<std::int64_t, std::array<std::int64_t, job_state_count>> counts_;
@@ -186,6 +193,13 @@ class Engine {
   /// Replies that changed nothing are not stored but remembered here.
   std::unordered_map<Uuid, std::pair<std::uint64_t, CycleReply>> quiet_;
 };
+
+/// The note that holds the names of the paused queues, one a line. Nobody else can name it, for keys have no
+/// control characters.
+inline constexpr std::string_view paused_note = "\x01paused";
+[[nodiscard]] std::set<std::string> read_paused(std::string_view note);
+/// As it stands in a job's row: NULL is the default.
+[[nodiscard]] Backoff read_backoff(std::string_view packed);
 
 /// The place in the ready order: higher priorities first, then in the order of becoming ready.
 [[nodiscard]] constexpr std::int64_t ready_key(std::int64_t priority, std::int64_t place) noexcept {

@@ -22,23 +22,17 @@ namespace {
 constexpr const char* get_sql = COTERIE_JOB_COLUMNS " FROM (SELECT ?1 AS job) d" COTERIE_JOB_TABLES;
 }
 
-/// A read transaction: everything inside sees the same state.
-class Query::Snapshot {
- public:
-  explicit Snapshot(Query& query) : query_(query) { query.begin_.with(query.db_).run(); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-  ~Snapshot() {
-    try {
-      query_.end_.with(query_.db_).run();
-    } catch (const SqliteError&) {
-      // It is over already; the next BEGIN would tell otherwise.
-    }
-  }
+Query::Snapshot::Snapshot(Query& query) : query_(query) {
+  query_.begin_.with(query_.db_).run();
+}
 
- private:
-  Query& query_;
-};
+Query::Snapshot::~Snapshot() {
+  try {
+    query_.end_.with(query_.db_).run();
+  } catch (const SqliteError&) {
+    // It is over already; the next BEGIN would tell otherwise.
+  }
+}
 
 Query::Query(Connection db) : db_(std::move(db)), get_(get_sql) {}
 

@@ -22,11 +22,24 @@ class Query {
   std::vector<std::optional<JobInfo>> get(const std::vector<JobId>& ids, bool bodies);
   JobPage list(const JobFilter& filter);
   std::vector<QueueInfo> queues();
+  std::vector<std::string> paused();
+  std::vector<std::optional<JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
   std::optional<std::string> note(const std::string& key);
   std::uint64_t version();
 
  private:
-  class Snapshot;
+  /// A read transaction: everything inside sees the same state.
+  class Snapshot {
+   public:
+    explicit Snapshot(Query& query);
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+    ~Snapshot();
+
+   private:
+    Query& query_;
+  };
+  JobExport export_job(Statement& row, bool payloads);
   JobInfo info(Statement& row, bool bodies);
   std::int64_t name_id(const std::string& text);
   UnixMillis oldest_ready_at(std::int64_t lane);
@@ -41,6 +54,14 @@ class Query {
   Statement version_{"SELECT version FROM meta"};
   Statement body_{"SELECT payload FROM body WHERE job = ?"};
   Statement result_{"SELECT result FROM final WHERE job = ?"};
+  Statement export_{
+      "SELECT j.job, j.id, q.text, h.text, EXISTS(SELECT 1 FROM lease l WHERE l.job = j.job), j.state, "
+      "j.priority,"
+      " j.attempt, j.max_attempts, j.crashes, j.max_crashes, j.timeout, j.result_ttl, j.run_at, j.expires_at,"
+      " j.backoff, j.payload FROM id i JOIN job j ON j.job = i.job LEFT JOIN name q ON q.id = j.queue"
+      " LEFT JOIN name h ON h.id = j.name"
+      " WHERE i.id = ?1 AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = j.job)"};
+  Statement children_{"SELECT j.id FROM dependency d JOIN job j ON j.job = d.child WHERE d.parent = ?"};
   Statement counts_{
       "SELECT n.id, n.text, c.state, c.jobs FROM counts c JOIN name n ON n.id = c.queue WHERE c.jobs <> 0"
       " ORDER BY n.text, c.state"};

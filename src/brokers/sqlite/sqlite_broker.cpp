@@ -112,6 +112,27 @@ class SqliteBroker final : public Broker {
     Answer<std::uint64_t> answer = co_await done.wait();
     co_return answer.take();
   }
+  Task<void> pause(std::string queue) override { return set_paused(std::move(queue), true); }
+  Task<void> resume(std::string queue) override { return set_paused(std::move(queue), false); }
+  Task<std::vector<std::string>> paused() override {
+    const auto done = read<std::vector<std::string>>([](Query& query) { return query.paused(); });
+    Answer<std::vector<std::string>> answer = co_await done.wait();
+    co_return answer.take();
+  }
+  Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
+    validate_ids(ids, limits_);
+    auto question = [ids = std::move(ids), payloads](Query& query) { return query.export_jobs(ids, payloads); };
+    const auto done = read<std::vector<std::optional<JobExport>>>(std::move(question));
+    Answer<std::vector<std::optional<JobExport>>> answer = co_await done.wait();
+    co_return answer.take();
+  }
+  Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    const auto done = write<std::vector<Withdrawn>>(
+        [](Engine& engine, const std::vector<JobId>& named) { return engine.withdraw(named); }, std::move(ids));
+    Answer<std::vector<Withdrawn>> answer = co_await done.wait();
+    co_return answer.take();
+  }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     validate_note(key, expected, value);
     NoteRequest request(std::move(key), std::move(expected), std::move(value));
@@ -162,6 +183,15 @@ class SqliteBroker final : public Broker {
   }
 
  private:
+  Task<void> set_paused(std::string queue, bool paused) {
+    validate_queue(queue, limits_);
+    const auto done = write<bool>(
+        paused ? +[](Engine& engine, const std::string& name) { return engine.pause(name, true), true; }
+               : +[](Engine& engine, const std::string& name) { return engine.pause(name, false), true; },
+        std::move(queue));
+    Answer<bool> answer = co_await done.wait();
+    answer.take();
+  }
   template <class Result, class Request>
   Completion<Answer<Result>> write(std::type_identity_t<Result (*)(Engine&, const Request&)> function,
                                    Request request) {

@@ -1,5 +1,6 @@
 // A worker's cycle, and its second half: leases.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "src/brokers/sqlite/engine.hpp"
@@ -13,6 +14,7 @@ struct Engine::Taking {
   const CycleRequest& request;
   WorkerRow& worker;
   CycleReply& reply;
+  std::vector<std::string> queues{};  ///< of the request, less those that are paused
   std::vector<std::int64_t> names{};  ///< of its handlers; any, where the request names none
   std::uint64_t bytes = 0;
 
@@ -56,6 +58,8 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   release_children();
   retire(retire_limit);
   Taking taking{request, worker, reply};
+  std::copy_if(request.queues.begin(), request.queues.end(), std::back_inserter(taking.queues),
+               [this](const std::string& queue) { return paused_.find(queue) == paused_.end(); });
   for (const std::string& name : request.names)
     if (const std::int64_t id = name_id(name, false); id != 0) taking.names.push_back(id);
   take(taking);
@@ -67,7 +71,7 @@ CycleReply Engine::cycle(const CycleRequest& request) {
     const std::int64_t at = first->integer(0);
     if (reply.next_due == 0 || at < reply.next_due) reply.next_due = at;
   }
-  for (const std::string& queue : request.queues) {
+  for (const std::string& queue : taking.queues) {
     const std::int64_t id = name_id(queue, false);
     if (id == 0) continue;
     reply.suspects += count_suspects(id, taking);
@@ -112,13 +116,13 @@ void Engine::take(Taking& taking) {
   const CycleRequest& request = taking.request;
   if (request.want == 0) return;
   if (request.alone) {
-    for (const std::string& queue : request.queues) {
+    for (const std::string& queue : taking.queues) {
       const std::int64_t id = name_id(queue, false);
       if (id != 0 && take_lane(lane_of(id, true), queue, true, taking)) return;
       if (!taking.reply.leases.empty()) return;
     }
   }
-  for (const std::string& queue : request.queues) {
+  for (const std::string& queue : taking.queues) {
     const std::int64_t id = name_id(queue, false);
     if (id == 0) continue;
     if (take_lane(lane_of(id, false), queue, false, taking)) return;

@@ -43,6 +43,16 @@ class FaultyBroker final : public queue::Broker {
   Task<queue::JobPage> list(queue::JobFilter filter) override { return real_.list(std::move(filter)); }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_.queues(); }
   Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_.purge(std::move(filter)); }
+  Task<void> pause(std::string queue) override { return real_.pause(std::move(queue)); }
+  Task<void> resume(std::string queue) override { return real_.resume(std::move(queue)); }
+  Task<std::vector<std::string>> paused() override { return real_.paused(); }
+  Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
+                                                                 bool payloads) override {
+    return real_.export_jobs(std::move(ids), payloads);
+  }
+  Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override {
+    return real_.withdraw(std::move(ids));
+  }
   Task<std::optional<std::string>> get_note(std::string key) override {
     return real_.get_note(std::move(key));
   }

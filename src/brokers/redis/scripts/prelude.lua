@@ -3,7 +3,8 @@
 -- All keys of a shard begin with the same hash tag, `{namespace:shard}`, here called P; KEYS[1] is P .. 'm'. The others
 -- are made from it, so that they stand in the same slot.
 --
---   m           HASH    v layout, c clock, s steps of the clock, n version, t token, o order, p place, q queue numbers
+--   m           HASH    v layout, c clock, s steps of the clock, n version, t token, o order, p place, q queue numbers,
+--                       x the paused queues' names, each with a line end
 --   j<id>       STRING  a job: its header (constants.lua), then its payload and its result, where they are short
 --   b<id> s<id> STRING  a long payload, a long result
 --   x<id>       HASH    what most jobs do not have: e, m error; p, n progress; b backoff
@@ -37,6 +38,7 @@ local function refuse(what) error({err = 'COTERIE ' .. what}) end
 
 -- Time and counters --------------------------------------------------------------------------------------------------
 local now, steps, version, token, order, place, queues
+local paused                -- '' or false: no queue is
 local changed, counters = false, false
 local waking = {}           -- number of a stream -> jobs that became ready there
 local scheduled_at = false  -- the earliest that was scheduled
@@ -46,7 +48,7 @@ local wake                  -- see wake.lua
 -- last and has measured since, '' at first; ARGV[3]: `steps` as it was then. Where the clock is further than that
 -- somebody set it forwards: leases, which count without `steps`, get that time on top.
 local function begin()
-  local m = call('HMGET', M, 'v', 'c', 's', 'n', 't', 'o', 'p', 'q')
+  local m = call('HMGET', M, 'v', 'c', 's', 'n', 't', 'o', 'p', 'q', 'x')
   if m[1] and tonumber(m[1]) ~= VERSION then refuse('LAYOUT ' .. m[1]) end
   now = tonumber(ARGV[1])
   if not now then
@@ -65,14 +67,15 @@ local function begin()
   end
   version, token = tonumber(m[4]) or 1, tonumber(m[5]) or 0
   order, place, queues = tonumber(m[6]) or 0, tonumber(m[7]) or 0, tonumber(m[8]) or 0
+  paused = m[9]
 end
 -- Redis takes a number as text, and makes it in a slower way than this; the same one often comes many times.
-local texts = {}
+local texts_of_numbers = {}
 local function digits(number)
-  local text = texts[number]
+  local text = texts_of_numbers[number]
   if not text then
     text = format('%d', number)
-    texts[number] = text
+    texts_of_numbers[number] = text
   end
   return text
 end

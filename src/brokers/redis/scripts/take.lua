@@ -21,13 +21,14 @@ local first_name = 17 + tonumber(ARGV[16])
 for i = 17, first_name - 1 do queue_names[#queue_names + 1] = ARGV[i] end
 for i = first_name, #ARGV do handlers[#handlers + 1] = ARGV[i] end
 
--- The queues that exist, each once.
+-- The queues that exist and are not paused, each once.
 local asked = {}
 do
   local seen = {}
   local numbers = #queue_names > 0 and call('HMGET', P .. 'Q', unpack(queue_names)) or {}
-  for _, number in ipairs(numbers) do
-    if number and not seen[number] then
+  for i, number in ipairs(numbers) do
+    local held = paused and string.find('\n' .. paused, '\n' .. queue_names[i] .. '\n', 1, true)
+    if number and not held and not seen[number] then
       seen[number] = true
       asked[#asked + 1] = number
     end

@@ -17,10 +17,7 @@ local function answered()
   local last = tonumber(seen[1])
   fresh_worker = not last
   if last and SEQ < last then refuse('SEQ ' .. seen[1]) end
-  if last == SEQ then
-    next_answered = seen[5] and 1 or 0
-    return seen[2] or nil
-  end
+  if last == SEQ then return seen[2] or nil end
   if PART ~= '0' then refuse('PART') end   -- the first script of this call was refused
   return nil
 end

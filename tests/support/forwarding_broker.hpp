@@ -1,0 +1,65 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coterie/queue/broker.hpp"
+
+namespace coterie::tests {
+
+/// Hands every call on to another broker: for tests that change some of them.
+class ForwardingBroker : public queue::Broker {
+ public:
+  explicit ForwardingBroker(std::shared_ptr<queue::Broker> real) : real_(std::move(real)) {}
+
+  std::string url() const override { return real_->url(); }
+  const queue::Limits& limits() const noexcept override { return real_->limits(); }
+  Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs) override {
+    return real_->enqueue(std::move(jobs));
+  }
+  Task<queue::CycleReply> cycle(queue::CycleRequest request) override {
+    return real_->cycle(std::move(request));
+  }
+  Task<std::uint64_t> changed(std::uint64_t version, queue::Milliseconds at_most) override {
+    return real_->changed(version, at_most);
+  }
+  Task<std::uint64_t> version() override { return real_->version(); }
+  Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies) override {
+    return real_->get(std::move(ids), bodies);
+  }
+  Task<queue::JobPage> list(queue::JobFilter filter) override { return real_->list(std::move(filter)); }
+  Task<std::vector<queue::QueueInfo>> queues() override { return real_->queues(); }
+  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
+    return real_->cancel(std::move(ids));
+  }
+  Task<std::vector<bool>> retry(std::vector<queue::JobId> ids) override {
+    return real_->retry(std::move(ids));
+  }
+  Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_->purge(std::move(filter)); }
+  Task<void> pause(std::string queue) override { return real_->pause(std::move(queue)); }
+  Task<void> resume(std::string queue) override { return real_->resume(std::move(queue)); }
+  Task<std::vector<std::string>> paused() override { return real_->paused(); }
+  Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
+                                                                 bool payloads) override {
+    return real_->export_jobs(std::move(ids), payloads);
+  }
+  Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override {
+    return real_->withdraw(std::move(ids));
+  }
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    return real_->get_note(std::move(key));
+  }
+  Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
+    return real_->put_note(std::move(key), std::move(expected), std::move(value));
+  }
+
+ protected:
+  [[nodiscard]] queue::Broker& real() const noexcept { return *real_; }
+
+ private:
+  std::shared_ptr<queue::Broker> real_;
+};
+
+}  // namespace coterie::tests
