@@ -23,9 +23,9 @@ class Diary:
         self.counts[what] = self.counts.get(what, 0) + 1
         self.write("count", what=what)
 
-    def fault(self, kind, lost_from):
+    def fault(self, kind, lost_from, **more):
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.write("fault", kind=kind, lost_from=lost_from)
+        self.write("fault", kind=kind, lost_from=lost_from, **more)
 
 
 class Agent:

@@ -9,7 +9,8 @@ share), and finals.jsonl: the jobs as the broker lists them at the end, one a li
     producers      asked {batch, jobs: [[id, name], ...]}   before a call; confirmed, unknown or refused {batch} after it
     workers        started {id, fence, name}, ended {id, fence, how}, settled {id, fence, how, verdict}
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
-                   null: it may not have forgotten anything
+                   null: it may not have forgotten anything. leases_from: the same for leases, where these are less
+                   durable than what was confirmed
                    count {what}, exit {process, code, expected}, lease {ns}, minimum {counts}
 
 An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
@@ -56,7 +57,7 @@ class Batch:
 
 class History:
     def __init__(self):
-        self.batches, self.runs, self.faults = {}, collections.defaultdict(list), []
+        self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.violations = collections.Counter(), {}, []
         self.names, self.lease = {}, 0
 
@@ -115,9 +116,12 @@ class History:
 
     def on_fault(self, who, event):
         self.counts[event["kind"]] += 1
-        if event["lost_from"] is not None:
+        leases_from = event.get("leases_from", event["lost_from"])
+        if leases_from is not None:
             longest = f"ms, the longest window of {event['kind']}"
-            self.counts[longest] = max(self.counts[longest], (event["t"] - event["lost_from"]) // 1_000_000)
+            self.counts[longest] = max(self.counts[longest], (event["t"] - leases_from) // 1_000_000)
+            self.lease_faults.append((leases_from, event["t"]))
+        if event["lost_from"] is not None:
             self.faults.append((event["lost_from"], event["t"]))
 
     def on_count(self, who, event):
@@ -143,9 +147,10 @@ class History:
         """Whether a fault not later than `by` can have undone what happened within `act`."""
         return any(lost_from <= act[1] and act[0] <= at <= by for lost_from, at in self.faults)
 
-    def grant(self, run):
-        """Between these the broker gave it its lease: by its own clock the worker acts on no lease that is over."""
-        return min(run.clock, run.started) - self.lease, run.started
+    def grant_is_undone(self, run, by):
+        """The broker gave it its lease between these: by its own clock the worker acts on no lease that is over."""
+        granted = min(run.clock, run.started) - self.lease, run.started
+        return any(lost_from <= granted[1] and granted[0] <= at <= by for lost_from, at in self.lease_faults)
 
     def judge(self, finals):
         states = {}
@@ -226,12 +231,12 @@ class History:
             for newer in runs:
                 if newer.fence <= run.fence or newer.started > run.act[0]:
                     continue
-                if not self.undone(self.grant(newer), run.settled):
+                if not self.grant_is_undone(newer, run.settled):
                     self.blame(f"job {job}: {run} was fenced by {newer}, and its '{run.kind}' was accepted")
         first_of = {}
         for run in sorted(runs, key=lambda run: run.started):
             first = first_of.setdefault(run.fence, run)
-            if first is not run and not self.undone(self.grant(first), run.started):
+            if first is not run and not self.grant_is_undone(first, run.started):
                 self.blame(f"job {job}: {first} and {run} had the same fence")
 
 

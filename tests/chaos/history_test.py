@@ -32,8 +32,8 @@ class Story:
             self.tell(who, settled, "settled", id=job, fence=fence, how=kind, verdict=verdict)
         return self
 
-    def fault(self, at, lost_from, kind="rollbacks"):
-        return self.tell("orchestrator", at, "fault", kind=kind, lost_from=lost_from)
+    def fault(self, at, lost_from, kind="rollbacks", **more):
+        return self.tell("orchestrator", at, "fault", kind=kind, lost_from=lost_from, **more)
 
     def final(self, state="done", by=1, fence=7, job=JOB, error=None):
         result = {"by": by, "fence": fence} if state == "done" else None
@@ -148,6 +148,11 @@ class HistoryTest(unittest.TestCase):
 
     def test_a_fence_given_again_after_a_rollback_is_good(self):
         self.assert_good(Story().enqueued().run(1, 7, 3).fault(4, 2).run(2, 7, 5, 6, settled=7).final(by=2))
+
+    def test_a_fault_of_leases_only_excuses_a_fence_and_no_loss(self):
+        story = Story().enqueued().run(1, 7, 3).fault(4, None, leases_from=2).run(2, 7, 5, 6, settled=7).final(by=2)
+        self.assert_good(story)
+        self.assert_blamed(Story().enqueued().fault(4, None, leases_from=1), "was lost")
 
     def test_a_worker_may_get_the_same_fence_again_after_a_rollback(self):
         story = Story().enqueued().run(1, 7, 3).fault(4, 2).run(1, 7, 5)
