@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-all bench bench-queue chaos fuzz test-debug test-release test-tsan test-clang-asan \
+.PHONY: help run build test test-all bench bench-queue bench-queue-load chaos fuzz test-debug test-release test-tsan test-clang-asan \
   test-clang-tsan test-mutants lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
@@ -42,6 +42,7 @@ help:
 	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
 	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
+	@echo 'make bench-queue-load                what a big backlog, a long life, busy and idle workers cost Redis: half an hour'
 	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite|sentinel]   kills, power cuts, rollbacks and failovers under load, and a judge of what is left'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors, conformance'
@@ -118,6 +119,15 @@ bench-queue:
 	$(call build,release,coterie_command bench_queue_coterie)
 	$(call say,Measuring: nothing else should run on this machine)
 	@bench/bench-queue --rounds '$(ROUNDS)' --peers '$(PEERS)' $(ARGS)
+
+bench-queue-load:
+	@scripts/bootstrap run
+	@scripts/bootstrap peers
+	$(call say,Building its programs (release))
+	$(call configure,release,-DCOTERIE_TESTS=ON)
+	$(call build,release,bench_queue_coterie chaos_faults)
+	$(call say,Measuring: nothing else should run on this machine)
+	@bench/bench-queue-load $(ARGS)
 
 chaos:
 	@scripts/bootstrap test

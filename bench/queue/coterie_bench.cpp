@@ -90,10 +90,10 @@ JobSpec job(std::string name, std::string payload) {
   return spec;
 }
 
-std::vector<JobSpec> batch(std::uint64_t from, std::uint64_t to) {
+std::vector<JobSpec> batch(std::uint64_t from, std::uint64_t to, Milliseconds kept) {
   std::vector<JobSpec> jobs;
   jobs.reserve(to - from);
-  for (; from < to; ++from) jobs.push_back(job("no_op", payload_of(from)));
+  for (; from < to; ++from) jobs.emplace_back(job("no_op", payload_of(from))).result_ttl = kept;
   return jobs;
 }
 
@@ -102,6 +102,7 @@ struct Bulk {
   std::uint64_t next = 0;
   std::uint64_t end = 0;
   TimePoint until = TimePoint::max();
+  Milliseconds kept = JobSpec().result_ttl;
   std::vector<std::string> ids;  // by the job's number
   bool keep_ids = false;
 };
@@ -111,7 +112,7 @@ Task<void> put_batches(Client client, std::shared_ptr<Bulk> bulk) {
     std::uint64_t from = bulk->next;
     const std::uint64_t to = std::min(bulk->end, from + batch_jobs);
     bulk->next = to;
-    std::vector<JobSpec> jobs = batch(from, to);
+    std::vector<JobSpec> jobs = batch(from, to, bulk->kept);
     std::vector<JobId> ids = co_await client.enqueue(std::move(jobs));
     if (!bulk->keep_ids) continue;
     for (const JobId& id : ids) bulk->ids[from++] = id.str();
@@ -125,11 +126,12 @@ Task<void> put_all(Client client, std::shared_ptr<Bulk> bulk) {
   co_await gather(std::move(tasks));
 }
 
-Task<void> fill(Client client, std::uint64_t count, std::string ids) {
+Task<void> fill(Client client, std::uint64_t count, std::string ids, Milliseconds kept) {
   auto bulk = std::make_shared<Bulk>();
   bulk->end = count;
-  bulk->keep_ids = true;
-  bulk->ids.resize(count);
+  bulk->kept = kept;
+  bulk->keep_ids = ids != "/dev/null";
+  if (bulk->keep_ids) bulk->ids.resize(count);
   const TimePoint start = Clock::now();
   co_await put_all(client, bulk);
   std::printf("{\"jobs\": %llu, \"seconds\": %.6f}\n", static_cast<unsigned long long>(count),
@@ -208,10 +210,25 @@ int work(const std::string& url, std::uint32_t concurrency) {
   return worker.run();
 }
 
+/// Workers that have nothing to do, in one process and over one broker, until it is killed.
+Task<void> idle(std::string url, std::uint64_t count) {
+  const std::shared_ptr<Broker> broker = open_broker(url);
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<Task<void>> serving;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::vector<std::string> queues{"bench"};
+    workers.push_back(
+        std::make_unique<Worker>(broker, WorkerOptions().concurrency(1).queues(std::move(queues))));
+    workers.back()->handle_raw("no_op", no_op);
+    serving.push_back(workers.back()->serve());
+  }
+  co_await gather(std::move(serving));
+}
+
 int usage() {
   std::fputs(
-      "usage: bench_queue_coterie PORT fill JOBS IDS-FILE | enqueue SECONDS | drain CONCURRENCY | "
-      "serve CONCURRENCY | produce JOBS RATE | check JOBS IDS-FILE\n",
+      "usage: bench_queue_coterie PORT fill JOBS IDS-FILE [KEPT-MS] | enqueue SECONDS | drain CONCURRENCY | "
+      "serve CONCURRENCY | produce JOBS RATE | check JOBS IDS-FILE | idle WORKERS\n",
       stderr);
   return 2;
 }
@@ -226,9 +243,13 @@ int main(int argc, char** argv) try {
   const double value = std::stod(args[2]);
   const auto whole = static_cast<std::uint64_t>(value);
   if (mode == "drain" || mode == "serve") return work(url, static_cast<std::uint32_t>(whole));
+  if (mode == "idle") return run(idle(url, whole));
   if (mode == "enqueue") return run(enqueue(Client(url), value));
   if (args.size() < 4) return usage();
-  if (mode == "fill") return run(fill(Client(url), whole, args[3]));
+  if (mode == "fill") {
+    const Milliseconds kept = args.size() > 4 ? Milliseconds(std::stoll(args[4])) : JobSpec().result_ttl;
+    return run(fill(Client(url), whole, args[3], kept));
+  }
   if (mode == "produce") return run(produce(Client(url), whole, std::stod(args[3])));
   if (mode == "check") return run(check(Client(url), whole, args[3]));
   return usage();

@@ -98,7 +98,7 @@ def answer(command, env, limit=LIMIT_S):
 class Redis:
     """A fresh redis-server on a free port of 127.0.0.1, its files in a folder that goes with it."""
 
-    def __init__(self, folder, aof):
+    def __init__(self, folder, aof, environment=None):
         self._folder = tempfile.mkdtemp(prefix="redis-", dir=folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -107,7 +107,7 @@ class Redis:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command += ["--dir", self._folder, "--appendfsync", "everysec", "--appendonly", "yes" if aof else "no"]
         self._socket = None
-        self._process = start(command, {}, self._log)
+        self._process = start(command, environment or {}, self._log)
         try:
             self._connect()
         except BaseException:
@@ -129,19 +129,24 @@ class Redis:
         self("PING")
 
     def __call__(self, *words):
-        """One command; its reply, but no arrays. A connection is in one database: SELECT stays."""
+        """One command; its reply. A connection is in one database: SELECT stays."""
         parts = [str(word).encode() for word in words]
         text = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
         self._socket.sendall(text)
+        return self._read(words[0])
+
+    def _read(self, command):
         line = self._reader.readline().rstrip()
         kind, rest = line[:1], line[1:]
         if kind == b":":
             return int(rest)
         if kind == b"$":
-            return None if rest == b"-1" else self._reader.read(int(rest) + 2)[:-2].decode()
+            return None if rest == b"-1" else self._reader.read(int(rest) + 2)[:-2].decode(errors="replace")
         if kind == b"+":
             return rest.decode()
-        raise Failed(f"redis-server: {words[0]}: {line.decode()}")
+        if kind == b"*":
+            return [self._read(command) for _ in range(int(rest))]
+        raise Failed(f"redis-server: {command}: {line.decode()}")
 
     def info(self, section):
         return dict(line.split(":", 1) for line in self("INFO", section).splitlines() if ":" in line)

@@ -142,3 +142,29 @@ def text(report):
             f"Other work kept {busy['before']:.1f} cores busy before and {busy['after']:.1f} after: do not quote these figures."
         )
     return "\n".join(out)
+
+
+def load_text(result):
+    """A line for each figure of make bench-queue-load, with what it is to be held against."""
+    found, out = result["figures"], []
+    if "backlog" in found:
+        at = found["backlog"]
+        few, many = at["runs"][0]["small"]["queued"], at["runs"][0]["large"]["queued"]
+        out.append(f"{many:,} queued: {at['per_s_large']:,.0f} jobs/s, {at['ratio']:.2f} of the {at['per_s_small']:,.0f} at "
+                   f"{few:,}; {at['queued_bytes']:.0f} bytes of Redis each")
+    if "passed" in found:
+        at = found["passed"]
+        out.append(f"{at['jobs']:,} passed: {at['bytes_of_an_id']:.0f} bytes for each id that is known 24 h longer; then "
+                   f"used_memory {at['after']['used_memory']:,}, {at['memory_ratio']:.3f} of before, {at['after']['keys']} keys, "
+                   f"{at['keys_ratio']:.3f} of before")
+    if "stranger" in found:
+        at = found["stranger"]
+        slow = ", ".join(f"{count} {name}" for name, count in at["slow_commands"].items()) or "none"
+        out.append(f"{at['workers']} busy workers, {at['per_s']:,.0f} jobs/s: PING p50 {at['p50_ms']:.2f}, p99 {at['p99_ms']:.2f}, "
+                   f"max {at['max_ms']:.2f} ms of {at['samples']:,}; above 1 ms in SLOWLOG: {slow}, the slowest "
+                   f"{at['slowest_us']} us")
+    if "idle" in found:
+        at = found["idle"]
+        out.append(f"{at['workers']:,} idle workers: {at['per_s']:,.1f} scripts/s from all, {at['inside_per_s']:,.0f} commands/s "
+                   "inside of them")
+    return "\n".join(out + result["troubles"])

@@ -1,0 +1,231 @@
+"""The measurements of make bench-queue-load: what a big backlog, a long life, many busy and many idle workers cost Redis."""
+import os
+import statistics
+import tempfile
+import time
+
+import measure
+from machine import Failed, Redis, answer, end, start, tail
+from peers import BUILD
+
+CONCURRENCY = "1000"
+WARM_UP_JOBS = 2000
+HOUR_US = 3600 * 1_000_000
+KEPT_MS = 1000
+A_DAY_AND_MORE_US = 25 * HOUR_US
+
+
+def fill(peer, redis, jobs, kept_ms=None, limit=3600):
+    extra = [] if kept_ms is None else [kept_ms]
+    return answer(peer.command(redis.port, "fill", jobs, os.devnull, *extra), measure.environment(redis.port), limit)
+
+
+def worker(peer, redis):
+    return measure.Worker(peer, redis, "drain", CONCURRENCY)
+
+
+def waits(redis, what, is_so, limit, *processes):
+    until = time.monotonic() + limit
+    while not is_so():
+        for process in processes:
+            if process.has_ended():
+                raise Failed(f"{what}: a worker ended: {process.last_words()}")
+        if time.monotonic() > until:
+            raise Failed(f"{what}: not within {limit} s")
+        time.sleep(measure.POLL_S)
+
+
+# --- a: the length of the backlog -------------------------------------------------------------------------------------
+
+
+def rate_in_a_backlog(peer, jobs, counted):
+    """Jobs/s while `counted` of them leave a queue of `jobs`; what a queued one takes in Redis."""
+    with Redis(BUILD, aof=False) as redis:
+        fill(peer, redis, 10)
+        before = redis.memory()
+        fill(peer, redis, jobs)
+        bytes_each = (redis.memory() - before) / jobs
+        with worker(peer, redis) as working:
+            waits(redis, "the first jobs", lambda: peer.count(redis) > 0, 60, working)
+            began, first = time.monotonic(), peer.count(redis)
+            waits(redis, f"{counted} jobs", lambda: peer.count(redis) >= min(counted, jobs), 600, working)
+            seconds, done = time.monotonic() - began, peer.count(redis) - first
+    return {"queued": jobs, "counted": done, "per_s": done / seconds, "queued_bytes": bytes_each}
+
+
+def backlog(peer, small, large, rounds, say):
+    """Round by round, small and large one after the other; each rate is that of the first `small` jobs of the queue."""
+    runs = []
+    for number in range(1, rounds + 1):
+        pair = {"small": rate_in_a_backlog(peer, small, small), "large": rate_in_a_backlog(peer, large, small)}
+        runs.append(pair)
+        say(f"backlog, round {number}: {pair['small']['per_s']:,.0f}/s at {small:,} queued, "
+            f"{pair['large']['per_s']:,.0f}/s at {large:,}; {pair['large']['queued_bytes']:.0f} bytes each")
+    return {
+        "per_s_small": statistics.median(run["small"]["per_s"] for run in runs),
+        "per_s_large": statistics.median(run["large"]["per_s"] for run in runs),
+        "ratio": statistics.median(run["large"]["per_s"] / run["small"]["per_s"] for run in runs),
+        "queued_bytes": statistics.median(run["large"]["queued_bytes"] for run in runs),
+        "runs": runs,
+    }
+
+
+# --- b: what is left of jobs that have passed ---------------------------------------------------------------------------
+
+
+class Clock:
+    """Of one redis-server: the library of the chaos tests adds to its wall clock."""
+
+    def __init__(self, library):
+        self._file = tempfile.NamedTemporaryFile(dir=BUILD)
+        self._file.write(bytes(16))
+        self._file.flush()
+        self.environment = {"LD_PRELOAD": library, "CHAOS_CONTROL": self._file.name}
+
+    def step(self, microseconds):
+        with open(self._file.name, "r+b") as file:
+            file.write(microseconds.to_bytes(8, "little", signed=True))
+
+    def close(self):
+        self._file.close()
+
+
+def look(redis):
+    return {"used_memory": redis.memory(), "keys": redis("DBSIZE"), "tombs": redis("ZCARD", "{coterie:0}T")}
+
+
+def empty(peer, redis):
+    """No job is there, waiting or ended; ids may be."""
+    return redis("HLEN", "{coterie:0}Q") == 0 and redis("ZCARD", "{coterie:0}h") == 0
+
+
+def passed(peer, jobs, library, say):
+    """Jobs come, are run, and are forgotten after a second; their ids are known for a day more. That day is given to the
+    server's clock at once, while the worker stands by that forgets."""
+    clock = Clock(library)
+    try:
+        with Redis(BUILD, aof=False, environment=clock.environment) as redis:
+            redis("CONFIG", "SET", "slowlog-max-len", 0)  # it is memory too, and grows on a busy machine
+            with worker(peer, redis) as working:
+                fill(peer, redis, WARM_UP_JOBS, KEPT_MS)
+                waits(redis, "the first jobs are forgotten", lambda: empty(peer, redis), 120, working)
+                clock.step(A_DAY_AND_MORE_US)
+                waits(redis, "their ids are", lambda: redis("ZCARD", "{coterie:0}T") == 0, 120, working)
+                before = look(redis)
+                began = time.monotonic()
+                fill(peer, redis, jobs, KEPT_MS)
+                waits(redis, "all are forgotten", lambda: empty(peer, redis), 3600, working)
+                seconds = time.monotonic() - began
+                day = look(redis)
+                say(f"{jobs:,} jobs have passed in {seconds:.0f} s: {day['tombs']:,} ids are known for 24 h, "
+                    f"{(day['used_memory'] - before['used_memory']) / max(1, day['tombs']):.0f} bytes each")
+                clock.step(2 * A_DAY_AND_MORE_US)
+                waits(redis, "the ids are forgotten", lambda: redis("ZCARD", "{coterie:0}T") == 0, 1800, working)
+                time.sleep(1)  # what was unlinked is freed by a thread of its own
+                after = look(redis)
+    finally:
+        clock.close()
+    return {
+        "jobs": jobs,
+        "per_s": jobs / seconds,
+        "before": before,
+        "ids_known": day,
+        "bytes_of_an_id": (day["used_memory"] - before["used_memory"]) / max(1, day["tombs"]),
+        "after": after,
+        "memory_ratio": after["used_memory"] / before["used_memory"],
+        "keys_ratio": after["keys"] / max(1, before["keys"]),
+    }
+
+
+# --- c: a stranger ------------------------------------------------------------------------------------------------------
+
+
+def ping_until(redis, end_at):
+    """Milliseconds of one PING after the other, some 200 a second."""
+    times = []
+    while time.monotonic() < end_at:
+        began = time.perf_counter()
+        redis("PING")
+        times.append((time.perf_counter() - began) * 1000)
+        time.sleep(0.005)
+    return times
+
+
+def spread(times):
+    return {
+        "p50_ms": measure.quantile(times, 0.5),
+        "p99_ms": measure.quantile(times, 0.99),
+        "max_ms": max(times),
+        "samples": len(times),
+    }
+
+
+def waiting(redis):
+    number = redis("HGET", "{coterie:0}Q", "bench")
+    return int(redis("HGET", "{coterie:0}c" + number, 2) or 0) if number else 0  # 2: ready
+
+
+def stranger(peer, workers, seconds, per_s, say):
+    """PING over a connection of its own while workers are busy with a backlog that is not at its end when the time is; the
+    same on the idle server before says what of it is the machine's. `per_s`: what the workers may be able to do."""
+    with Redis(BUILD, aof=False) as redis:
+        alone = spread(ping_until(redis, time.monotonic() + min(5, seconds)))
+        redis("CONFIG", "SET", "slowlog-log-slower-than", 1000)
+        redis("CONFIG", "SET", "slowlog-max-len", 10000)
+        fill(peer, redis, int((seconds + 5) * per_s * 1.5), KEPT_MS)
+        busy = []
+        try:
+            for _ in range(workers):
+                busy.append(worker(peer, redis))
+            waits(redis, "the first jobs", lambda: peer.count(redis) > 0, 60, *busy)
+            time.sleep(1)
+            redis("SLOWLOG", "RESET")
+            before, cpu = waiting(redis), redis.cpu_seconds()
+            times = ping_until(redis, time.monotonic() + seconds)
+            left, cpu = waiting(redis), redis.cpu_seconds() - cpu
+            slow = redis("SLOWLOG", "GET", 10000)
+            if any(each.has_ended() for each in busy) or left == 0:
+                raise Failed(f"with {left} jobs left and {sum(each.has_ended() for each in busy)} workers ended at its end")
+        finally:
+            for each in busy:
+                each.__exit__()
+    found = spread(times)
+    counts = {}
+    for entry in slow:
+        counts[entry[3][0].upper()] = counts.get(entry[3][0].upper(), 0) + 1
+    say(f"PING with {workers} busy workers: p50 {found['p50_ms']:.2f}, p99 {found['p99_ms']:.2f}, max {found['max_ms']:.2f} ms "
+        f"(idle: {alone['p50_ms']:.2f}, {alone['p99_ms']:.2f}, {alone['max_ms']:.2f}); {len(slow)} commands above 1 ms")
+    return {"workers": workers, "seconds": seconds, **found, "per_s": (before - left) / seconds, "redis_busy": cpu / seconds,
+            "idle_server": alone, "slow_commands": counts, "slowest_us": max((entry[2] for entry in slow), default=0)}
+
+
+# --- d: workers with nothing to do --------------------------------------------------------------------------------------
+
+
+def calls(redis):
+    stats = redis.info("commandstats")
+    return {name.removeprefix("cmdstat_"): int(dict(part.split("=") for part in line.split(","))["calls"])
+            for name, line in stats.items()}
+
+
+def idle(peer, workers, seconds, say):
+    """Real workers over one broker in one process. `per_s` counts what clients send; what scripts call is beside it."""
+    with Redis(BUILD, aof=False) as redis, tempfile.TemporaryFile() as log:
+        process = start(peer.command(redis.port, "idle", workers), measure.environment(redis.port), log)
+        try:
+            waits(redis, f"{workers} workers sleep", lambda: redis("ZCARD", "{coterie:0}A") >= workers, 120)
+            time.sleep(11)  # until they look at different times: each third of a lease
+            before, began = calls(redis), time.monotonic()
+            time.sleep(seconds)
+            after, took = calls(redis), time.monotonic() - began
+            sleeping = redis("ZCARD", "{coterie:0}A")
+            if process.poll() is not None:
+                raise Failed("the workers ended: " + tail(log)[:200])
+        finally:
+            end(process)
+    grown = {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
+    sent = sum(count for name, count in grown.items() if name.split("|")[0] == "evalsha")
+    inside = sum(count for name, count in grown.items() if name.split("|")[0] not in ("evalsha", "info", "zcard"))
+    say(f"{workers:,} idle workers: {sent / took:,.0f} scripts/s, {inside / took:,.0f} commands/s inside of them")
+    return {"workers": workers, "asleep": sleeping, "seconds": took, "per_s": sent / took, "inside_per_s": inside / took,
+            "commands": {name: count / took for name, count in sorted(grown.items())}}
