@@ -10,10 +10,10 @@ namespace coterie::cli {
 namespace {
 
 /// What is in memory is gone when the command ends, and no other process sees it.
-brokers::BrokerUrl shared_url(const std::string& url) {
+brokers::BrokerUrl shared_url(const std::string& url, const std::string& flag) {
   brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
   if (parsed.scheme == "memory") {
-    throw UsageError("--broker '" + without_passwords(url) +
+    throw UsageError(flag + " '" + without_passwords(url) +
                      "': memory:// lives inside one process and ends with this command; use sqlite://PATH or "
                      "redis://HOST");
   }
@@ -39,19 +39,19 @@ bool has_queue(const std::string& url) {
   return !error && size > 0;
 }
 
-std::shared_ptr<queue::Broker> open_shared(const std::string& url) {
-  static_cast<void>(shared_url(url));
+std::shared_ptr<queue::Broker> open_shared(const std::string& url, const std::string& flag) {
+  static_cast<void>(shared_url(url, flag));
   return queue::open_broker(url);
 }
 
-std::shared_ptr<queue::Broker> open_existing(const std::string& url) {
-  const brokers::BrokerUrl parsed = shared_url(url);
+std::shared_ptr<queue::Broker> open_existing(const std::string& url, const std::string& flag) {
+  const brokers::BrokerUrl parsed = shared_url(url, flag);
   if (!has_queue(url)) {
     std::error_code error;
     static_cast<void>(std::filesystem::exists(parsed.path, error));
-    throw queue::BadBroker(
-        "no queue at '" + parsed.path + "'" + (error ? " (" + error.message() + ")" : "") +
-        ": name another with --broker or COTERIE_BROKER, or make it with `coterie enqueue`");
+    throw queue::BadBroker("no queue at '" + parsed.path + "'" + (error ? " (" + error.message() + ")" : "") +
+                           ": name another with " + flag + (flag == "--broker" ? " or COTERIE_BROKER" : "") +
+                           ", or make it with `coterie enqueue`");
   }
   return queue::open_broker(url);
 }

@@ -11,9 +11,11 @@ namespace coterie::cli {
 
 /// For commands that only look at what is there: a file that does not exist, or is empty, is BadBroker
 /// and is not made a queue.
-[[nodiscard]] std::shared_ptr<queue::Broker> open_existing(const std::string& url);
+[[nodiscard]] std::shared_ptr<queue::Broker> open_existing(const std::string& url,
+                                                           const std::string& flag = "--broker");
 /// For commands that put jobs in or work on them: makes the file where it does not exist.
-[[nodiscard]] std::shared_ptr<queue::Broker> open_shared(const std::string& url);
+[[nodiscard]] std::shared_ptr<queue::Broker> open_shared(const std::string& url,
+                                                         const std::string& flag = "--broker");
 
 /// False where nothing has been made yet: there is no file, or an empty one.
 [[nodiscard]] bool has_queue(const std::string& url);

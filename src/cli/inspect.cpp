@@ -88,7 +88,7 @@ constexpr std::array<JobState, 9> shown_states{JobState::ready,   JobState::leas
                                                JobState::blocked, JobState::throttled, JobState::done,
                                                JobState::dead,    JobState::cancelled, JobState::expired};
 
-std::string queue_json(const queue::QueueInfo& info) {
+std::string queue_json(const queue::QueueInfo& info, bool paused) {
   JsonObject counts;
   for (const JobState state : shown_states) {
     const auto found = info.counts.find(state);
@@ -100,14 +100,19 @@ std::string queue_json(const queue::QueueInfo& info) {
     object.add_null("oldest_ready_at_ms");
   else
     object.add("oldest_ready_at_ms", info.oldest_ready_at);
+  object.add("paused", paused);
   return object.str();
 }
 
 Task<int> list_queues(std::shared_ptr<queue::Broker> broker, bool json) {
   Output& out = Output::standard();
   std::vector<queue::QueueInfo> all = co_await broker->queues();
+  const std::vector<std::string> paused = co_await broker->paused();
+  const auto is_paused = [&paused](const std::string& queue) {
+    return std::find(paused.begin(), paused.end(), queue) != paused.end();
+  };
   if (json) {
-    for (const queue::QueueInfo& info : all) out.line(queue_json(info));
+    for (const queue::QueueInfo& info : all) out.line(queue_json(info, is_paused(info.name)));
     co_return exit_ok;
   }
   std::vector<Table::Column> columns;
@@ -123,7 +128,7 @@ Task<int> list_queues(std::shared_ptr<queue::Broker> broker, bool json) {
   Table table(columns);
   const queue::UnixMillis now = wall_clock();
   for (const queue::QueueInfo& info : all) {
-    std::vector<std::string> cells{info.name};
+    std::vector<std::string> cells{info.name + (is_paused(info.name) ? " (paused)" : "")};
     for (const JobState state : shown_states) {
       if (state == JobState::throttled) continue;
       const auto found = info.counts.find(state);

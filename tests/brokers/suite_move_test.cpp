@@ -77,8 +77,7 @@ TEST_P(BrokerSuite, NoMoreThanAThousandQueuesArePaused) {
 }
 
 std::optional<JobExport> export_of(BrokerSuite& suite, const JobId& id, bool payload = true) {
-  const std::vector<std::optional<JobExport>> found =
-      suite.await(suite.broker().export_jobs({id}, payload));
+  const std::vector<std::optional<JobExport>> found = suite.await(suite.broker().export_jobs({id}, payload));
   EXPECT_EQ(found.size(), 1U);
   return found.empty() ? std::nullopt : found[0];
 }
@@ -177,6 +176,34 @@ TEST_P(BrokerSuite, AWithdrawnJobIsGoneAndItsIdIsKnownForADay) {
   pass(24h);
   ready.run_at = 0;
   EXPECT_EQ(enqueue({ready})[0], Enqueued::created);
+}
+
+TEST_P(BrokerSuite, AWithdrawnJobCanComeBack) {
+  JobSpec spec = job();
+  enqueue_one(spec);
+  await(broker().withdraw({spec.id}));
+  await(broker().readmit({spec.id}));
+  EXPECT_EQ(enqueue({spec})[0], Enqueued::created);
+  await(broker().readmit({spec.id}));
+  EXPECT_EQ(enqueue({spec})[0], Enqueued::exists) << "it is there";
+  JobSpec later = job();
+  later.delay = 25h;
+  enqueue({later});
+  pass(25h);  // when its withdrawal is forgotten, the job is not
+  EXPECT_EQ(enqueue({spec})[0], Enqueued::exists);
+  TestWorker worker;
+  EXPECT_EQ(take_one(worker).ref.id, spec.id);
+}
+
+TEST_P(BrokerSuite, AnIdThatHasEndedIsNotReadmitted) {
+  JobSpec spec = job();
+  enqueue_one(spec);
+  cancel({spec.id});
+  JobFilter all;
+  purge(all);
+  EXPECT_FALSE(info(spec.id));
+  await(broker().readmit({spec.id, new_uuid()}));
+  EXPECT_EQ(enqueue({spec})[0], Enqueued::exists);
 }
 
 TEST_P(BrokerSuite, WhatRunsOrHasEndedIsNotWithdrawn) {

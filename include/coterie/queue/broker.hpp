@@ -259,9 +259,9 @@ class Broker {
   /// known to `enqueue` for 24 h after they ended.
   virtual Task<std::uint64_t> purge(JobFilter filter) = 0;
 
-  /// No `cycle` is given jobs of a paused queue, until it is resumed; all else goes on: its jobs are accepted,
-  /// become due, expire, can be cancelled, and those that run end. Kept like a job, and also where the queue has
-  /// no jobs. Both may be repeated. At most 1,000 queues are paused at a time.
+  /// No `cycle` is given jobs of a paused queue, until it is resumed; all else goes on: its jobs are
+  /// accepted, become due, expire, can be cancelled, and those that run end. Kept like a job, and also where
+  /// the queue has no jobs. Both may be repeated. At most 1,000 queues are paused at a time.
   virtual Task<void> pause(std::string queue) = 0;
   virtual Task<void> resume(std::string queue) = 0;
   /// The paused queues, by name.
@@ -274,6 +274,9 @@ class Broker {
   /// Jobs that wait (blocked, scheduled, ready) are gone, as if they had been cancelled and purged: `enqueue`
   /// knows their ids for 24 h, and who waited for them waits no more. In the order of `ids`.
   virtual Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) = 0;
+  /// The reverse, for jobs that come back: `enqueue` takes these ids again. Those that it knows for another
+  /// reason than `withdraw` it still knows.
+  virtual Task<void> readmit(std::vector<JobId> ids) = 0;
 
   /// A small named value beside the jobs (a run's manifest, a schedule's last tick). `put_note` writes only
   /// if the present value is `expected` (nothing: absent) and says whether the note has `value` now: true

@@ -152,6 +152,12 @@ Task<std::vector<queue::Withdrawn>> MemoryBroker::withdraw(std::vector<queue::Jo
   co_return store_->withdraw(ids);
 }
 
+Task<void> MemoryBroker::readmit(std::vector<queue::JobId> ids) {
+  queue::validate_ids(ids, limits_);
+  store_->readmit(ids);
+  co_return;
+}
+
 Task<std::optional<std::string>> MemoryBroker::get_note(std::string key) {
   queue::validate_note_key(key);
   co_return store_->get_note(key);

@@ -33,6 +33,7 @@ class MemoryBroker final : public queue::Broker {
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads) override;
   Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override;
+  Task<void> readmit(std::vector<queue::JobId> ids) override;
   Task<std::optional<std::string>> get_note(std::string key) override;
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override;
 

@@ -170,7 +170,10 @@ void Store::trim(std::size_t steps) {
   for (std::size_t i = 0; i < steps && !tomb_times_.empty() && tomb_times_.top().until <= now_; ++i) {
     const Tomb& tomb = tomb_times_.top();
     const auto found = tombs_.find(tomb.id);
-    if (found != tombs_.end() && found->second <= tomb.until) tombs_.erase(found);
+    if (found != tombs_.end() && found->second <= tomb.until) {
+      withdrawn_.erase(tomb.id);
+      tombs_.erase(found);
+    }
     tomb_times_.pop();
   }
   compact_order();

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,7 @@ class Store {
   std::vector<std::string> paused();
   std::vector<std::optional<queue::JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
   std::vector<queue::Withdrawn> withdraw(const std::vector<JobId>& ids);
+  void readmit(const std::vector<JobId>& ids);
 
   std::optional<std::string> get_note(const std::string& key);
   bool put_note(std::string&& key, const std::optional<std::string>& expected, std::string&& value);
@@ -120,7 +122,7 @@ class Store {
   void recover_vanished();
   void reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request,
                queue::CycleReply& reply);
-  void line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::* line);
+  void line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::*line);
   Front* first_in_line();
   queue::Lease lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease, bool alone);
   [[nodiscard]] queue::Lease describe_lease(Slot slot) const;
@@ -166,6 +168,7 @@ class Store {
   TimerHeap endings_;
 
   std::unordered_map<JobId, UnixMillis> tombs_;
+  std::unordered_set<JobId> withdrawn_;  ///< of tombs_
   std::priority_queue<Tomb, std::vector<Tomb>, std::greater<>> tomb_times_;
 
   std::unordered_map<queue::Uuid, std::shared_ptr<Worker>> workers_;

@@ -71,11 +71,18 @@ std::vector<queue::Withdrawn> Store::withdraw(const std::vector<JobId>& ids) {
     } else {
       finish(slot, JobState::cancelled);
       forget(slot);
+      withdrawn_.insert(id);
       results.push_back(queue::Withdrawn::withdrawn);
     }
   }
   compact_order();
   return results;
+}
+
+void Store::readmit(const std::vector<JobId>& ids) {
+  const Session session(*this);
+  for (const JobId& id : ids)
+    if (withdrawn_.erase(id) > 0) tombs_.erase(id);
 }
 
 }  // namespace coterie::brokers::memory

@@ -159,6 +159,11 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Shards::withdraw, &core_->shards, std::move(ids));
     co_return co_await std::move(call);
   }
+  Task<void> readmit(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    auto call = spawn_on(loop(), &Shards::readmit, &core_->shards, std::move(ids));
+    co_await std::move(call);
+  }
   Task<std::optional<std::string>> get_note(std::string key) override {
     validate_note_key(key);
     auto call = spawn_on(loop(), &Shards::get_note, &core_->shards, std::move(key));

@@ -69,7 +69,8 @@ std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
       "enqueue", "depend", "settle",     "take",     "cancel",  "retry",     "purge", "list",
       "get",     "queues", "known",      "put_note", "bury",    "pass",      "touch", "rights",
-      "layout",  "member", "depend_far", "outbox",   "deliver", "delivered", "pause", "withdraw"};
+      "layout",  "member", "depend_far", "outbox",   "deliver", "delivered", "pause", "withdraw",
+      "readmit"};
   return names[static_cast<std::size_t>(script)];
 }
 

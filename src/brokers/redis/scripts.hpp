@@ -38,8 +38,9 @@ enum class Script : std::uint8_t {
   delivered,
   pause,
   withdraw,
+  readmit,
 };
-inline constexpr std::size_t script_count = 24;
+inline constexpr std::size_t script_count = 25;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

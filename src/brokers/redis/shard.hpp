@@ -89,6 +89,7 @@ class Shard {
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads);
   Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids);
+  Task<void> readmit(std::vector<queue::JobId> ids);
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
 

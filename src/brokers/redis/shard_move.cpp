@@ -100,4 +100,9 @@ Task<std::vector<queue::Withdrawn>> Shard::withdraw(std::vector<queue::JobId> id
   co_return results;
 }
 
+Task<void> Shard::readmit(std::vector<queue::JobId> ids) {
+  std::vector<Command> commands = for_ids(Script::readmit, ids);
+  co_await run(std::move(commands));
+}
+
 }  // namespace coterie::brokers::redis

@@ -127,6 +127,15 @@ Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> i
   co_return results;
 }
 
+Task<void> Shards::readmit(std::vector<queue::JobId> ids) {
+  std::vector<std::vector<queue::JobId>> parts(size());
+  for (const queue::JobId& id : ids) parts[shard_of(id, size())].push_back(id);
+  std::vector<Task<void>> calls;
+  for (std::uint32_t shard = 0; shard < size(); ++shard)
+    if (!parts[shard].empty()) calls.push_back(at(shard).readmit(std::move(parts[shard])));
+  (void)co_await gather(std::move(calls));
+}
+
 /// Before the first job is written: all that they wait for is known, or stands before them.
 Task<void> Shards::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
   const std::vector<queue::JobId> ids = ids_to_know(jobs);

@@ -72,6 +72,7 @@ class Engine {
   std::uint64_t purge(const JobFilter& filter);
   void pause(const std::string& queue, bool paused);
   std::vector<Withdrawn> withdraw(const std::vector<JobId>& ids);
+  void readmit(const std::vector<JobId>& ids);
   bool put_note(const std::string& key, const std::optional<std::string>& expected, const std::string& value);
 
   /// Recovers the leases of processes that are gone, at once instead of at the next second.

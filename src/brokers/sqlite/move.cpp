@@ -58,11 +58,16 @@ std::vector<Withdrawn> Engine::withdraw(const std::vector<JobId>& ids) {
     ending.state = JobState::cancelled;
     finish(job, row.queue, row.result_ttl, ending, nullptr);
     forget(row, JobState::cancelled, now_);
+    sql_.mark_withdrawn.with(db_, id).run();
     results.push_back(Withdrawn::withdrawn);
     release_children();
   }
   if (changed_) bump();
   return results;
+}
+
+void Engine::readmit(const std::vector<JobId>& ids) {
+  for (const JobId& id : ids) sql_.drop_withdrawn.with(db_, id).run();
 }
 
 std::vector<std::string> Query::paused() {

@@ -23,7 +23,8 @@ CREATE TABLE meta(
   next INTEGER NOT NULL        -- the next row number, and place in the ready order
 );
 CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);  -- of queues and handlers
-CREATE TABLE id(                -- every id that enqueue must know; without a row in job it is a tombstone
+CREATE TABLE id(                -- every id that enqueue must know; without a row in job it is a tombstone, and
+                                -- below 0 that of a job that was withdrawn
   id BLOB PRIMARY KEY,
   job INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -121,7 +121,9 @@ class SqliteBroker final : public Broker {
   }
   Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
     validate_ids(ids, limits_);
-    auto question = [ids = std::move(ids), payloads](Query& query) { return query.export_jobs(ids, payloads); };
+    auto question = [ids = std::move(ids), payloads](Query& query) {
+      return query.export_jobs(ids, payloads);
+    };
     const auto done = read<std::vector<std::optional<JobExport>>>(std::move(question));
     Answer<std::vector<std::optional<JobExport>>> answer = co_await done.wait();
     co_return answer.take();
@@ -129,9 +131,18 @@ class SqliteBroker final : public Broker {
   Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) override {
     validate_ids(ids, limits_);
     const auto done = write<std::vector<Withdrawn>>(
-        [](Engine& engine, const std::vector<JobId>& named) { return engine.withdraw(named); }, std::move(ids));
+        [](Engine& engine, const std::vector<JobId>& named) { return engine.withdraw(named); },
+        std::move(ids));
     Answer<std::vector<Withdrawn>> answer = co_await done.wait();
     co_return answer.take();
+  }
+  Task<void> readmit(std::vector<JobId> ids) override {
+    validate_ids(ids, limits_);
+    const auto done = write<bool>(
+        [](Engine& engine, const std::vector<JobId>& named) { return engine.readmit(named), true; },
+        std::move(ids));
+    Answer<bool> answer = co_await done.wait();
+    answer.take();
   }
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     validate_note(key, expected, value);

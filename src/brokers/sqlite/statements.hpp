@@ -20,7 +20,10 @@ struct Statements {
 
   Statement find_id{"SELECT job FROM id WHERE id = ?"};
   Statement add_id{"INSERT OR IGNORE INTO id(id, job) VALUES(?, ?)"};
-  Statement drop_id{"DELETE FROM id WHERE id = ?"};
+  /// Not that of a job that came back.
+  Statement drop_id{"DELETE FROM id WHERE id = ? AND NOT EXISTS(SELECT 1 FROM job WHERE job.job = id.job)"};
+  Statement mark_withdrawn{"UPDATE id SET job = -job WHERE id = ?"};
+  Statement drop_withdrawn{"DELETE FROM id WHERE id = ? AND job < 0"};
 
   Statement add_job{
       "INSERT INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, "

@@ -53,6 +53,7 @@ class FaultyBroker final : public queue::Broker {
   Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override {
     return real_.withdraw(std::move(ids));
   }
+  Task<void> readmit(std::vector<queue::JobId> ids) override { return real_.readmit(std::move(ids)); }
   Task<std::optional<std::string>> get_note(std::string key) override {
     return real_.get_note(std::move(key));
   }

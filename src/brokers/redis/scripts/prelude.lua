@@ -17,7 +17,7 @@
 --   n<q> e<q>   HASH    handler -> its number in the queue, and back
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
 --   h           ZSET    times when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
---   T           ZSET    forgotten ids by the end of their day
+--   T           ZSET    forgotten ids by the end of their day, half a millisecond less where the job was withdrawn
 --   O           ZSET    pieces of the list by number;  o<i> STRING how many jobs, then the id of each of PIECE, by ORDER
 --   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps
 --   W<machine>  HASH    incarnation -> process there

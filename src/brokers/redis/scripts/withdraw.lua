@@ -17,6 +17,7 @@ for i = 4, #ARGV do
   else
     finish(job, CANCELLED)
     forget(job)
+    add(P .. 'T', now + KNOWN_FOR - 0.5, job[ID])
     reply[#reply + 1] = 0
   end
 end

@@ -1,0 +1,243 @@
+#include "src/cli/move_work.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "src/cli/broker_access.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+using queue::JobId;
+using queue::JobState;
+
+constexpr std::size_t batch_jobs = 500;
+constexpr std::size_t batch_bytes = std::size_t{8} << 20;
+/// Jobs that come while others are moved are moved too, but not for ever.
+constexpr int passes = 20;
+constexpr queue::Milliseconds look_again{1000};
+
+}  // namespace
+
+std::uint64_t MoveReport::jobs() const {
+  return std::accumulate(moved.begin(), moved.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const auto& entry) { return sum + entry.second; });
+}
+
+MoveWork::MoveWork(std::shared_ptr<queue::Broker> from, std::shared_ptr<queue::Broker> to, Options options)
+    : from_(std::move(from)),
+      to_(std::move(to)),
+      options_(std::move(options)),
+      journal_(from_),
+      display_(options_.quiet ? ProgressDisplay::Mode::off : ProgressDisplay::Mode::automatic),
+      step_(at_most(*from_, batch_jobs)) {
+  if (to_) step_ = std::min<std::size_t>(step_, at_most(*to_, batch_jobs));
+}
+
+Task<MoveReport> MoveWork::run() {
+  const auto started = std::chrono::steady_clock::now();
+  co_await begin();
+  for (int pass = 0;;) {
+    co_await pause_queues();
+    const MovePlan plan = co_await plan_move(from_, options_.queues);
+    report_.leased = plan.leased;
+    report_.held = plan.held;
+    report_.workers = plan.workers;
+    if (!plan.empty() && ++pass > passes) {
+      report_.producers = true;
+      break;
+    }
+    if (!plan.empty()) {
+      planned_ = at_source_done_ + plan.jobs();
+      co_await move_all(plan);
+      journal_.caught_up();
+    } else if (options_.wait && plan.leased > 0) {
+      co_await wait_for_change();
+    } else {
+      break;
+    }
+  }
+  co_await finish();
+  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  co_return report_;
+}
+
+Task<MoveReport> MoveWork::look() {
+  const MovePlan plan = co_await plan_move(from_, options_.queues);
+  report_.moved = plan.counts;
+  report_.leased = plan.leased;
+  report_.held = plan.held;
+  report_.workers = plan.workers;
+  co_await count_ended();
+  co_return report_;
+}
+
+Task<void> MoveWork::begin() {
+  co_await journal_.claim(options_.claim);
+  const bool same = co_await journal_.is_in(*to_);
+  if (same) {
+    co_await journal_.close();
+    throw UsageError("--from and --to are the same place: name two");
+  }
+}
+
+/// The queues of which something can still run; those that come into being later, in the next pass.
+Task<void> MoveWork::pause_queues() {
+  const std::vector<std::string> already = co_await from_->paused();
+  const std::vector<queue::QueueInfo> all = co_await from_->queues();
+  for (const queue::QueueInfo& info : all) {
+    const bool waits = std::any_of(info.counts.begin(), info.counts.end(), [](const auto& entry) {
+      return !is_final(entry.first) && entry.second > 0;
+    });
+    if (!waits || !is_moved(info.name)) continue;
+    if (std::find(already.begin(), already.end(), info.name) == already.end())
+      co_await from_->pause(info.name);
+  }
+}
+
+Task<void> MoveWork::finish() {
+  display_.clear();
+  co_await count_ended();
+  co_await journal_.note_sending();  // still ours
+  const std::vector<std::string>& before = journal_.journal().paused;
+  const std::vector<std::string> paused = co_await from_->paused();
+  for (const std::string& queue : paused) {
+    const bool ours = std::find(before.begin(), before.end(), queue) == before.end();
+    if (ours && is_moved(queue)) co_await from_->resume(queue);
+  }
+  co_await journal_.close();
+}
+
+Task<void> MoveWork::wait_for_change() {
+  const std::uint64_t version = co_await from_->version();
+  co_await from_->changed(version, look_again);
+}
+
+Task<void> MoveWork::move_all(const MovePlan& plan) {
+  for (std::size_t from = 0; from < plan.singles.size();) {
+    const std::size_t count = std::min(step_, plan.singles.size() - from);
+    const auto begin = plan.singles.begin() + static_cast<std::ptrdiff_t>(from);
+    std::vector<JobId> ids(begin, begin + static_cast<std::ptrdiff_t>(count));
+    co_await move_batch(plan, std::move(ids));
+    from += count;
+  }
+  std::vector<JobId> together;
+  for (const std::vector<JobId>& group : plan.groups) {
+    together.insert(together.end(), group.begin(), group.end());
+    if (together.size() < step_) continue;
+    std::vector<JobId> ids = std::exchange(together, {});
+    co_await move_batch(plan, std::move(ids));
+  }
+  if (!together.empty()) co_await move_batch(plan, std::move(together));
+}
+
+/// Whole groups: sent in an order in which all stand behind what they wait for, and withdrawn in the reverse,
+/// so that what is left at the source after a crash has all that it waits for there too.
+Task<void> MoveWork::move_batch(const MovePlan& plan, std::vector<JobId> ids) {
+  co_await journal_.note_sending();
+  std::vector<JobId> sent;
+  for (std::size_t from = 0; from < ids.size();) {
+    const std::size_t count = std::min(step_, ids.size() - from);
+    const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(from);
+    const std::vector<JobId> part(begin, begin + static_cast<std::ptrdiff_t>(count));
+    const std::vector<JobId> there = co_await send(plan, part);
+    sent.insert(sent.end(), there.begin(), there.end());
+    from += count;
+  }
+  std::reverse(sent.begin(), sent.end());
+  const std::size_t step = at_most(*from_, batch_jobs);
+  for (std::size_t from = 0; from < sent.size(); from += step) {
+    const auto begin = sent.begin() + static_cast<std::ptrdiff_t>(from);
+    std::vector<JobId> part(begin, begin + static_cast<std::ptrdiff_t>(std::min(step, sent.size() - from)));
+    co_await withdraw(std::move(part));
+  }
+  show();
+}
+
+/// Returns those that the target has when it returns.
+Task<std::vector<JobId>> MoveWork::send(const MovePlan& plan, const std::vector<JobId>& ids) {
+  std::vector<std::optional<queue::JobExport>> jobs = co_await from_->export_jobs(ids, true);
+  std::vector<queue::JobSpec> specs;
+  std::vector<JobId> sent;
+  std::size_t bytes = 0;
+  for (std::optional<queue::JobExport>& job : jobs) {
+    if (!job || job->state == JobState::leased)
+      continue;  // cancelled since, or somebody has resumed the queue
+    const auto after = plan.after.find(job->spec.id);
+    if (after != plan.after.end()) job->spec.after = after->second;
+    bytes += job->spec.payload.size();
+    ++report_.moved[job->state];
+    sent.push_back(job->spec.id);
+    specs.push_back(std::move(job->spec));
+  }
+  const std::size_t most = at_most(*to_, at_most(*from_, batch_jobs));
+  step_ = bytes > batch_bytes ? std::max<std::size_t>(1, step_ / 2) : std::min(step_ * 2, most);
+  if (specs.empty()) co_return sent;
+  co_await to_->readmit(sent);  // they may have been there, and moved from there to here
+  const std::vector<queue::Enqueued> results = co_await to_->enqueue(std::move(specs));
+  report_.there_already +=
+      static_cast<std::uint64_t>(std::count(results.begin(), results.end(), queue::Enqueued::exists));
+  co_return sent;
+}
+
+Task<void> MoveWork::withdraw(std::vector<JobId> ids) {
+  const std::vector<queue::Withdrawn> results = co_await from_->withdraw(ids);
+  std::vector<JobId> ended;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (results[i] == queue::Withdrawn::leased) {
+      const std::vector<JobId> one(1, ids[i]);
+      co_await to_->cancel(one);
+      throw UsageError("somebody has resumed a queue at the source while its jobs were moved, and job " +
+                       ids[i].str() +
+                       " runs there: it was cancelled at the target; stop that, and start the move again");
+    }
+    if (results[i] == queue::Withdrawn::final) ended.push_back(ids[i]);
+  }
+  at_source_done_ += ids.size();
+  if (!ended.empty()) co_await follow(std::move(ended));
+}
+
+/// What was cancelled at the source while it was on its way.
+Task<void> MoveWork::follow(std::vector<JobId> ended) {
+  const std::vector<std::optional<queue::JobInfo>> infos = co_await from_->get(ended, false);
+  std::vector<JobId> cancelled;
+  for (const std::optional<queue::JobInfo>& info : infos)
+    if (info && info->state == JobState::cancelled) cancelled.push_back(info->id);
+  if (cancelled.empty()) co_return;
+  report_.cancelled += cancelled.size();
+  co_await to_->cancel(std::move(cancelled));
+}
+
+Task<void> MoveWork::count_ended() {
+  report_.ended = 0;
+  const std::vector<queue::QueueInfo> all = co_await from_->queues();
+  for (const queue::QueueInfo& info : all) {
+    if (!is_moved(info.name)) continue;
+    for (const auto& [state, count] : info.counts)
+      if (is_final(state)) report_.ended += count;
+  }
+}
+
+void MoveWork::say_unfinished() {
+  display_.clear();
+  display_.warn(
+      "coterie: the move has not ended: its queues stay paused at the source, and each job is in at least "
+      "one place; the same command goes on with it");
+}
+
+void MoveWork::show() {
+  const auto now = std::chrono::steady_clock::now();
+  rate_.note(now, at_source_done_);
+  if (shown_at_ == std::chrono::steady_clock::time_point{}) shown_at_ = now;
+  if (now - shown_at_ < display_.interval()) return;
+  shown_at_ = now;
+  Progress progress;
+  progress.total = std::max(planned_, at_source_done_);
+  progress.ended = at_source_done_;
+  progress.per_second = rate_.per_second();
+  display_.show(progress);
+}
+
+}  // namespace coterie::cli
