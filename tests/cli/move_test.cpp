@@ -34,7 +34,10 @@ class Store {
   queue::Broker* operator->() { return broker_.get(); }
   template <class T>
   static T await(Task<T> call) {
-    return coterie::run(std::move(call));
+    if constexpr (std::is_void_v<T>)
+      EXPECT_EQ(coterie::run(std::move(call)), 0);
+    else
+      return coterie::run(std::move(call));
   }
   JobId add(JobSpec spec = JobSpec("noop")) {
     if (spec.id.is_nil()) spec.id = queue::new_uuid();
