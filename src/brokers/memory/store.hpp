@@ -122,7 +122,7 @@ class Store {
   void recover_vanished();
   void reserve(const std::shared_ptr<Worker>& worker, const queue::CycleRequest& request,
                queue::CycleReply& reply);
-  void line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::*line);
+  void line_up(Queue& queue, const queue::CycleRequest& request, Line Stream::* line);
   Front* first_in_line();
   queue::Lease lease_out(Slot slot, const std::shared_ptr<Worker>& worker, Milliseconds lease, bool alone);
   [[nodiscard]] queue::Lease describe_lease(Slot slot) const;
