@@ -251,15 +251,19 @@ TEST_F(Move, KilledAtAnyMomentEachJobRunsOnceAndNoneIsLost) {
     Store& from = to_redis ? file_ : redis_;
     Store& to = to_redis ? redis_ : file_;
     std::map<std::string, int> runs;
+    std::map<std::string, std::string> waits_for;
     std::vector<JobSpec> specs;
     for (std::uint64_t i = 0; i < count; ++i) {
       JobSpec& spec = specs.emplace_back("noop");
       spec.id = queue::new_uuid();
-      if (i % 10 == 1) spec.after = {specs[i - 1].id};
+      if (i % 10 == 1) {
+        spec.after = {specs[i - 1].id};
+        waits_for[spec.id.str()] = specs[i - 1].id.str();
+      }
       runs[spec.id.str()] = 0;
     }
     Store::await(from->enqueue(specs));
-    const auto work = [&runs](Store& store) {
+    const auto work = [&runs, &waits_for](Store& store) {
       for (int i = 0; i < 20; ++i) {
         queue::CycleRequest request;
         request.worker.incarnation = queue::new_uuid();
@@ -272,7 +276,9 @@ TEST_F(Move, KilledAtAnyMomentEachJobRunsOnceAndNoneIsLost) {
         answer.seq = 2;
         answer.want = 0;
         for (const queue::Lease& lease : reply.leases) {
-          ++runs[lease.ref.id.str()];
+          const std::string id = lease.ref.id.str();
+          ++runs[id];
+          EXPECT_TRUE(!waits_for.contains(id) || runs[waits_for[id]] == 1) << id << " ran first";
           answer.done.emplace_back(lease.ref, "null");
         }
         Store::await(store->cycle(answer));
