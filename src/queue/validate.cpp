@@ -105,12 +105,29 @@ void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
   for (const JobId& id : job.after) check_id(where, "after", id);
 }
 
+void check_lease(Milliseconds lease) {
+  const Where top;
+  check_duration(top, "lease", lease, lease_max);
+  if (lease == Milliseconds{0}) refuse(top, "lease", "0 ms would expire at once");
+}
+
+void check_incarnation(const char* field, const Uuid& worker) {
+  if (worker.is_nil()) refuse(Where(), field, "it is nil, give each start its own");
+}
+
 }  // namespace
 
 void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits) {
   check_count("jobs", jobs.size(), limits.batch_jobs);
   Where where{"jobs", 0, jobs.size() == 1};
   for (; where.index < jobs.size(); ++where.index) check_job(where, jobs[where.index], limits);
+}
+
+void validate_extend(const Uuid& worker, const std::vector<LeaseRef>& leases, Milliseconds lease,
+                     const Limits& limits) {
+  check_incarnation("worker", worker);
+  check_count("leases", leases.size(), limits.batch_jobs);
+  check_lease(lease);
 }
 
 void validate_cycle(const CycleRequest& request, const Limits& limits) {
@@ -120,8 +137,7 @@ void validate_cycle(const CycleRequest& request, const Limits& limits) {
     refuse(top, "worker.name", "it must be UTF-8 without control characters");
   }
   check_bytes(top, "worker.process", request.worker.process.size(), limits.name_bytes);
-  if (request.worker.incarnation.is_nil())
-    refuse(top, "worker.incarnation", "it is nil, give each start its own");
+  check_incarnation("worker.incarnation", request.worker.incarnation);
   if (request.seq == 0) refuse(top, "seq", "0, the first call of an incarnation is number 1");
   check_count("queues", request.queues.size(), queues_per_cycle);
   for (const std::string& queue : request.queues) check_name(top, "queues", queue, limits);
@@ -134,8 +150,7 @@ void validate_cycle(const CycleRequest& request, const Limits& limits) {
   if (request.want > limits.batch_jobs) {
     refuse(top, "want", std::to_string(request.want) + ", the limit is " + std::to_string(limits.batch_jobs));
   }
-  check_duration(top, "lease", request.lease, lease_max);
-  if (request.lease == Milliseconds{0}) refuse(top, "lease", "0 ms would expire at once");
+  check_lease(request.lease);
   check_count("done", request.done.size(), limits.batch_jobs);
   check_count("failed", request.failed.size(), limits.batch_jobs);
   check_count("alive", request.alive.size(), limits.batch_jobs);

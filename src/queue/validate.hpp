@@ -40,6 +40,8 @@ inline constexpr Milliseconds id_known_for{std::chrono::hours(24)};
 /// What `enqueue` accepts. The same id twice in a batch is fine: the second one `exists`.
 void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits);
 void validate_cycle(const CycleRequest& request, const Limits& limits);
+void validate_extend(const Uuid& worker, const std::vector<LeaseRef>& leases, Milliseconds lease,
+                     const Limits& limits);
 void validate_filter(const JobFilter& filter, const Limits& limits);
 /// For pause and resume.
 void validate_queue(std::string_view queue, const Limits& limits);

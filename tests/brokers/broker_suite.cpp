@@ -55,6 +55,9 @@ std::vector<Enqueued> BrokerSuite::enqueue(std::vector<JobSpec> jobs) {
 CycleReply BrokerSuite::cycle(CycleRequest request) {
   return await(broker().cycle(std::move(request)));
 }
+std::vector<Verdict> BrokerSuite::extend(const TestWorker& worker, std::vector<LeaseRef> leases) {
+  return await(broker().extend(worker.ref().incarnation, std::move(leases), worker.lease));
+}
 std::vector<std::optional<JobInfo>> BrokerSuite::get(std::vector<JobId> ids, bool bodies) {
   return await(broker().get(std::move(ids), bodies));
 }

@@ -130,6 +130,7 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
   }
   std::vector<Enqueued> enqueue(std::vector<JobSpec> jobs);
   CycleReply cycle(CycleRequest request);
+  std::vector<Verdict> extend(const TestWorker& worker, std::vector<LeaseRef> leases);
   std::vector<std::optional<JobInfo>> get(std::vector<JobId> ids, bool bodies = false);
   JobPage list(JobFilter filter);
   std::vector<QueueInfo> queues();

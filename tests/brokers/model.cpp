@@ -128,17 +128,30 @@ Verdict Model::failed(const CycleRequest& request, const Failed& failed) {
 }
 
 Verdict Model::alive(const CycleRequest& request, const Alive& alive, std::vector<JobId>& cancel) {
-  const auto found = jobs_.find(alive.lease.id);
-  if (found == jobs_.end()) return Verdict::unknown;
-  Job& job = found->second;
-  if (job.state != JobState::leased || job.token != alive.lease.token ||
-      job.owner != request.worker.incarnation) {
-    return Verdict::fenced;
-  }
-  job.lease_until = now_ + request.lease.count();
+  const Verdict verdict = keep(request.worker.incarnation, alive.lease, request.lease);
+  if (verdict != Verdict::accepted) return verdict;
+  Job& job = jobs_.at(alive.lease.id);
   job.started = job.started || alive.started;
   if (job.cancel_requested) cancel.push_back(alive.lease.id);
+  return verdict;
+}
+
+Verdict Model::keep(const Uuid& worker, const LeaseRef& lease, Milliseconds time) {
+  const auto found = jobs_.find(lease.id);
+  if (found == jobs_.end()) return Verdict::unknown;
+  Job& job = found->second;
+  if (job.state != JobState::leased || job.token != lease.token || job.owner != worker)
+    return Verdict::fenced;
+  job.lease_until = now_ + time.count();
   return Verdict::accepted;
+}
+
+std::vector<Verdict> Model::extend(const Uuid& worker, const std::vector<LeaseRef>& leases,
+                                   Milliseconds lease, UnixMillis now) {
+  begin(now);
+  std::vector<Verdict> verdicts;
+  for (const LeaseRef& ref : leases) verdicts.push_back(keep(worker, ref, lease));
+  return verdicts;
 }
 
 void Model::promote() {

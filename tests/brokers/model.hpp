@@ -48,6 +48,8 @@ class Model {
   /// must be, or for a cycle what is wrong with the reply (nothing: all is well).
   std::vector<Enqueued> enqueue(const std::vector<JobSpec>& jobs, UnixMillis now);
   std::optional<std::string> cycle(const CycleRequest& request, const CycleReply& reply, UnixMillis now);
+  std::vector<Verdict> extend(const Uuid& worker, const std::vector<LeaseRef>& leases, Milliseconds lease,
+                              UnixMillis now);
   CancelResult cancel(const JobId& id, UnixMillis now);
   bool retry(const JobId& id, UnixMillis now);
   /// The ids that a purge may forget; tell `forget` which it did.
@@ -74,6 +76,7 @@ class Model {
   Verdict done(const CycleRequest& request, const Done& done);
   Verdict failed(const CycleRequest& request, const Failed& failed);
   Verdict alive(const CycleRequest& request, const Alive& alive, std::vector<JobId>& cancel);
+  Verdict keep(const Uuid& worker, const LeaseRef& lease, Milliseconds time);
   void promote();
   void recover();
   static bool may_take(const CycleRequest& request, const Job& job);

@@ -46,8 +46,10 @@ class History {
     bool called = true;
     if (dice < 25) {
       enqueue();
-    } else if (dice < 75) {
+    } else if (dice < 70) {
       cycle();
+    } else if (dice < 75) {
+      extend();
     } else if (dice < 82 && !known_.empty()) {
       const JobId id = pick(known_);
       const CancelResult expected = model_.cancel(id, now());
@@ -153,6 +155,18 @@ class History {
     const std::optional<std::string> wrong = model_.cycle(request, reply, now());
     ASSERT_FALSE(wrong) << *wrong;
     for (const Lease& lease : reply.leases) holder.held.push_back(lease.ref);
+  }
+
+  void extend() {
+    Holder& holder = pick_holder();
+    std::vector<LeaseRef> leases = holder.held;
+    if (!holder.old.empty()) leases.push_back(pick(holder.old));
+    const Holder& other = pick_holder();
+    if (!other.held.empty()) leases.push_back(pick(other.held));
+    holder.worker.lease = Milliseconds(5'000 + below(20'000));
+    const std::vector<Verdict> expected =
+        model_.extend(holder.worker.ref().incarnation, leases, holder.worker.lease, now());
+    ASSERT_EQ(deliver([&] { return suite_.extend(holder.worker, leases); }), expected);
   }
 
   void settle(Holder& holder, CycleRequest& request, const LeaseRef& lease) {

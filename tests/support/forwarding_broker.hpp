@@ -22,6 +22,10 @@ class ForwardingBroker : public queue::Broker {
   Task<queue::CycleReply> cycle(queue::CycleRequest request) override {
     return real_->cycle(std::move(request));
   }
+  Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                           queue::Milliseconds lease) override {
+    return real_->extend(worker, std::move(leases), lease);
+  }
   Task<std::uint64_t> changed(std::uint64_t version, queue::Milliseconds at_most) override {
     return real_->changed(version, at_most);
   }

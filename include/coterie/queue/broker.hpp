@@ -232,6 +232,13 @@ class Broker {
   /// back or would be retried, it is `cancelled`. Its `done` still counts.
   virtual Task<CycleReply> cycle(CycleRequest request) = 0;
 
+  /// Moves the deadlines of these leases to `lease` from now, where `worker` (an incarnation) still holds
+  /// them. Nothing else: it has no `seq`, reports nothing started and asks for nothing. For whoever must keep
+  /// a worker's leases while its own `cycle` cannot be made, or is under way: it does not disturb that one,
+  /// and may be repeated. For each lease, in order: `accepted`, `fenced` or `unknown`.
+  virtual Task<std::vector<Verdict>> extend(Uuid worker, std::vector<LeaseRef> leases,
+                                            Milliseconds lease) = 0;
+
   /// Returns when jobs may have become ready, a job was scheduled before all others, became final, or a
   /// cancel was requested since `version` was current, or after `at_most`. May return early; the caller looks
   /// again. Other processes' changes count.

@@ -66,6 +66,13 @@ Task<queue::CycleReply> MemoryBroker::cycle(queue::CycleRequest request) {
   co_return store_->cycle(std::move(request), limits_);
 }
 
+Task<std::vector<queue::Verdict>> MemoryBroker::extend(queue::Uuid worker,
+                                                       std::vector<queue::LeaseRef> leases,
+                                                       queue::Milliseconds lease) {
+  queue::validate_extend(worker, leases, lease, limits_);
+  co_return store_->extend(worker, leases, lease);
+}
+
 Task<std::uint64_t> MemoryBroker::changed(std::uint64_t version, queue::Milliseconds at_most) {
   if (at_most > queue::Milliseconds{0}) {
     const ChangeWait wait(*store_, version, at_most);

@@ -19,6 +19,8 @@ class MemoryBroker final : public queue::Broker {
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs) override;
   Task<queue::CycleReply> cycle(queue::CycleRequest request) override;
+  Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                           queue::Milliseconds lease) override;
   Task<std::uint64_t> changed(std::uint64_t version, queue::Milliseconds at_most) override;
   Task<std::uint64_t> version() override;
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies) override;

@@ -37,6 +37,8 @@ class Store {
 
   std::vector<queue::Enqueued> enqueue(std::vector<queue::JobSpec>&& jobs, const Limits& limits);
   queue::CycleReply cycle(queue::CycleRequest&& request, const Limits& limits);
+  std::vector<Verdict> extend(const queue::Uuid& worker, const std::vector<LeaseRef>& leases,
+                              Milliseconds lease);
   std::vector<queue::CancelResult> cancel(const std::vector<JobId>& ids);
   std::vector<bool> retry(const std::vector<JobId>& ids);
 

@@ -8,9 +8,9 @@ namespace coterie::brokers::memory {
 namespace {
 
 /// The fence: only the token in the record counts, and only from the incarnation that it was given to.
-bool is_held(const Record& record, const Worker& by, const LeaseRef& lease) {
+bool is_held(const Record& record, const queue::Uuid& by, const LeaseRef& lease) {
   return record.state == JobState::leased && record.token == lease.token &&
-         record.worker->ref.incarnation == by.ref.incarnation;
+         record.worker->ref.incarnation == by;
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ Verdict Store::settle_done(const Worker& worker, queue::Done& done) {
   if (record->settled_token == done.lease.token && done.lease.token != 0) {
     return record->settled_done ? Verdict::already_accepted : Verdict::fenced;
   }
-  if (!is_held(*record, worker, done.lease)) return Verdict::fenced;
+  if (!is_held(*record, worker.ref.incarnation, done.lease)) return Verdict::fenced;
   record->settled_token = record->token;
   record->settled_done = true;
   if (record->result_ttl > Milliseconds{0}) record->result = std::move(done.result);
@@ -74,7 +74,7 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
   if (record.settled_token == failed.lease.token && failed.lease.token != 0) {
     return record.settled_done ? Verdict::fenced : Verdict::already_accepted;
   }
-  if (!is_held(record, worker, failed.lease)) return Verdict::fenced;
+  if (!is_held(record, worker.ref.incarnation, failed.lease)) return Verdict::fenced;
   record.settled_token = record.token;
   record.settled_done = false;
   record.lost_before = false;
@@ -107,7 +107,7 @@ Verdict Store::extend(const Worker& worker, const queue::Alive& alive, Milliseco
   Slot slot = no_slot;
   Record* const record = find(alive.lease, slot);
   if (record == nullptr) return Verdict::unknown;
-  if (!is_held(*record, worker, alive.lease)) return Verdict::fenced;
+  if (!is_held(*record, worker.ref.incarnation, alive.lease)) return Verdict::fenced;
   leases_.move(*record, now_ + lease.count());
   record->started = record->started || alive.started;
   if (alive.progress >= 0) {
@@ -117,6 +117,26 @@ Verdict Store::extend(const Worker& worker, const queue::Alive& alive, Milliseco
   }
   if (record->cancel_requested) cancel.push_back(record->id);
   return Verdict::accepted;
+}
+
+std::vector<Verdict> Store::extend(const queue::Uuid& worker, const std::vector<LeaseRef>& leases,
+                                   Milliseconds lease) {
+  const Session session(*this);
+  std::vector<Verdict> verdicts;
+  verdicts.reserve(leases.size());
+  for (const LeaseRef& ref : leases) {
+    Slot slot = no_slot;
+    Record* const record = find(ref, slot);
+    if (record == nullptr) {
+      verdicts.push_back(Verdict::unknown);
+    } else if (!is_held(*record, worker, ref)) {
+      verdicts.push_back(Verdict::fenced);
+    } else {
+      leases_.move(*record, now_ + lease.count());
+      verdicts.push_back(Verdict::accepted);
+    }
+  }
+  return verdicts;
 }
 
 /// The worker that has it is gone, or has not been heard of for a lease.

@@ -94,6 +94,11 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Rounds::cycle, &core_->rounds, std::move(request));
     co_return co_await std::move(call);
   }
+  Task<std::vector<Verdict>> extend(Uuid worker, std::vector<LeaseRef> leases, Milliseconds lease) override {
+    validate_extend(worker, leases, lease, limits_);
+    auto call = spawn_on(loop(), &Shards::extend, &core_->shards, worker, std::move(leases), lease);
+    co_return co_await std::move(call);
+  }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
     auto call = spawn_on(loop(), &Watch::changed, &core_->watch, known, at_most);
     co_return co_await std::move(call);

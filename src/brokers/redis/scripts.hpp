@@ -17,6 +17,7 @@ enum class Script : std::uint8_t {
   enqueue,
   depend,
   settle,
+  extend,
   take,
   cancel,
   retry,
@@ -40,7 +41,7 @@ enum class Script : std::uint8_t {
   withdraw,
   readmit,
 };
-inline constexpr std::size_t script_count = 25;
+inline constexpr std::size_t script_count = 26;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script.

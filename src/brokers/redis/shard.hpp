@@ -69,6 +69,8 @@ class Shard {
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
   /// `turn` lives until it has ended.
   Task<queue::CycleReply> cycle(queue::CycleRequest request, Turn& turn);
+  Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                           queue::Milliseconds lease);
   /// A worker was told of a job and cannot take it: tells another one.
   Task<void> pass(std::string queue, std::string handler);
   Task<std::uint64_t> version();

@@ -236,6 +236,22 @@ Task<void> Shard::fetch_long(queue::CycleReply& reply, const std::vector<queue::
   }
 }
 
+Task<std::vector<queue::Verdict>> Shard::extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                                queue::Milliseconds lease) {
+  std::vector<Command> commands;
+  for (std::size_t from = 0; from < leases.size(); from += units) {
+    Command& command = commands.emplace_back(begin(Script::extend, units * 40));
+    command.arg(bytes_of(worker)).arg(lease.count());
+    for (std::size_t i = from; i < leases.size() && i < from + units; ++i)
+      command.arg(bytes_of(leases[i].id)).arg(leases[i].token);
+  }
+  const std::vector<Reply> replies = co_await run(std::move(commands));
+  std::vector<queue::Verdict> verdicts;
+  for (const Reply& reply : replies)
+    for (const char letter : reply.string()) verdicts.push_back(verdict_of(letter));
+  co_return verdicts;
+}
+
 Task<void> Shard::pass(std::string queue, std::string handler) {
   Command command = begin(Script::pass);
   command.arg(queue).arg(handler);

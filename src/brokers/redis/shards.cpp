@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "coterie/gather.hpp"
@@ -70,6 +71,22 @@ Task<std::vector<std::optional<queue::JobInfo>>> Shards::get(std::vector<queue::
     return shard.get(std::move(part), bodies);
   };
   co_return co_await by_id<std::optional<queue::JobInfo>>(ids, ask);
+}
+
+Task<std::vector<queue::Verdict>> Shards::extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                                 queue::Milliseconds lease) {
+  std::vector<queue::JobId> ids;
+  std::unordered_map<queue::JobId, queue::LeaseRef> lease_of;
+  for (const queue::LeaseRef& each : leases) {
+    ids.push_back(each.id);
+    lease_of.emplace(each.id, each);
+  }
+  const auto ask = [&lease_of, worker, lease](Shard& shard, std::vector<queue::JobId> part) {
+    std::vector<queue::LeaseRef> there;
+    for (const queue::JobId& id : part) there.push_back(lease_of.at(id));
+    return shard.extend(worker, std::move(there), lease);
+  };
+  co_return co_await by_id<queue::Verdict>(ids, ask);
 }
 
 Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> ids) {

@@ -34,6 +34,8 @@ class Shards {
   [[nodiscard]] queue::Milliseconds elapsed() const;
 
   Task<std::vector<queue::Enqueued>> enqueue(std::vector<queue::JobSpec> jobs);
+  Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                           queue::Milliseconds lease);
   /// Of each shard.
   Task<std::vector<std::uint64_t>> versions();
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);

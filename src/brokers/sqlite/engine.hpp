@@ -67,6 +67,8 @@ class Engine {
 
   std::vector<Enqueued> enqueue(const std::vector<JobSpec>& jobs);
   CycleReply cycle(const CycleRequest& request);
+  std::vector<Verdict> extend(const Uuid& incarnation, const std::vector<LeaseRef>& leases,
+                              Milliseconds lease_time);
   std::vector<CancelResult> cancel(const std::vector<JobId>& ids);
   std::vector<bool> retry(const std::vector<JobId>& ids);
   std::uint64_t purge(const JobFilter& filter);
@@ -131,6 +133,8 @@ class Engine {
   Verdict settle_done(const Done& done, const WorkerRow& worker);
   Verdict settle_failed(const Failed& failed, const WorkerRow& worker);
   Verdict extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease, std::vector<JobId>& cancel);
+  Verdict find_held(const LeaseRef& ref, const WorkerRow& worker, LeaseRow& lease);
+  void move_deadline(const LeaseRow& lease, Milliseconds lease_time, std::int64_t flags);
 
   // recover.cpp
   void promote_due();
@@ -141,7 +145,7 @@ class Engine {
 
   // take.cpp
   struct Taking;
-  WorkerRow find_worker(const WorkerRef& worker);
+  WorkerRow find_worker(const Uuid& incarnation);
   void ensure_worker(const WorkerRef& worker, WorkerRow& row);
   void take(Taking& taking);
   bool take_lane(std::int64_t lane, const std::string& queue, bool suspects, Taking& taking);

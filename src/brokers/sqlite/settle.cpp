@@ -111,16 +111,26 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
   return Verdict::accepted;
 }
 
+/// Nothing is settled by being alive: what is not held is fenced, however it ended.
+Verdict Engine::find_held(const LeaseRef& ref, const WorkerRow& worker, LeaseRow& lease) {
+  const Verdict verdict = settle(ref, worker, false, lease);
+  return verdict == Verdict::already_accepted ? Verdict::fenced : verdict;
+}
+
+void Engine::move_deadline(const LeaseRow& lease, Milliseconds lease_time, std::int64_t flags) {
+  const std::int64_t until = now_ + lease_time.count();
+  sql_.extend.with(db_, lease.job, until, flags).run();
+  if (lease.until <= min_until_) min_until_known_ = false;
+  if (min_until_known_ && (min_until_ == 0 || until < min_until_)) min_until_ = until;
+}
+
 Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds lease_time,
                        std::vector<JobId>& cancel) {
   LeaseRow lease;
-  const Verdict verdict = settle(alive.lease, worker, false, lease);
-  if (verdict != Verdict::accepted) return Verdict::unknown == verdict ? verdict : Verdict::fenced;
+  const Verdict verdict = find_held(alive.lease, worker, lease);
+  if (verdict != Verdict::accepted) return verdict;
   const std::int64_t flags = lease.flags | (alive.started ? lease_started : no_flags);
-  sql_.extend.with(db_, lease.job, now_ + lease_time.count(), flags).run();
-  if (lease.until <= min_until_) min_until_known_ = false;
-  if (min_until_known_ && (min_until_ == 0 || now_ + lease_time.count() < min_until_))
-    min_until_ = now_ + lease_time.count();
+  move_deadline(lease, lease_time, flags);
   if (alive.progress >= 0)
     sql_.put_progress
         .with(db_, lease.job, alive.progress > 1 ? 1.0 : alive.progress,
@@ -128,6 +138,19 @@ Verdict Engine::extend(const Alive& alive, const WorkerRow& worker, Milliseconds
         .run();
   if ((flags & lease_cancel) != 0) cancel.push_back(lease.id);
   return Verdict::accepted;
+}
+
+std::vector<Verdict> Engine::extend(const Uuid& incarnation, const std::vector<LeaseRef>& leases,
+                                    Milliseconds lease_time) {
+  const WorkerRow worker = find_worker(incarnation);
+  std::vector<Verdict> verdicts;
+  verdicts.reserve(leases.size());
+  for (const LeaseRef& ref : leases) {
+    LeaseRow lease;
+    verdicts.push_back(find_held(ref, worker, lease));
+    if (verdicts.back() == Verdict::accepted) move_deadline(lease, lease_time, lease.flags);
+  }
+  return verdicts;
 }
 
 }  // namespace coterie::brokers::sqlite

@@ -53,6 +53,14 @@ struct NoteRequest {
       : key(std::move(k)), expected(std::move(e)), value(std::move(v)) {}
 };
 
+struct ExtendRequest {
+  Uuid worker;
+  std::vector<LeaseRef> leases;
+  Milliseconds lease;
+  ExtendRequest(Uuid w, std::vector<LeaseRef> l, Milliseconds time)
+      : worker(w), leases(std::move(l)), lease(time) {}
+};
+
 class SqliteBroker final : public Broker {
  public:
   SqliteBroker(std::string url, const Settings& settings, const Limits& limits, ClockSource clock,
@@ -89,6 +97,17 @@ class SqliteBroker final : public Broker {
     const auto done = write<CycleReply>(
         [](Engine& engine, const CycleRequest& asked) { return engine.cycle(asked); }, std::move(request));
     Answer<CycleReply> answer = co_await done.wait();
+    co_return answer.take();
+  }
+  Task<std::vector<Verdict>> extend(Uuid worker, std::vector<LeaseRef> leases, Milliseconds lease) override {
+    validate_extend(worker, leases, lease, limits_);
+    ExtendRequest request(worker, std::move(leases), lease);
+    const auto done = write<std::vector<Verdict>>(
+        [](Engine& engine, const ExtendRequest& asked) {
+          return engine.extend(asked.worker, asked.leases, asked.lease);
+        },
+        std::move(request));
+    Answer<std::vector<Verdict>> answer = co_await done.wait();
     co_return answer.take();
   }
   Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {

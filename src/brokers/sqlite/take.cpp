@@ -26,7 +26,7 @@ struct Engine::Taking {
 };
 
 CycleReply Engine::cycle(const CycleRequest& request) {
-  WorkerRow worker = find_worker(request.worker);
+  WorkerRow worker = find_worker(request.worker.incarnation);
   if (const auto quiet = quiet_.find(request.worker.incarnation);
       quiet != quiet_.end() && quiet->second.first > worker.seq) {
     if (quiet->second.first == request.seq) {
@@ -95,8 +95,8 @@ CycleReply Engine::cycle(const CycleRequest& request) {
   return reply;
 }
 
-Engine::WorkerRow Engine::find_worker(const WorkerRef& worker) {
-  Statement& row = sql_.find_worker.with(db_, worker.incarnation);
+Engine::WorkerRow Engine::find_worker(const Uuid& incarnation) {
+  Statement& row = sql_.find_worker.with(db_, incarnation);
   ResetOnExit guard(row);
   WorkerRow found;
   if (row.step()) {

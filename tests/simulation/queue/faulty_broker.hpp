@@ -39,7 +39,11 @@ class FaultyBroker final : public queue::Broker {
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies) override;
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override;
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids) override;
-  // Nobody in these worlds asks for them.
+  // Nobody in these worlds asks for them: virtual time has no thread that a handler could not block.
+  Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
+                                           queue::Milliseconds lease) override {
+    return real_.extend(worker, std::move(leases), lease);
+  }
   Task<queue::JobPage> list(queue::JobFilter filter) override { return real_.list(std::move(filter)); }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_.queues(); }
   Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_.purge(std::move(filter)); }
