@@ -45,7 +45,8 @@ struct LoopOptions {
 /// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
 /// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
 ///
-/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()` and `inbox()`.
+/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()`, `inbox()` and
+/// `current_task()`.
 class EventLoop {
  public:
   /// `ready`: the scheduling policy; null is first in, first out.
@@ -132,11 +133,12 @@ class EventLoop {
   /// It is inside cancel_all_and_run(): what ends as cancelled now probably does so because the loop stops.
   [[nodiscard]] bool stopping_tasks() const noexcept { return stopping_tasks_; }
 
-  /// The task whose step runs now; null in a plain callback.
-  [[nodiscard]] TaskRec* current_task() const noexcept { return current_; }
+  /// The task whose step runs now; null in a plain callback. Any thread may ask, to compare it with one that
+  /// it knows; who is not the loop's thread must not look into it.
+  [[nodiscard]] TaskRec* current_task() const noexcept { return current_.load(std::memory_order_relaxed); }
   /// The task whose step runs now on this thread's loop; throws std::logic_error outside of any.
   [[nodiscard]] static TaskRec& require_task() {
-    if (TaskRec* task = current().current_) [[likely]]
+    if (TaskRec* task = current().current_task()) [[likely]]
       return *task;
     throw_no_task();
   }
@@ -277,6 +279,7 @@ class EventLoop {
   void debug_step(Runnable& node) noexcept;
   void check_closed_and_thread() const;
   void take_posts() noexcept;
+  void set_current(TaskRec* task) noexcept { current_.store(task, std::memory_order_relaxed); }
   void run_step(TaskRec& task, Frame* frame) noexcept;
   [[nodiscard]] Frame* unwind(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
@@ -291,7 +294,7 @@ class EventLoop {
   Frame* ascend_ = nullptr;
   std::exception_ptr unwound_;  // null: a cancel without a message
   bool unwinding_ = false;
-  TaskRec* current_ = nullptr;
+  std::atomic<TaskRec*> current_ = nullptr;  // other threads compare it, see current_task()
   TimerHeap timers_;
   std::shared_ptr<Inbox> inbox_;
   std::unique_ptr<Poller> poller_;

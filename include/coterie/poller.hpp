@@ -18,6 +18,9 @@ class Poller {
   virtual ~Poller() = default;
 
   [[nodiscard]] virtual TimePoint now() noexcept = 0;
+  /// Its time is its own and not the system's steady clock: it stands still while a task blocks the thread,
+  /// so that no other thread can tell by it how long that takes.
+  [[nodiscard]] virtual bool is_virtual() const noexcept { return false; }
 
   /// Waits for I/O, for `wake()` or until `deadline` (nothing: as long as it takes; a time that has passed:
   /// only looks), and queues what became ready on the loop. Never returns early because of a deadline that is

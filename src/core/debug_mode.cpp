@@ -34,7 +34,8 @@ void EventLoop::debug_step(Runnable& node) noexcept {
 
 Stack EventLoop::debug_stack() const {
   constexpr int depth = 10;  // asyncio.constants.DEBUG_STACK_DEPTH
-  return debug() && current_ != nullptr ? current_->stack(depth) : Stack();
+  const TaskRec* const task = current_task();
+  return debug() && task != nullptr ? task->stack(depth) : Stack();
 }
 
 void EventLoop::check_closed_and_thread() const {

@@ -30,10 +30,12 @@ void EventLoop::throw_no_task() {
 }
 
 EventLoop::OnBehalfOf::OnBehalfOf(TaskRec& task) noexcept
-    : loop_(task.loop()), before_(std::exchange(loop_.current_, &task)) {}
+    : loop_(task.loop()), before_(loop_.current_task()) {
+  loop_.set_current(&task);
+}
 
 EventLoop::OnBehalfOf::~OnBehalfOf() {
-  loop_.current_ = before_;
+  loop_.set_current(before_);
 }
 
 void EventLoop::check_can_run() const {
@@ -119,7 +121,7 @@ void EventLoop::take_posts() noexcept {
 }
 
 void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
-  current_ = &task;
+  set_current(&task);
   for (;;) {
     if (unwinding_) [[unlikely]] {
       frame = unwind(task, frame);
@@ -131,7 +133,7 @@ void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
     frame = task.top_ = ascend_;
     frame->child_ended();
   }
-  current_ = nullptr;
+  set_current(nullptr);
   if (task.body_ended_) task.end_body();
 }
 
@@ -145,7 +147,7 @@ Frame* EventLoop::unwind(TaskRec& task, Frame* frame) noexcept {
   if (frame != nullptr) {
     unwound_ = std::move(cancel);
   } else {
-    current_ = nullptr;
+    set_current(nullptr);
     task.end_cancelled(std::move(cancel));
   }
   return frame;

@@ -218,11 +218,11 @@ void TaskRec::run() noexcept {
 
 void TaskRec::run_eagerly() {
   loop_->remove(*this);
-  TaskRec* creator = loop_->current_;
+  TaskRec* creator = loop_->current_task();
   const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
   add_ref();
   run();
-  loop_->current_ = creator;
+  loop_->set_current(creator);
   if (creator != nullptr) creator->starts_another_ = nested;
   const std::exception_ptr fatal = ended_ && detail::is_fatal(error()) ? error() : nullptr;
   release();
@@ -298,7 +298,7 @@ void TaskRec::report_never_retrieved() noexcept {
 }
 
 void TaskRec::destroy_unfinished() noexcept {
-  if (loop_->current_ == this || starts_another_) {
+  if (loop_->current_task() == this || starts_another_) {
     std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
     std::terminate();
   }

@@ -32,6 +32,7 @@ LoopOptions every_tick() {
 class VirtualLoop::VirtualPoller final : public Poller {
  public:
   TimePoint now() noexcept override { return now_; }
+  bool is_virtual() const noexcept override { return true; }
 
   void poll(std::optional<TimePoint> deadline) override {
     // Whoever answers from another thread holds the inbox; without one nobody need be asked.
