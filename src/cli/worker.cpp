@@ -32,6 +32,7 @@ class Reporter final : public queue::WorkerObserver {
   Reporter(Log& log, bool json, bool quiet) : log_(log), json_(json), quiet_(quiet) {}
 
   void log(queue::LogLevel level, std::string_view line) override { log_.write(level, line); }
+  void loop_stalled(std::string_view line) override { log_.write(queue::LogLevel::error, line); }
   void job_started(const queue::JobContext& job) override {
     log_.write(queue::LogLevel::debug, job.id().str() + "  " + job.name() + "  begins, try " +
                                            std::to_string(job.attempt()) + "/" +
@@ -160,7 +161,7 @@ void add_worker(CLI::App& app, Action& chosen) {
           "Exit codes: 0 it has stopped, however its jobs ended (`coterie jobs --state dead` lists what "
           "failed), "
           "2 wrong\n"
-          "usage, 3 no broker.")
+          "usage, 3 no broker, 70 its loop stood still for five leases.")
       .chooses(chosen, [flags] { return work(*flags); });
 }
 

@@ -5,16 +5,33 @@
 namespace coterie::queue {
 namespace {
 
-Milliseconds read(clockid_t clock) {
+Duration read(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
-  return Milliseconds{static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+Milliseconds read_ms(clockid_t clock) {
+  return std::chrono::floor<Milliseconds>(read(clock));
+}
+
+Duration suspended_ever() {
+  const Duration counted = read(CLOCK_BOOTTIME);
+  return counted - read(CLOCK_MONOTONIC);
 }
 
 }  // namespace
 
 ClockReading read_system_clock() {
-  return {read(CLOCK_REALTIME).count(), read(CLOCK_BOOTTIME)};
+  return {read_ms(CLOCK_REALTIME).count(), read_ms(CLOCK_BOOTTIME)};
+}
+
+SuspendedTime suspended_from_now() {
+  return [before = suspended_ever()] {
+    // The two clocks are not read at the same moment: less than this is nothing.
+    constexpr Duration noticeable = std::chrono::milliseconds(100);
+    const Duration since = suspended_ever() - before;
+    return since < noticeable ? Duration::zero() : since;
+  };
 }
 
 }  // namespace coterie::queue

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 
+#include "coterie/poller.hpp"
 #include "coterie/queue/job.hpp"
 
 namespace coterie::queue {
@@ -16,6 +17,12 @@ struct ClockReading {
 /// quick and must not call the broker.
 using ClockSource = std::function<ClockReading()>;
 [[nodiscard]] ClockReading read_system_clock();
+
+/// How long the machine was suspended. The steady clock stands still then, by which loops go; CLOCK_BOOTTIME
+/// goes on, and so do leases.
+using SuspendedTime = std::function<Duration()>;
+/// Since this call. Any thread.
+[[nodiscard]] SuspendedTime suspended_from_now();
 
 /// A broker's time. It never goes backwards: it is the maximum of what was seen and what the wall says. It
 /// also tells a step of the wall clock (which must not expire leases) from time that really passed.

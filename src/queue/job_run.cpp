@@ -27,9 +27,10 @@ void JobRun::begin(Lease&& lease) {
   lease_ = std::move(lease);
   deadline_ = TimePoint::max();
   cancelled_.store(false, std::memory_order_relaxed);
-  lease_lost_.store(false, std::memory_order_relaxed);
+  ++run_;
   progress_dirty_ = false;
-  fenced = cancel_heard = false;
+  fenced = cancel_heard = loss_heard = false;
+  handler_name = nullptr;
   refusal_.reset();
   started_at_ = ended_at_ = TimePoint{};
   stop_ = Stop::none;
@@ -56,9 +57,16 @@ void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
 
 void JobRun::stop(Stop why, const char* message) {
   if (stop_ == Stop::none) stop_ = why;
-  if (why == Stop::lease_lost) lease_lost_.store(true, std::memory_order_release);
+  if (why == Stop::lease_lost) note_lost(run_);
   cancelled_.store(true, std::memory_order_release);
   if (task_ != nullptr) task_->cancel(std::make_shared<const std::string>(message));
+}
+
+void JobRun::note_lost(std::uint64_t number) noexcept {
+  std::uint64_t newest = lost_run_.load(std::memory_order_relaxed);
+  while (newest < number && !lost_run_.compare_exchange_weak(newest, number, std::memory_order_release,
+                                                             std::memory_order_relaxed)) {
+  }
 }
 
 void JobRun::task_done(TaskRec& task) noexcept {

@@ -37,6 +37,11 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   void release() noexcept;
 
   [[nodiscard]] const LeaseRef& ref() const noexcept { return lease_.ref; }
+  /// Which of the record's runs this is.
+  [[nodiscard]] std::uint64_t number() const noexcept { return run_; }
+  /// That run has lost its lease. Any thread; nothing happens where it is over by now.
+  void note_lost(std::uint64_t number) noexcept;
+  [[nodiscard]] const TaskRec* task() const noexcept { return task_; }
   [[nodiscard]] Milliseconds timeout() const noexcept { return lease_.timeout; }
   [[nodiscard]] Stop why_stopped() const noexcept { return stop_; }
   [[nodiscard]] bool was_started() const noexcept { return started_at_ != TimePoint{} || task_ != nullptr; }
@@ -46,11 +51,14 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   /// It will not be run: what to say instead.
   void refuse(FailKind kind, JobError error, Milliseconds delay);
 
+  /// The name that the session keeps; null while the handler has not begun.
+  const std::string* handler_name = nullptr;
   std::size_t slot = 0;       ///< in the session's records
   std::size_t place = 0;      ///< among the running ones
-  TimePoint lease_until;      ///< by our clock, counted from before the call that gave it
+  TimePoint lease_until;      ///< a lease time, counted from before the call that gave it
   bool fenced = false;        ///< the broker gave it to another: nothing more to say
   bool cancel_heard = false;  ///< the request to cancel it was acted upon
+  bool loss_heard = false;    ///< that its lease is lost was acted upon
 
  private:
   void task_done(TaskRec& task) noexcept override;

@@ -13,6 +13,10 @@ void WorkerObserver::log(LogLevel level, std::string_view line) {
   std::fprintf(stderr, "coterie: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
+void WorkerObserver::loop_stalled(std::string_view line) {
+  WorkerObserver::log(LogLevel::error, line);
+}
+
 template <class Fn>
 void SessionGate::on_loop(Fn fn) noexcept {
   try {
@@ -40,13 +44,15 @@ void SessionGate::drain() noexcept {
 }
 
 Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
-                 std::shared_ptr<const HandlerMap> handlers, EventLoop& loop)
+                 std::shared_ptr<const HandlerMap> handlers, EventLoop& loop, Surroundings around)
     : broker_(std::move(broker)),
       options_(std::move(options)),
       handlers_(std::move(handlers)),
       loop_(loop),
       observer_(options_.observer()),
-      beat_every_(Duration(options_.lease()) / 3) {
+      beat_every_(Duration(options_.lease()) / 3),
+      watchdog_loop_(around.watchdog),
+      suspended_(std::move(around.suspended)) {
   request_.worker.name = options_.name();
   request_.worker.incarnation = new_uuid();
   request_.worker.process = this_process();
@@ -63,6 +69,8 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
 Session::~Session() {
   drain_timer_.cancel();
   lease_timer_.cancel();
+  shown_.clear();
+  if (pulse_) pulse_->show(shown_);
   for (const auto& run : records_) run->release();
 }
 
@@ -93,6 +101,7 @@ void Session::free_run(JobRun& run) {
     return;
   }
   // A thread still has it: that job's record stays with the thread.
+  if (pulse_) pulse_->forget(run);
   const std::size_t slot = run.slot;
   record = std::make_shared<JobRun>(*this, gate_);
   record->slot = slot;
@@ -110,7 +119,7 @@ void Session::accept(Lease&& lease, TimePoint now) {
               options_.unknown_handler_delay());
   } else if (draining_) {
     give_back(run, JobError("drain", "its worker was told to stop"), Milliseconds{0});
-  } else if (run.lease_until <= now) {
+  } else if (run.lease_until <= lease_time(now)) {
     give_back(run, JobError("lease lost", "the reply that brought it came too late"), Milliseconds{0});
   } else if (report_first) {
     if (alone) alone_run_ = &run;
@@ -153,15 +162,14 @@ void Session::launch(JobRun& run, TimePoint now) {
     finished_.push_back(&run);
     return;
   }
+  run.handler_name = &handler->first;
   run.place = running_.size();
   running_.push_back(&run);
-  if (!lease_timer_armed_) {
-    lease_timer_armed_ = true;
-    lease_timer_ = loop_.call_at(run.lease_until, [this] { check_leases(); });
-  }
+  if (run.lease_until < lease_timer_at_) arm_lease_timer(run.lease_until);
 }
 
 void Session::ended(JobRun& run) noexcept {
+  run.handler_name = nullptr;
   JobRun* const last = running_.back();
   running_[run.place] = last;
   last->place = run.place;
@@ -175,7 +183,7 @@ void Session::stop_running(Stop why, const char* message) {
 }
 
 void Session::lose(JobRun& run) {
-  if (run.lease_lost()) return;
+  if (std::exchange(run.loss_heard, true)) return;
   warn("lease of job " + run.id().str() + " ('" + run.name() + "') was lost: it is cancelled here");
   run.stop(Stop::lease_lost, "lease lost");
 }
@@ -183,17 +191,52 @@ void Session::lose(JobRun& run) {
 /// Cancels the jobs whose leases have run out by our clock. Leases only ever move later, so the timer is set
 /// once for the earliest and looks again then.
 void Session::check_leases() {
-  const TimePoint now = loop_.now();
+  if (pulse_) pulse_->collect();
+  look_at_clock();
+  const TimePoint now = lease_now();
   TimePoint earliest = TimePoint::max();
   for (JobRun* run : running_) {
-    if (run->lease_lost()) continue;
+    if (run->loss_heard) continue;
     if (run->lease_until <= now)
       lose(*run);
     else
       earliest = std::min(earliest, run->lease_until);
   }
-  lease_timer_armed_ = earliest != TimePoint::max();
-  if (lease_timer_armed_) lease_timer_ = loop_.call_at(earliest, [this] { check_leases(); });
+  lease_timer_at_ = TimePoint::max();
+  if (earliest != TimePoint::max()) arm_lease_timer(earliest);
+}
+
+void Session::arm_lease_timer(TimePoint until) {
+  lease_timer_.cancel();
+  lease_timer_at_ = until;
+  lease_timer_ = loop_.call_at(until - suspended_for_, [this] { check_leases(); });
+}
+
+/// A process that was stopped wakes with all that came meanwhile before its timers: what has run out is
+/// cancelled before anything is told or begun.
+void Session::check_leases_if_due(TimePoint now) {
+  look_at_clock();
+  if (lease_time(now) < lease_timer_at_) return;
+  lease_timer_.cancel();
+  check_leases();
+}
+
+void Session::show_leases() {
+  if (!pulse_) return;
+  shown_.clear();
+  for (const std::vector<JobRun*>* const runs : {&running_, &finished_, &to_report_}) {
+    for (JobRun* run : *runs) {
+      if (run->fenced) continue;
+      Pulse::Held& held = shown_.emplace_back();
+      held.lease = run->ref();
+      held.until = run->lease_until;
+      held.run = run;
+      held.number = run->number();
+      held.handler = run->handler_name;
+      held.task = run->task();
+    }
+  }
+  pulse_->show(shown_);
 }
 
 void Session::drain(Milliseconds grace) {

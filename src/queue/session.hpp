@@ -12,7 +12,10 @@
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/worker.hpp"
 #include "coterie/spawn.hpp"
+#include "coterie/threads/remote_handle.hpp"
+#include "src/queue/clock.hpp"
 #include "src/queue/job_run.hpp"
+#include "src/queue/pulse.hpp"
 #include "src/queue/wakeup.hpp"
 
 namespace coterie::queue {
@@ -37,6 +40,13 @@ class SessionGate final : public detail::JobHost {
   std::atomic<bool> progress_pending_{false};
 };
 
+/// What a session needs beside its loop.
+struct Surroundings {
+  EventLoop* watchdog = nullptr;  ///< on whose thread its watchdog lives, as long as the session; null: none
+  SuspendedTime suspended = [] { return Duration::zero(); };
+  Surroundings() = default;
+};
+
 /// One serve() of a worker: an incarnation, its conversation with the broker, and the jobs that it holds.
 ///
 ///     ┌──▶ what is due?  ended jobs, a heartbeat, progress, free slots and work to expect
@@ -52,7 +62,7 @@ class SessionGate final : public detail::JobHost {
 class Session final : public std::enable_shared_from_this<Session> {
  public:
   Session(std::shared_ptr<Broker> broker, WorkerOptions options, std::shared_ptr<const HandlerMap> handlers,
-          EventLoop& loop);
+          EventLoop& loop, Surroundings around = Surroundings());
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -81,6 +91,14 @@ class Session final : public std::enable_shared_from_this<Session> {
   void stop_running(Stop why, const char* message);
   void lose(JobRun& run);
   void check_leases();
+  void check_leases_if_due(TimePoint now);
+  void arm_lease_timer(TimePoint until);
+  /// By which leases are counted: the loop's time, and that in which the machine was suspended, as it was
+  /// when look_at_clock() was called last.
+  [[nodiscard]] TimePoint lease_time(TimePoint now) const noexcept { return now + suspended_for_; }
+  [[nodiscard]] TimePoint lease_now() const noexcept { return lease_time(loop_.now()); }
+  void look_at_clock() { suspended_for_ = suspended_(); }
+  void show_leases();
   void report(const JobRun& run, const JobEnd& end);
   void warn(const std::string& line);
   void log(LogLevel level, const std::string& line);
@@ -95,6 +113,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> call();
   void take();
   void take_verdicts();
+  void take_alive(JobRun& run, Verdict verdict, bool reported);
+  void start_allowed(TimePoint now);
+  void heed_cancels();
   void plan_next(TimePoint now);
   [[nodiscard]] Duration due_jitter();
 
@@ -102,6 +123,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // -----------------------------------------------------------------------
   Task<void> work();
   Task<void> wind_up();
+  void start_watchdog();
+  Task<void> stop_watchdog();
   Task<void> watch(std::uint64_t version);
   Task<bool> anything_left();
   [[nodiscard]] bool must_call(TimePoint now) const noexcept;
@@ -120,6 +143,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<WorkerObserver> observer_;
   std::shared_ptr<SessionGate> gate_;
   const Duration beat_every_;  // a third of the lease
+  EventLoop* const watchdog_loop_;
+  const SuspendedTime suspended_;
+  Duration suspended_for_{0};
   std::minstd_rand random_;
 
   // Every record, by slot; those that are free; those whose task runs; those that ended and wait for a
@@ -129,6 +155,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::vector<JobRun*> running_;
   std::vector<JobRun*> finished_;
   std::vector<JobRun*> to_report_;
+  std::vector<JobRun*> allowed_;               // within take(): reported, and now to run
   std::unordered_set<std::string> unhandled_;  // names that were warned about
 
   // The conversation. `settling_*` stand beside the request's vectors.
@@ -168,7 +195,12 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::exception_ptr cancelled_;
   CallbackHandle drain_timer_;
   CallbackHandle lease_timer_;
-  bool lease_timer_armed_ = false;
+  TimePoint lease_timer_at_ = TimePoint::max();  // a lease time; max(): not armed
+
+  // For the watchdog; null without one.
+  std::shared_ptr<Pulse> pulse_;
+  std::vector<Pulse::Held> shown_;
+  RemoteHandle<void> watchdog_;
 };
 
 }  // namespace coterie::queue

@@ -40,6 +40,7 @@ std::uint32_t Session::wanted() const noexcept {
 }
 
 void Session::prepare(TimePoint now) {
+  check_leases_if_due(now);
   ++request_.seq;
   request_.done.clear();
   request_.failed.clear();
@@ -105,11 +106,11 @@ Task<CycleReply> Session::ask() {
 }
 
 Task<void> Session::call() {
-  const TimePoint first = loop_.now();
+  const TimePoint first = lease_now();
+  TimePoint sent = first;
   Duration delay = first_repeat;
   bool warned = false;
   for (;;) {
-    const TimePoint sent = loop_.now();
     Outcome<CycleReply> answer = co_await outcome(ask());
     if (answer.has_value()) {
       reply_ = std::move(answer.get());
@@ -135,18 +136,25 @@ Task<void> Session::call() {
     Outcome<void> slept = co_await outcome(sleep(wait));
     if (slept.cancelled()) note_cancel(slept.error());
     delay = std::min(delay * 2, last_repeat);
+    look_at_clock();
+    sent = lease_now();
   }
 }
 
 void Session::take() {
   const TimePoint now = loop_.now();
+  if (pulse_) pulse_->collect();
   take_verdicts();
+  check_leases_if_due(now);
+  start_allowed(now);
+  heed_cancels();
   version_ = reply_.version;
   suspects_ = reply_.suspects;
   plan_next(now);
   for (const std::string& name : reply_.unhandled) note_unhandled(name);
   for (Lease& lease : reply_.leases) accept(std::move(lease), now);
   if (!reply_.leases.empty()) beat_soon_ = true;
+  show_leases();
 }
 
 void Session::take_verdicts() {
@@ -182,24 +190,11 @@ void Session::take_verdicts() {
   for (std::size_t i = 0; i < settling_alive_.size(); ++i) {
     JobRun& run = *settling_alive_[i];
     const Verdict verdict = at(reply_.alive, i);
-    const bool held = verdict == Verdict::accepted || verdict == Verdict::already_accepted;
-    const bool to_start = std::find(reported.begin(), reported.end(), &run) != reported.end();
-    if (held) {
-      run.lease_until = granted_at_ + options_.lease();
-      const TimePoint now = loop_.now();
-      if (to_start && run.lease_until <= now)  // the loop was held up: another worker may have it by now
-        give_back(run, JobError("lease lost", "the reply that allowed its start came too late"),
-                  Milliseconds{0});
-      else if (to_start)
-        launch(run, now);
-    } else {
-      run.fenced = true;
-      if (to_start)
-        free_run(run);
-      else
-        lose(run);
-    }
+    take_alive(run, verdict, std::find(reported.begin(), reported.end(), &run) != reported.end());
   }
+}
+
+void Session::heed_cancels() {
   for (const JobId& id : reply_.cancel) {
     for (JobRun* run : settling_alive_) {
       if (run->id() != id || run->fenced || run->cancel_heard) continue;
@@ -207,6 +202,31 @@ void Session::take_verdicts() {
       run->stop(Stop::requested, "cancelled on request");
     }
   }
+}
+
+void Session::take_alive(JobRun& run, Verdict verdict, bool reported) {
+  if (verdict == Verdict::accepted || verdict == Verdict::already_accepted) {
+    run.lease_until = std::max(run.lease_until, granted_at_ + options_.lease());
+    if (reported) allowed_.push_back(&run);
+    return;
+  }
+  run.fenced = true;
+  if (reported)
+    free_run(run);
+  else
+    lose(run);
+}
+
+/// Those that were to be reported before they begin.
+void Session::start_allowed(TimePoint now) {
+  for (JobRun* run : allowed_) {
+    if (run->lease_until <= lease_time(now))  // the loop was held up: another worker may have it by now
+      give_back(*run, JobError("lease lost", "the reply that allowed its start came too late"),
+                Milliseconds{0});
+    else
+      launch(*run, now);
+  }
+  allowed_.clear();
 }
 
 /// Many workers wait for the same moment; the call of the first brings what is due to be ready for all.

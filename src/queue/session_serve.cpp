@@ -3,7 +3,9 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
+#include "coterie/threads/spawn_on.hpp"
 #include "src/queue/session.hpp"
+#include "src/queue/watchdog.hpp"
 
 namespace coterie::queue {
 namespace {
@@ -22,6 +24,7 @@ constexpr Duration hold_again_after = std::chrono::seconds(60);
 
 Task<void> Session::serve() {
   const std::shared_ptr<Session> self = shared_from_this();
+  start_watchdog();
   Outcome<void> end = co_await outcome(work());
   co_await wind_up();
   end.get();
@@ -67,6 +70,24 @@ Task<void> Session::wind_up() {
   if (watching_) watch_.cancel();
   while (watch_ && !watch_.done()) {
     Outcome<void> woke = co_await outcome(watch_.wait());
+    if (woke.cancelled()) note_cancel(woke.error());
+  }
+  co_await stop_watchdog();
+}
+
+void Session::start_watchdog() {
+  if (watchdog_loop_ == nullptr) return;
+  pulse_ = std::make_shared<Pulse>();
+  auto watchdog =
+      std::make_shared<Watchdog>(broker_, options_, request_.worker.incarnation, pulse_, loop_, suspended_);
+  watchdog_ = spawn_on(*watchdog_loop_, named("watchdog"), &Watchdog::watch, std::move(watchdog));
+}
+
+Task<void> Session::stop_watchdog() {
+  if (!watchdog_) co_return;
+  watchdog_.cancel();
+  while (!watchdog_.done()) {
+    Outcome<void> woke = co_await outcome(watchdog_.wait());
     if (woke.cancelled()) note_cancel(woke.error());
   }
 }

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "coterie/await_outcome.hpp"
+#include "coterie/runtime.hpp"
 #include "src/queue/session.hpp"
 
 namespace coterie::queue {
@@ -29,10 +30,24 @@ void check(const WorkerOptions& options, const Limits& limits) {
   require(!options.queues().empty(), "no queue to take from, name at least one");
   require(options.lease() >= Milliseconds{100} && options.lease() <= std::chrono::hours(24),
           "the lease is " + std::to_string(options.lease().count()) + " ms, it must be 100 ms to 24 h");
+  require(options.stall_limit() == Milliseconds{0} || options.stall_limit() >= options.lease(),
+          "the stall limit is " + std::to_string(options.stall_limit().count()) + " ms and the lease " +
+              std::to_string(options.lease().count()) +
+              " ms: give at least the lease, or 0 for no heartbeats while the loop is blocked");
+  require(options.stall_limit() <= std::chrono::hours(24 * 365), "the stall limit is longer than a year");
   require(options.grace() >= Milliseconds{0}, "the grace period is negative");
   require(options.unknown_handler_delay() >= Milliseconds{0}, "the unknown handler delay is negative");
   require(options.progress_interval() >= Milliseconds{0}, "the progress interval is negative");
   require(options.cancel_latency() >= Milliseconds{1}, "the cancel latency must be at least 1 ms");
+}
+
+/// A thread with a loop, for the watchdog of a loop that lives in the system's time; else null.
+std::unique_ptr<Runtime> watchdog_for(EventLoop& loop, const WorkerOptions& options) {
+  if (options.stall_limit() == Milliseconds{0} || loop.poller().is_virtual()) return nullptr;
+  RuntimeOptions one;
+  one.loops = 1;
+  one.name = "coterie-watch";
+  return std::make_unique<Runtime>(one);
 }
 
 }  // namespace
@@ -67,7 +82,12 @@ Worker& Worker::handle_with(std::string name, std::shared_ptr<Handler> handler) 
 Task<void> Worker::serve() {
   if (!state_->session.expired()) throw std::logic_error("this Worker already serves: one serve() at a time");
   const std::shared_ptr<State> state = state_;
-  auto session = std::make_shared<Session>(broker_, options_, state->handlers, EventLoop::current());
+  EventLoop& loop = EventLoop::current();
+  const std::unique_ptr<Runtime> watchdog = watchdog_for(loop, options_);  // ends after the session
+  Surroundings around;
+  if (watchdog) around.watchdog = &watchdog->loop(0);
+  if (!loop.poller().is_virtual()) around.suspended = suspended_from_now();
+  auto session = std::make_shared<Session>(broker_, options_, state->handlers, loop, around);
   state->session = session;
   bool drained = false;
   {

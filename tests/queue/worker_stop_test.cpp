@@ -283,6 +283,9 @@ TEST_F(WorkerStop, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_THROW(Worker(broker, WorkerOptions().queues({})), BadRequest);
   EXPECT_THROW(Worker(broker, WorkerOptions().lease(1ms)), BadRequest);
   EXPECT_THROW(Worker(broker, WorkerOptions().grace(-1ms)), BadRequest);
+  EXPECT_THROW(Worker(broker, WorkerOptions().stall_limit(-1ms)), BadRequest);
+  EXPECT_THROW(Worker(broker, WorkerOptions().lease(10s).stall_limit(9s)), BadRequest);
+  EXPECT_NO_THROW(Worker(broker, WorkerOptions().lease(10s).stall_limit(0ms)));
   EXPECT_THROW(Worker("carrier-pigeon://loft"), BadBroker);
   try {
     Worker(broker, WorkerOptions().concurrency(0));

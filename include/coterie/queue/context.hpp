@@ -68,9 +68,12 @@ class JobContext : public std::enable_shared_from_this<JobContext> {
   /// Somebody asked to stop this run: a cancel, its timeout, the worker's drain, or a lost lease. A coroutine
   /// need not ask: it gets `Cancelled` at its next await. A plain function cannot be stopped from outside, so
   /// one that runs long asks now and then; it is up to it to return a result or to throw.
-  [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
-  /// Another worker may run this job by now, and this run's result will be refused.
-  [[nodiscard]] bool lease_lost() const noexcept { return lease_lost_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool cancelled() const noexcept {
+    return cancelled_.load(std::memory_order_acquire) || lease_lost();
+  }
+  /// Another worker may run this job by now, and this run's result will be refused. True no later than the
+  /// lease's end, also in a handler that blocks its loop.
+  [[nodiscard]] bool lease_lost() const noexcept { return lost_run_.load(std::memory_order_acquire) == run_; }
   /// What is left of the attempt's timeout, never negative; nothing when it has none.
   [[nodiscard]] std::optional<Milliseconds> remaining() const;
 
@@ -83,7 +86,9 @@ class JobContext : public std::enable_shared_from_this<JobContext> {
   std::weak_ptr<detail::JobHost> host_;
   TimePoint deadline_ = TimePoint::max();
   std::atomic<bool> cancelled_{false};
-  std::atomic<bool> lease_lost_{false};
+  std::uint64_t run_ = 1;  // a record is used for many runs, one after the other
+  std::atomic<std::uint64_t> lost_run_{
+      0};  // the one whose lease was lost; any thread may say so, however late
 
   std::mutex progress_mutex_;
   bool progress_dirty_ = false;

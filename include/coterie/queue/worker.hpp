@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,17 @@ enum class LogLevel : std::uint8_t {
   error,    ///< it cannot go on
 };
 
-/// What a worker tells about itself: for progress displays, logs and metrics. All calls come from the
-/// worker's loop, between two steps, so they must be quick and must not block; what they throw is reported
-/// and ignored.
+/// What a worker does about a loop that stands still for longer than WorkerOptions::stall_limit().
+enum class StallAction : std::uint8_t {
+  exit,  ///< says so, and ends the process at once with `stalled_exit_code`
+  log,   ///< says so
+};
+/// EX_SOFTWARE of sysexits.h.
+inline constexpr int stalled_exit_code = 70;
+
+/// What a worker tells about itself: for progress displays, logs and metrics. All calls but loop_stalled()
+/// come from the worker's loop, between two steps, so they must be quick and must not block; what they throw
+/// is reported and ignored.
 class WorkerObserver {
  public:
   WorkerObserver() = default;
@@ -46,6 +55,10 @@ class WorkerObserver {
   /// One line for people, the sink of the worker's log: the broker cannot be reached, a job has no handler, a
   /// lease was lost, the worker drains. By default everything but `debug` goes to stderr as "coterie: …".
   virtual void log(LogLevel level, std::string_view line);
+  /// One line: the worker's loop stands still, since when, and what runs on it; see
+  /// WorkerOptions::stall_limit(). Comes from another thread, while the loop's may be anywhere. By default it
+  /// goes to stderr as "coterie: …".
+  virtual void loop_stalled(std::string_view line);
 };
 
 /// How a worker works. Each setter returns the options, to be chained: `WorkerOptions().concurrency(64)`.
@@ -66,12 +79,30 @@ class WorkerOptions {
   WorkerOptions& queues(std::vector<std::string> names) { return set(queues_, std::move(names)); }
   [[nodiscard]] const std::vector<std::string>& queues() const noexcept { return queues_; }
 
-  /// How long a job stays this worker's without a sign of life. Heartbeats extend it every third of it.
+  /// How long a job stays this worker's without a sign of life. Heartbeats extend it every third of it, see
+  /// also stall_limit().
   /// Shorter: a crashed worker's jobs run again sooner (on the same machine the broker sees the crash at once
   /// anyway). Longer: fewer heartbeats, and pauses of the process or the network are survived. 100 ms to 24
   /// h; default 30 s.
   WorkerOptions& lease(Milliseconds time) { return set(lease_, time); }
   [[nodiscard]] Milliseconds lease() const noexcept { return lease_; }
+
+  /// A handler that blocks its loop (a long computation, a system call that waits) stops the heartbeats of
+  /// all that runs there. A thread of the worker then makes them, until the loop has stood still for so long;
+  /// then it says so and what runs there (WorkerObserver::loop_stalled()), extends these leases no more, so
+  /// that other workers get the jobs, and does what on_stall() says. Longer: slow handlers are forgiven, and
+  /// the jobs of one that hangs for ever wait longer. 0: no such thread; a loop that is blocked for longer
+  /// than a lease loses its jobs. Else at least the lease. The time in which the process itself was stopped
+  /// does not count. A loop in virtual time has no such thread. Default: five leases.
+  WorkerOptions& stall_limit(Milliseconds time) { return set(stall_limit_, std::optional(time)); }
+  [[nodiscard]] Milliseconds stall_limit() const noexcept { return stall_limit_.value_or(5 * lease_); }
+
+  /// What follows then. Default: StallAction::exit, for nothing else ends what blocks a thread: it would keep
+  /// its slots and its memory for ever, while whatever supervises the process starts a new one. To the jobs
+  /// that is a crash: one that hangs each time ends in quarantine. StallAction::log where the process does
+  /// other work too.
+  WorkerOptions& on_stall(StallAction action) { return set(on_stall_, action); }
+  [[nodiscard]] StallAction on_stall() const noexcept { return on_stall_; }
 
   /// How long drain() lets running jobs go on before it cancels them. Set what stops the process (systemd's
   /// TimeoutStopSec, Kubernetes' terminationGracePeriodSeconds) to some seconds more. Default 25 s.
@@ -123,6 +154,8 @@ class WorkerOptions {
   std::uint32_t concurrency_ = 32;
   std::vector<std::string> queues_{"default"};
   Milliseconds lease_{30'000};
+  std::optional<Milliseconds> stall_limit_;
+  StallAction on_stall_ = StallAction::exit;
   Milliseconds grace_{25'000};
   std::string name_;
   std::uint64_t max_bytes_ = std::uint64_t{16} << 20;
