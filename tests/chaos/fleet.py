@@ -19,9 +19,9 @@ class Diary:
         self.file.write(json.dumps({"t": time.monotonic_ns() if at is None else at, "e": event, **fields}) + "\n")
         self.file.flush()
 
-    def count(self, what):
+    def count(self, what, **whose):
         self.counts[what] = self.counts.get(what, 0) + 1
-        self.write("count", what=what)
+        self.write("count", what=what, **whose)
 
     def fault(self, kind, lost_from, **more):
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -95,7 +95,7 @@ class Fleet:
         if not processes.stop(agent.process):
             return
         agent.stopped = True
-        self.diary.count("workers stopped")
+        self.diary.count("workers stopped", process=agent.name)
         await asyncio.sleep(seconds)
         processes.go_on(agent.process)
         agent.stopped = False

@@ -7,7 +7,7 @@ FOLDER holds a file for each process, a line of JSON for each event (`t`: nanose
 share), and finals.jsonl: the jobs as the broker lists them at the end, one a line. Events:
 
     producers      asked {batch, jobs: [[id, name], ...]}   before a call; confirmed, unknown or refused {batch} after it
-    workers        started {id, fence, name}, ended {id, fence, how}, settled {id, fence, how, verdict}
+    workers        started {id, fence, name}, blocked {id, fence}, ended {id, fence, how}, settled {id, fence, how, verdict}
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
                    null: it may not have forgotten anything. leases_from: the same for leases, where these are less
                    durable than what was confirmed
@@ -25,6 +25,8 @@ FINAL = {"done", "dead", "cancelled", "expired"}
 MAX_ATTEMPTS = 4           # what the agents give their jobs
 # How a run has ended of which this is reported.
 ENDS = {"done": ["returned"], "retry": ["threw"], "give_back": ["lost", "cancelled"], "dead": [], "cancelled": []}
+# What happens to one process and keeps no other from its broker.
+OTHERS_AFFAIRS = ["workers killed", "producers killed"]
 CRASHES_OF_A_CONVICT = 3   # workers that a job must have taken with it before it is put into quarantine
 
 
@@ -34,7 +36,7 @@ class Run:
     def __init__(self, who, event):
         self.who, self.fence, self.started = who, event["fence"], event["t"]
         self.clock = event.get("clock", event["t"])
-        self.ended, self.how = None, None
+        self.ended, self.how, self.blocked = None, None, False
         self.settled, self.kind, self.verdict = None, None, None
 
     @property
@@ -60,6 +62,7 @@ class History:
         self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.violations = collections.Counter(), {}, []
         self.names, self.lease = {}, 0
+        self.disturbances = []   # when, and whose; None: everybody's
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,11 @@ class History:
         return [run for run in self.runs[event["id"]]
                 if run.who == who and run.fence == event["fence"] and run.settled is None]
 
+    def on_blocked(self, who, event):
+        self.counts["loops blocked"] += 1
+        for run in self.open_runs(who, event):
+            run.blocked = True
+
     def on_ended(self, who, event):
         run = next((run for run in self.open_runs(who, event) if run.ended is None), None)
         if run is None:
@@ -116,6 +124,7 @@ class History:
 
     def on_fault(self, who, event):
         self.counts[event["kind"]] += 1
+        self.disturbances.append((event["t"], None))
         leases_from = event.get("leases_from", event["lost_from"])
         if leases_from is not None:
             longest = f"ms, the longest window of {event['kind']}"
@@ -126,6 +135,8 @@ class History:
 
     def on_count(self, who, event):
         self.counts[event["what"]] += 1
+        if event["what"] not in OTHERS_AFFAIRS:
+            self.disturbances.append((event["t"], event.get("process")))
 
     def on_exit(self, who, event):
         self.counts["processes killed"] += event["code"] == -9
@@ -169,6 +180,7 @@ class History:
             self.judge_batch(who, number, batch, states)
         for job, runs in self.runs.items():
             self.judge_runs(job, runs)
+        self.judge_blocked()
         for what, least in self.minimum.items():
             if self.counts[what] < least:
                 self.blame(f"the run proves nothing: {self.counts[what]} {what}, the minimum is {least}")
@@ -238,6 +250,22 @@ class History:
             first = first_of.setdefault(run.fence, run)
             if first is not run and not self.grant_is_undone(first, run.started):
                 self.blame(f"job {job}: {first} and {run} had the same fence")
+
+
+    def judge_blocked(self):
+        """A loop that is blocked keeps its leases, if nothing else comes between. On a machine that has no time left a
+        lease may be lost all the same; not most of them."""
+        kept = fenced = 0
+        for run in (run for runs in self.runs.values() for run in runs if run.blocked and run.settled):
+            since = run.started - 5 * self.lease   # so long a worker may have been stopped
+            if not any(since <= at <= run.settled and whose in (None, run.who) for at, whose in self.disturbances):
+                kept += run.verdict != "fenced"
+                fenced += run.verdict == "fenced"
+        self.counts["loops blocked, and nothing else"] = kept + fenced
+        self.counts["loops blocked, and nothing else, and fenced"] = fenced
+        if fenced > kept:
+            self.blame(f"of {kept + fenced} runs that did nothing but block their loop {fenced} were fenced: "
+                       "nobody kept their leases")
 
 
 def read_lines(path):

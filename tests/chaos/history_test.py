@@ -202,6 +202,22 @@ class HistoryTest(unittest.TestCase):
         story = Story().tell("orchestrator", 1, "exit", process="worker-3", code=1, expected=False)
         self.assert_blamed(story, "worker-3 ended by itself")
 
+    def test_a_blocked_loop_that_nothing_else_disturbed_keeps_its_lease(self):
+        story = Story().enqueued().run(1, 7, 3, 6).tell("worker-1", 4, "blocked", id=JOB, fence=7)
+        story.tell("worker-1", 7, "settled", id=JOB, fence=7, how="done", verdict="fenced")
+        self.assert_blamed(story.run(2, 8, 5, 8, settled=9).final(by=2, fence=8), "nobody kept their leases")
+
+    def test_a_blocked_loop_whose_process_was_stopped_may_lose_its_lease(self):
+        for process in ("worker-1", "worker-2"):
+            story = Story().enqueued().run(1, 7, 3, 6).tell("worker-1", 4, "blocked", id=JOB, fence=7)
+            story.tell("orchestrator", 5, "count", what="workers stopped", process=process)
+            story.tell("worker-1", 7, "settled", id=JOB, fence=7, how="done", verdict="fenced")
+            story.run(2, 8, 5, 8, settled=9).final(by=2, fence=8)
+            if process == "worker-1":
+                self.assert_good(story)
+            else:
+                self.assert_blamed(story, "nobody kept their leases")
+
     def test_a_run_without_its_minimum_proves_nothing(self):
         story = Story().tell("orchestrator", 1, "minimum", counts={"rollbacks": 2}).fault(2, 1)
         self.assert_blamed(story, "1 rollbacks, the minimum is 2")

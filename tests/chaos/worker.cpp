@@ -97,11 +97,15 @@ class Handlers {
     co_return returned(job);
   }
 
-  /// Every second run stops the loop, and with it the heartbeats of all that runs here, for some leases.
+  /// Every second run stops the loop for some leases, which the worker's watchdog keeps: it is not fenced for
+  /// that.
   Task<std::string> block(JobContext& job) {
     co_await coterie::yield();
     const milliseconds time(lease_ * 2 + draw(lease_));
-    if (draw(2) == 0) std::this_thread::sleep_for(time);  // lint: sleeps, because that is its job
+    if (draw(2) == 0) {
+      events_.write("blocked", run_of(job));
+      std::this_thread::sleep_for(time);  // lint: sleeps, because that is its job
+    }
     co_return returned(job);
   }
 
