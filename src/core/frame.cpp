@@ -61,6 +61,14 @@ thread_local Emptied emptied;
   for (std::size_t index = 0; index < classes; ++index) lists[index].room = bytes_kept / ((index + 1) * step);
 }
 
+/// Out of line, so that the common way saves no registers.
+[[gnu::noinline]] void free_without_room(void* memory, std::size_t bytes) noexcept {
+  if (opened) return ::operator delete(memory);
+  open_lists();
+  if (sanitized()) return ::operator delete(memory);
+  free_frame(memory, bytes);
+}
+
 }  // namespace
 
 void* allocate_frame(std::size_t bytes) {
@@ -77,19 +85,14 @@ void* allocate_frame(std::size_t bytes) {
 
 void free_frame(void* memory, std::size_t bytes) noexcept {
   const std::size_t index = (bytes - 1) / step;
-  if (index < classes) {
-    List& list = lists[index];
-    if (list.room == 0 && !opened) [[unlikely]]
-      open_lists();
-    if (list.room != 0) [[likely]] {
-      auto* block = static_cast<Block*>(memory);
-      block->next = list.head;
-      list.head = block;
-      --list.room;
-      return;
-    }
-  }
-  ::operator delete(memory);
+  if (index >= classes) return ::operator delete(memory);
+  List& list = lists[index];
+  if (list.room == 0) [[unlikely]]
+    return free_without_room(memory, bytes);
+  auto* block = static_cast<Block*>(memory);
+  block->next = list.head;
+  list.head = block;
+  --list.room;
 }
 
 }  // namespace coterie

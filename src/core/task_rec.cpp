@@ -196,24 +196,34 @@ void TaskRec::make_runnable() noexcept {
   loop_->push(*this);
 }
 
+// What is rare stands in functions of its own, so that a step saves no registers for it.
 void TaskRec::run() noexcept {
   Frame* frame = top_;
-  if (frame == nullptr) [[unlikely]]
-    return loop_->report(*this, "a step of a task that has ended", nullptr);
-  if (!started_) {
+  if (!started_) [[unlikely]] {
     started_ = true;
-    if (must_cancel_) {  // cancelled before its first step: the body never runs, its arguments are released
-      frame->handle().destroy();
-      end_cancelled(take_cancel());
-      return;
-    }
+    if (must_cancel_) return cancel_unstarted();
   }
-  if (frame->dies_of_cancel()) [[unlikely]] {
-    std::exception_ptr error;
-    if (unwinds(error)) loop_->unwind_from(std::move(error));
-  }
+  if (frame == nullptr) [[unlikely]]
+    return report_late_step();
+  if (frame->dies_of_cancel()) [[unlikely]]
+    prepare_unwinding();
   waiting_on_ = nullptr;
   loop_->run_step(*this, frame);
+}
+
+void TaskRec::report_late_step() noexcept {
+  loop_->report(*this, "a step of a task that has ended", nullptr);
+}
+
+/// Cancelled before its first step: the body never runs, its arguments are released.
+void TaskRec::cancel_unstarted() noexcept {
+  top_->handle().destroy();
+  end_cancelled(take_cancel());
+}
+
+void TaskRec::prepare_unwinding() noexcept {
+  std::exception_ptr error;
+  if (unwinds(error)) loop_->unwind_from(std::move(error));
 }
 
 void TaskRec::run_eagerly() {

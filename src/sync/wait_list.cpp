@@ -16,12 +16,10 @@ void ListedWaiter::enter() {
   listed_ = true;
 }
 
-bool ListedWaiter::leave() noexcept {
-  if (!listed_) return false;
+void ListedWaiter::unlink() noexcept {
   (prev_ != nullptr ? prev_->next_ : list_->first_) = next_;
   (next_ != nullptr ? next_->prev_ : list_->last_) = prev_;
   listed_ = false;
-  return true;
 }
 
 void ListedWaiter::throw_gone() const {
@@ -37,16 +35,6 @@ std::size_t WaitList::size() const noexcept {
   std::size_t count = 0;
   for (const ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) ++count;
   return count;
-}
-
-ListedWaiter* WaitList::first_unless_woken() const noexcept {
-  return first_ != nullptr && first_->waiting() ? first_ : nullptr;
-}
-
-ListedWaiter* WaitList::first_waiting() const noexcept {
-  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_)
-    if (waiter->waiting()) return waiter;
-  return nullptr;
 }
 
 void WaitList::wake_some(std::size_t count) noexcept {

@@ -182,6 +182,9 @@ class TaskRec : public Runnable {
     Stack created;
   };
   void take(SpawnOptions& options);
+  [[gnu::noinline]] void report_late_step() noexcept;
+  [[gnu::noinline]] void cancel_unstarted() noexcept;
+  [[gnu::noinline]] void prepare_unwinding() noexcept;
   void end_body() noexcept;
   void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;

@@ -52,7 +52,7 @@ class Channel : public LoopBound {
 
    private:
     void gave_up(bool woken) noexcept override {
-      if (woken) channel_->receivers_.wake_some(1);  // the item that came for it
+      if (woken) channel_->receivers_.wake_one();  // the item that came for it
     }
     Channel* channel_;
   };
@@ -136,7 +136,7 @@ class Channel : public LoopBound {
 
    private:
     void gave_up(bool woken) noexcept override {
-      if (woken && channel_->has_room()) channel_->senders_.wake_some(1);
+      if (woken && channel_->has_room()) channel_->senders_.wake_one();
     }
     Channel* channel_;
   };
@@ -148,19 +148,19 @@ class Channel : public LoopBound {
     if (closed_ || items_.size() >= receivers_.size())
       WaitList::wake(receiver);
     else
-      senders_.wake_some(1);
+      senders_.wake_one();
   }
   void push(T&& item) {
     check_thread(!receivers_.empty());
     items_.push_back(std::move(item));
-    receivers_.wake_some(1);
+    receivers_.wake_one();
   }
   std::optional<T> pop() {
     if (items_.empty()) return std::nullopt;
     check_thread(!senders_.empty());
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
-    if (has_room()) senders_.wake_some(1);
+    if (has_room()) senders_.wake_one();
     return item;
   }
 

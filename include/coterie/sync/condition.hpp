@@ -71,7 +71,7 @@ class Condition : public LoopBound {
     }
     ~Waiter() {
       abandon();
-      if (notified_ && !condition_gone()) condition_->waiters_.wake_some(1);
+      if (notified_ && !condition_gone()) condition_->waiters_.wake_one();
     }
     bool await_ready() const noexcept { return false; }
     void await_resume() {

@@ -43,7 +43,7 @@ class Queue : public LoopBound {
       Waiter waiter(*this, getters_, WaitKind::queue_get);
       co_await waiter;
     }
-    co_return get_nowait();
+    co_return take();
   }
   /// Waits for room. QueueShutDown once the queue is shut down.
   template <class U = T>
@@ -60,23 +60,18 @@ class Queue : public LoopBound {
   }
   /// QueueEmpty, or QueueShutDown.
   T get_nowait() {
-    if (empty()) {
-      if (shut_down_) throw QueueShutDown();
-      throw QueueEmpty();
-    }
-    check_thread(!putters_.empty());
-    T item = items_.pop();
-    putters_.wake_some(1);
-    return item;
+    if (empty()) [[unlikely]]
+      throw_empty();
+    return take();
   }
   /// QueueShutDown, or QueueFull.
   void put_nowait(T item) {
-    if (shut_down_) throw QueueShutDown();
-    if (full()) throw QueueFull();
+    if (shut_down_ || full()) [[unlikely]]
+      throw_full();
     check_thread(!getters_.empty());
     items_.push(std::move(item));
     ++unfinished_;
-    getters_.wake_some(1);
+    getters_.wake_one();
   }
 
   /// An item that was got has been dealt with; InvalidState when called more often than items were put.
@@ -113,6 +108,20 @@ class Queue : public LoopBound {
   [[nodiscard]] std::size_t putters_waiting() const noexcept { return putters_.size(); }
 
  private:
+  [[noreturn]] void throw_empty() const {
+    if (shut_down_) throw QueueShutDown();
+    throw QueueEmpty();
+  }
+  [[noreturn]] void throw_full() const {
+    if (shut_down_) throw QueueShutDown();
+    throw QueueFull();
+  }
+  T take() {
+    check_thread(!putters_.empty());
+    T item = items_.pop();
+    putters_.wake_one();
+    return item;
+  }
   Task<void> put_item(T item) {
     while (full()) {
       if (shut_down_) throw QueueShutDown();
@@ -133,7 +142,7 @@ class Queue : public LoopBound {
 
    private:
     void gave_up(bool woken) noexcept override {
-      if (woken && queue_->may_go_on(*list_)) list_->wake_some(1);  // what woke it serves another
+      if (woken && queue_->may_go_on(*list_)) list_->wake_one();  // what woke it serves another
     }
     Queue* queue_;
     WaitList* list_;

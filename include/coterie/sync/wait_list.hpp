@@ -33,7 +33,11 @@ class ListedWaiter : public Leaf {
   /// In await_suspend, before suspend(): to the end of the line, unless it stands there already.
   void enter();
   /// False when it stood in no line.
-  bool leave() noexcept;
+  bool leave() noexcept {
+    if (!listed_) return false;
+    unlink();
+    return true;
+  }
   /// In await_resume: out of the line, or `Cancelled`. False when the primitive has gone after it woke this.
   bool arrive() {
     deliver();
@@ -57,6 +61,7 @@ class ListedWaiter : public Leaf {
 
  private:
   friend class WaitList;
+  void unlink() noexcept;
   void undo() noexcept final {
     if (leave()) gave_up(true);
   }
@@ -82,12 +87,21 @@ class WaitList {
   [[nodiscard]] std::size_t size() const noexcept;
   [[nodiscard]] ListedWaiter* first() const noexcept { return first_; }
   /// The first, if it has not been woken yet: null otherwise. (One is on its way already.)
-  [[nodiscard]] ListedWaiter* first_unless_woken() const noexcept;
+  [[nodiscard]] ListedWaiter* first_unless_woken() const noexcept {
+    return first_ != nullptr && first_->waiting() ? first_ : nullptr;
+  }
   /// The first that has not been woken.
-  [[nodiscard]] ListedWaiter* first_waiting() const noexcept;
+  [[nodiscard]] ListedWaiter* first_waiting() const noexcept {
+    ListedWaiter* waiter = first_;
+    while (waiter != nullptr && !waiter->waiting()) waiter = waiter->next();
+    return waiter;
+  }
   static void wake(ListedWaiter& waiter) noexcept { waiter.wake(); }
   /// Wakes the first `count` of those that have not been woken.
   void wake_some(std::size_t count) noexcept;
+  void wake_one() noexcept {
+    if (ListedWaiter* waiter = first_waiting()) wake(*waiter);
+  }
   void wake_all() noexcept { wake_some(static_cast<std::size_t>(-1)); }
 
  private:
