@@ -48,7 +48,7 @@ class Count {
 };
 
 /// Counts what the watchdog asks for; can be away for it, and hold a worker's cycle up.
-class WatchedBroker final : public support::ForwardingBroker {
+class WatchedBroker final : public coterie::tests::ForwardingBroker {
  public:
   using ForwardingBroker::ForwardingBroker;
   Count extends;  ///< tried
