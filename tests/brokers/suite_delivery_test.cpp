@@ -1,5 +1,7 @@
 // A call or its reply can be lost, and then the caller repeats the call: at once, after others have called,
 // or after the broker was restarted. Each call under each fate must end as if it had arrived once.
+#include <gmock/gmock.h>
+
 #include "tests/brokers/broker_suite.hpp"
 
 namespace broker_suite {
@@ -128,7 +130,11 @@ TEST_P(BrokerSuite, ARepeatedCycleLeavesOutWhatWasLostSince) {
   ASSERT_EQ(first.leases.size(), 2U);
   clock_.advance(31s);
   TestWorker other;
-  EXPECT_EQ(ids_of(take(other, 1)), std::vector{first.leases[0].ref.id});
+  const std::vector<JobId> taken = ids_of(take(other, 1));
+  ASSERT_EQ(taken.size(), 1U);
+  if (global_order()) {
+    EXPECT_EQ(taken[0], first.leases[0].ref.id);
+  }
   const CycleReply again = cycle(request);
   EXPECT_TRUE(again.repeated);
   EXPECT_TRUE(again.leases.empty()) << "one is another's now, the other was recovered";
@@ -226,7 +232,7 @@ TEST_P(BrokerSuite, ARestartKeepsEveryStateAndEveryLease) {
   EXPECT_EQ(state(cancelled.id), JobState::cancelled);
   EXPECT_EQ(done(worker, lease.ref), Verdict::accepted);
   clock_.advance(5s);
-  EXPECT_EQ(ids_of(take(worker, 10)), (std::vector{ready.id, scheduled.id}));
+  EXPECT_THAT(ids_of(take(worker, 10)), testing::UnorderedElementsAre(ready.id, scheduled.id));
 }
 
 TEST_P(BrokerSuite, TwoBrokersOnOneStoreSeeTheSameJobs) {

@@ -96,7 +96,9 @@ class Shard {
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
 
   // What only some shards are asked, or what shards have to do with each other (shard_far.cpp).
-  /// At shard 0: how many shards the queue has; where that is not written down, it is `shards` from now on.
+  /// At shard 0: how many shards the queue has, where that is written down.
+  Task<std::optional<std::uint32_t>> written_layout();
+  /// The same; where it is not, it is `shards` from now on.
   Task<std::uint32_t> layout(std::uint32_t shards);
   /// At shard 0: the worker lives.
   Task<Member> member(queue::Uuid worker, queue::Milliseconds counts_for);

@@ -1,6 +1,7 @@
 // What shards have to do with each other: how many there are, which workers live, jobs that wait for jobs in
 // other shards.
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "src/brokers/redis/server_error.hpp"
@@ -28,6 +29,18 @@ std::uint32_t address_of(const std::string& letter) {
 }
 
 }  // namespace
+
+Task<std::optional<std::uint32_t>> Shard::written_layout() {
+  const Reply reply = co_await run(Command("HMGET").arg(key_).arg("S"));
+  std::optional<std::uint32_t> shards;
+  if (!reply.at(0).is_nil()) {
+    std::uint32_t number = 0;
+    const std::string& text = reply.at(0).string();
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    shards = number;
+  }
+  co_return shards;
+}
 
 Task<std::uint32_t> Shard::layout(std::uint32_t shards) {
   Command command = begin(Script::layout);

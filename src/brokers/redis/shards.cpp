@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/gather.hpp"
 #include "src/brokers/redis/dependencies.hpp"
 
@@ -16,21 +17,43 @@ Shards::Shards(Servers& servers, const queue::Limits& limits, std::optional<queu
   shards_.push_back(std::make_unique<Shard>(servers_, 0, limits_, clock_));
 }
 
+/// Where a new queue's number cannot be written down just now, it is before the first job is.
 Task<void> Shards::open() {
   const Settings& settings = servers_.settings();
-  const std::uint32_t asked = settings.shards;
-  const std::uint32_t there = co_await shards_[0]->layout(asked != 0 ? asked : servers_.default_shards());
-  if (asked != 0 && asked != there)
-    throw queue::BadBroker(settings.url() + ": the queue in its namespace '" + settings.key_namespace +
-                           "' has " + std::to_string(there) + (there == 1 ? " shard" : " shards") +
-                           ", and the URL says " + std::to_string(asked) + ": say ?shards=" +
-                           std::to_string(there) + " or nothing, or choose another ?namespace=");
-  if (there == 0 || there > shards_most)
+  std::optional<std::uint32_t> there = co_await shards_[0]->written_layout();
+  claimed_ = there.has_value();
+  if (!there) there = settings.shards != 0 ? settings.shards : servers_.default_shards();
+  if (settings.shards != 0 && settings.shards != *there) refuse_other_number(*there);
+  if (*there == 0 || *there > shards_most)
     throw queue::BadBroker(settings.url() + ": in its namespace '" + settings.key_namespace +
-                           "' it is written that the queue has " + std::to_string(there) +
+                           "' it is written that the queue has " + std::to_string(*there) +
                            " shards, which is none or too many: choose another ?namespace=");
-  for (std::uint32_t i = 1; i < there; ++i)
+  for (std::uint32_t i = 1; i < *there; ++i)
     shards_.push_back(std::make_unique<Shard>(servers_, i, limits_, clock_));
+  if (claimed_) co_return;
+  Task<void> claiming = claim();
+  const Outcome<void> end = co_await outcome(std::move(claiming));
+  try {
+    end.get();
+  } catch (const queue::BrokerUnavailable&) {
+  }
+}
+
+Task<void> Shards::claim() {
+  if (claimed_) co_return;
+  const std::uint32_t there = co_await shards_[0]->layout(size());
+  if (there != size()) refuse_other_number(there);
+  claimed_ = true;
+}
+
+void Shards::refuse_other_number(std::uint32_t there) const {
+  const Settings& settings = servers_.settings();
+  const std::string number = std::to_string(there);
+  const std::string has = settings.url() + ": the queue in its namespace '" + settings.key_namespace +
+                          "' has " + number + (there == 1 ? " shard" : " shards");
+  if (settings.shards == 0) throw queue::BadBroker(has + " since just now: open it again");
+  throw queue::BadBroker(has + ", and the URL says " + std::to_string(settings.shards) +
+                         ": say ?shards=" + number + " or nothing, or choose another ?namespace=");
 }
 
 Task<void> Shards::close() {
@@ -174,6 +197,7 @@ Task<std::optional<std::string>> Shards::get_note(std::string key) {
 }
 
 Task<bool> Shards::put_note(std::string key, std::optional<std::string> expected, std::string value) {
+  co_await claim();
   Shard& shard = at(shard_of_note(key, size()));
   Task<bool> call = shard.put_note(std::move(key), std::move(expected), std::move(value));
   co_return co_await std::move(call);

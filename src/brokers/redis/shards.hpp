@@ -27,6 +27,11 @@ class Shards {
   Task<void> open();
   Task<void> close();
 
+  /// Writes down how many shards the queue has, where open() could not. BadBroker where somebody else has
+  /// written another number since.
+  Task<void> claim();
+  [[nodiscard]] bool claimed() const noexcept { return claimed_; }
+
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(shards_.size()); }
   [[nodiscard]] Shard& at(std::uint32_t number) { return *shards_.at(number); }
   [[nodiscard]] const queue::Limits& limits() const noexcept { return limits_; }
@@ -70,6 +75,9 @@ class Shards {
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
+  [[noreturn]] void refuse_other_number(std::uint32_t there) const;
+  Task<std::vector<queue::Enqueued>> claim_and_enqueue(std::vector<queue::JobSpec> jobs);
+  Task<std::vector<queue::Enqueued>> enqueue_claimed(std::vector<queue::JobSpec> jobs);
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
   Task<void> carry(std::uint32_t from, queue::Milliseconds ahead, std::vector<std::uint32_t>& reached);
 
@@ -77,6 +85,7 @@ class Shards {
   const queue::Limits limits_;
   const std::optional<queue::ClockSource> clock_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  bool claimed_ = false;  // their number is written down
 };
 
 }  // namespace coterie::brokers::redis

@@ -26,6 +26,16 @@ struct Shards::Part {
 };
 
 Task<std::vector<queue::Enqueued>> Shards::enqueue(std::vector<queue::JobSpec> jobs) {
+  return claimed_ ? enqueue_claimed(std::move(jobs)) : claim_and_enqueue(std::move(jobs));
+}
+
+Task<std::vector<queue::Enqueued>> Shards::claim_and_enqueue(std::vector<queue::JobSpec> jobs) {
+  co_await claim();
+  Task<std::vector<queue::Enqueued>> call = enqueue_claimed(std::move(jobs));
+  co_return co_await std::move(call);
+}
+
+Task<std::vector<queue::Enqueued>> Shards::enqueue_claimed(std::vector<queue::JobSpec> jobs) {
   if (jobs.empty() || size() == 1) return at(0).enqueue(std::move(jobs));
   if (jobs.size() == 1 && jobs[0].after.empty())
     return at(shard_of(jobs[0], size())).enqueue(std::move(jobs));

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- How many shards the queue has; the first that asks decides.
 --
 -- KEYS[1] the m of shard 0; ARGV[1..3] time (begin); [4] how many, where nothing is written down.
