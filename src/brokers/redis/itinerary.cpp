@@ -66,17 +66,20 @@ std::vector<std::uint32_t> Itinerary::first_takes(const Call& call, const std::v
   std::stable_partition(takes.begin(), takes.end(), [&](std::uint32_t shard) { return must[shard]; });
   for (std::uint32_t i = 0; i < stands_.size(); ++i)
     if (must[i] && (stands_[i].asleep || (call.told[i] && !is_home(i)))) takes.push_back(i);
-  const std::vector<std::uint32_t> others = hungry(false);
+  std::vector<std::uint32_t> others = hungry(false);
   if (takes.empty()) return others;
-  const auto guest =
-      std::find_if(others.begin(), others.end(), [&](std::uint32_t shard) { return !must[shard]; });
+  std::erase_if(others, [&](std::uint32_t shard) { return must[shard]; });
   const bool guest_is_due = call.now >= guest_at_ + lease_ * 2 / static_cast<int>(stands_.size());
-  if (guest != others.end() && guest_is_due && !call.everywhere) {
-    guest_at_ = call.now;
-    takes.insert(
-        takes.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(takes.size(), call.width - 1)),
-        *guest);
-  }
+  if (call.everywhere || !guest_is_due || others.empty()) return takes;
+  const auto after_last = [this](std::uint32_t shard) {
+    return (shard + stands_.size() - guest_ - 1) % stands_.size();
+  };
+  guest_ = *std::min_element(others.begin(), others.end(), [&](std::uint32_t one, std::uint32_t other) {
+    return after_last(one) < after_last(other);
+  });
+  guest_at_ = call.now;
+  const std::size_t at = std::min<std::size_t>(takes.size(), std::max(call.width, 1U) - 1);
+  takes.insert(takes.begin() + static_cast<std::ptrdiff_t>(at), guest_);
   return takes;
 }
 

@@ -104,6 +104,7 @@ class Itinerary {
   std::vector<std::uint32_t> homes_;
   std::optional<queue::Milliseconds> lived_at_;
   queue::Milliseconds guest_at_{0};
+  std::uint32_t guest_ = 0;  // the last one
   queue::Milliseconds lease_{0};
   std::uint32_t turn_ = 0;   // where the round of the others stands
   std::uint32_t quiet_ = 0;  // quiet calls so far
