@@ -51,6 +51,7 @@ Task<void> ClusterServers::open() {
   const std::uint16_t slot = slot_of_shard(0);
   if (cluster_->map().master_of(slot) == nullptr)
     throw BrokerUnavailable(settings().url() + ": " + nobody_has(slot, 0));
+  if (cluster_->is_arriving(slot)) throw BrokerUnavailable(settings().url() + ": " + is_on_its_way(slot, 0));
   const std::shared_ptr<Member> member = member_of(slot);
   (void)co_await member->node.connect();
 }
