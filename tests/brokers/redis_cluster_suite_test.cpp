@@ -1,4 +1,5 @@
-// The Redis broker on a cluster of three masters in the conformance suite.
+// The Redis broker on a cluster of three masters in the conformance suite: with one shard, and with as many
+// as a queue in a cluster has where nobody says.
 #include "src/brokers/redis/redis_broker.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_cluster.hpp"
@@ -9,13 +10,15 @@ namespace {
 /// A namespace of its own on a cluster that the tests of this process share: each is somewhere else.
 class RedisClusterFixture final : public BrokerFixture {
  public:
-  RedisClusterFixture() = default;
+  /// `query`: of the URL.
+  explicit RedisClusterFixture(std::string query) : query_(std::move(query)) {}
   std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) override {
     static const RedisCluster cluster;
     BrokerOptions options;
     options.limits = limits;
     return coterie::brokers::open_redis_broker(
-        coterie::brokers::parse_broker_url(cluster.url("namespace=" + namespace_)), options, clock.source());
+        coterie::brokers::parse_broker_url(cluster.url("namespace=" + namespace_ + query_)), options,
+        clock.source());
   }
 
  private:
@@ -23,15 +26,20 @@ class RedisClusterFixture final : public BrokerFixture {
     static int made = 0;
     return "t" + std::to_string(++made);
   }
+  const std::string query_;
   std::string namespace_ = next_namespace();
 };
 
-std::unique_ptr<BrokerFixture> make_redis_cluster() {
-  return std::make_unique<RedisClusterFixture>();
+BrokerKind redis_cluster_of(const std::string& name, const std::string& query, bool global_order) {
+  BrokerKind kind(name, [query] { return std::make_unique<RedisClusterFixture>(query); });
+  kind.global_order = global_order;
+  return kind;
 }
 
 INSTANTIATE_TEST_SUITE_P(RedisCluster, BrokerSuite,
-                         testing::Values(BrokerKind("redis_cluster", make_redis_cluster)), kind_name);
+                         testing::Values(redis_cluster_of("redis_cluster_1_shard", "&shards=1", true),
+                                         redis_cluster_of("redis_cluster", "", false)),
+                         kind_name);
 
 }  // namespace
 }  // namespace broker_suite

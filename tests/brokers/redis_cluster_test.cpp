@@ -79,7 +79,7 @@ TEST(RedisCluster, JobsAreEnqueuedAndRun) {
   const RedisCluster cluster;
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url());
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1"));
     EXPECT_EQ(broker->url(), cluster.url());
     (void)co_await broker->enqueue(some_jobs(200));
     co_await work_until(broker, &runs, 200);
@@ -92,7 +92,8 @@ TEST(RedisCluster, OneNodeOfTheUrlIsEnough) {
   RedisCluster cluster;
   const std::size_t other = (cluster.owner(slot_in_use()) + 1) % 3;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker("redis+cluster://127.0.0.1:1," + cluster.place(other));
+    const std::shared_ptr<Broker> broker =
+        open_broker("redis+cluster://127.0.0.1:1," + cluster.place(other) + "?shards=1");
     (void)co_await broker->enqueue(some_jobs(1));
   };
   ASSERT_EQ(coterie::run(body()), 0);
@@ -106,7 +107,7 @@ bool is_listened_to(const RedisCluster& cluster, std::size_t node) {
 TEST(RedisCluster, ASlotThatWasMovedIsFollowed) {
   const RedisCluster cluster;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url());
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1"));
     const std::uint16_t slot = slot_in_use();
     const std::size_t from = cluster.owner(slot);
     const std::size_t to = (from + 1) % 3;
@@ -152,8 +153,8 @@ TEST(RedisCluster, WhileASlotIsBeingMovedNoScriptWritesAnything) {
   const RedisCluster cluster;
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> patient = open_broker(cluster.url());
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url("command_timeout_ms=100"));
+    const std::shared_ptr<Broker> patient = open_broker(cluster.url("shards=1"));
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=100"));
     const std::vector<JobSpec> early = some_jobs(100);
     const std::vector<JobSpec> late = some_jobs(1);
     (void)co_await broker->enqueue(early);
@@ -199,7 +200,7 @@ TEST(RedisCluster, AFailoverInTheMiddleOfAMoveLosesNoJobThatHasGoneAlready) {
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
     const std::shared_ptr<Broker> broker =
-        open_broker(cluster.url("command_timeout_ms=100&connect_timeout_ms=300"));
+        open_broker(cluster.url("shards=1&command_timeout_ms=100&connect_timeout_ms=300"));
     const std::uint16_t slot = slot_in_use();
     const std::size_t from = cluster.owner(slot);
     const std::size_t to = (from + 1) % 3;
@@ -220,7 +221,7 @@ TEST(RedisCluster, AFailoverInTheMiddleOfAMoveLosesNoJobThatHasGoneAlready) {
       EXPECT_NE(said, "value");
     }
     // Also who comes anew.
-    EXPECT_THAT(refusal_of(cluster.url()), HasSubstr("is being moved"));
+    EXPECT_THAT(refusal_of(cluster.url("shards=1")), HasSubstr("is being moved"));
     EXPECT_TRUE(contents(cluster, slot, {replica, to}) == before);
     fix(cluster, replica);
     co_await enqueue_until_confirmed(broker, some_jobs(1));
@@ -235,7 +236,7 @@ TEST(RedisCluster, AMasterThatHangsIsLeftAsSoonAsTheOthersHaveReplacedIt) {
   const auto body = [&]() -> Task<void> {
     // Only the other nodes can tell: no timeout would come within the test's time.
     const std::shared_ptr<Broker> broker =
-        open_broker(cluster.url("command_timeout_ms=3600000&connect_timeout_ms=3600000"));
+        open_broker(cluster.url("shards=1&command_timeout_ms=3600000&connect_timeout_ms=3600000"));
     const std::size_t master = cluster.owner(slot_in_use());
     (void)co_await broker->enqueue(some_jobs(1));
     cluster.node(master).freeze();
@@ -252,7 +253,7 @@ TEST(RedisCluster, AReplicaThatTakesOverIsFollowed) {
   RedisCluster cluster(3, 1, {"--cluster-node-timeout", "1000"});
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url());
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1"));
     const std::size_t master = cluster.owner(slot_in_use());
     (void)co_await broker->enqueue(some_jobs(50));
     EXPECT_EQ(cluster.tell(master, "WAIT 1 0").integer(), 1);
@@ -270,7 +271,7 @@ TEST(RedisCluster, AFailoverThatAnAdministratorAsksForLosesNothing) {
   const RedisCluster cluster(3, 1);
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url());
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1"));
     const std::size_t master = cluster.owner(slot_in_use());
     (void)co_await broker->enqueue(some_jobs(50));
     EXPECT_EQ(cluster.tell(master + 3, "CLUSTER FAILOVER").string(), "OK");
@@ -285,7 +286,7 @@ TEST(RedisCluster, AFailoverThatAnAdministratorAsksForLosesNothing) {
 TEST(RedisCluster, OneThatIsDownSaysSo) {
   RedisCluster cluster(3, 0, {"--cluster-node-timeout", "500"});
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url("command_timeout_ms=100"));
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=100"));
     const std::size_t other = (cluster.owner(slot_in_use()) + 1) % 3;
     (void)co_await broker->enqueue(some_jobs(1));
     cluster.node(other).kill();
@@ -310,7 +311,7 @@ TEST(RedisCluster, AMasterThatIsAwayStopsOnlyWhatIsThere) {
     }
   };
   const auto body = [&]() -> Task<void> {
-    const std::string options = "connect_timeout_ms=300&namespace=";
+    const std::string options = "shards=1&connect_timeout_ms=300&namespace=";
     const std::shared_ptr<Broker> there = open_broker(cluster.url(options + namespace_at(0)));
     const std::shared_ptr<Broker> away = open_broker(cluster.url(options + namespace_at(1)));
     cluster.node(1).kill();

@@ -67,9 +67,9 @@ void append_script(std::string& out, std::string_view lua) {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend",     "settle", "extend",  "take",      "cancel", "retry",    "purge",  "list",
-      "get",     "queues",     "known",  "put_note", "bury",     "pass",   "touch",    "rights", "layout",
-      "member",  "depend_far", "outbox", "deliver", "delivered", "pause",  "withdraw", "readmit"};
+      "enqueue", "depend",     "settle", "extend",   "take",      "cancel", "retry",    "purge",  "list",
+      "get",     "queues",     "known",  "put_note", "bury",      "pass",   "touch",    "rights", "layout",
+      "member",  "depend_far", "outbox", "deliver",  "delivered", "pause",  "withdraw", "readmit"};
   return names[static_cast<std::size_t>(script)];
 }
 
