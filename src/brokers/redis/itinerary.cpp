@@ -12,14 +12,18 @@ bool Itinerary::is_home(std::uint32_t shard) const {
   return std::find(homes_.begin(), homes_.end(), shard) != homes_.end();
 }
 
-/// Shards that may have something: its homes, or the others. Each kind begins where the last round ended.
+/// Shards that may have something: its homes, or the others. Where it has not taken from for longest first,
+/// or one of them would have to wait until another is empty.
 std::vector<std::uint32_t> Itinerary::hungry(bool homes) const {
   const auto count = static_cast<std::uint32_t>(stands_.size());
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t shard = (turn_ + i) % count;
+    const std::uint32_t shard = (homes_.front() + i) % count;
     if (!stands_[shard].asleep && !stands_[shard].closed && is_home(shard) == homes) found.push_back(shard);
   }
+  std::stable_sort(found.begin(), found.end(), [this](std::uint32_t one, std::uint32_t other) {
+    return stands_[one].taken < stands_[other].taken;
+  });
   return found;
 }
 
@@ -55,7 +59,6 @@ std::vector<Visit> Itinerary::begin(const Call& call) {
   for (const Visit& visit : visits) must[visit.shard] = false;
   for (std::uint32_t i = 0; i < stands_.size(); ++i)
     if (must[i]) visits.emplace_back(i, 0);
-  if (!visits.empty()) turn_ = (visits.front().shard + 1) % static_cast<std::uint32_t>(stands_.size());
   return visits;
 }
 
@@ -63,7 +66,6 @@ std::vector<Visit> Itinerary::begin(const Call& call) {
 /// guest's visit. The others only where there is none of these: what it takes somewhere it must settle there.
 std::vector<std::uint32_t> Itinerary::first_takes(const Call& call, const std::vector<bool>& must) {
   std::vector<std::uint32_t> takes = hungry(true);
-  std::stable_partition(takes.begin(), takes.end(), [&](std::uint32_t shard) { return must[shard]; });
   for (std::uint32_t i = 0; i < stands_.size(); ++i)
     if (must[i] && (stands_[i].asleep || (call.told[i] && !is_home(i)))) takes.push_back(i);
   std::vector<std::uint32_t> others = hungry(false);
@@ -89,9 +91,13 @@ void Itinerary::quiet_visits(std::vector<bool>& must) {
     for (const std::uint32_t home : homes_) must[home] = true;
     return;
   }
+  // From its home on, so that workers that fell asleep together do not come together.
+  const auto count = static_cast<std::uint32_t>(stands_.size());
   std::optional<std::uint32_t> next;
-  for (std::uint32_t i = 0; i < stands_.size(); ++i)
-    if (!is_home(i) && (!next || stands_[i].place_ends < stands_[*next].place_ends)) next = i;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t shard = (homes_.front() + i) % count;
+    if (!is_home(shard) && (!next || stands_[shard].place_ends < stands_[*next].place_ends)) next = shard;
+  }
   must[next.value_or(homes_.front())] = true;
 }
 
@@ -111,6 +117,7 @@ void Itinerary::add_to_plan(const std::vector<Visit>& visits) {
 
 void Itinerary::note(std::uint32_t shard, const Seen& seen, queue::Milliseconds now) {
   Stand& stand = stands_[shard];
+  if (seen.wanted > 0) stand.taken = ++takes_;
   stand.asleep = seen.asleep && !seen.repeated;
   stand.closed = stand.closed || (seen.wanted > 0 && seen.got < seen.wanted);
   if (stand.asleep) stand.place_ends = now + place_for(lease_) * 2 / 3;

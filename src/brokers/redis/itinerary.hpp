@@ -92,6 +92,7 @@ class Itinerary {
     std::optional<queue::Milliseconds> due;
     std::uint64_t suspects = 0;
     std::uint64_t version = 0;
+    std::uint64_t taken = 0;  // number of the newest visit that wanted something
   };
   [[nodiscard]] std::vector<std::uint32_t> hungry(bool homes) const;
   [[nodiscard]] std::vector<std::uint32_t> first_takes(const Call& call, const std::vector<bool>& must);
@@ -106,7 +107,7 @@ class Itinerary {
   queue::Milliseconds guest_at_{0};
   std::uint32_t guest_ = 0;  // the last one
   queue::Milliseconds lease_{0};
-  std::uint32_t turn_ = 0;   // where the round of the others stands
+  std::uint64_t takes_ = 0;  // visits that wanted something
   std::uint32_t quiet_ = 0;  // quiet calls so far
 };
 
