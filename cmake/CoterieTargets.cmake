@@ -136,8 +136,16 @@ function(coterie_test_executable dir)
     # the time. Coroutines' frames stand on the heap, where AddressSanitizer sees them as ever.
     set(environment ENVIRONMENT ASAN_OPTIONS=detect_stack_use_after_return=0)
   endif()
-  gtest_discover_tests(${dir}_tests ${discover} TEST_FILTER "-Threads*"
+  # A cluster takes seconds to start: its suite is one test, on one cluster, and not two hundred.
+  gtest_discover_tests(${dir}_tests ${discover} TEST_FILTER "-Threads*:RedisCluster/BrokerSuite*"
     PROPERTIES LABELS ${dir} TIMEOUT 120 ${environment})
+  if(dir STREQUAL "brokers")
+    foreach(shards IN ITEMS redis_cluster redis_cluster_1_shard)
+      add_test(NAME "brokers.BrokerSuite/${shards}"
+        COMMAND ${dir}_tests --gtest_brief=1 "--gtest_filter=RedisCluster/BrokerSuite*/${shards}")
+      set_tests_properties("brokers.BrokerSuite/${shards}" PROPERTIES LABELS brokers TIMEOUT 600)
+    endforeach()
+  endif()
   # Suites whose name begins with Threads use several: they have that label too, for ThreadSanitizer. Set in a file of
   # their own, because gtest_discover_tests() takes no lists for properties.
   if(ARGN MATCHES "/threads_")

@@ -200,7 +200,7 @@ TEST(RedisCluster, AFailoverInTheMiddleOfAMoveLosesNoJobThatHasGoneAlready) {
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
     const std::shared_ptr<Broker> broker =
-        open_broker(cluster.url("shards=1&command_timeout_ms=100&connect_timeout_ms=300"));
+        open_broker(cluster.url("shards=1&command_timeout_ms=100&connect_timeout_ms=3000"));
     const std::uint16_t slot = slot_in_use();
     const std::size_t from = cluster.owner(slot);
     const std::size_t to = (from + 1) % 3;
@@ -311,7 +311,7 @@ TEST(RedisCluster, AMasterThatIsAwayStopsOnlyWhatIsThere) {
     }
   };
   const auto body = [&]() -> Task<void> {
-    const std::string options = "shards=1&connect_timeout_ms=300&namespace=";
+    const std::string options = "shards=1&connect_timeout_ms=3000&namespace=";
     const std::shared_ptr<Broker> there = open_broker(cluster.url(options + namespace_at(0)));
     const std::shared_ptr<Broker> away = open_broker(cluster.url(options + namespace_at(1)));
     cluster.node(1).kill();

@@ -187,6 +187,7 @@ TEST_P(BrokerSuite, AWithdrawnJobCanComeBack) {
   await(broker().readmit({spec.id}));
   EXPECT_EQ(enqueue({spec})[0], Enqueued::exists) << "it is there";
   JobSpec later = job();
+  later.queue = "elsewhere";
   later.delay = 25h;
   enqueue({later});
   pass(25h);  // when its withdrawal is forgotten, the job is not

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
@@ -11,6 +10,16 @@
 #include "src/brokers/redis/dependencies.hpp"
 
 namespace coterie::brokers::redis {
+namespace {
+
+const queue::JobId& id_of(const queue::JobId& id) {
+  return id;
+}
+const queue::JobId& id_of(const queue::LeaseRef& lease) {
+  return lease.id;
+}
+
+}  // namespace
 
 Shards::Shards(Servers& servers, const queue::Limits& limits, std::optional<queue::ClockSource> clock)
     : servers_(servers), limits_(limits), clock_(std::move(clock)) {
@@ -65,12 +74,12 @@ queue::Milliseconds Shards::elapsed() const {
 }
 
 /// Asks the shard of each id, all shards at once, and puts the answers into the order of the ids.
-template <class Result, class Call>
-Task<std::vector<Result>> Shards::by_id(const std::vector<queue::JobId>& ids, Call call) {
-  std::vector<std::vector<queue::JobId>> parts(size());
+template <class Result, class Named, class Call>
+Task<std::vector<Result>> Shards::by_id(const std::vector<Named>& ids, Call call) {
+  std::vector<std::vector<Named>> parts(size());
   std::vector<std::vector<std::size_t>> places(size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::uint32_t shard = shard_of(ids[i], size());
+    const std::uint32_t shard = shard_of(id_of(ids[i]), size());
     parts[shard].push_back(ids[i]);
     places[shard].push_back(i);
   }
@@ -98,18 +107,10 @@ Task<std::vector<std::optional<queue::JobInfo>>> Shards::get(std::vector<queue::
 
 Task<std::vector<queue::Verdict>> Shards::extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
                                                  queue::Milliseconds lease) {
-  std::vector<queue::JobId> ids;
-  std::unordered_map<queue::JobId, queue::LeaseRef> lease_of;
-  for (const queue::LeaseRef& each : leases) {
-    ids.push_back(each.id);
-    lease_of.emplace(each.id, each);
-  }
-  const auto ask = [&lease_of, worker, lease](Shard& shard, std::vector<queue::JobId> part) {
-    std::vector<queue::LeaseRef> there;
-    for (const queue::JobId& id : part) there.push_back(lease_of.at(id));
-    return shard.extend(worker, std::move(there), lease);
+  const auto ask = [worker, lease](Shard& shard, std::vector<queue::LeaseRef> part) {
+    return shard.extend(worker, std::move(part), lease);
   };
-  co_return co_await by_id<queue::Verdict>(ids, ask);
+  co_return co_await by_id<queue::Verdict>(leases, ask);
 }
 
 Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> ids) {

@@ -70,8 +70,8 @@ class Shards {
 
  private:
   struct Part;
-  template <class Result, class Call>
-  Task<std::vector<Result>> by_id(const std::vector<queue::JobId>& ids, Call call);
+  template <class Result, class Named, class Call>
+  Task<std::vector<Result>> by_id(const std::vector<Named>& ids, Call call);
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
