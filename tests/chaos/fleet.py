@@ -60,9 +60,10 @@ class Fleet:
         """Takes note of who has died, and starts others in their place."""
         for agent in [agent for agent in self.agents if agent.process.poll() is not None]:
             code = agent.process.returncode
-            # A worker also dies of poison.
+            # A worker also dies of poison; who was told to end before it could listen ends by that signal.
             expected = agent.told or (agent.role == "worker" and code == -signal.SIGKILL)
-            self.diary.write("exit", process=agent.name, code=code, expected=expected and code in (0, -signal.SIGKILL))
+            expected = expected and code in (0, -signal.SIGKILL, -signal.SIGTERM)
+            self.diary.write("exit", process=agent.name, code=code, expected=expected)
             self.agents.remove(agent)
         for role, wanted in self.wanted.items():
             while not self.paused and len(self.of(role)) < wanted:
@@ -87,8 +88,16 @@ class Fleet:
         agent.told = True
         processes.kill(agent.process)
 
+    def has_worked(self, agent):
+        """Has begun a job: one that is still starting has nothing to lose."""
+        try:
+            with open(os.path.join(self.folder, agent.name + ".jsonl"), encoding="utf-8") as file:
+                return '"started"' in file.read()
+        except FileNotFoundError:
+            return False
+
     async def freeze(self, random, seconds):
-        moving = [agent for agent in self.of("worker") if not agent.stopped and not agent.told]
+        moving = [agent for agent in self.of("worker") if not agent.stopped and not agent.told and self.has_worked(agent)]
         if not moving:
             return
         agent = random.choice(moving)
