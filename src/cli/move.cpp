@@ -11,8 +11,6 @@
 namespace coterie::cli {
 namespace {
 
-using queue::JobState;
-
 struct MoveFlags {
   std::string from;
   std::string to;

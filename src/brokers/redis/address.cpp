@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 namespace coterie::brokers::redis {
 
@@ -12,8 +13,8 @@ std::string Address::text() const {
 
 std::optional<std::uint16_t> read_port(std::string_view digits) {
   std::uint16_t port = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stopped, error] = std::from_chars(digits.data(), end, port);
+  const char* const end = std::to_address(digits.end());
+  const auto [stopped, error] = std::from_chars(std::to_address(digits.begin()), end, port);
   if (error != std::errc{} || stopped != end || port == 0) return std::nullopt;
   return port;
 }

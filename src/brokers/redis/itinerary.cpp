@@ -32,6 +32,7 @@ std::vector<Visit> Itinerary::share(const std::vector<std::uint32_t>& shards, st
                                     std::uint32_t width) {
   std::vector<Visit> visits;
   const auto count = std::min({static_cast<std::uint32_t>(shards.size()), want, std::max(width, 1U)});
+  visits.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i)
     visits.emplace_back(shards[i], want / count + (i < want % count ? 1 : 0));
   return visits;

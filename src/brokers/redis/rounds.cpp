@@ -43,6 +43,7 @@ class Rounds::Conversation {
 
   [[nodiscard]] std::vector<bool> settles() const {
     std::vector<bool> settles;
+    settles.reserve(parts_.size());
     for (const Part& part : parts_)
       settles.push_back(!part.done.empty() || !part.failed.empty() || !part.alive.empty());
     return settles;
@@ -124,6 +125,7 @@ Task<void> Rounds::Conversation::visit(const std::vector<Visit>& visits, bool al
       std::count_if(visits.begin(), visits.end(), [](const Visit& each) { return each.want > 0; }));
   const std::uint64_t bytes = bytes_ / std::max<std::uint64_t>(takes, 1);
   std::vector<Task<queue::CycleReply>> calls;
+  calls.reserve(visits.size());
   for (const Visit& each : visits) calls.push_back(ask(each, alone, bytes));
   std::vector<Outcome<queue::CycleReply>> answers = co_await gather_outcomes(std::move(calls));
   std::exception_ptr error;

@@ -12,10 +12,10 @@
 namespace coterie::brokers::redis {
 namespace {
 
-const queue::JobId& id_of(const queue::JobId& id) {
+queue::JobId id_of(const queue::JobId& id) {
   return id;
 }
-const queue::JobId& id_of(const queue::LeaseRef& lease) {
+queue::JobId id_of(const queue::LeaseRef& lease) {
   return lease.id;
 }
 
@@ -138,12 +138,14 @@ Task<std::vector<bool>> Shards::retry(std::vector<queue::JobId> ids) {
 
 Task<void> Shards::pause(std::string queue, bool paused) {
   std::vector<Task<void>> calls;
+  calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->pause(queue, paused));
   (void)co_await gather(std::move(calls));
 }
 
 Task<std::vector<std::string>> Shards::paused() {
   std::vector<Task<std::vector<std::string>>> calls;
+  calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->paused());
   const std::vector<std::vector<std::string>> answers = co_await gather(std::move(calls));
   std::set<std::string> names;
@@ -188,6 +190,7 @@ Task<void> Shards::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
 
 Task<std::vector<std::uint64_t>> Shards::versions() {
   std::vector<Task<std::uint64_t>> calls;
+  calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->version());
   co_return co_await gather(std::move(calls));
 }

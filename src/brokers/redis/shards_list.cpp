@@ -96,6 +96,7 @@ Task<std::uint64_t> Shards::purge(queue::JobFilter filter) {
 
 Task<std::vector<queue::QueueInfo>> Shards::queues() {
   std::vector<Task<std::vector<queue::QueueInfo>>> calls;
+  calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->queues());
   std::vector<std::vector<queue::QueueInfo>> answers = co_await gather(std::move(calls));
   std::map<std::string, queue::QueueInfo> merged;

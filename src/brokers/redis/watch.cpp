@@ -73,6 +73,7 @@ void Watch::notice(Line& line, std::optional<std::uint64_t> version) {
 Task<void> Watch::ask_all() {
   lines_.resize(shards_.size());
   std::vector<std::uint64_t> before;
+  before.reserve(lines_.size());
   for (const Line& line : lines_) before.push_back(line.messages);
   const std::vector<std::uint64_t> versions = co_await shards_.versions();
   for (std::size_t i = 0; i < lines_.size(); ++i)
