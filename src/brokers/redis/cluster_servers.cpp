@@ -105,7 +105,7 @@ std::shared_ptr<ClusterServers::Member> ClusterServers::member_of(std::uint16_t 
     if (!in_use) tasks_.spawn(close_member, member);
     return !in_use;
   });
-  return members_.emplace_back(std::make_shared<Member>(place, scripts_));
+  return members_.emplace_back(std::make_shared<Member>(place));
 }
 
 Task<void> ClusterServers::close_member(std::shared_ptr<Member> member) {

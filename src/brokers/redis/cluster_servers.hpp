@@ -42,7 +42,6 @@ class ClusterServers final : public Servers {
   /// A number for life, so it leaves room for more masters than a small cluster has.
   std::uint32_t default_shards() const noexcept override { return 8; }
   const Settings& settings() const noexcept override { return cluster_->settings(); }
-  const Scripts& scripts() const noexcept override { return *scripts_; }
 
  private:
   /// What is left of a call.
@@ -60,8 +59,7 @@ class ClusterServers final : public Servers {
 
   /// A master, and the calls that are under way to it.
   struct Member {
-    Member(const std::shared_ptr<Locator>& place, const std::shared_ptr<Scripts>& scripts)
-        : node(place, scripts) {}
+    explicit Member(const std::shared_ptr<Locator>& place) : node(place) {}
     Node node;
     Address address;
     std::size_t waiting = 0;
@@ -90,7 +88,6 @@ class ClusterServers final : public Servers {
   [[nodiscard]] std::uint16_t slot_of_shard(std::uint32_t shard) const;
 
   const std::shared_ptr<Cluster> cluster_;
-  const std::shared_ptr<Scripts> scripts_ = std::make_shared<Scripts>();
   std::vector<std::shared_ptr<Member>> members_;
   bool watches_ = false;
   bool closed_ = false;

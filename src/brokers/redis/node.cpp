@@ -4,13 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "src/brokers/redis/scripts.hpp"
 #include "src/brokers/redis/server_error.hpp"
 
 namespace coterie::brokers::redis {
 
-Node::Node(std::shared_ptr<Locator> locator, std::shared_ptr<Scripts> scripts)
+Node::Node(std::shared_ptr<Locator> locator)
     : locator_(std::move(locator)),
-      scripts_(std::move(scripts)),
       durability_(locator_->settings()),
       connection_(locator_, [this](Link& link, const ServerInfo& server) { return prepare(link, server); }) {}
 
@@ -36,7 +36,7 @@ Task<std::vector<Reply>> Node::send(const std::vector<Command>& commands) {
     if (reply.is_error("READONLY")) connection_.drop("it has become a replica");
   }
   if (!lost_scripts) co_return replies;
-  const std::vector<Command> loads = Scripts::loads();
+  const std::vector<Command> loads = script_loads();
   const std::vector<Reply> loaded = co_await connection_.call_all(loads);
   for (const Reply& reply : loaded) throw_if_error(reply, settings());
   replies = co_await connection_.call_all(commands);
@@ -45,14 +45,14 @@ Task<std::vector<Reply>> Node::send(const std::vector<Command>& commands) {
 
 /// On each new connection.
 Task<void> Node::prepare(Link& link, const ServerInfo& server) {
-  co_await scripts_->load(link, settings());
+  co_await load_scripts(link, settings());
   co_await check_rights(link);
   co_await durability_.learn(link, server);
 }
 
 Task<void> Node::check_rights(Link& link) const {
   const std::string prefix = settings().prefix(0);
-  Command command = scripts_->command(Script::rights);
+  Command command = script_call(Script::rights);
   command.arg(prefix);
   for (const std::string& name : commands_in_scripts()) command.arg(name);
   const Reply reply = co_await link.call(std::move(command));

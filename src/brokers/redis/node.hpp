@@ -4,7 +4,7 @@
 
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/durability.hpp"
-#include "src/brokers/redis/scripts.hpp"
+#include "src/brokers/redis/command.hpp"
 
 namespace coterie::brokers::redis {
 
@@ -14,8 +14,7 @@ namespace coterie::brokers::redis {
 /// Belongs to one loop.
 class Node {
  public:
-  /// `scripts`: which every node of a broker loads, and all shards call.
-  Node(std::shared_ptr<Locator> locator, std::shared_ptr<Scripts> scripts);
+  explicit Node(std::shared_ptr<Locator> locator);
 
   /// Connects, and refuses a server that will not do, by the first attempt's end: BrokerUnavailable,
   /// BadBroker.
@@ -40,7 +39,6 @@ class Node {
   void ask_for(const Durable& durable, const Command& touch, std::vector<Command>& commands) const;
 
   const std::shared_ptr<Locator> locator_;
-  const std::shared_ptr<Scripts> scripts_;
   Durability durability_;
   Connection connection_;
 };

@@ -1,8 +1,12 @@
 #include "src/brokers/redis/scripts.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "src/brokers/redis/server_error.hpp"
 
@@ -63,17 +67,7 @@ void append_script(std::string& out, std::string_view lua) {
   }
 }
 
-}  // namespace
-
-std::string_view to_string(Script script) noexcept {
-  constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend",     "settle", "extend",   "take",      "cancel", "retry",    "purge",  "list",
-      "get",     "queues",     "known",  "put_note", "bury",      "pass",   "touch",    "rights", "layout",
-      "member",  "depend_far", "outbox", "deliver",  "delivered", "pause",  "withdraw", "readmit"};
-  return names[static_cast<std::size_t>(script)];
-}
-
-std::string source_of(Script script) {
+std::string make_source(Script script) {
   std::string_view body = file(to_string(script));
   std::string text;
   if (body.substr(0, 2) == "#!") {  // its flags, which must come first
@@ -92,44 +86,104 @@ std::string source_of(Script script) {
   return text;
 }
 
-std::vector<std::string> commands_in_scripts() {
-  std::set<std::string> commands;
-  for (const std::string_view mark : {"call('", "write_all('"})
-    for (const File& each : files)
-      for (std::size_t at = each.text.find(mark); at != std::string_view::npos;
-           at = each.text.find(mark, at)) {
-        at += mark.size();
-        commands.emplace(each.text.substr(at, each.text.find('\'', at) - at));
-      }
-  return {commands.begin(), commands.end()};
-}
-
-std::vector<Command> Scripts::loads() {
-  std::vector<Command> commands;
-  for (std::size_t i = 0; i < script_count; ++i) {
-    Command& command = commands.emplace_back("SCRIPT");
-    command.arg("LOAD").arg(source_of(static_cast<Script>(i)));
+/// By which servers know it.
+std::string sha1_hex(std::string_view text) {
+  unsigned int size = 0;
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
+    throw std::runtime_error("OpenSSL gives no SHA-1, by which Redis names scripts");
+  std::string hex;
+  for (std::size_t i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
   }
-  return commands;
+  return hex;
 }
 
-Task<void> Scripts::load(Link& link, const Settings& settings) {
-  const std::vector<Command> commands = loads();
-  std::vector<Reply> replies = co_await link.call_all(commands);
-  for (std::size_t i = 0; i < script_count; ++i) {
-    throw_if_error(replies[i], settings);
-    shas_[i] = replies[i].take_string();
-  }
+struct Known {
+  std::string source;
+  std::string sha;
+};
+
+const Known& known(Script script) {
+  static const auto all = [] {
+    std::array<Known, script_count> made;
+    for (std::size_t i = 0; i < script_count; ++i) {
+      made[i].source = make_source(static_cast<Script>(i));
+      made[i].sha = sha1_hex(made[i].source);
+    }
+    return made;
+  }();
+  return all[static_cast<std::size_t>(script)];
 }
 
-Command Scripts::command(Script script, std::string_view key, std::size_t room) const {
-  Command command("EVALSHA", room + 128);
-  command.arg(shas_[static_cast<std::size_t>(script)]).arg("1").arg(key);
+Command load_of(Script script) {
+  Command command("SCRIPT");
+  command.arg("LOAD").arg(known(script).source);
   return command;
 }
 
-Command Scripts::command(Script script) const {
-  return Command("EVALSHA").arg(shas_[static_cast<std::size_t>(script)]).arg("0");
+}  // namespace
+
+std::string_view to_string(Script script) noexcept {
+  constexpr std::array<std::string_view, script_count> names{
+      "enqueue", "depend",     "settle", "extend",   "take",      "cancel", "retry",    "purge",  "list",
+      "get",     "queues",     "known",  "put_note", "bury",      "pass",   "touch",    "rights", "layout",
+      "member",  "depend_far", "outbox", "deliver",  "delivered", "pause",  "withdraw", "readmit"};
+  return names[static_cast<std::size_t>(script)];
+}
+
+const std::string& source_of(Script script) {
+  return known(script).source;
+}
+
+const std::vector<std::string>& commands_in_scripts() {
+  static const auto all = [] {
+    std::set<std::string> commands;
+    for (const std::string_view mark : {"call('", "write_all('"})
+      for (const File& each : files)
+        for (std::size_t at = each.text.find(mark); at != std::string_view::npos;
+             at = each.text.find(mark, at)) {
+          at += mark.size();
+          commands.emplace(each.text.substr(at, each.text.find('\'', at) - at));
+        }
+    return std::vector<std::string>(commands.begin(), commands.end());
+  }();
+  return all;
+}
+
+std::vector<Command> script_loads() {
+  std::vector<Command> commands;
+  for (std::size_t i = 0; i < script_count; ++i) commands.push_back(load_of(static_cast<Script>(i)));
+  return commands;
+}
+
+Task<void> load_scripts(Link& link, const Settings& settings) {
+  Command exists("SCRIPT");
+  exists.arg("EXISTS");
+  for (std::size_t i = 0; i < script_count; ++i) exists.arg(known(static_cast<Script>(i)).sha);
+  const Reply there = co_await link.call(std::move(exists));
+  std::vector<Command> loads;
+  for (std::size_t i = 0; i < script_count; ++i) {
+    const Script script = static_cast<Script>(i);
+    const bool has = there.kind() == Reply::Kind::array && i < there.array().size() &&
+                     there.array()[i].kind() == Reply::Kind::integer && there.array()[i].integer() == 1;
+    // One always, and a short one: a user that may not load is told now, and not when the server has
+    // restarted.
+    if (!has || script == Script::rights) loads.push_back(load_of(script));
+  }
+  const std::vector<Reply> replies = co_await link.call_all(loads);
+  for (const Reply& reply : replies) throw_if_error(reply, settings);
+}
+
+Command script_call(Script script, std::string_view key, std::size_t room) {
+  Command command("EVALSHA", room + 128);
+  command.arg(known(script).sha).arg("1").arg(key);
+  return command;
+}
+
+Command script_call(Script script) {
+  return Command("EVALSHA").arg(known(script).sha).arg("0");
 }
 
 }  // namespace coterie::brokers::redis

@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,27 +43,21 @@ enum class Script : std::uint8_t {
 inline constexpr std::size_t script_count = 26;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
-/// What the server is given: the prelude, what several have in common, the script.
-[[nodiscard]] std::string source_of(Script script);
+/// What the server is given: the prelude, what several have in common, the script. Made once in a process.
+[[nodiscard]] const std::string& source_of(Script script);
 
 /// The commands that any of them calls, each once.
-[[nodiscard]] std::vector<std::string> commands_in_scripts();
+[[nodiscard]] const std::vector<std::string>& commands_in_scripts();
 
-/// The names by which servers know them: those of one broker share these, for they are the hashes of what
-/// they are given.
-class Scripts {
- public:
-  /// What loads all of them.
-  [[nodiscard]] static std::vector<Command> loads();
-  /// The same, on a fresh connection.
-  Task<void> load(Link& link, const Settings& settings);
-  /// The beginning of a call: EVALSHA and the one key.
-  [[nodiscard]] Command command(Script script, std::string_view key, std::size_t room = 0) const;
-  /// The same of one without keys.
-  [[nodiscard]] Command command(Script script) const;
+/// What loads all of them.
+[[nodiscard]] std::vector<Command> script_loads();
+/// Loads what the server of a fresh connection lacks: whoever reconnects, and every worker but the first,
+/// sends names and not all the sources.
+Task<void> load_scripts(Link& link, const Settings& settings);
 
- private:
-  std::array<std::string, script_count> shas_;
-};
+/// The beginning of a call: EVALSHA and the one key.
+[[nodiscard]] Command script_call(Script script, std::string_view key, std::size_t room = 0);
+/// The same of one without keys.
+[[nodiscard]] Command script_call(Script script);
 
 }  // namespace coterie::brokers::redis

@@ -8,7 +8,6 @@
 #include "src/brokers/redis/command.hpp"
 #include "src/brokers/redis/node.hpp"
 #include "src/brokers/redis/reply.hpp"
-#include "src/brokers/redis/scripts.hpp"
 #include "src/brokers/redis/settings.hpp"
 #include "src/brokers/redis/subscription.hpp"
 
@@ -48,8 +47,6 @@ class Servers {
   /// How many shards a new queue has where the URL does not say.
   [[nodiscard]] virtual std::uint32_t default_shards() const noexcept = 0;
   [[nodiscard]] virtual const Settings& settings() const noexcept = 0;
-  /// Loaded on every server once open() has returned.
-  [[nodiscard]] virtual const Scripts& scripts() const noexcept = 0;
 };
 
 /// All shards on one server, which may move by a failover: `redis://`, `redis+sentinel://` and their like.
@@ -68,11 +65,9 @@ class OneServer final : public Servers {
   /// On one server more of them bring nothing but looser order.
   std::uint32_t default_shards() const noexcept override { return 1; }
   const Settings& settings() const noexcept override { return node_.settings(); }
-  const Scripts& scripts() const noexcept override { return *scripts_; }
 
  private:
   const std::shared_ptr<Locator> locator_;
-  const std::shared_ptr<Scripts> scripts_ = std::make_shared<Scripts>();
   Node node_;
   Listener listener_;
 };

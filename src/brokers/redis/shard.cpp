@@ -34,7 +34,7 @@ std::unique_ptr<Subscription> Shard::listen(std::string channel, Subscription::O
 
 /// A script's call up to what is its own: the time, and when we expect it to be.
 Command Shard::begin(Script script, std::size_t room) const {
-  Command command = servers_.scripts().command(script, key_, room);
+  Command command = script_call(script, key_, room);
   const queue::ClockReading reading = clock_ ? (*clock_)() : queue::read_system_clock();
   if (clock_)
     command.arg(reading.wall);
