@@ -19,6 +19,7 @@ void must_be_ok(const Reply& reply) {
 
 RedisCluster::RedisCluster(std::size_t masters, std::size_t replicas,
                            const std::vector<std::string>& options) {
+  if (masters == 0) throw std::invalid_argument("a cluster of no masters");
   for (std::size_t i = 0; i < masters * (1 + replicas); ++i) start_node(options);
   for (std::size_t i = 0; i < masters; ++i) {
     const std::size_t first = i * slot_count / masters;
