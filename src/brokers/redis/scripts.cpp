@@ -75,14 +75,22 @@ std::string make_source(Script script) {
     text.append(body.substr(0, end));
     body.remove_prefix(end);
   }
-  if (script != Script::rights)
-    for (const char* part : {"prelude", "jobs", "states", "names", "wake"}) append_script(text, file(part));
-  if (script == Script::settle || script == Script::take) append_script(text, file("worker"));
-  if (script == Script::list || script == Script::purge) append_script(text, file("walk"));
-  if (script == Script::list || script == Script::get) append_script(text, file("describe"));
+  std::vector<std::string_view> parts;
+  if (script != Script::rights) parts = {"prelude", "jobs", "states", "names", "wake"};
+  if (script == Script::settle || script == Script::take) parts.push_back("worker");
+  if (script == Script::list || script == Script::purge) parts.push_back("walk");
+  if (script == Script::list || script == Script::get) parts.push_back("describe");
   if (script == Script::outbox || script == Script::deliver || script == Script::delivered)
-    append_script(text, file("far"));
+    parts.push_back("far");
+  // Each part is a function within the one before: what a function uses of its own surroundings is looked
+  // for, by Lua, among all that is used so there, each time the script runs; what is further out it has at
+  // once.
+  for (const std::string_view part : parts) {
+    append_script(text, file(part));
+    text.append("\nreturn (function()\n");
+  }
   append_script(text, body);
+  for (std::size_t i = 0; i < parts.size(); ++i) text.append("\nend)()");
   return text;
 }
 

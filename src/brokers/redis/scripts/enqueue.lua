@@ -99,6 +99,7 @@ local function kind_of(queue_name, name)
     local queue = queue_number(queue_name)
     local number = name_number(queue, name)
     local stream = stream_named(queue, number, false)
+    names_seen[queue * NAMES + number] = {queue_name, name}
     kind = {queue, number, pack('<I3I3', queue, number), stream, list_of(adds, stream[1]), 0}
     of[name] = kind
   end

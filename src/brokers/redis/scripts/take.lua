@@ -34,6 +34,18 @@ do
     end
   end
 end
+local numbers_known = {}   -- queue -> the numbers that the handlers have there, where they have one
+local function numbers_of_handlers(queue)
+  local numbers = numbers_known[queue]
+  if not numbers then
+    numbers = {}
+    for _, number in ipairs(call('HMGET', P .. 'n' .. queue, unpack(handlers))) do
+      if number then numbers[#numbers + 1] = number end
+    end
+    numbers_known[queue] = numbers
+  end
+  return numbers
+end
 -- Streams of a queue that may be given out, of family 'r' or 'u'.
 local function streams_of(queue, family, index)
   local streams = {}
@@ -42,8 +54,8 @@ local function streams_of(queue, family, index)
       streams[#streams + 1] = P .. family .. stream
     end
   else
-    for _, number in ipairs(call('HMGET', P .. 'n' .. queue, unpack(handlers))) do
-      if number then streams[#streams + 1] = P .. family .. queue .. '.' .. number end
+    for _, number in ipairs(numbers_of_handlers(queue)) do
+      streams[#streams + 1] = P .. family .. queue .. '.' .. number
     end
   end
   return streams
@@ -77,12 +89,12 @@ end
 local function finish_reply(repeated, more, next_due)
   local suspects, unhandled, told = 0, {}, {}
   for _, queue in ipairs(asked) do
-    for _, key in ipairs(streams_of(queue, 'u', 'g')) do suspects = suspects + call('ZCARD', key) end
+    if call('EXISTS', P .. 'g' .. queue) == 1 then
+      for _, key in ipairs(streams_of(queue, 'u', 'g')) do suspects = suspects + call('ZCARD', key) end
+    end
     if not repeated and #leases < 3 * wanted and #handlers > 0 and more == 0 then
       local mine = {}
-      for _, number in ipairs(call('HMGET', P .. 'n' .. queue, unpack(handlers))) do
-        if number then mine[queue .. '.' .. number] = true end
-      end
+      for _, number in ipairs(numbers_of_handlers(queue)) do mine[queue .. '.' .. number] = true end
       for _, stream in ipairs(call('ZRANGE', P .. 'f' .. queue, 0, #handlers + 16)) do
         if not mine[stream] and #unhandled < 16 then
           local name = call('HGET', P .. 'e' .. queue, string.match(stream, '%.(%d+)'))
@@ -109,7 +121,6 @@ if before then
   end
   return finish_reply(true, 0, next_time())
 end
-counters = true
 channel = ARGV[14]
 
 -- What is due, at most UNITS of all together -------------------------------------------------------------------------
@@ -176,10 +187,10 @@ if units > 0 then
   units = units - #over
 end
 for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
+counters = counters or units < UNITS   -- the clock, by which this was due
 flush()
 if units <= 0 and wanted > 0 then
   remember('more')
-  flush()
   hold_wakes = false
   wake()
   return finish_reply(false, 1, next_time())
@@ -187,12 +198,12 @@ end
 
 -- Giving out ---------------------------------------------------------------------------------------------------------
 local given, bytes = {}, 0   -- ids; of their payloads
+counters = true
 first_token = token + 1
 local lease_end = digits(now - steps + ARGV[9])
 local function give(job)
   leave(job)
   token = token + 1
-  counters = true
   job[TOKEN], job[OWNER], job[STARTED_AT], job[ATTEMPT] = token, INCARNATION, now, job[ATTEMPT] + 1
   clear(job, STARTED + ALONE)
   if alone then set(job, ALONE) end
@@ -249,7 +260,6 @@ local function count_plain()
     local removed = list_of(removes, stream[1])
     for i = 1, #ids do removed[#removed + 1] = ids[i] end
     fronts[stream[1]] = stream
-    counters = true
   end
 end
 -- The next ones of several streams, in their common order.

@@ -13,14 +13,17 @@ local function tell(incarnation, what)
   return channel and channel ~= '' and call('PUBLISH', channel, incarnation .. what) > 0
 end
 local pops = 4 * UNITS   -- in one script
+local sleepers           -- in A; nil: not counted yet
 local function drop_old(key) call('ZREMRANGEBYSCORE', key, '-inf', now - steps) end
 local function tell_some(key, left, what)
-  drop_old(key)
-  while left > 0 and pops > 0 do
+  sleepers = sleepers or call('ZCARD', P .. 'A')
+  if left > 0 and sleepers > 0 then drop_old(key) end
+  while left > 0 and pops > 0 and sleepers > 0 do
     pops = pops - 1
     local incarnation = call('ZPOPMIN', key)[1]
     if not incarnation then break end
     local sleeps = key == P .. 'A' or call('ZREM', P .. 'A', incarnation) == 1
+    if sleeps then sleepers = sleepers - 1 end
     if sleeps and tell(incarnation, what) then left = left - 1 end
   end
   return left
@@ -28,14 +31,15 @@ end
 local function wake_for(queue, handler, how_many)
   local what = queue .. '\n' .. handler
   local left = tell_some(sleepers_of(queue, handler), how_many, what)
-  if left > 0 then tell_some(sleepers_of(queue, ''), left, what) end
+  tell_some(sleepers_of(queue, ''), left, what)
 end
 wake = function()
   if hold_wakes then return end
   local streams, at = waking, scheduled_at
   waking, scheduled_at = {}, false
   if not at and next(streams) == nil then return end
-  if call('EXISTS', P .. 'A') == 0 then return end
+  sleepers = call('ZCARD', P .. 'A')
+  if sleepers == 0 then return end
   for number, how_many in pairs(streams) do
     local queue, name = names_of(number)
     wake_for(queue, name, math.min(how_many, 7) + 1)

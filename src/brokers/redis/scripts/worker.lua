@@ -23,7 +23,7 @@ local function answered()
 end
 local function remember(reply)
   if PART == '0' then
-    call('DEL', W)
+    if has_next then call('DEL', W) end   -- replies of the call before, of which there may be fewer now
     call('HSET', W, 'seq', SEQ, 'name', ARGV[7], 'r0', reply, 'y', channel, 'z', asleep)
     local machine = fresh_worker and string.match(ARGV[8], '^(.*/)[^/]*/[^/]*$')
     if machine then
