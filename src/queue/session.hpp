@@ -123,6 +123,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // -----------------------------------------------------------------------
   Task<void> work();
   Task<void> wind_up();
+  Task<void> say_goodbye();
   void start_watchdog();
   Task<void> stop_watchdog();
   Task<void> watch(std::uint64_t version);

@@ -4,6 +4,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/threads/spawn_on.hpp"
+#include "coterie/timeout.hpp"
 #include "src/queue/session.hpp"
 #include "src/queue/watchdog.hpp"
 
@@ -19,6 +20,8 @@ constexpr Duration suspects_wait = std::chrono::seconds(1);
 /// …which it tries for so long, and after that not again for so long.
 constexpr Duration hold_at_most = std::chrono::seconds(30);
 constexpr Duration hold_again_after = std::chrono::seconds(60);
+/// Nothing depends on it.
+constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -27,6 +30,8 @@ Task<void> Session::serve() {
   start_watchdog();
   Outcome<void> end = co_await outcome(work());
   co_await wind_up();
+  if (end.has_value()) co_await say_goodbye();
+  co_await stop_watchdog();
   end.get();
   if (cancelled_) std::rethrow_exception(cancelled_);
 }
@@ -72,7 +77,16 @@ Task<void> Session::wind_up() {
     Outcome<void> woke = co_await outcome(watch_.wait());
     if (woke.cancelled()) note_cancel(woke.error());
   }
-  co_await stop_watchdog();
+}
+
+/// The broker may count on one that sleeps to look at what is due next: now it is told otherwise.
+Task<void> Session::say_goodbye() {
+  if (request_.want == 0 || reply_.leases.size() >= request_.want) co_return;
+  prepare(loop_.now());
+  Task<CycleReply> last = ask();
+  Task<CycleReply> limited = wait_for(goodbye_at_most, std::move(last));
+  Outcome<CycleReply> said = co_await outcome(std::move(limited));
+  if (said.cancelled()) note_cancel(said.error());
 }
 
 void Session::start_watchdog() {

@@ -246,10 +246,28 @@ TEST_F(RedisWakesTest, WhatATakeLeavesBehindTellsAnother) {
   }(*this, *broker, sleepers));
 }
 
+// The two that would have looked may be those in whose place it has come.
+TEST_F(RedisWakesTest, OneThatIsNewLooksItselfWhenTheNextJobIsDue) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers(3);
+  await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    std::vector<JobSpec> late{BrokerSuite::job()};
+    late[0].delay = 1h;
+    (void)co_await at.enqueue(std::move(late));
+    for (Sleeper& sleeper : all) {
+      const CycleReply reply = co_await at.cycle(sleeper.ask());
+      EXPECT_EQ(reply.next_due, test.wall() + Milliseconds(1h).count());
+    }
+    const CycleReply third = co_await at.cycle(all[2].ask());
+    EXPECT_EQ(third.next_due, 0) << "two look, now that it has been here before";
+  }(*this, *broker, sleepers));
+}
+
 TEST_F(RedisWakesTest, TwoLookWhenTheNextJobIsDueAndTheOthersSleepOn) {
   const auto broker = open_listening();
   std::vector<Sleeper> sleepers(4);
   await([](RedisWakesTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) (void)co_await at.cycle(sleeper.ask());  // not their first time
     std::vector<JobSpec> late{BrokerSuite::job()};
     late[0].delay = 1h;
     (void)co_await at.enqueue(std::move(late));

@@ -24,6 +24,10 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
     throw queue::BadBroker(
         url + "its namespace '" + settings.key_namespace +
         "' was made by another version of coterie: use that one, or choose another ?namespace=" + said);
+  if (holds(text, "COTERIE QUEUES") || holds(text, "COTERIE HANDLERS"))
+    throw queue::BrokerUnavailable(
+        url + "it has jobs of 16,777,215 " + (holds(text, "QUEUES") ? "queues" : "handlers of one queue") +
+        ", and cannot have more at a time: let workers finish some, or use fewer names" + said);
   if (reply.is_error("NOPERM") || holds(text, "The user executing the script can't"))
     throw queue::BadBroker(url + "its user may not do what the queue needs: allow it, as by " +
                            acl_example(settings) + said);

@@ -279,13 +279,17 @@ Task<void> Shard::bury_gone(const std::string& own_process) {
     if (!known->second && dead.size() < units) dead.push_back(entries[i].string());
   }
   if (dead.empty()) co_return;
-  for (std::int64_t from = 0; from >= 0;) {
+  std::string score;
+  std::string id;
+  do {
     Command bury = begin(Script::bury);
-    bury.arg(from).arg(machine);
+    bury.arg(score).arg(id).arg(machine);
     for (const std::string& incarnation : dead) bury.arg(incarnation);
     const Reply next = co_await run(std::move(bury));
-    from = next.integer();
-  }
+    const bool more = !next.array().empty();
+    score = more ? next.at(0).string() : std::string();
+    id = more ? next.at(1).string() : std::string();
+  } while (!id.empty());
 }
 
 }  // namespace coterie::brokers::redis

@@ -86,6 +86,8 @@ SHORT = 4096
 KNOWN_FOR = 86400000
 -- Of work in one script.
 UNITS = 64
+-- Of these what a take may forget; it gives out so many less, so that no more comes than goes.
+FORGETS = 40
 -- 2^41: places within one priority.
 LEVEL = 2199023255552
 -- 2^24: names within one queue, for a stream's number.

@@ -159,7 +159,8 @@ local function delete_gone()
   end
   for piece, less in pairs(pieces) do
     local key = P .. 'o' .. piece
-    local left = read('<H', call('GETRANGE', key, '0', '1')) - less
+    local head = call('GETRANGE', key, '0', '1')
+    local left = #head == 2 and read('<H', head) - less or 0
     if left > 0 then
       call('SETRANGE', key, '0', pack('<H', left))
     else
@@ -170,10 +171,10 @@ local function delete_gone()
   for i = 1, #keys, 1000 do call('UNLINK', unpack(keys, i, math.min(i + 999, #keys))) end
   gone = {}
 end
--- A queue without jobs leaves nothing behind.
+-- A queue without jobs leaves nothing behind but its number, for the next one.
 local function drop_queue(queue)
   local name = call('HGET', P .. 'c' .. queue, 'N')
-  if name then call('HDEL', P .. 'Q', name) end
+  if name and call('HDEL', P .. 'Q', name) == 1 then call('RPUSH', P .. 'y', queue) end
   call('UNLINK', P .. 'c' .. queue, P .. 'n' .. queue, P .. 'e' .. queue, P .. 'f' .. queue, P .. 'g' .. queue)
 end
 local function write_counts()

@@ -1,14 +1,18 @@
--- Numbers instead of names in records and keys; behind the prelude of every script. A queue's numbers are used once, and
--- its handlers' as long as it has jobs.
+-- Numbers instead of names in records and keys; behind the prelude of every script. A queue and its handlers have theirs
+-- as long as it has jobs; then they are given to others.
 local queue_numbers, name_numbers = {}, {}   -- by name; by the queue's number and name
 local function queue_number(name)
   local number = queue_numbers[name]
   if number then return number end
   number = tonumber(call('HGET', P .. 'Q', name))
   if not number then
-    queues = queues + 1
-    counters = true
-    number = queues
+    number = tonumber(call('LPOP', P .. 'y') or nil)
+    if not number then
+      if queues + 1 >= NAMES then refuse('QUEUES') end
+      queues = queues + 1
+      counters = true
+      number = queues
+    end
     call('HSET', P .. 'Q', name, number)
     call('HSET', P .. 'c' .. number, 'N', name)
   end
@@ -26,6 +30,7 @@ local function name_number(queue, name)
   number = tonumber(call('HGET', P .. 'n' .. queue, name))
   if not number then
     number = call('HLEN', P .. 'n' .. queue) + 1
+    if number >= NAMES then refuse('HANDLERS') end
     call('HSET', P .. 'n' .. queue, name, number)
     call('HSET', P .. 'e' .. queue, number, name)
   end

@@ -14,7 +14,7 @@
 --   u<q>.<n>    ZSET    the same of suspects
 --   f<q> g<q>   ZSET    the streams of r, of u, that are not empty, by their front's score
 --   Q           HASH    queue -> its number;  c<q> HASH its name (N) and state -> jobs
---   n<q> e<q>   HASH    handler -> its number in the queue, and back
+--   n<q> e<q>   HASH    handler -> its number in the queue, and back;  y LIST numbers of queues that are free again
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
 --   h           ZSET    times when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
 --   T           ZSET    forgotten ids by the end of their day, half a millisecond less where the job was withdrawn
@@ -47,7 +47,9 @@ local wake                  -- see wake.lua
 -- ARGV[1]: the time, where it is not the server's (tests); ARGV[2]: when the caller expects it to be, by what it saw
 -- last and has measured since, '' at first; ARGV[3]: `steps` as it was then. Where the clock is further than that
 -- somebody set it forwards: leases, which count without `steps`, get that time on top.
-local function begin()
+-- `lease`: a worker's, who may take back what others hold. Where it cannot expect anything yet, and nobody has written for
+-- longer than workers that live are silent, a third of a lease, that may be such a step too.
+local function begin(lease)
   local m = call('HMGET', M, 'v', 'c', 's', 'n', 't', 'o', 'p', 'q', 'x')
   if m[1] and tonumber(m[1]) ~= VERSION then refuse('LAYOUT ' .. m[1]) end
   now = tonumber(ARGV[1])
@@ -57,13 +59,15 @@ local function begin()
   end
   steps = tonumber(m[3]) or 0
   if m[2] and tonumber(m[2]) > now then now = tonumber(m[2]) end
-  local expected = tonumber(ARGV[2])
+  local expected, ahead, most = tonumber(ARGV[2]), 0, 1000
   if expected then
-    local ahead = now - (expected + steps - tonumber(ARGV[3]))
-    if ahead > 1000 then
-      steps = steps + ahead
-      counters = true
-    end
+    ahead = now - (expected + steps - tonumber(ARGV[3]))
+  elseif lease and m[2] then
+    ahead, most = now - m[2], lease / 2
+  end
+  if ahead > most then
+    steps = steps + ahead
+    counters = true
   end
   version, token = tonumber(m[4]) or 1, tonumber(m[5]) or 0
   order, place, queues = tonumber(m[6]) or 0, tonumber(m[7]) or 0, tonumber(m[8]) or 0

@@ -77,6 +77,13 @@ local function release_dependents(id)
     add(P .. 'k', now, id)
     return
   end
+  local itself = find(id)
+  if itself and not is_final(itself) then   -- retried since: they wait for it again
+    set(itself, HAS_DEPENDENTS)
+    write_job(itself)
+    remove(P .. 'k', id)
+    return
+  end
   local most = releases
   local waiting = call('ZRANGE', P .. 'd' .. id, 0, most - 1)
   releases = releases - #waiting

@@ -8,11 +8,11 @@
 -- Gives {repeated, now, steps, version, next due, suspects, jobs, names, first token, alone, handlers that nobody here has,
 -- more, asleep}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string
 -- is as it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it
--- runs alone. more = 1 where there was more to promote or recover than one script may, and then it gives out nothing and
--- is to be repeated as the next script of the call. asleep = 1 where the worker is written down here.
+-- runs alone. more = 1 where there was more to promote, recover or forget beside it than one script may: it is to be
+-- repeated as the next script of the call, by which time there may be none to give out. asleep = 1 where the worker is written down here.
 -- repeated = 2 where there are more replies of this call on record.
 local before = answered()
-begin()
+begin(ARGV[9])
 hold_wakes = true
 
 local wanted, budget = tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -46,19 +46,23 @@ local function numbers_of_handlers(queue)
   end
   return numbers
 end
--- Streams of a queue that may be given out, of family 'r' or 'u'.
-local function streams_of(queue, family, index)
-  local streams = {}
+-- Those streams of a queue that are not empty and may be given out, of the index 'f' or 'g': {its name, the score of its
+-- front}, the lowest of these first, at most so many.
+local function waiting_in(queue, index, most)
+  local found = {}
   if #handlers == 0 then
-    for _, stream in ipairs(call('ZRANGE', P .. index .. queue, 0, -1)) do
-      streams[#streams + 1] = P .. family .. stream
-    end
-  else
-    for _, number in ipairs(numbers_of_handlers(queue)) do
-      streams[#streams + 1] = P .. family .. queue .. '.' .. number
-    end
+    local all = call('ZRANGE', P .. index .. queue, '0', most - 1, 'WITHSCORES')
+    for i = 1, #all, 2 do found[#found + 1] = {all[i], tonumber(all[i + 1])} end
+    return found
   end
-  return streams
+  local streams = {}
+  for i, number in ipairs(numbers_of_handlers(queue)) do streams[i] = queue .. '.' .. number end
+  if not streams[1] then return found end
+  for i, score in ipairs(call('ZMSCORE', P .. index .. queue, unpack(streams))) do
+    if score then found[#found + 1] = {streams[i], tonumber(score)} end
+  end
+  table.sort(found, function(a, b) return a[2] < b[2] end)
+  return found
 end
 
 local leases, names, places_of_names = {}, {}, {}   -- as in the reply; number of a stream -> its place in names
@@ -76,6 +80,7 @@ local function tell_lease(id, text, at)
   local n = #leases
   leases[n + 1], leases[n + 2], leases[n + 3] = id, text, at
 end
+local again = false   -- there is more to do at once
 local function next_time()
   local due = call('ZRANGE', P .. 'z', 0, 0, 'WITHSCORES')[2]
   local lease = call('ZRANGE', P .. 'l', 0, 0, 'WITHSCORES')[2]
@@ -84,13 +89,15 @@ local function next_time()
   if call('EXISTS', P .. 'k') == 1 then next_due = now end
   local letter = call('ZRANGE', P .. 'X', 0, 0, 'WITHSCORES')[2]
   if letter and (next_due == 0 or tonumber(letter) < next_due) then next_due = math.max(tonumber(letter), now) end
-  return next_due
+  return again and now or next_due
 end
 local function finish_reply(repeated, more, next_due)
   local suspects, unhandled, told = 0, {}, {}
   for _, queue in ipairs(asked) do
     if call('EXISTS', P .. 'g' .. queue) == 1 then
-      for _, key in ipairs(streams_of(queue, 'u', 'g')) do suspects = suspects + call('ZCARD', key) end
+      for _, stream in ipairs(waiting_in(queue, 'g', UNITS)) do
+        suspects = suspects + call('ZCARD', P .. 'u' .. stream[1])
+      end
     end
     if not repeated and #leases < 3 * wanted and #handlers > 0 and more == 0 then
       local mine = {}
@@ -123,7 +130,7 @@ if before then
 end
 channel = ARGV[14]
 
--- What is due, at most UNITS of all together -------------------------------------------------------------------------
+-- What is due, at most UNITS of it together -----------------------------------------------------------------------------
 local units = UNITS
 local function due(key, by)
   local found, ids, entries = call('ZRANGEBYSCORE', key, '-inf', by, 'WITHSCORES', 'LIMIT', 0, units), {}, {}
@@ -167,26 +174,6 @@ if units < UNITS and units > 0 then
   flush()
   promote()   -- what was freed may be too late already
 end
-local trims = {}   -- lists of what is to be forgotten -> how many of it were looked at
-for _, time in ipairs(units > 0 and call('ZRANGEBYSCORE', P .. 'h', '-inf', now, 'LIMIT', '0', units) or {}) do
-  if units <= 0 then break end
-  local key = P .. 'h' .. time
-  local ids = call('LRANGE', key, '0', units - 1)
-  fetch(ids)
-  for _, id in ipairs(ids) do
-    local job = find(id)
-    if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= now then forget(job) end
-  end
-  trims[key] = #ids
-  if #ids < units then remove(P .. 'h', time) end
-  units = units - #ids
-end
-if units > 0 then
-  local over = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', 0, units)
-  for _, id in ipairs(over) do remove(P .. 'T', id) end
-  units = units - #over
-end
-for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
 counters = counters or units < UNITS   -- the clock, by which this was due
 flush()
 if units <= 0 and wanted > 0 then
@@ -195,6 +182,33 @@ if units <= 0 and wanted > 0 then
   wake()
   return finish_reply(false, 1, next_time())
 end
+
+-- Forgetting, for which nobody waits: beside work, and never instead of it ---------------------------------------------
+local forgets = FORGETS
+local trims = {}   -- lists of what is to be forgotten -> how many of it were looked at
+for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', now, 'LIMIT', '0', forgets)) do
+  if forgets == 0 then break end
+  local key = P .. 'h' .. time
+  local ids = call('LRANGE', key, '0', forgets - 1)
+  fetch(ids)
+  for _, id in ipairs(ids) do
+    local job = find(id)
+    if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= now then forget(job) end
+  end
+  trims[key] = #ids
+  if #ids < forgets then remove(P .. 'h', time) end
+  forgets = forgets - #ids
+end
+for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
+local over = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', '0', FORGETS)
+for _, id in ipairs(over) do remove(P .. 'T', id) end
+again = forgets == 0 or #over == FORGETS
+if forgets < FORGETS or #over > 0 then
+  counters = true
+  flush()
+end
+local asked_for = wanted
+wanted = math.min(wanted, units, UNITS - FORGETS + forgets)
 
 -- Giving out ---------------------------------------------------------------------------------------------------------
 local given, bytes = {}, 0   -- ids; of their payloads
@@ -262,32 +276,67 @@ local function count_plain()
     fronts[stream[1]] = stream
   end
 end
--- The next ones of several streams, in their common order.
-local function fronts_of(streams, most)
-  local ids
-  if #streams == 1 then
-    ids = call('ZRANGE', streams[1], '0', most - 1)
-  else
-    local found = {}
-    for _, key in ipairs(streams) do
-      local range = call('ZRANGE', key, '0', most - 1, 'WITHSCORES')
-      for i = 1, #range, 2 do found[#found + 1] = {range[i], tonumber(range[i + 1])} end
+-- The next ones of a queue in the common order of its streams: each is opened when its front has its turn, and read a few
+-- at a time.
+local function head_of(stream, most)   -- the score of its next one; nil at its end
+  if not stream.read[stream.next] and not stream.ended then
+    stream.size = math.min(stream.size * 2, most)
+    stream.read, stream.next = call('ZRANGE', stream.key, stream.at, stream.at + stream.size - 1, 'WITHSCORES'), 1
+    stream.at = stream.at + stream.size
+    stream.ended = #stream.read < 2 * stream.size
+  end
+  return tonumber(stream.read[stream.next + 1])
+end
+local function merge(family, streams, most)
+  local opened, ids = {}, {}
+  while #ids < most do
+    local first
+    for i = 1, #opened do
+      local stream = opened[i]
+      if stream.head and (not first or stream.head < first.head) then first = stream end
     end
-    table.sort(found, function(a, b) return a[2] < b[2] end)
-    ids = {}
-    for i = 1, math.min(#found, most) do ids[i] = found[i][1] end
+    local closed = streams[#opened + 1]
+    if closed and (not first or closed[2] < first.head) then
+      first = {key = P .. family .. closed[1], at = 0, size = 2, read = {}, next = 1}
+      opened[#opened + 1] = first
+    elseif first then
+      ids[#ids + 1] = first.read[first.next]
+      first.next = first.next + 2
+    else
+      break
+    end
+    first.head = head_of(first, most)
+  end
+  return ids
+end
+local function fronts_of(queue, family, index, most)
+  local numbers, ids = handlers[1] and numbers_of_handlers(queue), nil
+  if numbers and #numbers == 1 then
+    ids = call('ZRANGE', P .. family .. queue .. '.' .. numbers[1], '0', most - 1)
+  else
+    ids = merge(family, waiting_in(queue, index, most), most)
   end
   fetch(ids)
   return ids
+end
+-- Nothing is on record under that id, or it is elsewhere, as after an eviction.
+local function drop_stray(queue, id)
+  for _, stream in ipairs(waiting_in(queue, 'f', UNITS)) do
+    local key = P .. 'r' .. stream[1]
+    remove(key, id)
+    fronts[key] = {key, P .. 'f' .. queue, stream[1]}
+  end
+  again = true
 end
 
 local full = false
 if ARGV[12] == '1' and wanted > 0 then
   for _, queue in ipairs(asked) do
-    local ids = fronts_of(streams_of(queue, 'u', 'g'), 1)
-    if ids[1] then
+    local id = fronts_of(queue, 'u', 'g', 1)[1]
+    local job = id and find(id)
+    if job and job[STATE] == READY then
       alone = true
-      give(find(ids[1]))
+      give(job)
       full = true
       break
     end
@@ -295,7 +344,7 @@ if ARGV[12] == '1' and wanted > 0 then
 end
 for _, queue in ipairs(asked) do
   if full or #given >= wanted then break end
-  for _, id in ipairs(fronts_of(streams_of(queue, 'r', 'f'), wanted - #given)) do
+  for _, id in ipairs(fronts_of(queue, 'r', 'f', wanted - #given)) do
     local text = texts[id]
     local head = plain(text)
     local job = not head and find(id)
@@ -308,6 +357,8 @@ for _, queue in ipairs(asked) do
         break
       end
       if head then give_plain(id, text, head) else give(job) end
+    else
+      drop_stray(queue, id)
     end
   end
 end
@@ -317,6 +368,7 @@ flush()
 -- Falling asleep, or not -----------------------------------------------------------------------------------------------
 local next_due = next_time()
 local satisfied = full or #given >= wanted
+local cut = wanted < asked_for and #given >= wanted
 local was_asleep = asleep == '1'
 local until_when = now - steps + tonumber(ARGV[15])
 local function write_down(add)
@@ -339,11 +391,11 @@ if not satisfied and channel ~= '' then
   drop_old(P .. 'A')
   write_down(true)
   call('PEXPIRE', P .. 'A', KNOWN_FOR)
-  -- Two look when the next job is due; the others need not.
+  -- Two look when the next job is due; the others need not. One that is new may be here in place of those two.
   call('ZREM', P .. 'D', INCARNATION)
   if next_due ~= 0 then
     call('ZREMRANGEBYSCORE', P .. 'D', '-inf', now - 60000)
-    if call('ZCOUNT', P .. 'D', now, next_due) >= 2 then
+    if not fresh_worker and call('ZCOUNT', P .. 'D', now, next_due) >= 2 then
       next_due = 0
     else
       call('ZADD', P .. 'D', next_due, INCARNATION)
@@ -363,17 +415,13 @@ for number in pairs(waking) do
 end
 -- What is left over is for others, also where it was told of something and wants nothing any more.
 if satisfied and (wanted > 0 or was_asleep) and call('EXISTS', P .. 'A') == 1 then
-  local looks = UNITS
   for _, queue in ipairs(asked) do
-    for _, key in ipairs(streams_of(queue, 'r', 'f')) do
-      if looks == 0 then break end
-      looks = looks - 1
-      local of, name = string.match(key, '(%d+)%.(%d+)$')
-      local number = of * NAMES + name
-      if not waking[number] and call('EXISTS', key) == 1 then waking[number] = 0 end
+    for _, stream in ipairs(waiting_in(queue, 'f', UNITS)) do
+      local number = queue * NAMES + string.match(stream[1], '%d+$')
+      waking[number] = waking[number] or 0
     end
   end
 end
 hold_wakes = false
 wake()
-return finish_reply(false, 0, next_due)
+return finish_reply(false, cut and 1 or 0, next_due)
