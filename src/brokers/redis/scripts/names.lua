@@ -6,14 +6,16 @@ local function queue_number(name)
   if number then return number end
   number = tonumber(call('HGET', P .. 'Q', name))
   if not number then
-    number = tonumber(call('LPOP', P .. 'y') or nil)
-    if not number then
+    local free = call('LINDEX', P .. 'y', '0')
+    number = tonumber(free)
+    if not free then
       if queues + 1 >= NAMES then refuse('QUEUES') end
       queues = queues + 1
       counters = true
       number = queues
     end
-    call('HSET', P .. 'Q', name, number)
+    call('HSET', P .. 'Q', name, number)   -- first, for this is refused where memory is full, and LPOP is not
+    if free then call('LPOP', P .. 'y') end
     call('HSET', P .. 'c' .. number, 'N', name)
   end
   queue_numbers[name] = number
