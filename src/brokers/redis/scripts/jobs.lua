@@ -171,10 +171,14 @@ local function delete_gone()
   for i = 1, #keys, 1000 do call('UNLINK', unpack(keys, i, math.min(i + 999, #keys))) end
   gone = {}
 end
--- A queue without jobs leaves nothing behind but its number, for the next one.
+-- A queue without jobs leaves nothing behind but its number, for the next one; the last one not even that.
 local function drop_queue(queue)
   local name = call('HGET', P .. 'c' .. queue, 'N')
   if name and call('HDEL', P .. 'Q', name) == 1 then call('RPUSH', P .. 'y', queue) end
+  if call('EXISTS', P .. 'Q') == 0 then
+    call('UNLINK', P .. 'y')
+    queues, counters = 0, true
+  end
   call('UNLINK', P .. 'c' .. queue, P .. 'n' .. queue, P .. 'e' .. queue, P .. 'f' .. queue, P .. 'g' .. queue)
 end
 local function write_counts()
