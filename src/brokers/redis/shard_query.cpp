@@ -1,6 +1,7 @@
 // Looking: jobs by id and page by page, queues; and forgetting page by page.
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <utility>
 
 #include "src/brokers/redis/shard.hpp"
@@ -55,6 +56,17 @@ queue::JobInfo read_info(const Reply& reply, bool bodies) {
     info.payload = record.payload;
     info.result = record.result;
   }
+  return info;
+}
+
+queue::QueueInfo read_queue(const Reply& reply) {
+  queue::QueueInfo info;
+  info.name = reply.at(0).string();
+  info.oldest_ready_at = reply.at(1).integer();
+  const std::vector<Reply>& states = reply.at(2).array();
+  for (std::size_t i = 0; i + 1 < states.size(); i += 2)
+    info.counts[static_cast<queue::JobState>(states[i].integer())] =
+        static_cast<std::uint64_t>(states[i + 1].integer());
   return info;
 }
 
@@ -142,19 +154,21 @@ Task<std::uint64_t> Shard::purge(queue::JobFilter filter) {
 }
 
 Task<std::vector<queue::QueueInfo>> Shard::queues() {
-  Command command = begin(Script::queues);
-  const Reply reply = co_await run(std::move(command));
+  std::map<std::string, queue::QueueInfo> found;
+  std::string cursor = "0";
+  do {
+    Command command = begin(Script::queues);
+    command.arg(cursor);
+    const Reply reply = co_await run(std::move(command));
+    cursor = reply.at(0).string();
+    for (const Reply& one : reply.at(1).array()) {
+      queue::QueueInfo& info = found[one.at(0).string()];
+      info = read_queue(one);
+    }
+  } while (cursor != "0");
   std::vector<queue::QueueInfo> infos;
-  for (const Reply& one : reply.array()) {
-    queue::QueueInfo& info = infos.emplace_back();
-    info.name = one.at(0).string();
-    info.oldest_ready_at = one.at(1).integer();
-    const std::vector<Reply>& states = one.at(2).array();
-    for (std::size_t i = 0; i + 1 < states.size(); i += 2)
-      info.counts[static_cast<queue::JobState>(states[i].integer())] =
-          static_cast<std::uint64_t>(states[i + 1].integer());
-  }
-  std::sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  infos.reserve(found.size());
+  for (auto& [name, info] : found) infos.push_back(std::move(info));
   co_return infos;
 }
 

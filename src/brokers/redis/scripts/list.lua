@@ -4,7 +4,7 @@
 -- Gives {the number to go on after (0: the end), jobs as describe.lua says}; a page may be shorter than asked for.
 begin()
 local page, most = {}, tonumber(ARGV[8])
-local next_after = walk(512, function(job)
+local next_after = walk(function(job)
   if #page == most then return false end
   page[#page + 1] = describe(job)
   return true

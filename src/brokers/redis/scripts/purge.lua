@@ -5,7 +5,7 @@
 -- Gives {the number to go on after (0: the end), how many were forgotten}.
 begin()
 local purged, most = 0, math.min(tonumber(ARGV[8]), UNITS)
-local next_after = walk(512, function(job)
+local next_after = walk(function(job)
   if not is_final(job) then return true end
   if purged == most then return false end
   forget(job)

@@ -1,6 +1,7 @@
--- Counts of all queues, and since when the longest waiting job of each could run.
+-- Counts of some of the queues, and since when the longest waiting job of each could run.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin). Gives {queue, oldest, {state, jobs, ...}} of each.
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4] '0', then what the call before gave.
+-- Gives {where to go on, '0' at the end; {queue, oldest, {state, jobs, ...}} of each}. One may come twice.
 begin()
 -- Within a level the first one has waited longest: one look for each priority that a stream has, up to 64.
 local function oldest_of(key, oldest)
@@ -14,9 +15,10 @@ local function oldest_of(key, oldest)
   end
   return oldest
 end
-local reply, all = {}, call('HGETALL', P .. 'Q')
-for i = 1, #all, 2 do
-  local name, number, oldest = all[i], all[i + 1], 0
+local scanned, reply = call('HSCAN', P .. 'Q', ARGV[4], 'COUNT', UNITS), {}
+local part = scanned[2]
+for i = 1, #part, 2 do
+  local name, number, oldest = part[i], part[i + 1], 0
   local found = call('HGETALL', P .. 'c' .. number)
   local states = {}
   for k = 1, #found, 2 do
@@ -29,4 +31,4 @@ for i = 1, #all, 2 do
   for _, stream in ipairs(call('ZRANGE', P .. 'g' .. number, 0, -1)) do oldest = oldest_of(P .. 'u' .. stream, oldest) end
   reply[#reply + 1] = {name, oldest, states}
 end
-return reply
+return {scanned[1], reply}
