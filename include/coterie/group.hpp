@@ -62,6 +62,7 @@ class TaskGroup final : private detail::ChildList {
     }
     void await_resume() { deliver(); }
     CancelReply cancel(const CancelMessage&) override { return CancelReply::detached; }
+    void pass_on_class(std::vector<TaskRec*>& targets) noexcept override { group_->pass_on_class(targets); }
 
    private:
     friend class TaskGroup;

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -34,6 +35,8 @@ struct LoopOptions {
 
   /// See EventLoop::set_eager_start().
   bool eager_start = false;
+  /// Makes the scheduling policy of a loop, see ReadyQueue; null: first in, first out.
+  std::function<std::unique_ptr<ReadyQueue>()> policy;
 
   LoopOptions() = default;
   [[nodiscard]] static bool debug_by_environment() noexcept;
@@ -49,7 +52,7 @@ struct LoopOptions {
 /// `current_task()`.
 class EventLoop {
  public:
-  /// `ready`: the scheduling policy; null is first in, first out.
+  /// `ready`: the scheduling policy; null is what the options say.
   explicit EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready = nullptr,
                      LoopOptions options = {});
   EventLoop(const EventLoop&) = delete;
@@ -66,6 +69,10 @@ class EventLoop {
 
   [[nodiscard]] TimePoint now() noexcept { return poller_->now(); }
   [[nodiscard]] Poller& poller() noexcept { return *poller_; }
+  /// The scheduling policy; null is first in, first out.
+  [[nodiscard]] ReadyQueue* policy() noexcept { return policy_.get(); }
+  /// The scheduling class of the step that runs now; 0 between two.
+  [[nodiscard]] SchedClass current_class() const noexcept { return current_class_; }
 
   /// Runs `fn()` one tick later, first in, first out. What it throws goes to the exception handler. The
   /// handle can cancel it; dropping the handle does not.
@@ -183,7 +190,7 @@ class EventLoop {
     if (policy_ == nullptr) [[likely]]
       fifo_.push(node);
     else
-      policy_->push(node);
+      push_by_class(node);
   }
   void remove(Runnable& node) noexcept {
     if (policy_ == nullptr) [[likely]]
@@ -191,11 +198,18 @@ class EventLoop {
     else
       policy_->remove(node);
   }
+  /// See ReadyQueue::inherits().
+  [[nodiscard]] bool inherits() const noexcept { return inherits_; }
+  /// Queued again where its task's class has changed; nothing when it is not queued.
+  void requeue(Runnable& node) noexcept;
   /// Queues what other threads have posted so far.
   void receive() noexcept {
     if (!inbox_->empty()) take_posts();
   }
-  void arm(Timer& timer, TimePoint when) { timers_.push(timer, when); }
+  void arm(Timer& timer, TimePoint when) {
+    timer.set_sched_class(current_class_);
+    timers_.push(timer, when);
+  }
   /// Out of the heap or the ready queue, wherever it stands.
   void disarm(Timer& timer) noexcept {
     if (timer.armed()) timers_.remove(timer);
@@ -265,16 +279,13 @@ class EventLoop {
   [[noreturn]] static void throw_none_runs();
   [[noreturn]] static void throw_no_task();
   void tick();
-  template <class Visit>
-  void pass(Visit visit) {
-    if (policy_ == nullptr) {
-      fifo_.begin_tick();
-      while (Runnable* next = fifo_.pop()) visit(*next);
-    } else {
-      policy_->begin_tick();
-      while (Runnable* next = policy_->pop()) visit(*next);
-    }
+  template <class Queue, class Visit>
+  static void pass(Queue& queue, Visit visit) {
+    queue.begin_tick();
+    while (Runnable* next = queue.pop()) visit(*next);
   }
+  void pass_by_class();
+  void push_by_class(Runnable& node) noexcept;
   void look_around();
   void debug_step(Runnable& node) noexcept;
   void check_closed_and_thread() const;
@@ -291,6 +302,8 @@ class EventLoop {
   static constinit thread_local EventLoop* of_this_thread_;
   FifoQueue fifo_;
   std::unique_ptr<ReadyQueue> policy_;
+  bool inherits_ = false;
+  SchedClass current_class_ = 0;  // stays so without a policy
   Frame* ascend_ = nullptr;
   std::exception_ptr unwound_;  // null: a cancel without a message
   bool unwinding_ = false;

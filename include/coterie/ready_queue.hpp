@@ -1,13 +1,21 @@
 #pragma once
+#include <chrono>
+
 #include "coterie/core/runnable.hpp"
 
 namespace coterie {
 
-/// The seam between the loop and a scheduling policy: the order in which what is ready runs.
+/// The seam between the loop and a scheduling policy: the order in which what is ready runs. See
+/// LoopOptions::policy, and docs/scheduling.md for those that are there.
 ///
-/// A *tick* is one pass over exactly what was ready when it began. The loop calls `begin_tick()`, then
-/// `pop()` until it returns null; what is pushed meanwhile belongs to the next tick. All calls come from the
-/// loop's thread, must not throw and must not read a clock.
+/// A *tick* is as many steps as were ready when it began. The loop calls `begin_tick()`, then `pop()` until
+/// it returns null. Each step is chosen among all that is ready by then, what was pushed meanwhile included,
+/// so that what is urgent need not wait for the next tick; with all in one class, first in, first out, a tick
+/// is exactly what was ready at its start. Between ticks the loop looks at timers and I/O, so no policy
+/// starves those.
+///
+/// All calls come from the loop's thread, must not throw and must not read a clock. A node's class does not
+/// change while it is queued.
 class ReadyQueue {
  public:
   ReadyQueue() = default;
@@ -25,6 +33,16 @@ class ReadyQueue {
   virtual void remove(Runnable& node) noexcept = 0;
   /// True when nothing is queued, for this tick or the next.
   [[nodiscard]] virtual bool empty() const noexcept = 0;
+
+  /// Greater classes go before smaller ones, so that a task must have the class of who waits for it, if that
+  /// is greater: of a task that awaits it or waits for its group, or for a lock that it holds, as long as it
+  /// does; of one that has cancelled it, until the cancel was taken back or it has ended.
+  [[nodiscard]] virtual bool inherits() const noexcept { return false; }
+  /// The loop looks at its clock after each step, and tells charge() what it took.
+  [[nodiscard]] virtual bool measures() const noexcept { return false; }
+  virtual void charge(SchedClass sched_class, std::chrono::nanoseconds time) noexcept {
+    (void)sched_class, (void)time;
+  }
 };
 
 /// First in, first out: asyncio's order, and the default.

@@ -33,6 +33,10 @@ class ShieldAwaiter final : public Leaf, private DoneCallback {
     detach();
     return CancelReply::detached;
   }
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+    requeue();
+    targets.push_back(&inner_.state());
+  }
 
  private:
   void after_done(TaskRec&) noexcept override { wake(); }

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <vector>
 
 #include "coterie/core/duration.hpp"
 #include "coterie/core/leaf.hpp"
@@ -64,6 +65,8 @@ class SleepAwaiter final : public Leaf, private Timer {
 
  private:
   void run() noexcept override { wake(); }
+  [[nodiscard]] const TaskRec* of_task() const noexcept override { return task(); }
+  void pass_on_class(std::vector<TaskRec*>&) noexcept override { task()->loop().requeue(*this); }
   void disarm() noexcept {
     if (armed() || queued()) task()->loop().disarm(*this);
   }

@@ -112,6 +112,7 @@ class JoinLeaf : public Leaf, private DoneHook {
   }
   CancelReply cancel(const CancelMessage&) override { return CancelReply::refused; }
   [[nodiscard]] TaskRec* cancel_target() noexcept override { return target_; }
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override { targets.push_back(target_); }
 
  protected:
   /// The task has ended and the waiter goes on with its outcome, unless it was cancelled itself meanwhile.
@@ -181,6 +182,7 @@ class WaitAwaiter final : public Leaf, private DoneHook {
     unhook();
     return CancelReply::detached;
   }
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override { targets.push_back(target_); }
 
  private:
   void task_done(TaskRec&) noexcept override { wake(); }
@@ -271,6 +273,8 @@ class JoinHandle {
   /// "Task-N" unless it was named.
   [[nodiscard]] std::string name() const { return state().name(); }
   void set_name(std::string name) const { state().set_name(std::move(name)); }
+  /// Its own, without one that it inherits from who waits for it: see ReadyQueue.
+  [[nodiscard]] SchedClass sched_class() const { return state().own_class(); }
   /// Where it runs.
   [[nodiscard]] EventLoop& loop() const { return state().loop(); }
   /// A copy of the context in which it runs.

@@ -21,7 +21,8 @@ class SpawnOptions {
     name_ = std::move(name);
     return *this;
   }
-  /// Which share of the loop it runs in; by default that of the task that spawns it.
+  /// Its scheduling class: its priority, or which share of the loop it runs in, as the loop's policy has it;
+  /// by default that of the task that spawns it.
   SpawnOptions& sched_class(SchedClass value) & {
     sched_class_ = value;
     return *this;
@@ -65,14 +66,14 @@ class SpawnOptions {
   [[nodiscard]] std::optional<bool> eager_value() const noexcept { return eager_; }
   [[nodiscard]] const std::stop_token& stop_token_value() const noexcept { return stop_token_; }
   [[nodiscard]] std::string& name_ref() noexcept { return name_; }
-  [[nodiscard]] SchedClass sched_class_value() const noexcept { return sched_class_; }
+  [[nodiscard]] std::optional<SchedClass> sched_class_value() const noexcept { return sched_class_; }
   [[nodiscard]] std::source_location where() const noexcept { return where_; }
 
  private:
   std::string name_;
   std::source_location where_;
   detail::ContextSlot context_;
-  SchedClass sched_class_ = 0;
+  std::optional<SchedClass> sched_class_;
   std::optional<bool> eager_;
   std::stop_token stop_token_;
 };

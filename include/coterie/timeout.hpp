@@ -43,6 +43,7 @@ class Timeout final : private Timer {
  private:
   enum class State : std::uint8_t { active, expiring, expired, finished };
   void run() noexcept override;
+  [[nodiscard]] const TaskRec* of_task() const noexcept override { return task_; }
 
   TaskRec* task_;
   std::optional<TimePoint> when_;
@@ -71,6 +72,10 @@ class EndLeaf final : public Leaf, private DoneCallback {
     if (structured_) return CancelReply::refused;
     detach();
     return CancelReply::detached;
+  }
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+    requeue();
+    targets.push_back(target_);
   }
 
  private:

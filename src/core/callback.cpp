@@ -8,6 +8,7 @@ namespace coterie {
 
 CallbackHandle::Call::Call(EventLoop& owner, std::source_location origin)
     : loop(&owner), where(origin), context(detail::ContextSlot::capture()) {
+  set_sched_class(owner.current_class());
   if (owner.debug()) [[unlikely]]
     created = std::make_unique<const Stack>(owner.debug_stack());
 }

@@ -1,6 +1,7 @@
 #include "coterie/core/child_list.hpp"
 
 #include "coterie/core/done_callback.hpp"
+#include "coterie/loop.hpp"
 
 namespace coterie::detail {
 
@@ -28,6 +29,8 @@ ChildList::~ChildList() {
 void ChildList::adopt(TaskRec& task) {
   children_.push_back(*new Child(*this, task));
   ++size_;
+  if (task.loop().inherits()) [[unlikely]]
+    task.reconsider_class();
 }
 
 void ChildList::remove(Child& child) noexcept {
@@ -51,6 +54,13 @@ std::string ChildList::names() const {
 void ChildList::cancel_all(const CancelMessage& message) noexcept {
   for (Child* child = children_.first(); child != nullptr; child = children_.next(*child))
     if (!child->task()->done()) child->task()->cancel(message);
+}
+
+void ChildList::pass_on_class(std::vector<TaskRec*>& targets) noexcept {
+  for (Child* child = children_.first(); child != nullptr; child = children_.next(*child)) {
+    child->requeue();
+    targets.push_back(child->task());
+  }
 }
 
 void ChildList::destroy_all() noexcept {

@@ -83,6 +83,13 @@ Leaf::CancelReply ChildrenLeaf::cancel(const CancelMessage& message) {
   return CancelReply::passed_on;
 }
 
+void ChildrenLeaf::pass_on_class(std::vector<TaskRec*>& targets) noexcept {
+  for (Child& child : children_) {
+    child.requeue();
+    if (child.task() != nullptr) targets.push_back(child.task());
+  }
+}
+
 std::exception_ptr ChildrenLeaf::target_cancel() noexcept {
   if (cancel_requested_) return std::make_exception_ptr(Cancelled(message_));
   const bool ours = decider_ != nullptr && claim_ != Claim::none && decider_->task()->cancelled();

@@ -96,7 +96,12 @@ void EventLoop::close() {
       task->destroy_unfinished();
     }
     while (Timer* timer = timers_.pop_any()) timer->drop();
-    while (!nothing_ready()) pass([](Runnable& next) { next.drop(); });
+    const auto drop = [](Runnable& next) { next.drop(); };
+    while (!nothing_ready())
+      if (policy_ != nullptr)
+        pass(*policy_, drop);
+      else
+        pass(fifo_, drop);
     for (Posted* item = inbox_->take(); item != nullptr;) std::exchange(item, Inbox::next(*item))->drop();
   } while (last_task_ != nullptr || !timers_.empty() || !nothing_ready());
   closed_ = closed_or_debug_ = true;

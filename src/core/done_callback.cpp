@@ -26,6 +26,15 @@ void DoneCallback::task_done(TaskRec& task) noexcept {
   task.loop().push(*this);
 }
 
+const TaskRec* DoneCallback::of_task() const noexcept {
+  const TaskRec* waiter = waiting_task().task;
+  return waiter != nullptr ? waiter : task_;
+}
+
+void DoneCallback::requeue() noexcept {
+  if (queued()) task_->loop().requeue(*this);
+}
+
 void DoneCallback::run() noexcept {
   after_done(*task_);
 }

@@ -78,6 +78,8 @@ void Leaf::suspend_frame(Frame& frame) {
   task.top_ = &frame;
   task.waiting_on_ = this;
   state_ = State::waiting;
+  if (task.loop_->inherits()) [[unlikely]]
+    task.pass_on_class();
   if (!task.must_cancel_) [[likely]]
     return;
   // Cancelled before it began to wait: the wait is registered, so that what it waits for is cancelled too.

@@ -10,11 +10,12 @@ namespace coterie {
 constinit thread_local EventLoop* EventLoop::of_this_thread_ = nullptr;
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue> ready, LoopOptions options)
-    : policy_(std::move(ready)),
+    : policy_(ready == nullptr && options.policy ? options.policy() : std::move(ready)),
+      inherits_(policy_ != nullptr && policy_->inherits()),
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
-      options_(options),
-      closed_or_debug_(options.debug) {}
+      options_(std::move(options)),
+      closed_or_debug_(options_.debug) {}
 
 EventLoop::~EventLoop() {
   close();
@@ -83,13 +84,15 @@ void EventLoop::tick() {
   if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
       steps_since_poll_ >= options_.steps_per_poll)
     look_around();
-  if (!debug()) [[likely]]
-    pass([this](Runnable& next) {
+  if (policy_ != nullptr) [[unlikely]]
+    pass_by_class();
+  else if (!debug()) [[likely]]
+    pass(fifo_, [this](Runnable& next) {
       ++steps_since_poll_;
       next.run();
     });
   else
-    pass([this](Runnable& next) {
+    pass(fifo_, [this](Runnable& next) {
       ++steps_since_poll_;
       debug_step(next);
     });

@@ -22,6 +22,9 @@ class TaskScope::Drained final : public Leaf, public ListNode {
       throw InvalidState("the TaskScope was destroyed while this task waited for its end");
   }
   CancelReply cancel(const CancelMessage&) override { return CancelReply::detached; }
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+    if (scope_ != nullptr) scope_->pass_on_class(targets);
+  }
   void scope_drained() noexcept {
     if (!waiting()) return;
     drained_ = true;

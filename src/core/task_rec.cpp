@@ -45,7 +45,14 @@ std::exception_ptr detail::take_unwound() noexcept {
 }
 
 void DoneHook::unhook() noexcept {
-  if (task_ == nullptr) return;
+  TaskRec* task = task_;
+  if (task == nullptr) return;
+  unlink();
+  if (task->loop().inherits()) [[unlikely]]
+    task->reconsider_class();
+}
+
+void DoneHook::unlink() noexcept {
   (prev_ != nullptr ? prev_->next_ : task_->first_hook_) = next_;
   (next_ != nullptr ? next_->prev_ : task_->last_hook_) = prev_;
   task_ = nullptr;
@@ -70,10 +77,10 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   }
   if (loop.debug()) [[unlikely]]
     notes().created = loop.debug_stack();
-  if (parent != nullptr) {
-    parent_id_ = parent->id_;
-    if (sched_class_ == 0) sched_class_ = parent->sched_class_;
-  }
+  if (parent != nullptr) parent_id_ = parent->id_;
+  if (options == nullptr || !options->sched_class_value())
+    own_class_ = parent != nullptr ? parent->own_class_ : loop.current_class();
+  sched_class_ = own_class_;
   loop.enlist(*this);
   loop.push(*this);
 }
@@ -81,7 +88,7 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
 void TaskRec::take(SpawnOptions& options) {
   if (!options.name_ref().empty()) notes().name = std::move(options.name_ref());
   context_ = std::move(options.context_ref());
-  sched_class_ = options.sched_class_value();
+  own_class_ = options.sched_class_value().value_or(0);
   spawned_at_ = options.where();
 }
 
@@ -121,6 +128,8 @@ bool TaskRec::cancel(const CancelMessage& message) {
   std::uint64_t steps = 0;
   for (TaskRec* task = this;;) {
     ++task->cancel_requests_;
+    if (loop_->inherits()) [[unlikely]]
+      task->lend_class(loop_->current_class());
     Leaf* leaf = task->waiting_on_;
     if (leaf != nullptr && leaf->state_ == Leaf::State::cancelled) return true;  // one delivery per resume
     if (leaf == nullptr || leaf->state_ != Leaf::State::waiting || task == turtle) {
@@ -229,7 +238,8 @@ void TaskRec::prepare_unwinding() noexcept {
 void TaskRec::run_eagerly() {
   loop_->remove(*this);
   TaskRec* creator = loop_->current_task();
-  const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
+  const bool nested = creator != nullptr && creator->starts_another_;
+  if (creator != nullptr) creator->starts_another_ = true;
   add_ref();
   run();
   loop_->set_current(creator);
@@ -284,7 +294,7 @@ void TaskRec::finish() noexcept {
   message_.reset();
   loop_->delist(*this);
   while (DoneHook* hook = first_hook_) {
-    hook->unhook();
+    hook->unlink();
     hook->task_done(*this);
   }
   release();
@@ -312,8 +322,9 @@ void TaskRec::destroy_unfinished() noexcept {
     std::fprintf(stderr, "coterie: task '%s' destroys itself while it runs\n", name().c_str());
     std::terminate();
   }
-  if (std::exchange(destroyed_, true)) return;  // by a destructor of its own
-  waiting_on_ = nullptr;                        // the leaf stands in a frame that is about to go
+  if (destroyed_) return;  // by a destructor of its own
+  destroyed_ = true;
+  waiting_on_ = nullptr;  // the leaf stands in a frame that is about to go
   if (queued()) loop_->remove(*this);
   destroy_frames();
   end_cancelled(std::make_exception_ptr(Cancelled("its frame was destroyed")));

@@ -9,6 +9,7 @@
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/debug/dump.hpp"
+#include "src/testing/policies.hpp"
 
 namespace coterie::testing {
 namespace {
@@ -76,6 +77,7 @@ class VirtualLoop::VirtualPoller final : public Poller {
 };
 
 VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready) {
+  if (!ready) ready = policy_by_environment();
   auto poller = std::make_unique<VirtualPoller>();
   poller_ = poller.get();
   loop_ = std::make_unique<EventLoop>(std::move(poller), std::move(ready), every_tick());

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "coterie/core/linked_list.hpp"
 #include "coterie/core/task_rec.hpp"
@@ -19,6 +20,8 @@ class ChildList {
   /// "'a', 'b'"
   [[nodiscard]] std::string names() const;
   void cancel_all(const CancelMessage& message) noexcept;
+  /// See Leaf::pass_on_class().
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept;
   /// Newest first: see TaskRec::destroy_unfinished().
   void destroy_all() noexcept;
 

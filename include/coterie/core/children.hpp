@@ -45,6 +45,7 @@ enum class Claim : std::uint8_t {
 class ChildrenLeaf : public Leaf {
  public:
   CancelReply cancel(const CancelMessage& message) override;
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept override;
 
  protected:
   class Child final : public DoneCallback {

@@ -12,6 +12,9 @@ class DoneCallback : private DoneHook, private Runnable {
   void detach() noexcept;
   [[nodiscard]] TaskRec* task() const noexcept { return task_; }
 
+  /// It has been queued already, and its waiter's class has changed.
+  void requeue() noexcept;
+
  protected:
   DoneCallback() = default;
   ~DoneCallback() { detach(); }
@@ -21,6 +24,7 @@ class DoneCallback : private DoneHook, private Runnable {
  private:
   void task_done(TaskRec& task) noexcept final;
   void run() noexcept final;
+  [[nodiscard]] const TaskRec* of_task() const noexcept final;
   TaskRec* task_ = nullptr;
 };
 

@@ -25,7 +25,7 @@ class LoopClosed : public std::runtime_error {
 /// the loop, or by the one that posted it too late.
 class Posted : public Runnable {
  protected:
-  Posted() = default;
+  Posted() noexcept { set_sched_class(runtime_class); }
   ~Posted() = default;
 
  private:

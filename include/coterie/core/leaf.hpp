@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <exception>
 #include <string_view>
+#include <vector>
 
 #include "coterie/core/task_rec.hpp"
 
@@ -82,6 +83,9 @@ class Leaf {
   virtual CancelReply cancel(const CancelMessage& message) = 0;
   /// The task that a cancel goes to instead, so that a long chain of tasks is walked in a loop.
   [[nodiscard]] virtual TaskRec* cancel_target() noexcept { return nullptr; }
+  /// The class of its task has changed: adds the tasks that this waits for, which inherit it, to `targets`,
+  /// and queues again what is queued to wake its task. See ReadyQueue::inherits().
+  virtual void pass_on_class(std::vector<TaskRec*>& targets) noexcept { (void)targets; }
 
  protected:
   explicit Leaf(WaitKind kind, const void* object = nullptr) noexcept : info_{kind, object} {}

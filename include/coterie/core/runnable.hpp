@@ -1,12 +1,21 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace coterie {
 
-/// A scheduling class: which share of the loop a task or callback belongs to. Policies of the ready queue
-/// read it; first-in-first-out ignores it. A task inherits the class of the task that spawned it.
-using SchedClass = std::uint16_t;
+class TaskRec;
+
+/// A scheduling class: to a policy of the ready queue that knows priorities it is one, and greater is more
+/// urgent; to others it names a share of the loop. First-in-first-out ignores it. 0 unless one is given.
+///
+/// A task has the class of the task that spawned it, a callback or a timer that of the step that registered
+/// it, and so has what a callback spawns; a done-callback that of the task that has ended. What only wakes a
+/// task has the class of that task.
+using SchedClass = std::int16_t;
+/// Of what other threads send to the loop: a short message, which policies let pass.
+inline constexpr SchedClass runtime_class = std::numeric_limits<SchedClass>::max();
 
 /// What a ready queue holds: an intrusive node, so that queueing never allocates. It is in at most one queue,
 /// and whoever destroys it removes it first. Loop thread only.
@@ -22,9 +31,13 @@ class Runnable {
   virtual void drop() noexcept {}
   /// For people: what takes so long, in debug mode.
   [[nodiscard]] virtual std::string describe() const { return "<something of the runtime>"; }
+  /// The task that this step belongs to or wakes, whose class is then its own; null: none.
+  [[nodiscard]] virtual const TaskRec* of_task() const noexcept { return nullptr; }
 
   [[nodiscard]] bool queued() const noexcept { return next_ != nullptr; }
   [[nodiscard]] SchedClass sched_class() const noexcept { return sched_class_; }
+  /// Only while it is in no queue.
+  void set_sched_class(SchedClass value) noexcept { sched_class_ = value; }
 
  private:
   friend class RunList;
@@ -33,7 +46,10 @@ class Runnable {
 
  protected:
   ~Runnable() = default;
-  SchedClass sched_class_ = 0;  // last, so that the flags of what derives fit behind it
+  SchedClass sched_class_ = 0;  // late, so that the flags of what derives fit behind it
+
+ public:
+  std::uint8_t queue_mark = 0;  ///< belongs to the queue in which it stands
 };
 
 /// An intrusive circular list around a sentinel: push, pop and remove in constant time, and a node can leave

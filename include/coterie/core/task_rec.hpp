@@ -44,14 +44,18 @@ class DoneHook {
   /// For dumps: on whose behalf this is. The graph of who awaits whom is these answers, and costs nothing
   /// else.
   [[nodiscard]] virtual WaitingTask waiting_task() const noexcept { return {}; }
+  /// The class that the task inherits by this, see ReadyQueue::inherits(): that of who waits.
+  [[nodiscard]] virtual SchedClass lends() const noexcept;
 
  protected:
   ~DoneHook() = default;
   [[nodiscard]] bool hooked() const noexcept { return task_ != nullptr; }
+  [[nodiscard]] TaskRec* hooked_to() const noexcept { return task_; }
   void unhook() noexcept;
 
  private:
   friend class TaskRec;
+  void unlink() noexcept;
   TaskRec* task_ = nullptr;
   DoneHook* next_ = nullptr;
   DoneHook* prev_ = nullptr;
@@ -107,6 +111,9 @@ class TaskRec : public Runnable {
     top_ = &root;
   }
   [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
+  /// Its own scheduling class; sched_class() is what it was queued with last, an inherited one included.
+  [[nodiscard]] SchedClass own_class() const noexcept { return own_class_; }
+  [[nodiscard]] const TaskRec* of_task() const noexcept override { return this; }
   [[nodiscard]] TaskRec* next_task() const noexcept { return registry_next_; }
 
   /// What it threw, `Cancelled` too; null for a value or while it has not ended.
@@ -121,6 +128,13 @@ class TaskRec : public Runnable {
   [[nodiscard]] ErrorContext error_context(std::string message, std::exception_ptr error) const;
 
   // --- for the runtime's own awaitables --------------------------------------------------------------------
+  /// The greatest of its own class and those that it inherits.
+  [[nodiscard]] SchedClass due_class() const noexcept;
+  /// Who waits for it, or the class of who does, has changed: it and what it waits for get the class that is
+  /// due to them. What is queued keeps a greater one for this turn. Where the policy inherits.
+  void reconsider_class() noexcept;
+  /// The class of the step that runs now is its own too until its cancels were taken back.
+  void lend_class(SchedClass value);
   void add_hook(DoneHook& hook) noexcept;
   /// In the order of their registration.
   [[nodiscard]] std::vector<DoneHook*> hooks() const;
@@ -180,6 +194,7 @@ class TaskRec : public Runnable {
   struct Notes {  // what most tasks do not have
     std::string name;
     Stack created;
+    SchedClass lent = std::numeric_limits<SchedClass>::min();  // by who cancelled it
   };
   void take(SpawnOptions& options);
   [[gnu::noinline]] void report_late_step() noexcept;
@@ -192,6 +207,7 @@ class TaskRec : public Runnable {
   [[nodiscard]] Frame* destroy_innermost(Frame& frame) noexcept;
   void destroy_frames() noexcept;
   void request(const CancelMessage& message);
+  void pass_on_class() noexcept;
   void take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message);
   Notes& notes();
 
@@ -200,9 +216,10 @@ class TaskRec : public Runnable {
   bool ended_ = false;
   bool must_cancel_ = false;
   bool body_ended_ = false;
-  bool destroyed_ = false;  // its frames are being destroyed, from outside
-  bool starts_another_ =
-      false;                // its step runs; above it on the native stack, that of one it started eagerly
+  bool destroyed_ : 1 = false;  // its frames are being destroyed, from outside
+  bool starts_another_ : 1 =
+      false;  // its step runs; above it on the native stack, that of one it started eagerly
+  SchedClass own_class_ = 0;
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended
   std::uint32_t cancel_requests_ = 0;
   std::uint32_t deliveries_ = 0;

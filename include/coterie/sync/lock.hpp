@@ -1,6 +1,7 @@
 #pragma once
 #include "coterie/spawn.hpp"
 #include "coterie/sync/hold.hpp"
+#include "coterie/sync/holder.hpp"
 #include "coterie/sync/wait_list.hpp"
 
 namespace coterie {
@@ -14,10 +15,13 @@ class Lock : public LoopBound {
   class Base : public ListedWaiter {
    public:
     explicit Base(Lock& lock) noexcept : ListedWaiter(WaitKind::lock, lock.waiters_, lock), lock_(&lock) {}
-    bool await_ready() const noexcept {
+    bool await_ready() {
       if (lock_->locked_ || !lock_->waiters_.empty()) return false;
-      lock_->locked_ = true;
+      lock_->take();
       return true;
+    }
+    void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+      if (TaskRec* holder = lock_->holder_.task()) targets.push_back(holder);
     }
 
    protected:
@@ -25,7 +29,7 @@ class Lock : public LoopBound {
     void take() {
       if (!suspended()) return;  // it was free
       arrive_at_primitive();
-      lock_->locked_ = true;
+      lock_->take();
     }
     void gave_up(bool) noexcept override {
       if (!lock_->locked_) lock_->wake_next();  // its turn goes to the next
@@ -60,14 +64,20 @@ class Lock : public LoopBound {
 
  private:
   friend class LockGuard;
+  void take() {
+    locked_ = true;
+    holder_.taken();
+  }
   void give_back() noexcept {
     locked_ = false;
+    holder_.given_back();
     wake_next();
   }
   void wake_next() noexcept {
     if (ListedWaiter* next = waiters_.first_unless_woken()) WaitList::wake(*next);
   }
   WaitList waiters_;
+  detail::Holder holder_{waiters_};
   bool locked_ = false;
 };
 

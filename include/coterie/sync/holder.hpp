@@ -1,0 +1,35 @@
+#pragma once
+#include "coterie/loop.hpp"
+#include "coterie/sync/wait_list.hpp"
+
+namespace coterie::detail {
+
+/// The task that holds a lock, which has the class of the most urgent that waits for it. Known only where the
+/// loop's policy inherits (ReadyQueue::inherits()), and as long as it has not ended. A guard that goes to
+/// another task stays with the one that took it.
+class Holder final : private DoneHook {
+ public:
+  explicit Holder(const WaitList& waiters) noexcept : waiters_(&waiters) {}
+  ~Holder() { given_back(); }
+
+  /// By the task that runs now.
+  void taken() {
+    const EventLoop* loop = EventLoop::current_or_null();
+    if (loop != nullptr && loop->inherits()) [[unlikely]]
+      hold();
+  }
+  void given_back() noexcept {
+    if (hooked()) [[unlikely]]
+      unhook();
+  }
+  /// Null when nobody is known to.
+  [[nodiscard]] TaskRec* task() const noexcept { return hooked_to(); }
+
+ private:
+  void hold();
+  void task_done(TaskRec&) noexcept override {}
+  [[nodiscard]] SchedClass lends() const noexcept override;
+  const WaitList* waiters_;
+};
+
+}  // namespace coterie::detail

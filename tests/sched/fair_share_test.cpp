@@ -1,0 +1,120 @@
+#include "coterie/sched/fair_share.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "coterie/testing/random.hpp"
+#include "sched/support.hpp"
+
+namespace coterie::test {
+namespace {
+
+TEST(FairSharePolicy, GivesTimeByShareOverTenThousandStepsOfUnequalLength) {
+  auto made = std::make_unique<FairSharePolicy>();
+  FairSharePolicy& policy = *made;
+  const SchedClass one = policy.add_class("one", 100);
+  const SchedClass two = policy.add_class("two", 200);
+  const SchedClass four = policy.add_class("four", 400);
+  run_under(std::move(made), [&policy, one, two, four]() -> Task<void> {
+    testing::Random random(7);
+    const auto up_to = [&random](std::uint64_t most) {
+      return [&random, most] { return Duration(std::chrono::microseconds(1 + random.below(most))); };
+    };
+    Busy a(one, up_to(20'000));  // by far the longest
+    Busy b(two, up_to(5'000));
+    Busy c(four, up_to(1'000));
+    while (a.steps() + b.steps() + c.steps() < 10'000) co_await sleep(10ms);
+    const auto all = static_cast<double>((a.time() + b.time() + c.time()).count());
+    EXPECT_NEAR(static_cast<double>(a.time().count()) / all, 1.0 / 7, 0.03 / 7);
+    EXPECT_NEAR(static_cast<double>(b.time().count()) / all, 2.0 / 7, 0.06 / 7);
+    EXPECT_NEAR(static_cast<double>(c.time().count()) / all, 4.0 / 7, 0.12 / 7);
+    EXPECT_EQ(policy.runtime(one), a.time());
+    EXPECT_EQ(policy.steps(one), static_cast<std::uint64_t>(a.steps()));
+    co_await a.stop();
+    co_await b.stop();
+    co_await c.stop();
+  });
+}
+
+TEST(FairSharePolicy, AGroupsSharesAreThoseOfAllThatIsInIt) {
+  auto made = std::make_unique<FairSharePolicy>();
+  const auto tenants = made->add_group("tenants", 100);
+  const SchedClass alice = made->add_class("alice", 300, tenants);
+  const SchedClass bob = made->add_class("bob", 100, tenants);
+  const SchedClass other = made->add_class("other", 100);
+  run_under(std::move(made), [=]() -> Task<void> {
+    Busy a(alice);
+    Busy b(bob);
+    Busy c(other);
+    while (c.steps() < 400) co_await sleep(1ms);
+    EXPECT_NEAR(a.steps(), 300, 3);
+    EXPECT_NEAR(b.steps(), 100, 3);
+    co_await a.stop();
+    co_await b.stop();
+    while (c.steps() < 500) co_await sleep(1ms);
+    co_await c.stop();
+  });
+}
+
+TEST(FairSharePolicy, AClassThatWasAwaySavesNothingUp) {
+  auto made = std::make_unique<FairSharePolicy>();
+  const SchedClass one = made->add_class("one", 100);
+  const SchedClass two = made->add_class("two", 100);
+  run_under(std::move(made), [=]() -> Task<void> {
+    Busy a(one);
+    while (a.steps() < 1000) co_await sleep(1ms);
+    Busy b(two);
+    const int before = a.steps();
+    while (b.steps() < 100) co_await sleep(1ms);
+    EXPECT_NEAR(a.steps() - before, 100, 2);
+    co_await a.stop();
+    co_await b.stop();
+  });
+}
+
+TEST(FairSharePolicy, SharesChangeWhileItRuns) {
+  auto made = std::make_unique<FairSharePolicy>();
+  FairSharePolicy& policy = *made;
+  const SchedClass one = policy.add_class("one", 100);
+  const SchedClass two = policy.add_class("two", 100);
+  run_under(std::move(made), [&policy, one, two]() -> Task<void> {
+    Busy a(one);
+    Busy b(two);
+    while (a.steps() < 100) co_await sleep(1ms);
+    policy.set_shares(two, 300);
+    const int before = b.steps();
+    while (a.steps() < 200) co_await sleep(1ms);
+    EXPECT_NEAR(b.steps() - before, 300, 4);
+    co_await a.stop();
+    co_await b.stop();
+  });
+}
+
+TEST(FairSharePolicy, StepsTooShortForTheClockCountToo) {
+  auto made = std::make_unique<FairSharePolicy>();
+  const SchedClass one = made->add_class("one", 100);
+  const SchedClass two = made->add_class("two", 100);
+  run_under(std::move(made), [=]() -> Task<void> {
+    Busy a(one, Duration::zero());
+    Busy b(two, Duration::zero());
+    while (a.steps() < 100) co_await yield();
+    EXPECT_NEAR(b.steps(), 100, 1);
+    co_await a.stop();
+    co_await b.stop();
+  });
+}
+
+TEST(FairSharePolicy, RefusesWhatIsNoGroupAndNoShare) {
+  FairSharePolicy policy;
+  EXPECT_THROW(policy.add_class("none", 0), std::invalid_argument);
+  EXPECT_THROW(policy.add_class("much", 1'000'001), std::invalid_argument);
+  EXPECT_THROW(policy.add_class("lost", 1, 7), std::invalid_argument);
+  EXPECT_THROW(policy.set_shares(9, 1), std::invalid_argument);
+  EXPECT_THROW(policy.set_group_shares(9, 1), std::invalid_argument);
+  for (std::size_t i = 2; i < FairSharePolicy::max_entries; ++i) (void)policy.add_class("c", 1);
+  EXPECT_THROW(policy.add_class("one too many", 1), std::length_error);
+}
+
+}  // namespace
+}  // namespace coterie::test
