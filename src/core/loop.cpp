@@ -115,6 +115,7 @@ void EventLoop::look_around() {
 bool EventLoop::post(PostedPtr item) {
   if (of_this_thread_ != this) return inbox_->post(std::move(item));
   receive();
+  item->set_sched_class(current_class_);  // it stands in line with what call_soon() queues
   push(*item.release());
   return true;
 }

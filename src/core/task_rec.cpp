@@ -238,8 +238,7 @@ void TaskRec::prepare_unwinding() noexcept {
 void TaskRec::run_eagerly() {
   loop_->remove(*this);
   TaskRec* creator = loop_->current_task();
-  const bool nested = creator != nullptr && creator->starts_another_;
-  if (creator != nullptr) creator->starts_another_ = true;
+  const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
   add_ref();
   run();
   loop_->set_current(creator);

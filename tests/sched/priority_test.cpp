@@ -143,6 +143,34 @@ TEST(PriorityPolicy, ManyStarvingLevelsShareTheTurnsOfAging) {
       options);
 }
 
+TEST(PriorityPolicy, WhatHasStarvedForAnyNumberOfTicksMayLeaveInTheMiddleOfOne) {
+  struct Node final : Runnable {
+    void run() noexcept override {}
+  };
+  Node starving;
+  Node busy;
+  starving.set_sched_class(low);
+  PriorityPolicy policy;
+  policy.push(starving);
+  policy.push(busy);
+  policy.begin_tick();
+  for (int tick = 0; tick < 1000; ++tick) {
+    EXPECT_EQ(policy.pop(), &busy);
+    policy.remove(starving);
+    EXPECT_EQ(policy.pop(), nullptr);
+    policy.push(starving);
+    policy.push(busy);
+    for (int i = 0; i < tick; ++i) {  // so many later
+      policy.begin_tick();
+      EXPECT_EQ(policy.pop(), &busy);
+      policy.push(busy);
+    }
+    policy.begin_tick();
+  }
+  policy.remove(starving);
+  policy.remove(busy);
+}
+
 // --- inheritance
 
 TEST(PriorityInheritance, AHighTaskThatAwaitsALowOneIsNotHeldUpByTheMiddle) {

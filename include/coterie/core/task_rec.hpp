@@ -211,13 +211,13 @@ class TaskRec : public Runnable {
   void take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message);
   Notes& notes();
 
-  bool retrieved_ = false;
+  bool retrieved_ : 1 = false;  // these two are only ever set to true
+  bool destroyed_ : 1 = false;  // its frames are being destroyed, from outside
   bool started_ = false;
   bool ended_ = false;
   bool must_cancel_ = false;
   bool body_ended_ = false;
-  bool destroyed_ : 1 = false;  // its frames are being destroyed, from outside
-  bool starts_another_ : 1 =
+  bool starts_another_ =
       false;  // its step runs; above it on the native stack, that of one it started eagerly
   SchedClass own_class_ = 0;
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended

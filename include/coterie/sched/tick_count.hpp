@@ -26,6 +26,7 @@ class TickCount {
   void removed(const Runnable& node) noexcept {
     --ready_;
     if (node.queue_mark != tick_ && left_ > 0) --left_;
+    if (left_ > ready_) left_ = ready_;  // one that has waited for 256 ticks looks as if it had come in this
   }
   [[nodiscard]] bool nothing_ready() const noexcept { return ready_ == 0; }
 
