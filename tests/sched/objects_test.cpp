@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coterie/sched/priority_scheduler.hpp"
@@ -28,11 +29,32 @@ TEST(WeightedRoundRobin, InterleavesByWeight) {
   EXPECT_EQ(log, "aabacaa");
 }
 
-// The published code counts each weight down and stops for good when all are used up.
-TEST(WeightedRoundRobin, GoesOnWhenTheWeightsAreUsedUp) {
+/// As it has been published: a turn uses up one of its item's weight, and nothing ever gives it back.
+class PublishedRoundRobin {
+ public:
+  void add(char item, int weight) { items_.emplace_back(item, weight); }
+  std::optional<char> next() {
+    for (std::size_t tried = 0; tried < items_.size(); ++tried) {
+      auto& [item, weight] = items_[at_++ % items_.size()];
+      if (weight > 0) return --weight, item;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<std::pair<char, int>> items_;
+  std::size_t at_ = 0;
+};
+
+TEST(WeightedRoundRobin, GoesOnWhenTheWeightsAreUsedUpWherePublishedCodeStopsForGood) {
+  PublishedRoundRobin published;
   WeightedRoundRobin<char> turns;
-  turns.add('a', 2);
-  turns.add('b', 1);
+  for (const auto& [item, weight] : {std::pair('a', 2), std::pair('b', 1)}) {
+    published.add(item, weight);
+    turns.add(item, static_cast<std::uint32_t>(weight));
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(published.next());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(published.next());
   std::size_t a = 0;
   for (int i = 0; i < 3000; ++i) a += turns.next() == 'a' ? 1 : 0;
   EXPECT_EQ(a, 2000U);
