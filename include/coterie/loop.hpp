@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coterie/core/callback.hpp"
+#include "coterie/core/class_times.hpp"
 #include "coterie/core/duration.hpp"
 #include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
@@ -22,16 +23,28 @@
 
 namespace coterie {
 
+namespace detail {
+class ClassMeter;
+}  // namespace detail
+
 struct LoopOptions {
   /// I/O is looked at and the clock read when nothing is ready, or after so many ticks…
   std::uint32_t ticks_per_poll = 64;
-  /// …or steps, whichever comes first. Smaller: less latency under load; larger: fewer system calls.
+  /// …or steps, whichever comes first, also in the middle of a tick: this is how many steps what has happened
+  /// outside, or a timer that is due, waits at most until it is queued. Smaller: less latency under load;
+  /// larger: fewer system calls.
   std::uint32_t steps_per_poll = 1024;
   /// Looks for mistakes, see EventLoop::set_debug(). By default where the environment says COTERIE_DEBUG=1.
   bool debug = debug_by_environment();
   /// In debug mode a callback or a task's step that takes so long, by the loop's clock, is reported: it kept
   /// everything else waiting. The default is asyncio's.
   Duration slow_callback_duration = std::chrono::milliseconds(100);
+  /// The same without debug mode, for production. Duration::max(): nothing is looked at. Costs two looks at
+  /// the clock a step.
+  Duration long_step = Duration::max();
+  /// Keeps EventLoop::class_times(). Costs a look at the clock a step, and one for each class that becomes
+  /// ready.
+  bool class_times = false;
 
   /// See EventLoop::set_eager_start().
   bool eager_start = false;
@@ -45,11 +58,12 @@ struct LoopOptions {
 /// A loop of one thread that runs tasks and callbacks: asyncio's event loop.
 ///
 /// One *tick* is one pass over exactly what was ready at its start. It makes no system call and reads no
-/// clock; I/O and timers are looked at between ticks, see LoopOptions. Order within a tick: what was queued
-/// before, then I/O, then timers that are due, by deadline and then by the order of their arming.
+/// clock; I/O and timers are looked at between ticks, and in the middle of one that is very long, see
+/// LoopOptions. Order within a tick: what was queued before, then I/O, then timers that are due, by deadline
+/// and then by the order of their arming.
 ///
-/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()`, `inbox()` and
-/// `current_task()`.
+/// All members belong to the loop's thread but `call_soon_threadsafe()`, `post()`, `inbox()`,
+/// `current_task()` and `class_times()`.
 class EventLoop {
  public:
   /// `ready`: the scheduling policy; null is what the options say.
@@ -73,6 +87,9 @@ class EventLoop {
   [[nodiscard]] ReadyQueue* policy() noexcept { return policy_.get(); }
   /// The scheduling class of the step that runs now; 0 between two.
   [[nodiscard]] SchedClass current_class() const noexcept { return current_class_; }
+  /// What each scheduling class that has been queued has had of this loop, by class. Empty without
+  /// LoopOptions::class_times. Any thread, also while a step runs that does not end.
+  [[nodiscard]] std::vector<ClassTimes> class_times() const;
 
   /// Runs `fn()` one tick later, first in, first out. What it throws goes to the exception handler. The
   /// handle can cancel it; dropping the handle does not.
@@ -165,7 +182,8 @@ class EventLoop {
   static void report_anywhere(const ErrorContext& context) noexcept;
 
   /// Debug mode, asyncio's: it costs time and memory, and finds
-  ///  * callbacks and steps of tasks that take long: "Executing <Task …> took 0.123 seconds";
+  ///  * callbacks and steps of tasks that take long: "Executing <Task …> took 0.123 seconds", and where the
+  ///    task stood then (`ErrorContext::stack`); LoopOptions::long_step finds those without debug mode;
   ///  * Tasks that are destroyed without having been awaited: "coroutine … was never awaited";
   ///  * call_soon(), call_at(), call_later(), spawning, cancelling, and waking at a primitive (see LoopBound)
   ///    from another thread than the one on which the loop runs: std::logic_error there;
@@ -196,7 +214,7 @@ class EventLoop {
     if (policy_ == nullptr) [[likely]]
       fifo_.remove(node);
     else
-      policy_->remove(node);
+      remove_by_class(node);
   }
   /// See ReadyQueue::inherits().
   [[nodiscard]] bool inherits() const noexcept { return inherits_; }
@@ -284,10 +302,13 @@ class EventLoop {
     queue.begin_tick();
     while (Runnable* next = queue.pop()) visit(*next);
   }
-  void pass_by_class();
+  void pass_observed();
   void push_by_class(Runnable& node) noexcept;
-  void look_around();
-  void debug_step(Runnable& node) noexcept;
+  void remove_by_class(Runnable& node) noexcept;
+  void look_around(bool may_wait);
+  class WatchedStep;
+  void watch_step(Runnable& node, Duration limit) noexcept;
+  void observe() noexcept;
   void check_closed_and_thread() const;
   void take_posts() noexcept;
   void set_current(TaskRec* task) noexcept { current_.store(task, std::memory_order_relaxed); }
@@ -302,7 +323,9 @@ class EventLoop {
   static constinit thread_local EventLoop* of_this_thread_;
   FifoQueue fifo_;
   std::unique_ptr<ReadyQueue> policy_;
+  std::unique_ptr<detail::ClassMeter> meter_;
   bool inherits_ = false;
+  bool observed_ = false;         // a tick is more than to run its steps: see pass_observed()
   SchedClass current_class_ = 0;  // stays so without a policy
   Frame* ascend_ = nullptr;
   std::exception_ptr unwound_;  // null: a cancel without a message
@@ -313,7 +336,7 @@ class EventLoop {
   std::unique_ptr<Poller> poller_;
   LoopOptions options_;
   std::uint32_t ticks_since_poll_ = 0;
-  std::uint32_t steps_since_poll_ = 0;
+  std::int64_t steps_to_poll_ = 0;
   bool stopping_ = false;
   std::atomic<bool> running_ = false;  // other threads ask in debug mode
   bool closed_ = false;

@@ -11,8 +11,8 @@ namespace coterie {
 /// A *tick* is as many steps as were ready when it began. The loop calls `begin_tick()`, then `pop()` until
 /// it returns null. Each step is chosen among all that is ready by then, what was pushed meanwhile included,
 /// so that what is urgent need not wait for the next tick; with all in one class, first in, first out, a tick
-/// is exactly what was ready at its start. Between ticks the loop looks at timers and I/O, so no policy
-/// starves those.
+/// is exactly what was ready at its start. Between ticks, and in the middle of a long one, the loop looks at
+/// timers and I/O and pushes what they wake, so no policy starves those.
 ///
 /// All calls come from the loop's thread, must not throw and must not read a clock. A node's class does not
 /// change while it is queued.

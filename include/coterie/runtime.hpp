@@ -54,6 +54,8 @@ class Runtime {
   [[nodiscard]] EventLoop& loop(std::size_t index) const;
   /// Each in its turn: for work that may run anywhere.
   [[nodiscard]] EventLoop& next_loop() noexcept;
+  /// What each scheduling class has had of all loops together, by class: see EventLoop::class_times().
+  [[nodiscard]] std::vector<ClassTimes> class_times() const;
 
   /// Begins the orderly end and returns at once: each loop cancels all of its tasks and runs on, so that what
   /// they clean up with other loops is still served, until all loops have none left or shutdown_timeout has

@@ -5,6 +5,7 @@
 
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
+#include "src/core/class_meter.hpp"
 
 namespace coterie {
 
@@ -87,6 +88,7 @@ void EventLoop::close() {
   if (closing_) return;
   closing_ = true;
   inbox_->close();
+  if (meter_ != nullptr) meter_->close();
   const Current here(*this);
   do {  // again, for what destructors start
     // Newest first: a task that awaits another was there before it, or holds a handle that outlives the

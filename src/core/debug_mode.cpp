@@ -1,4 +1,4 @@
-// Debug mode: what the loop does beyond its work while that is on.
+// Debug mode, and the watch over steps that take long, also without it.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -19,17 +19,54 @@ bool LoopOptions::debug_by_environment() noexcept {
 void EventLoop::set_debug(bool on) noexcept {
   options_.debug = on;
   closed_or_debug_ = closed_ || on;
+  observe();
 }
 
-void EventLoop::debug_step(Runnable& node) noexcept {
-  const std::string what = node.describe();  // it may be gone afterwards
+void EventLoop::observe() noexcept {
+  observed_ = policy_ != nullptr || debug() || options_.long_step < Duration::max();
+}
+
+/// What is about to run, which may be gone when it has run. Of a task no text is made for that, for most
+/// steps are short.
+class EventLoop::WatchedStep {
+ public:
+  explicit WatchedStep(Runnable& node)
+      : task_(node.of_task() == &node ? static_cast<TaskRec*>(&node) : nullptr) {
+    if (task_ == nullptr) {
+      callback_ = node.describe();
+      return;
+    }
+    task_->add_ref();
+    if (const Frame* frame = task_->started() ? task_->innermost() : nullptr) from_ = frame->awaiting();
+  }
+  WatchedStep(const WatchedStep&) = delete;
+  WatchedStep& operator=(const WatchedStep&) = delete;
+  ~WatchedStep() {
+    if (task_ != nullptr) task_->release();
+  }
+
+  [[nodiscard]] ErrorContext took(Duration time) const {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.3f", std::chrono::duration<double>(time).count());
+    ErrorContext context("Executing " + (task_ != nullptr ? task_->describe_from(from_) : callback_) +
+                             " took " + seconds + " seconds",
+                         nullptr);
+    if (task_ != nullptr) context.stack = task_->stack();
+    return context;
+  }
+
+ private:
+  TaskRec* task_;
+  std::source_location from_;  // where it stood
+  std::string callback_;
+};
+
+void EventLoop::watch_step(Runnable& node, Duration limit) noexcept {
+  const WatchedStep step(node);
   const TimePoint start = now();
   node.run();
   const Duration took = now() - start;
-  if (took < options_.slow_callback_duration) return;
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.3f", std::chrono::duration<double>(took).count());
-  report(ErrorContext("Executing " + what + " took " + seconds + " seconds", nullptr));
+  if (took >= limit) report(step.took(took));
 }
 
 Stack EventLoop::debug_stack() const {

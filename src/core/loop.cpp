@@ -4,6 +4,7 @@
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/task.hpp"
+#include "src/core/class_meter.hpp"
 
 namespace coterie {
 
@@ -15,7 +16,14 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
       options_(std::move(options)),
-      closed_or_debug_(options_.debug) {}
+      steps_to_poll_(options_.steps_per_poll),
+      closed_or_debug_(options_.debug) {
+  if (options_.class_times) {
+    meter_ = std::make_unique<detail::ClassMeter>(*poller_);
+    if (policy_ == nullptr) policy_ = std::make_unique<FifoQueue>();  // the built-in one knows no classes
+  }
+  observe();
+}
 
 EventLoop::~EventLoop() {
   close();
@@ -81,27 +89,23 @@ void EventLoop::run_forever() {
 }
 
 void EventLoop::tick() {
-  if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll ||
-      steps_since_poll_ >= options_.steps_per_poll)
-    look_around();
-  if (policy_ != nullptr) [[unlikely]]
-    pass_by_class();
-  else if (!debug()) [[likely]]
-    pass(fifo_, [this](Runnable& next) {
-      ++steps_since_poll_;
-      next.run();
-    });
+  if (!inbox_->empty() || nothing_ready() || ++ticks_since_poll_ >= options_.ticks_per_poll)
+    look_around(true);
+  if (observed_) [[unlikely]]
+    pass_observed();
   else
     pass(fifo_, [this](Runnable& next) {
-      ++steps_since_poll_;
-      debug_step(next);
+      next.run();
+      if (--steps_to_poll_ <= 0) [[unlikely]]
+        look_around(false);
     });
 }
 
-void EventLoop::look_around() {
-  ticks_since_poll_ = steps_since_poll_ = 0;
+void EventLoop::look_around(bool may_wait) {
+  ticks_since_poll_ = 0;
+  steps_to_poll_ = options_.steps_per_poll;
   std::optional<TimePoint> deadline;
-  if (!nothing_ready() || stopping_ || !inbox_->empty())
+  if (!may_wait || !nothing_ready() || stopping_ || !inbox_->empty())
     deadline = TimePoint::min();
   else if (!timers_.empty())
     deadline = timers_.earliest();

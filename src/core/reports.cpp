@@ -63,8 +63,12 @@ std::string ErrorContext::str() const {
     text += " " + handle;
   }
   if (error) text += ": " + describe(error);
-  for (const StackFrame& frame : created)
-    text += "\n  made in " + frame.function + " at " + frame.file + ":" + std::to_string(frame.line);
+  const auto add = [&text](const char* what, const Stack& frames) {
+    for (const StackFrame& frame : frames)
+      text += what + frame.function + " at " + frame.file + ":" + std::to_string(frame.line);
+  };
+  add("\n  now in ", stack);
+  add("\n  made in ", created);
   return text;
 }
 

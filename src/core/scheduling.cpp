@@ -5,37 +5,60 @@
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
+#include "src/core/class_meter.hpp"
 
 namespace coterie {
 
 void EventLoop::push_by_class(Runnable& node) noexcept {
   if (const TaskRec* task = node.of_task())
     node.set_sched_class(inherits_ ? task->due_class() : task->own_class());
+  if (meter_ != nullptr) [[unlikely]]
+    meter_->pushed(node.sched_class());
   policy_->push(node);
+}
+
+void EventLoop::remove_by_class(Runnable& node) noexcept {
+  if (meter_ != nullptr) [[unlikely]]
+    meter_->removed(node.sched_class());
+  policy_->remove(node);
 }
 
 void EventLoop::requeue(Runnable& node) noexcept {
   if (!node.queued()) return;
-  policy_->remove(node);
+  remove_by_class(node);
   push_by_class(node);
 }
 
-void EventLoop::pass_by_class() {
-  const bool measures = policy_->measures();
-  TimePoint start = measures ? now() : TimePoint();
-  pass(*policy_, [&](Runnable& next) {
-    ++steps_since_poll_;
+std::vector<ClassTimes> EventLoop::class_times() const {
+  return meter_ != nullptr ? meter_->read() : std::vector<ClassTimes>();
+}
+
+/// A tick in which steps have a class, are timed, or are watched.
+void EventLoop::pass_observed() {
+  ReadyQueue& queue = policy_ != nullptr ? *policy_ : fifo_;
+  const bool charges = queue.measures();
+  const bool timed = charges || meter_ != nullptr;
+  TimePoint start = timed ? now() : TimePoint();
+  pass(queue, [&](Runnable& next) {
     const SchedClass its_class = next.sched_class();
-    current_class_ = its_class == runtime_class ? 0 : its_class;  // what a message starts is none
-    if (debug())
-      debug_step(next);
+    if (policy_ != nullptr)
+      current_class_ = its_class == runtime_class ? 0 : its_class;  // a message starts what has none
+    if (meter_ != nullptr) meter_->begins(its_class, start);
+    const Duration limit =
+        debug() ? std::min(options_.slow_callback_duration, options_.long_step) : options_.long_step;
+    if (limit < Duration::max())
+      watch_step(next, limit);
     else
       next.run();
-    if (measures) {
-      const TimePoint end = now();
-      policy_->charge(its_class, end - std::exchange(start, end));
-    }
+    const TimePoint end = timed ? now() : TimePoint();
+    if (charges) queue.charge(its_class, end - start);
+    start = end;
+    if (--steps_to_poll_ > 0) return;
+    if (meter_ != nullptr) meter_->rests(end);
+    look_around(false);
+    if (timed) start = now();
   });
+  if (meter_ != nullptr) meter_->rests(start);
   current_class_ = 0;
 }
 

@@ -106,8 +106,12 @@ void TaskRec::set_name(std::string name) {
 }
 
 std::string TaskRec::describe() const {
+  return describe_from(started_ && top_ != nullptr ? top_->awaiting() : std::source_location());
+}
+
+std::string TaskRec::describe_from(const std::source_location& where) const {
   std::string text = "<Task '" + name() + "' spawned at " + detail::place(spawned_at_);
-  if (started_ && top_ != nullptr) text += ", from " + detail::place(top_->awaiting());
+  if (where.line() != 0) text += ", from " + detail::place(where);
   return text + ">";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -161,6 +162,15 @@ EventLoop& Runtime::loop(std::size_t index) const {
 
 EventLoop& Runtime::next_loop() noexcept {
   return loop(state_->next.fetch_add(1, std::memory_order_relaxed) % size());
+}
+
+std::vector<ClassTimes> Runtime::class_times() const {
+  std::map<SchedClass, ClassTimes> sums;
+  for (const auto& worker : state_->workers)
+    for (const ClassTimes& its : worker->loop->class_times()) sums[its.sched_class] += its;
+  std::vector<ClassTimes> all;
+  for (const auto& [sched_class, sum] : sums) all.push_back(sum);
+  return all;
 }
 
 void Runtime::request_stop() noexcept {

@@ -76,11 +76,13 @@ class VirtualLoop::VirtualPoller final : public Poller {
   std::weak_ptr<Inbox> inbox_;
 };
 
-VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready) {
-  if (!ready) ready = policy_by_environment();
+VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready) : VirtualLoop(std::move(ready), every_tick()) {}
+
+VirtualLoop::VirtualLoop(std::unique_ptr<ReadyQueue> ready, LoopOptions options) {
+  if (!ready && !options.policy) ready = policy_by_environment();
   auto poller = std::make_unique<VirtualPoller>();
   poller_ = poller.get();
-  loop_ = std::make_unique<EventLoop>(std::move(poller), std::move(ready), every_tick());
+  loop_ = std::make_unique<EventLoop>(std::move(poller), std::move(ready), std::move(options));
   poller_->serve(*loop_);
 }
 

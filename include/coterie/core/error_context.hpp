@@ -20,14 +20,17 @@ struct ErrorContext {
   /// In debug mode: the coroutines in which the task or callback was made, each with the line of its newest
   /// await by then.
   Stack created;
+  /// Of a task's step that took long: its coroutines where that step ended, innermost first; where it began
+  /// is in the message. Empty when the task has ended with it.
+  Stack stack;
   /// Where an exception handler threw (`error`): what it had been told. Null otherwise.
   std::shared_ptr<const ErrorContext> told;
 
   ErrorContext(std::string text, std::exception_ptr what, std::string task_name = {},
                std::source_location origin = {})
       : message(std::move(text)), error(std::move(what)), task(std::move(task_name)), where(origin) {}
-  /// One line: the message, the task and its origin, and what the exception says; in debug mode a line more
-  /// for each place in `created`.
+  /// One line: the message, the task and its origin, and what the exception says; a line more for each place
+  /// in `stack` and, in debug mode, in `created`.
   [[nodiscard]] std::string str() const;
 };
 

@@ -124,6 +124,8 @@ class TaskRec : public Runnable {
   /// In debug mode: the coroutines in which it was made.
   [[nodiscard]] Stack created() const { return notes_ ? notes_->created : Stack(); }
   [[nodiscard]] std::string describe() const override;
+  /// The same about a step that began there.
+  [[nodiscard]] std::string describe_from(const std::source_location& where) const;
   /// For a report that concerns it.
   [[nodiscard]] ErrorContext error_context(std::string message, std::exception_ptr error) const;
 

@@ -37,6 +37,8 @@ class VirtualLoop {
  public:
   /// `ready`: the scheduling policy to test under; null is first in, first out.
   explicit VirtualLoop(std::unique_ptr<ReadyQueue> ready = nullptr);
+  /// With options of a loop as it is in production, which looks at timers as they say.
+  VirtualLoop(std::unique_ptr<ReadyQueue> ready, LoopOptions options);
   /// Cancels the tasks that are left, lets them end, and closes the loop.
   ~VirtualLoop();
   VirtualLoop(const VirtualLoop&) = delete;
