@@ -95,7 +95,7 @@ std::uint64_t FairSharePolicy::steps(SchedClass sched_class) const noexcept {
 
 void FairSharePolicy::push(Runnable& node) noexcept {
   ticks_.pushed(node);
-  if (node.sched_class() == runtime_class) return messages_.push_back(node);
+  if (node.sched_class() == runtime_class) return messages_.push(node);
   Entry& its = class_of(node.sched_class());
   its.ready.push_back(node);
   for (Entry* each = &its; each != nullptr; each = each->parent) {
@@ -106,7 +106,8 @@ void FairSharePolicy::push(Runnable& node) noexcept {
 
 void FairSharePolicy::remove(Runnable& node) noexcept {
   ticks_.removed(node);
-  if (node.sched_class() != runtime_class) leave(class_of(node.sched_class()));
+  if (node.sched_class() == runtime_class) return messages_.remove(node);
+  leave(class_of(node.sched_class()));
   RunList::remove(node);
 }
 
@@ -138,8 +139,9 @@ FairSharePolicy::Entry& FairSharePolicy::choose(Entry& group) noexcept {
 
 Runnable* FairSharePolicy::pop() noexcept {
   if (ticks_.over()) return nullptr;
+  Runnable* const message = messages_.pop(ticks_.ready());
   ticks_.popped();
-  if (Runnable* message = messages_.pop_front()) return message;
+  if (message != nullptr) return message;
   Entry* entry = groups_[whole].get();
   do entry = &choose(*entry);
   while (entry->ready.empty());

@@ -12,21 +12,26 @@ unsigned PriorityPolicy::level_of(const Runnable& node) noexcept {
 }
 
 void PriorityPolicy::push(Runnable& node) noexcept {
+  ticks_.pushed(node);
+  if (node.sched_class() == runtime_class) return messages_.push(node);
   const unsigned index = level_of(node);
   Level& level = levels_[index];
   if (aging_ != 0 && level.ready.empty()) wait(index);
   level.ready.push_back(node);
   nonempty_ |= std::uint64_t{1} << index;
-  ticks_.pushed(node);
 }
 
 void PriorityPolicy::remove(Runnable& node) noexcept {
   ticks_.removed(node);
+  if (node.sched_class() == runtime_class) return messages_.remove(node);
   RunList::remove(node);  // a level that is empty now is noticed when it would be chosen
 }
 
 Runnable* PriorityPolicy::pop() noexcept {
   if (ticks_.over()) return nullptr;
+  Runnable* const message = messages_.pop(ticks_.ready());
+  ticks_.popped();
+  if (message != nullptr) return message;
   const unsigned index = choose();
   Level& level = levels_[index];
   Runnable* node = level.ready.pop_front();
@@ -36,7 +41,6 @@ Runnable* PriorityPolicy::pop() noexcept {
     stop_waiting(index);
     if (!level.ready.empty()) wait(index);
   }
-  ticks_.popped();
   return node;
 }
 

@@ -48,7 +48,7 @@ std::uint32_t WeightedRoundRobinPolicy::weight(SchedClass sched_class) const noe
 
 void WeightedRoundRobinPolicy::push(Runnable& node) noexcept {
   ticks_.pushed(node);
-  if (node.sched_class() == runtime_class) return messages_.push_back(node);
+  if (node.sched_class() == runtime_class) return messages_.push(node);
   Class& its = class_of(node.sched_class());
   its.ready.push_back(node);
   if (its.takes_part) return;
@@ -59,6 +59,7 @@ void WeightedRoundRobinPolicy::push(Runnable& node) noexcept {
 
 void WeightedRoundRobinPolicy::remove(Runnable& node) noexcept {
   ticks_.removed(node);
+  if (node.sched_class() == runtime_class) return messages_.remove(node);
   RunList::remove(node);
   any_may_be_empty_ = true;
 }
@@ -72,8 +73,9 @@ void WeightedRoundRobinPolicy::drop_if_empty(std::size_t place) noexcept {
 
 Runnable* WeightedRoundRobinPolicy::pop() noexcept {
   if (ticks_.over()) return nullptr;
+  Runnable* const message = messages_.pop(ticks_.ready());
   ticks_.popped();
-  if (Runnable* message = messages_.pop_front()) return message;
+  if (message != nullptr) return message;
   // A class whose last task has just run may be back by now: only what is still empty has left.
   if (std::exchange(any_may_be_empty_, false)) {
     for (std::size_t place = turns_.size(); place-- > 0;) drop_if_empty(place);

@@ -9,7 +9,9 @@
 
 #include "coterie/io/fd.hpp"
 #include "coterie/run.hpp"
+#include "coterie/sched/fair_share.hpp"
 #include "coterie/sched/priority.hpp"
+#include "coterie/sched/weighted_round_robin_policy.hpp"
 #include "sched/support.hpp"
 
 namespace coterie::test {
@@ -103,6 +105,38 @@ TEST(Quota, AMessageOfAnotherThreadIsTakenInTheMiddleOfALongTick) {
     EXPECT_LE(steps, posted_after + static_cast<int>(defaults.steps_per_poll));
     co_await crowd.stop();
   });
+}
+
+/// Messages of other threads that never end: each that is taken sends another.
+class Flood {
+ public:
+  explicit Flood(int size) : inbox_(EventLoop::current().inbox()) {
+    for (int i = 0; i < size; ++i) post();
+  }
+  void stop() noexcept { stopped_ = true; }
+
+ private:
+  void post() {
+    inbox_->post(make_posted([this] {
+      if (!stopped_) post();
+    }));
+  }
+  std::shared_ptr<Inbox> inbox_;
+  bool stopped_ = false;
+};
+
+TEST(Quota, AFloodOfMessagesLeavesTasksTheirTurns) {
+  const auto body = []() -> Task<void> {
+    Flood flood(3000);  // more than a look takes in
+    auto task = spawn(at(0), ticks, 10);
+    co_await task;
+    flood.stop();
+    co_await sleep(1s);
+  };
+  run_urgently(std::make_unique<FifoQueue>(), body);
+  run_urgently(std::make_unique<PriorityPolicy>(), body);
+  run_urgently(std::make_unique<WeightedRoundRobinPolicy>(), body);
+  run_urgently(std::make_unique<FairSharePolicy>(), body);
 }
 
 TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {

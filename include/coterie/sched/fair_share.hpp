@@ -7,6 +7,7 @@
 
 #include "coterie/core/duration.hpp"
 #include "coterie/ready_queue.hpp"
+#include "coterie/sched/message_line.hpp"
 #include "coterie/sched/tick_count.hpp"
 
 namespace coterie {
@@ -34,7 +35,8 @@ struct FairShareOptions {
 ///     SchedClass sweep = policy->add_class("sweep", 20);
 ///
 /// Tasks of class 0, the default, have 100 shares of the whole, as have those of a class that was not added.
-/// What only carries messages of other threads (`runtime_class`) runs first and is not counted.
+/// What only carries messages of other threads (`runtime_class`) runs first, as detail::MessageLine has it,
+/// and is not counted.
 ///
 /// The price is a look at the clock after each step, some 25 ns. Loop thread only.
 class FairSharePolicy final : public ReadyQueue {
@@ -61,7 +63,10 @@ class FairSharePolicy final : public ReadyQueue {
   [[nodiscard]] std::uint64_t steps(SchedClass sched_class) const noexcept;
 
   void push(Runnable& node) noexcept override;
-  void begin_tick() noexcept override { ticks_.begin(); }
+  void begin_tick() noexcept override {
+    ticks_.begin();
+    messages_.begin_tick();
+  }
   [[nodiscard]] Runnable* pop() noexcept override;
   void remove(Runnable& node) noexcept override;
   [[nodiscard]] bool empty() const noexcept override { return ticks_.nothing_ready(); }
@@ -79,7 +84,7 @@ class FairSharePolicy final : public ReadyQueue {
   FairShareOptions options_;
   std::vector<std::unique_ptr<Entry>> groups_;
   std::vector<std::unique_ptr<Entry>> classes_;
-  RunList messages_;
+  detail::MessageLine messages_;
   detail::TickCount ticks_;
 };
 

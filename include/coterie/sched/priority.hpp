@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "coterie/ready_queue.hpp"
+#include "coterie/sched/message_line.hpp"
 #include "coterie/sched/tick_count.hpp"
 
 namespace coterie {
@@ -16,10 +17,12 @@ struct PriorityOptions {
 };
 
 /// Strict priorities: the scheduling class is the priority, greater ones run first, equals in the order in
-/// which they became ready. -32 to 31, 0 by default; what lies outside counts as the nearest.
+/// which they became ready. -32 to 31, 0 by default; what lies outside counts as the nearest. What only
+/// carries messages of other threads (`runtime_class`) runs first, as detail::MessageLine has it.
 ///
 /// A low priority may starve, but for aging. With `aging` n and k levels ready, what stands first in its
-/// level starts after at most n + k - 1 steps, what stands behind j others after at most (j + 1) times that.
+/// level starts after at most n + k - 1 steps, messages not counted, what stands behind j others after at
+/// most (j + 1) times that.
 ///
 /// A task inherits the priority of those who wait for it, see ReadyQueue::inherits().
 class PriorityPolicy final : public ReadyQueue {
@@ -30,7 +33,10 @@ class PriorityPolicy final : public ReadyQueue {
   explicit PriorityPolicy(PriorityOptions options = PriorityOptions());
 
   void push(Runnable& node) noexcept override;
-  void begin_tick() noexcept override { ticks_.begin(); }
+  void begin_tick() noexcept override {
+    ticks_.begin();
+    messages_.begin_tick();
+  }
   [[nodiscard]] Runnable* pop() noexcept override;
   void remove(Runnable& node) noexcept override;
   [[nodiscard]] bool empty() const noexcept override { return ticks_.nothing_ready(); }
@@ -51,6 +57,7 @@ class PriorityPolicy final : public ReadyQueue {
   void wait(unsigned index) noexcept;
   void stop_waiting(unsigned index) noexcept;
 
+  detail::MessageLine messages_;
   std::array<Level, levels> levels_;
   std::uint64_t nonempty_ = 0;  // a bit for each level; one too many where the last of it was removed
   std::uint64_t steps_ = 0;

@@ -28,6 +28,7 @@ class TickCount {
     if (node.queue_mark != tick_ && left_ > 0) --left_;
     if (left_ > ready_) left_ = ready_;  // one that has waited for 256 ticks looks as if it had come in this
   }
+  [[nodiscard]] std::size_t ready() const noexcept { return ready_; }
   [[nodiscard]] bool nothing_ready() const noexcept { return ready_ == 0; }
 
  private:

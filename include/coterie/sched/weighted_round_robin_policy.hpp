@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "coterie/ready_queue.hpp"
+#include "coterie/sched/message_line.hpp"
 #include "coterie/sched/smooth_turns.hpp"
 #include "coterie/sched/tick_count.hpp"
 
@@ -14,7 +15,8 @@ namespace coterie {
 /// in all, has w of each W steps, never more than one step from that, however long a step takes.
 ///
 /// Classes are 0 to 1023, others count as 0; a class that was given no weight has 1. A class that has nothing
-/// ready loses what was owed to it. What only carries messages of other threads (`runtime_class`) runs first.
+/// ready loses what was owed to it. What only carries messages of other threads (`runtime_class`) runs first,
+/// as detail::MessageLine has it.
 ///
 ///     auto policy = std::make_unique<WeightedRoundRobinPolicy>(std::vector<std::uint32_t>{1, 5});
 class WeightedRoundRobinPolicy final : public ReadyQueue {
@@ -29,7 +31,10 @@ class WeightedRoundRobinPolicy final : public ReadyQueue {
   [[nodiscard]] std::uint32_t weight(SchedClass sched_class) const noexcept;
 
   void push(Runnable& node) noexcept override;
-  void begin_tick() noexcept override { ticks_.begin(); }
+  void begin_tick() noexcept override {
+    ticks_.begin();
+    messages_.begin_tick();
+  }
   [[nodiscard]] Runnable* pop() noexcept override;
   void remove(Runnable& node) noexcept override;
   [[nodiscard]] bool empty() const noexcept override { return ticks_.nothing_ready(); }
@@ -44,7 +49,7 @@ class WeightedRoundRobinPolicy final : public ReadyQueue {
   void drop_if_empty(std::size_t place) noexcept;
 
   std::vector<std::unique_ptr<Class>> classes_;  // null: of weight 1, and never used
-  RunList messages_;
+  detail::MessageLine messages_;
   detail::SmoothTurns turns_;  // of the classes that take part
   std::size_t last_turn_ = 0;  // its place, where `may_be_empty_` says that its class may have left
   bool may_be_empty_ = false;
