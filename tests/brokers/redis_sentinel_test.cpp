@@ -61,7 +61,7 @@ TEST(RedisSentinel, TheNextIsAskedWhereOneIsAwayHangsOrKnowsNothing) {
   on_loop([&]() -> Task<void> {
     const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(
         nobody() + "," + hanging.place() + ",127.0.0.1:" + port + "," + http_place + "," + good.place())));
-    const Settings found = co_await locator->find();
+    const Settings found = co_await locator->find(Address());
     EXPECT_EQ(found.address(), Address("127.0.0.1", master.port));
     // The one that knew comes first from now on.
     EXPECT_EQ(locator->sentinels().at(0).text(), good.place());
@@ -74,10 +74,10 @@ TEST(RedisSentinel, TheOthersAreLearnedOf) {
   SentinelGroup group;
   on_loop([&]() -> Task<void> {
     const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(group.sentinel(0).place())));
-    (void)co_await locator->find();
+    (void)co_await locator->find(Address());
     EXPECT_EQ(locator->sentinels().size(), 3U);
     group.sentinel(0).process().kill();
-    const Settings found = co_await locator->find();
+    const Settings found = co_await locator->find(Address());
     EXPECT_FALSE(found.host.empty());
     EXPECT_NE(locator->sentinels().at(0).text(), group.sentinel(0).place());
     co_await locator->close();
@@ -112,9 +112,9 @@ TEST(RedisSentinel, ANameThatIsForgottenLaterIsWaitedFor) {
   const Sentinel sentinel(master.port, 1);
   on_loop([&]() -> Task<void> {
     const auto locator = std::make_shared<SentinelLocator>(settings_at(url_of(sentinel.place())));
-    (void)co_await locator->find();
+    (void)co_await locator->find(Address());
     EXPECT_EQ(sentinel.say("SENTINEL REMOVE jobs").string(), "OK");
-    Task<Settings> asking = locator->find();
+    Task<Settings> asking = locator->find(Address());
     const Outcome<Settings> end = co_await outcome(std::move(asking));
     EXPECT_THROW((void)end.get(), BrokerUnavailable);
     EXPECT_THAT(text(end), HasSubstr("it watches no master 'jobs'"));

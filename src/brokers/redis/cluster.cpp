@@ -25,21 +25,20 @@ constexpr std::size_t masters_asked = 64;
 /// A master, for those that connect to it.
 class Cluster::Place final : public Locator {
  public:
-  Place(std::shared_ptr<Cluster> cluster, std::uint16_t slot, Follow follow)
-      : Locator(cluster->settings()), cluster_(std::move(cluster)), slot_(slot), follow_(follow) {
+  Place(std::shared_ptr<Cluster> cluster, std::uint16_t slot)
+      : Locator(cluster->settings()), cluster_(std::move(cluster)), slot_(slot) {
     look_at_map();
   }
 
-  Task<Settings> find() override {
+  Task<Settings> find(Address last) override {
     const std::shared_ptr<Cluster> cluster = cluster_;
     // Who asks again has not found there what was hoped for.
-    if (given_ == address_) cluster->blame(address_);
+    if (last == address_) cluster->blame(address_);
     if (cluster->blamed_ == address_) co_await cluster->look();
     if (address_.host.empty())
       throw BrokerUnavailable(settings().url() + ": no node has slot " + std::to_string(slot_));
     // Calls wait for this connection that were begun when all was well.
-    if (!given_.host.empty() && given_ != address_) cluster->refuse_where_open(address_);
-    given_ = address_;
+    if (!last.host.empty() && last != address_) cluster->refuse_where_open(address_);
     Settings found(settings());
     found.host = address_.host;
     found.port = address_.port;
@@ -50,13 +49,10 @@ class Cluster::Place final : public Locator {
   bool is_current(const Settings& found) const noexcept override { return found.address() == address_; }
   Task<void> close() override { co_return; }
 
-  [[nodiscard]] bool is_master(const Address& address) const {
-    return follow_ == Follow::master && address_ == address;
-  }
   [[nodiscard]] const Address& address() const noexcept { return address_; }
   /// The map may be another one.
   void look_at_map() {
-    if (follow_ == Follow::master && cluster_->map_.is_master(address_)) return;
+    if (cluster_->map_.is_master(address_)) return;
     const Address* const now = cluster_->map_.master_of(slot_);
     if (now == nullptr || *now == address_) return;
     address_ = *now;
@@ -66,26 +62,24 @@ class Cluster::Place final : public Locator {
  private:
   const std::shared_ptr<Cluster> cluster_;
   const std::uint16_t slot_;
-  const Follow follow_;
   Address address_;
-  Address given_;  // by the last find()
 };
 
 Cluster::Cluster(Settings settings) : settings_(std::move(settings)) {}
 
-std::shared_ptr<Locator> Cluster::locator(std::uint16_t slot, Follow follow) {
+std::shared_ptr<Locator> Cluster::locator(std::uint16_t slot) {
   if (std::ranges::find(used_, slot) == used_.end()) used_.push_back(slot);
-  if (const Address* const master = map_.master_of(slot); master != nullptr && follow == Follow::master)
+  if (const Address* const master = map_.master_of(slot))
     if (std::shared_ptr<Place> place = place_at(*master)) return place;
   std::erase_if(places_, [](const std::weak_ptr<Place>& one) { return one.expired(); });
-  auto place = std::make_shared<Place>(shared_from_this(), slot, follow);
+  auto place = std::make_shared<Place>(shared_from_this(), slot);
   places_.push_back(place);
   return place;
 }
 
 std::shared_ptr<Cluster::Place> Cluster::place_at(const Address& master) const {
   for (const std::weak_ptr<Place>& one : places_)
-    if (std::shared_ptr<Place> place = one.lock(); place && place->is_master(master)) return place;
+    if (std::shared_ptr<Place> place = one.lock(); place && place->address() == master) return place;
   return nullptr;
 }
 
@@ -206,6 +200,7 @@ void Cluster::tell_places() {
   const std::vector<std::weak_ptr<Place>> told = places_;
   for (const std::weak_ptr<Place>& one : told)
     if (const std::shared_ptr<Place> place = one.lock()) place->look_at_map();
+  if (on_map_) on_map_();
 }
 
 Task<void> Cluster::close() {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,12 +21,6 @@ namespace coterie::brokers::redis {
 /// Belongs to the loop on which it is used first, and is held by std::shared_ptr.
 class Cluster : public std::enable_shared_from_this<Cluster> {
  public:
-  /// What a locator stays with.
-  enum class Follow : bool {
-    slot,    ///< wherever the slot is
-    master,  ///< the master that has the slot now, while it has any; then whoever has this one
-  };
-
   explicit Cluster(Settings settings);
 
   /// Asks for the map: the nodes in turn, the one that answered last first, each for at most a second, until
@@ -44,12 +39,15 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   [[nodiscard]] const SlotMap& map() const noexcept { return map_; }
   /// Some master is taking that slot over, and has a part of its keys.
   [[nodiscard]] bool is_arriving(std::uint16_t slot) const;
-  /// For connections to the master of that slot. One that follows a master is shared by all slots that are
-  /// there.
-  [[nodiscard]] std::shared_ptr<Locator> locator(std::uint16_t slot, Follow follow);
-  /// Of the locators that follow a master there are two for one where it took over all slots of another: this
-  /// is the one that is given out.
+  /// For connections to the master of that slot, one for all slots that are there. It stays with that master
+  /// while it has any slot; then it goes to who has this one.
+  [[nodiscard]] std::shared_ptr<Locator> locator(std::uint16_t slot);
+  /// There are two locators for one master where it took over all slots of another: this is the one that is
+  /// given out.
   [[nodiscard]] bool is_given_out(const Locator& locator) const;
+  /// Calls it after each look, once all locators are where the slots are now: from within the look, so it may
+  /// not wait. Null: nobody any more.
+  void on_map(std::function<void()> tell) { on_map_ = std::move(tell); }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
   /// Asks nobody any more and returns when nothing is left. Idempotent.
@@ -72,6 +70,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   Address blamed_;
   std::vector<std::weak_ptr<Place>> places_;
   std::vector<std::uint16_t> used_;  // slots for which a locator was given
+  std::function<void()> on_map_;
   JoinHandle<void> looking_;
   std::uint64_t looks_begun_ = 0;
   std::uint64_t looks_ended_ = 0;

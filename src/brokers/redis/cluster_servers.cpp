@@ -44,7 +44,12 @@ bool was_turned_away(const Reply& reply) {
 }  // namespace
 
 ClusterServers::ClusterServers(Settings settings)
-    : cluster_(std::make_shared<Cluster>(std::move(settings))) {}
+    : cluster_(std::make_shared<Cluster>(std::move(settings))), listeners_(cluster_) {
+  cluster_->on_map([this] {
+    listeners_.follow_map();
+    close_unused();
+  });
+}
 
 Task<void> ClusterServers::open() {
   co_await cluster_->look();
@@ -58,6 +63,8 @@ Task<void> ClusterServers::open() {
 
 Task<void> ClusterServers::close() {
   closed_ = true;
+  cluster_->on_map(nullptr);
+  co_await listeners_.close();
   const std::vector<std::shared_ptr<Member>> members = std::exchange(members_, {});
   for (const std::shared_ptr<Member>& member : members) co_await member->node.close();
   co_await tasks_.close();
@@ -90,22 +97,25 @@ Task<std::vector<Reply>> ClusterServers::send_durably(std::uint32_t shard, std::
 std::unique_ptr<Subscription> ClusterServers::listen(std::uint32_t shard, std::string channel,
                                                      Subscription::OnMessage on_message,
                                                      Subscription::OnConnected on_connected) {
-  // Every node hears what is published at any, but tells the script only of those that listen at itself.
-  return std::make_unique<Subscription>(cluster_->locator(slot_of_shard(shard), Cluster::Follow::slot),
-                                        std::move(channel), std::move(on_message), std::move(on_connected));
+  return listeners_.listen(slot_of_shard(shard), std::move(channel), std::move(on_message),
+                           std::move(on_connected));
 }
 
 std::shared_ptr<ClusterServers::Member> ClusterServers::member_of(std::uint16_t slot) {
-  const std::shared_ptr<Locator> place = cluster_->locator(slot, Cluster::Follow::master);
+  const std::shared_ptr<Locator> place = cluster_->locator(slot);
   for (const std::shared_ptr<Member>& member : members_)
     if (member->node.locator() == place) return member;
-  // Two of them may have come together, where one master took over the slots of another.
-  std::erase_if(members_, [this](const std::shared_ptr<Member>& member) {
-    const bool in_use = cluster_->is_given_out(*member->node.locator());
-    if (!in_use) tasks_.spawn(close_member, member);
-    return !in_use;
-  });
+  close_unused();
   return members_.emplace_back(std::make_shared<Member>(place));
+}
+
+/// Two of them may have come together, where one master took over the slots of another.
+void ClusterServers::close_unused() {
+  std::erase_if(members_, [this](const std::shared_ptr<Member>& member) {
+    const bool unused = member->waiting == 0 && !cluster_->is_given_out(*member->node.locator());
+    if (unused) tasks_.spawn(close_member, member);
+    return unused;
+  });
 }
 
 Task<void> ClusterServers::close_member(std::shared_ptr<Member> member) {

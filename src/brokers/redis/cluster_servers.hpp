@@ -7,6 +7,7 @@
 
 #include "coterie/scope.hpp"
 #include "src/brokers/redis/cluster.hpp"
+#include "src/brokers/redis/cluster_listeners.hpp"
 #include "src/brokers/redis/servers.hpp"
 
 namespace coterie::brokers::redis {
@@ -83,12 +84,14 @@ class ClusterServers final : public Servers {
                                                  const Call& call);
   [[nodiscard]] std::shared_ptr<Member> member_of(std::uint16_t slot);
   [[nodiscard]] static Task<void> close_member(std::shared_ptr<Member> member);
+  void close_unused();
   [[nodiscard]] Task<void> watch_for_silence();
   void throw_if_closed() const;
   [[nodiscard]] std::uint16_t slot_of_shard(std::uint32_t shard) const;
 
   const std::shared_ptr<Cluster> cluster_;
   std::vector<std::shared_ptr<Member>> members_;
+  ClusterListeners listeners_;
   bool watches_ = false;
   bool closed_ = false;
   TaskScope tasks_{"looks after the cluster's nodes"};

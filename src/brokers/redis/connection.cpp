@@ -84,6 +84,7 @@ class Connection::State : public std::enable_shared_from_this<State>, public Loc
   JoinHandle<void> connector_;
   Interruptible attempt_;
   Settings target_;  // of the attempt or link_; empty while its locator asks
+  Address last_;     // what its locator gave last
   Backoff backoff_;
   std::uint64_t failures_ = 0;
   std::uint64_t replies_at_start_ = 0;  // of link_
@@ -157,8 +158,9 @@ Task<void> Connection::State::connect_loop(std::shared_ptr<State> self) {
 /// One connection from the first packet to the last answer of `on_connected`.
 Task<void> Connection::State::attempt() {
   target_ = Settings();
-  Settings found = co_await locator_->find();
+  Settings found = co_await locator_->find(last_);
   target_ = std::move(found);
+  last_ = target_.address();
   const Settings target(target_);
   const TimePoint until = EventLoop::current().now() + target.connect_timeout;
   io::Stream stream = co_await dial(target);

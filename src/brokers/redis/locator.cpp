@@ -11,7 +11,7 @@ namespace {
 class FixedLocator final : public Locator {
  public:
   using Locator::Locator;
-  Task<Settings> find() override { co_return settings(); }
+  Task<Settings> find(Address /*last*/) override { co_return settings(); }
   bool is_current(const Settings& /*found*/) const noexcept override { return true; }
   Task<void> close() override { co_return; }
 };

@@ -31,9 +31,10 @@ class Locator {
   Locator& operator=(const Locator&) = delete;
   virtual ~Locator() = default;
 
-  /// The settings for one attempt to connect. BrokerUnavailable where nobody tells; BadBroker where that will
-  /// not pass.
-  [[nodiscard]] virtual Task<Settings> find() = 0;
+  /// The settings for one attempt to connect. `last`: what it gave for this connection before, which has
+  /// failed or was lost; without a host at first. BrokerUnavailable where nobody tells; BadBroker where that
+  /// will not pass.
+  [[nodiscard]] virtual Task<Settings> find(Address last) = 0;
   /// It is still where find() said.
   [[nodiscard]] virtual bool is_current(const Settings& found) const noexcept = 0;
   /// Listens to nobody any more and returns when nothing is left. Idempotent.

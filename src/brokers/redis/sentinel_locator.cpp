@@ -32,7 +32,7 @@ bool SentinelLocator::is_current(const Settings& found) const noexcept {
   return found.address() == master_;
 }
 
-Task<Settings> SentinelLocator::find() {
+Task<Settings> SentinelLocator::find(Address /*last*/) {
   const std::shared_ptr<SentinelLocator> keep = shared_from_this();
   const std::vector<Address> order = sentinels_;
   Failures failures;

@@ -26,7 +26,7 @@ class SentinelLocator final : public Locator, public std::enable_shared_from_thi
   /// Sentinels are asked in turn, the one that answered last first, each for at most a second.
   /// BrokerUnavailable where none answers. BadBroker where all that answer refuse, in a way that will not
   /// pass, and none has ever answered well.
-  [[nodiscard]] Task<Settings> find() override;
+  [[nodiscard]] Task<Settings> find(Address last) override;
   [[nodiscard]] bool is_current(const Settings& found) const noexcept override;
   [[nodiscard]] Task<void> close() override;
 

@@ -18,13 +18,14 @@
 
 namespace coterie::brokers::redis {
 
-/// Kept by its subscription, and by the connection's task while that calls.
+/// Kept by its subscription, by the listener that it is at, and by that one's task while it calls.
 struct Listener::Channel {
   Channel(std::string channel, OnMessage message, OnConnected connected)
       : name(std::move(channel)), on_message(std::move(message)), on_connected(std::move(connected)) {}
   const std::string name;
   const OnMessage on_message;
   const OnConnected on_connected;
+  std::shared_ptr<State> at;
   bool listening = false;
   bool closed = false;  // no callback any more
 };
@@ -37,7 +38,9 @@ class Listener::State : public std::enable_shared_from_this<State>, public Locat
 
   [[nodiscard]] static Task<void> run(std::shared_ptr<State> self);
   void add(const std::shared_ptr<Channel>& channel);
-  void remove(Channel& channel) noexcept;
+  /// No callback runs for it any more, here.
+  void drop(Channel& channel) noexcept;
+  [[nodiscard]] bool idle() const noexcept { return channels_.empty(); }
   void close() noexcept {
     if (std::exchange(closed_, true)) return;
     (void)stop_listening();
@@ -67,6 +70,7 @@ class Listener::State : public std::enable_shared_from_this<State>, public Locat
   std::map<std::string, std::shared_ptr<Channel>> channels_;
   bool greeted_ = false;  // link_ listens
   Settings target_;       // of the attempt or link; empty while its locator asks
+  Address last_;          // what its locator gave last
   std::shared_ptr<Link> link_;
   Interruptible attempt_;
   Event moved_;  // set and cleared at once
@@ -129,8 +133,9 @@ void Listener::State::note(const Outcome<void>& end) {
 
 /// From the first packet to the loss, which it throws.
 Task<void> Listener::State::begin() {
-  Settings found = co_await locator_->find();
+  Settings found = co_await locator_->find(last_);
   target_ = std::move(found);
+  last_ = target_.address();
   io::Stream stream = co_await dial(target_);
   link_ = Link::start(std::move(stream), target_);
   Task<void> greeting = wait_for(target_.connect_timeout, greet_and_listen(*link_, target_));
@@ -159,12 +164,13 @@ Task<void> Listener::State::greet_and_listen(Link& link, const Settings& setting
 void Listener::State::add(const std::shared_ptr<Channel>& channel) {
   if (!channels_.emplace(channel->name, channel).second)
     throw InvalidState("a listener is listening to '" + channel->name + "' already");
+  channel->at = shared_from_this();
+  if (closed_) return;
   if (greeted_ && link_) link_->post(Command("SUBSCRIBE").arg(channel->name));
   if (!task_) task_ = spawn(SpawnOptions("redis-subscription"), run, shared_from_this());
 }
 
-void Listener::State::remove(Channel& channel) noexcept {
-  if (std::exchange(channel.closed, true)) return;
+void Listener::State::drop(Channel& channel) noexcept {
   channel.listening = false;
   channels_.erase(channel.name);
   try {
@@ -262,7 +268,17 @@ std::unique_ptr<Subscription> Listener::listen(std::string channel, OnMessage on
                                                OnConnected on_connected) {
   auto added = std::make_shared<Channel>(std::move(channel), std::move(on_message), std::move(on_connected));
   state_->add(added);
-  return std::unique_ptr<Subscription>(new Subscription(state_, std::move(added)));
+  return std::unique_ptr<Subscription>(new Subscription(std::move(added)));
+}
+
+void Listener::adopt(const std::shared_ptr<Channel>& channel) {
+  if (channel->closed || channel->at == state_) return;
+  channel->at->drop(*channel);
+  state_->add(channel);
+}
+
+bool Listener::idle() const noexcept {
+  return state_->idle();
 }
 
 Task<void> Listener::close() {
@@ -280,27 +296,33 @@ Subscription::Subscription(const Settings& settings, std::string channel, OnMess
 
 Subscription::Subscription(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message,
                            OnConnected on_connected, Duration ping_every)
-    : state_(std::make_shared<Listener::State>(std::move(locator), ping_every)),
-      channel_(std::make_shared<Listener::Channel>(std::move(channel), std::move(on_message),
+    : channel_(std::make_shared<Listener::Channel>(std::move(channel), std::move(on_message),
                                                    std::move(on_connected))),
       own_connection_(true) {
-  state_->locator_->follow(state_);
-  state_->add(channel_);
+  const auto state = std::make_shared<Listener::State>(std::move(locator), ping_every);
+  state->locator_->follow(state);
+  state->add(channel_);
 }
 
-Subscription::Subscription(std::shared_ptr<Listener::State> state, std::shared_ptr<Listener::Channel> channel)
-    : state_(std::move(state)), channel_(std::move(channel)) {}
+Subscription::Subscription(std::shared_ptr<Listener::Channel> channel) : channel_(std::move(channel)) {}
 
 Subscription::~Subscription() {
-  state_->remove(*channel_);
-  if (own_connection_) state_->close();
+  const std::shared_ptr<Listener::State> state = end();
+  if (own_connection_) state->close();
+}
+
+/// Gives where it was.
+std::shared_ptr<Listener::State> Subscription::end() noexcept {
+  const std::shared_ptr<Listener::State> state = channel_->at;
+  if (!std::exchange(channel_->closed, true)) state->drop(*channel_);
+  return state;
 }
 
 Task<void> Subscription::close() {
-  const std::shared_ptr<Listener::State> state = state_;
   const bool own_locator = own_locator_;
-  state->remove(*channel_);
-  if (!own_connection_) co_return;
+  const bool own_connection = own_connection_;
+  const std::shared_ptr<Listener::State> state = end();
+  if (!own_connection) co_return;
   state->close();
   co_await state->task_.wait();
   if (own_locator) co_await state->locator_->close();
@@ -310,7 +332,7 @@ bool Subscription::listening() const noexcept {
   return channel_->listening;
 }
 const std::string& Subscription::last_error() const noexcept {
-  return state_->last_error_;
+  return channel_->at->last_error_;
 }
 
 }  // namespace coterie::brokers::redis

@@ -32,20 +32,28 @@ class Listener {
   /// No callback runs afterwards.
   ~Listener();
 
+  /// A channel that is listened to. Gone with its subscription.
+  struct Channel;
+
   /// Listens to a channel, which nobody else does here, for as long as the subscription lives.
   [[nodiscard]] std::unique_ptr<Subscription> listen(std::string channel, OnMessage on_message,
                                                      OnConnected on_connected);
+  /// Takes over a subscription from another listener. What is published until it listens here goes by, as
+  /// where a connection is replaced; then `on_connected` runs. Nothing happens where it is here already.
+  void adopt(const std::shared_ptr<Channel>& channel);
+  /// It has no channels.
+  [[nodiscard]] bool idle() const noexcept;
   /// Ends it and returns when nothing is left of it.
   [[nodiscard]] Task<void> close();
 
  private:
   friend class Subscription;
   class State;
-  struct Channel;
   std::shared_ptr<State> state_;
 };
 
-/// Listens to one channel, over a Listener's connection or one of its own, from its construction on.
+/// Listens to one channel, over a Listener's connection or one of its own, from its construction on. A
+/// Listener's ends with that, if it is not taken over by another one.
 ///
 /// `on_connected` runs each time that listening has begun: who cares looks then for what it may have missed.
 /// The callbacks run on the loop, outside of any task of their owner; they must not throw, and may destroy
@@ -69,6 +77,8 @@ class Subscription {
   /// Ends it, and its own connection, and returns when nothing is left of them.
   [[nodiscard]] Task<void> close();
 
+  /// For Listener::adopt().
+  [[nodiscard]] std::weak_ptr<Listener::Channel> channel() const noexcept { return channel_; }
   /// It listens, as far as it knows.
   [[nodiscard]] bool listening() const noexcept;
   /// Why it does not listen now: one line; empty while it does or has not tried yet.
@@ -76,8 +86,8 @@ class Subscription {
 
  private:
   friend class Listener;
-  Subscription(std::shared_ptr<Listener::State> state, std::shared_ptr<Listener::Channel> channel);
-  std::shared_ptr<Listener::State> state_;
+  explicit Subscription(std::shared_ptr<Listener::Channel> channel);
+  std::shared_ptr<Listener::State> end() noexcept;
   std::shared_ptr<Listener::Channel> channel_;
   bool own_connection_ = false;
   bool own_locator_ = false;
