@@ -21,4 +21,7 @@ namespace coterie::brokers {
 [[nodiscard]] std::shared_ptr<queue::Broker> open_redis_broker(const BrokerUrl& url,
                                                                const queue::BrokerOptions& options);
 
+/// What `open_redis_broker` and `diagnose_redis` are for.
+[[nodiscard]] bool is_redis(const BrokerUrl& url);
+
 }  // namespace coterie::brokers

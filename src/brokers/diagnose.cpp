@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/brokers/builtin.hpp"
 #include "src/brokers/findings.hpp"
 
 // As open_broker: declared by the queue's floor, defined where all brokers are known.
@@ -30,8 +31,7 @@ Diagnosis diagnose(std::string_view text) {
   BrokerOptions ignored;
   brokers::take_limits(url, ignored);
   if (url.scheme == "sqlite") return brokers::diagnose_sqlite(url);
-  if (url.scheme == "redis" || url.scheme == "rediss" || url.scheme == "redis+unix")
-    return brokers::diagnose_redis(url);
+  if (brokers::is_redis(url)) return brokers::diagnose_redis(url);
   if (url.scheme != "memory")
     throw BadBroker("unknown broker scheme '" + url.scheme + "' in '" + url.text +
                     "': use memory://, sqlite://path or redis://host");

@@ -12,10 +12,7 @@ std::shared_ptr<Broker> open_broker(std::string_view text, const BrokerOptions& 
   brokers::take_limits(url, merged);
   if (url.scheme == "memory") return brokers::open_memory_broker(url, merged);
   if (url.scheme == "sqlite") return brokers::open_sqlite_broker(url, merged);
-  if (url.scheme == "redis" || url.scheme == "rediss" || url.scheme == "redis+unix" ||
-      url.scheme == "redis+sentinel" || url.scheme == "rediss+sentinel" || url.scheme == "redis+cluster" ||
-      url.scheme == "rediss+cluster")
-    return brokers::open_redis_broker(url, merged);
+  if (brokers::is_redis(url)) return brokers::open_redis_broker(url, merged);
   throw BadBroker("unknown broker scheme '" + url.scheme + "' in '" + url.text +
                   "': use memory://, sqlite://path or redis://host");
 }

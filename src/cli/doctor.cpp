@@ -32,8 +32,11 @@ std::string finding_json(const Finding& finding) {
       numbers.add(name, value);
   }
   JsonObject object;
+  std::string nodes = "[";
+  for (const std::string& node : finding.nodes) nodes += (nodes.size() > 1 ? "," : "") + json_string(node);
   object.add("check", finding.check).add("health", to_string(finding.health)).add("found", finding.found);
-  object.add("meaning", finding.meaning).add("change", finding.change).add_raw("numbers", numbers.str());
+  object.add("meaning", finding.meaning).add("change", finding.change);
+  object.add_raw("nodes", nodes + "]").add_raw("numbers", numbers.str());
   return object.str();
 }
 
@@ -49,6 +52,12 @@ void print_json(const Diagnosis& diagnosis) {
       .add("warnings", count(diagnosis, Health::warning));
   object.add("unknown", count(diagnosis, Health::unknown)).add_raw("checks", all + "]");
   Output::standard().line(object.str());
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
 std::string padded(std::string text, std::size_t columns) {
@@ -68,6 +77,7 @@ void print(const Diagnosis& diagnosis) {
     out.line("  " + padded(word, 9) + padded(printable(finding.check), widest + 2) +
              printable(finding.found));
     const std::string indent(2 + 9 + widest + 2, ' ');
+    if (!finding.nodes.empty()) out.line(indent + "at " + printable(joined(finding.nodes)));
     if (!finding.meaning.empty()) out.line(indent + printable(finding.meaning));
     if (!finding.change.empty()) out.line(indent + "change: " + printable(finding.change));
   }

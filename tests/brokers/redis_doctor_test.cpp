@@ -214,7 +214,32 @@ TEST(RedisDoctor, MemoryIsCountedByJob) {
   EXPECT_EQ(number(finding(diagnosis, "memory"), "jobs"), 300);
   EXPECT_GT(number(finding(diagnosis, "memory"), "bytes_per_job"), 100);
   EXPECT_THAT(finding(diagnosis, "memory").found, HasSubstr("; 300 jobs, at most "));
-  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2");
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2, 1 shard, 300 jobs");
+}
+
+TEST(RedisDoctor, JobsAreCountedInAllShards) {
+  const RedisServer server(kept_well());
+  {
+    testing::VirtualLoop loop;
+    const auto broker = queue::open_broker(server.url("shards=8"));
+    std::vector<queue::JobSpec> jobs(200);
+    for (queue::JobSpec& job : jobs) job = broker_suite::BrokerSuite::job();
+    loop.run(broker->enqueue(std::move(jobs)));
+  }
+  const Diagnosis diagnosis = diagnose(server.url());
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2, 8 shards, 200 jobs");
+  EXPECT_EQ(number(finding(diagnosis, "memory"), "jobs"), 200);
+  administer(server, Command("HSET").arg("{coterie:5}m").arg("v").arg("3"));
+  EXPECT_THAT(finding(diagnose(server.url()), "layout").found, HasSubstr("has layout 3"));
+}
+
+TEST(RedisDoctor, ANodeOfAClusterNamesTheUrlThatIsMeant) {
+  const std::string port = std::to_string(broker_suite::free_port());
+  const RedisServer node({"--port", port, "--cluster-enabled", "yes", "--cluster-port",
+                          std::to_string(broker_suite::free_port())});
+  const Finding role = finding(diagnose("redis://127.0.0.1:" + port), "role");
+  EXPECT_EQ(role.health, Health::problem);
+  EXPECT_EQ(role.change, "write redis+cluster://127.0.0.1:" + port);
 }
 
 TEST(RedisDoctor, FullMemoryIsAProblemAndNoLimitAWarning) {

@@ -123,15 +123,15 @@ TEST(RedisSlots, RedirectionsAreRead) {
   EXPECT_FALSE(redirection_of(Reply::of_status("MOVED 1 h:1"), asked));
 }
 
-TEST(RedisSlots, WhatIsArrivingIsRead) {
-  EXPECT_THAT(
-      read_arriving("c4d4 127.0.0.1:1@2 master - 0 1 2 connected 8192-16383\n"
-                    "95eb 127.0.0.1:3@4 myself,master - 0 0 1 connected 0-8191 [7734->-c4d4] [12-<-c4d4] "
-                    "[16383-<-c4d4]\n"),
-      ElementsAre(12, 16'383));
-  EXPECT_TRUE(read_arriving("").empty());
-  EXPECT_TRUE(read_arriving(" [").empty());
-  EXPECT_TRUE(read_arriving(" [16384-<-a] [x-<-a] [-1-<-a] [1] [1-<").empty());
+TEST(RedisSlots, WhatIsArrivingOrLeavingIsRead) {
+  const std::string nodes =
+      "c4d4 127.0.0.1:1@2 master - 0 1 2 connected 8192-16383\n"
+      "95eb 127.0.0.1:3@4 myself,master - 0 0 1 connected 0-8191 [7734->-c4d4] [12-<-c4d4] [16383-<-c4d4]\n";
+  EXPECT_THAT(read_open(nodes, "-<-"), ElementsAre(12, 16'383));
+  EXPECT_THAT(read_open(nodes, "->-"), ElementsAre(7734));
+  EXPECT_TRUE(read_open("", "-<-").empty());
+  EXPECT_TRUE(read_open(" [", "-<-").empty());
+  EXPECT_TRUE(read_open(" [16384-<-a] [x-<-a] [-1-<-a] [1] [1-<", "-<-").empty());
 }
 
 }  // namespace

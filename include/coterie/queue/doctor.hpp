@@ -23,6 +23,9 @@ struct Finding {
   std::string found;    ///< what is there: "everysec"
   std::string meaning;  ///< what follows from it; may be empty
   std::string change;   ///< what to do about it; empty where there is nothing to do
+  /// Of a cluster: the nodes at which it was found, "10.0.0.5:6379"; none where it is the same at all of
+  /// them, or concerns all of them together.
+  std::vector<std::string> nodes;
   /// The same for programs: name with its unit, and value: {"p99_us", 83}.
   std::vector<std::pair<std::string, double>> numbers;
   Finding() = default;

@@ -49,7 +49,7 @@ Task<NodeAnswer> ask(Link& link, const Settings& settings, const Settings& at) {
   for (const Reply& reply : replies) check_answer(settings, at, reply);
   NodeAnswer answer;
   answer.map = SlotMap::read(replies[0], at.address());
-  answer.arriving = read_arriving(replies[1].string());
+  answer.arriving = read_open(replies[1].string(), "-<-");
   if (answer.map.covered() == 0)
     throw BrokerUnavailable(at.url() +
                             ": it knows of no slots: make the cluster (redis-cli --cluster create), or leave "
@@ -59,8 +59,7 @@ Task<NodeAnswer> ask(Link& link, const Settings& settings, const Settings& at) {
 
 }  // namespace
 
-std::vector<std::uint16_t> read_arriving(std::string_view nodes) {
-  constexpr std::string_view mark = "-<-";
+std::vector<std::uint16_t> read_open(std::string_view nodes, std::string_view mark) {
   std::vector<std::uint16_t> slots;
   for (std::size_t at = nodes.find(" ["); at != std::string_view::npos; at = nodes.find(" [", at)) {
     at += 2;

@@ -22,7 +22,8 @@ struct NodeAnswer {
 /// knows no slots; BadBroker where it answers and cannot help: a wrong password, no right to ask, no cluster.
 [[nodiscard]] Task<NodeAnswer> ask_node(Settings settings, Address node);
 
-/// What CLUSTER NODES says that is arriving at the node that was asked: "[7734-<-its id]".
-[[nodiscard]] std::vector<std::uint16_t> read_arriving(std::string_view nodes);
+/// The slots of which CLUSTER NODES says that they are arriving at the node that was asked, "[7734-<-its
+/// id]", where `mark` is "-<-"; with "->-" those that leave it.
+[[nodiscard]] std::vector<std::uint16_t> read_open(std::string_view nodes, std::string_view mark);
 
 }  // namespace coterie::brokers::redis

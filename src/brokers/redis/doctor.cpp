@@ -5,16 +5,12 @@
 #include <charconv>
 #include <utility>
 
-#include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
-#include "src/brokers/redis/dial.hpp"
 #include "src/brokers/redis/durability.hpp"
-#include "src/brokers/redis/record.hpp"
+#include "src/brokers/redis/locator.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
-
-constexpr std::size_t queues_most = 1000;
 
 /// What is read of the server's settings, where that is allowed.
 Command ask_config() {
@@ -24,46 +20,6 @@ Command ask_config() {
        {"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "slowlog-log-slower-than"})
     command.arg(name);
   return command;
-}
-
-std::uint64_t number_of(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-Task<void> look_at_layout(Patient& patient) {
-  const Reply reply = co_await patient.link.call(Command("HGET").arg(patient.prefix() + "m").arg("v"));
-  const std::string name = "namespace '" + patient.settings.key_namespace + "'";
-  if (reply.is_error())
-    patient.out.unknown("layout", why_not(reply, "+hget ~" + patient.prefix() + "*"));
-  else if (reply.is_nil())
-    patient.out.ok("layout", name + " is empty", "no queue has been used there yet");
-  else if (reply.string() == std::to_string(layout_version))
-    patient.out.ok("layout", name + " has layout " + reply.string());
-  else
-    patient.out.problem("layout", name + " has layout " + reply.string().substr(0, 20),
-                        "it was made by another version of coterie; this one knows layout " +
-                            std::to_string(layout_version) + ", and is refused there",
-                        "use the version that made it, or choose another ?namespace=");
-}
-
-/// How many there are in all states; 0 where that cannot be told.
-Task<void> count_jobs(Patient& patient) {
-  const Reply length = co_await patient.link.call(Command("HLEN").arg(patient.prefix() + "Q"));
-  if (length.kind() != Reply::Kind::integer || length.integer() > static_cast<std::int64_t>(queues_most))
-    co_return;
-  const Reply queues = co_await patient.link.call(Command("HGETALL").arg(patient.prefix() + "Q"));
-  if (queues.kind() != Reply::Kind::array) co_return;
-  std::vector<Command> commands;
-  for (std::size_t i = 1; i < queues.array().size(); i += 2)
-    commands.push_back(Command("HGETALL").arg(patient.prefix() + "c" + queues.at(i).string()));
-  const std::vector<Reply> counts = co_await patient.link.call_all(commands);
-  for (const Reply& each : counts) {
-    if (each.kind() != Reply::Kind::array) continue;
-    for (std::size_t i = 0; i + 1 < each.array().size(); i += 2)
-      if (each.at(i).string() != "N") patient.jobs += number_of(each.at(i + 1).string());
-  }
 }
 
 /// What durable= of the URL comes to at this server.
@@ -99,9 +55,24 @@ Task<void> look_at_durability(Patient& patient) {
     patient.out.ok("durable=", asked);
 }
 
+Task<void> examine(const Settings& settings, queue::Diagnosis& diagnosis) {
+  Findings out(diagnosis);
+  Census census;
+  const std::shared_ptr<Locator> locator = make_locator(settings);
+  Task<Settings> finding = locator->find(Address());
+  Outcome<Settings> found = co_await outcome(std::move(finding));
+  co_await locator->close();
+  const Settings at = std::move(found).get();
+  const auto look = [&](Link& link) -> Task<void> {
+    Patient patient(link, at, out, census);
+    co_await examine_server(patient);
+  };
+  co_await visit(at, look);
+}
+
+}  // namespace
+
 Task<void> examine_server(Patient& patient) {
-  co_await greet_subscriber(patient.link, patient.settings);
-  (void)co_await patient.link.call(Command("CLIENT").arg("SETNAME").arg("coterie-doctor"));
   std::vector<Command> commands;
   commands.push_back(Command("SELECT").arg(patient.settings.database));
   commands.emplace_back("INFO");
@@ -111,41 +82,37 @@ Task<void> examine_server(Patient& patient) {
     patient.out.problem("database", std::to_string(patient.settings.database) + ": " + replies[0].error(),
                         "a broker with this URL is refused", "take another number in the URL");
   patient.config = std::move(replies[2]);
+  co_await look_at_shards(patient);
   if (replies[1].is_error()) {
     patient.out.problem("server", "cannot tell: " + why_not(replies[1], "+info"),
                         "a broker needs INFO, and is refused without it",
                         "allow it, as by " + acl_example(patient.settings));
   } else {
     patient.info = replies[1].take_string();
-    co_await count_jobs(patient);
     look_at_server(patient);
     look_at_persistence(patient);
-    co_await look_at_durability(patient);
+    if (!patient.replica) co_await look_at_durability(patient);
     look_at_memory(patient);
     look_at_connections(patient);
   }
-  co_await look_at_layout(patient);
+  if (!patient.settings.by_cluster()) report_queue(patient.out, patient.settings, patient.census);
   co_await look_at_clock(patient);
   co_await look_at_latency(patient);
   co_await look_at_slow_log(patient);
   co_await look_at_rights(patient);
 }
 
-Task<void> examine(const Settings& settings, Findings& out) {
-  io::Stream stream = co_await dial(settings);
-  const std::shared_ptr<Link> link = Link::start(std::move(stream), settings);
-  Patient patient(*link, settings, out);
-  Task<void> looking = examine_server(patient);
-  const Outcome<void> end = co_await outcome(std::move(looking));
-  link->close("the doctor has seen enough");
-  co_await link->join();
-  end.get();
+std::uint64_t Patient::number(std::string_view key) const {
+  const std::string_view text = line(key);
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
 }
 
-}  // namespace
-
-std::uint64_t Patient::number(std::string_view key) const {
-  return number_of(line(key));
+bool Patient::holds(std::uint32_t shard) const {
+  if (map == nullptr) return true;
+  const Address* const master = map->master_of(slot_of(settings.prefix(shard)));
+  return !replica && master != nullptr && *master == settings.address();
 }
 
 std::string Patient::setting(std::string_view name) const {
@@ -168,11 +135,13 @@ queue::Diagnosis diagnose_redis(const BrokerUrl& url) {
   const redis::Settings settings = redis::settings_of(url);
   queue::Diagnosis diagnosis;
   diagnosis.url = settings.url();
-  Findings out(diagnosis);
   RunOptions quiet;
   quiet.handle_signals = false;
   Runner runner(quiet);
-  runner.run(redis::examine(settings, out));
+  if (settings.by_cluster())
+    runner.run(redis::examine_cluster(settings, diagnosis));
+  else
+    runner.run(redis::examine(settings, diagnosis));
   return diagnosis;
 }
 

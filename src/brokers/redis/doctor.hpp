@@ -4,30 +4,74 @@
 #include <string_view>
 #include <vector>
 
+#include "coterie/await_outcome.hpp"
 #include "src/brokers/findings.hpp"
+#include "src/brokers/redis/dial.hpp"
 #include "src/brokers/redis/handshake.hpp"
 #include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/slots.hpp"
 
 namespace coterie::brokers::redis {
 
+/// What was seen of the queue, which may be spread over several servers.
+struct Census {
+  std::uint32_t shards = 0;  ///< as written down at shard 0; 0: nothing is
+  std::uint64_t jobs = 0;    ///< in all states
+  std::string layout;        ///< of a shard that has another one than ours; empty: none has
+  std::string unseen;        ///< why a part of it could not be looked at; empty: all was
+};
+
 /// What a doctor has with it: one connection, which no broker uses, and what it has read once for all.
 struct Patient {
-  Patient(Link& at, const Settings& with, Findings& into) : link(at), settings(with), out(into) {}
+  Patient(Link& at, const Settings& with, Findings& into, Census& of)
+      : link(at), settings(with), out(into), census(of) {}
   Link& link;
-  const Settings& settings;
+  const Settings& settings;  ///< of a cluster's node: with its address, and those of the URL
   Findings& out;
-  std::string info;  ///< INFO's text
-  Reply config;      ///< CONFIG GET's
-  std::uint64_t jobs = 0;
+  Census& census;
+  const SlotMap* map = nullptr;  ///< of a cluster: which shards are here
+  bool replica = false;          ///< of a cluster, where that is no mistake
+  std::string info;              ///< INFO's text
+  Reply config;                  ///< CONFIG GET's
+  std::uint64_t jobs = 0;        ///< here
 
   [[nodiscard]] std::string_view line(std::string_view key) const { return info_line(info, key); }
   /// 0 where it is not there.
   [[nodiscard]] std::uint64_t number(std::string_view key) const;
   /// A setting of the server; empty where it was not told.
   [[nodiscard]] std::string setting(std::string_view name) const;
-  /// The beginning of our keys, "{coterie:0}".
-  [[nodiscard]] std::string prefix() const { return "{" + settings.key_namespace + ":0}"; }
+  /// That shard of the queue is here.
+  [[nodiscard]] bool holds(std::uint32_t shard) const;
 };
+
+/// Runs `look(link)`, a Task, over a connection of its own, which it greets as a subscriber does: that asks
+/// nothing of the server. `look` outlives it.
+template <class Look>
+Task<void> visit(Settings at, Look& look) {
+  io::Stream stream = co_await dial(at);
+  const std::shared_ptr<Link> link = Link::start(std::move(stream), at);
+  const auto greet_and_look = [&]() -> Task<void> {
+    co_await greet_subscriber(*link, at);
+    (void)co_await link->call(Command("CLIENT").arg("SETNAME").arg("coterie-doctor"));
+    co_await look(*link);
+  };
+  Task<void> looking = greet_and_look();
+  const Outcome<void> end = co_await outcome(std::move(looking));
+  link->close("the doctor has seen enough");
+  co_await link->join();
+  end.get();
+}
+
+/// All that is to be seen at one server.
+Task<void> examine_server(Patient& patient);
+
+// doctor_cluster.cpp: the cluster itself, and each of its nodes
+Task<void> examine_cluster(const Settings& settings, queue::Diagnosis& diagnosis);
+
+// doctor_queue.cpp
+/// The shards of the queue that are here. Shard 0 says how many there are: its server is looked at first.
+Task<void> look_at_shards(Patient& patient);
+void report_queue(Findings& out, const Settings& settings, const Census& census);
 
 /// "the user lacks +config|get"; what else the server said instead of an answer.
 [[nodiscard]] std::string why_not(const Reply& reply, std::string_view right);

@@ -14,8 +14,8 @@ constexpr std::string_view no_script = "0000000000000000000000000000000000000000
 Command filled_in(const Patient& patient, std::string_view pattern, std::vector<std::string> words) {
   std::istringstream in{std::string(pattern)};
   for (std::string word; in >> word;) {
-    if (word == "K") word = patient.prefix() + "m";
-    if (word == "C") word = patient.prefix() + "v";
+    if (word == "K") word = patient.settings.prefix() + "m";
+    if (word == "C") word = patient.settings.prefix() + "v";
     if (word == "S") word = no_script;
     words.push_back(std::move(word));
   }
@@ -28,7 +28,7 @@ Command filled_in(const Patient& patient, std::string_view pattern, std::vector<
 std::string name_of(std::string_view pattern) {
   const std::size_t space = pattern.find(' ');
   std::string name(pattern.substr(0, space));
-  if (name == "SCRIPT" || name == "CONFIG")
+  if (name == "SCRIPT" || name == "CONFIG" || name == "CLUSTER")
     name += "|" + std::string(pattern.substr(space + 1, pattern.find(' ', space + 1) - space - 1));
   return name;
 }
@@ -54,6 +54,7 @@ std::vector<Command> forgotten(const Patient& patient, const std::vector<std::st
 std::vector<std::string_view> commands_for(const Settings& settings) {
   std::vector<std::string_view> all = commands_of_a_broker();
   if (settings.database != 0) all.emplace_back("SELECT 0");
+  if (settings.by_cluster()) all.insert(all.end(), {"CLUSTER SLOTS", "CLUSTER NODES"});
   if (asks_for(settings, Durable::Level::replicas)) all.emplace_back("WAIT 0 1");
   if (asks_for(settings, Durable::Level::fsync)) all.emplace_back("CONFIG GET appendfsync");
   return all;
@@ -123,8 +124,10 @@ Task<void> look_at_rights(Patient& patient) {
   }
   commands = forgotten(patient, patterns);
   replies = co_await patient.link.call_all(commands);
+  // Rights are looked at first: who is sent elsewhere, where the key's slot is, has them.
   for (std::size_t i = 0; i < patterns.size(); ++i)
-    if (replies[i].is_error()) miss(i, replies[i].error());
+    if (replies[i].is_error() && !replies[i].is_error("MOVED") && !replies[i].is_error("CLUSTERDOWN"))
+      miss(i, replies[i].error());
   report(patient, missing, patterns.size(), said);
 }
 

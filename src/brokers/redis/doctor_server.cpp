@@ -18,23 +18,45 @@ std::string decimal(double value) {
 void look_at_role(Patient& patient) {
   const std::string_view role = patient.line("role");
   const std::string_view mode = patient.line("redis_mode");
-  if (!mode.empty() && mode != "standalone") {
-    patient.out.problem("role", std::string(mode), "the queue does not know it yet, and is refused",
-                        "name a server that stands by itself, or the master that a sentinel watches");
+  const Settings& settings = patient.settings;
+  if (mode == "cluster" && !settings.by_cluster()) {
+    patient.out.problem("role", "node of a cluster", "a broker with this URL is refused",
+                        "write " + std::string(settings.tls ? "rediss" : "redis") + "+cluster://" +
+                            settings.address().text());
+    return;
+  }
+  if (mode == "sentinel") {
+    patient.out.problem("role", "sentinel", "it has no queue, and is refused",
+                        "write redis+sentinel://" + settings.address().text() + "/NAME-OF-THE-MASTER");
     return;
   }
   if (role == "slave") {
     const std::string master =
         std::string(patient.line("master_host")) + ":" + std::string(patient.line("master_port"));
+    if (patient.replica) {
+      if (patient.line("master_link_status") == "up")
+        patient.out.ok("role", "replica of " + master);
+      else
+        patient.out.warning("role", "replica of " + master + ", and not connected to it",
+                            "if that one is lost now, what it had confirmed since is lost with it",
+                            "look at both logs");
+      return;
+    }
     patient.out.problem("role", "replica of " + master, "only its master may be written to",
                         "name the master in the URL: " + master);
     return;
   }
   const std::uint64_t replicas = patient.number("connected_slaves");
-  patient.out.ok(
-      "role",
-      std::string(role) + " with " + std::to_string(replicas) + " replica" + (replicas == 1 ? "" : "s"), {},
-      {{"replicas", static_cast<double>(replicas)}});
+  const std::string found =
+      std::string(role) + " with " + std::to_string(replicas) + " replica" + (replicas == 1 ? "" : "s");
+  const Findings::Numbers numbers{{"replicas", static_cast<double>(replicas)}};
+  if (settings.by_cluster() && replicas == 0)
+    patient.out.warning("role", found, "while it is away, so is its part of the queue: nobody takes over",
+                        "redis-cli --cluster add-node NEW " + settings.cluster.front().text() +
+                            " --cluster-slave --cluster-master-id ITS-ID",
+                        numbers);
+  else
+    patient.out.ok("role", found, {}, numbers);
   for (std::uint64_t i = 0; i < replicas && i < 100; ++i) {
     const std::string_view replica = patient.line("slave" + std::to_string(i));
     if (!replica.empty() && replica.find("state=online") == std::string_view::npos)

@@ -213,6 +213,13 @@ std::shared_ptr<Broker> open_redis_broker(const BrokerUrl& url, const BrokerOpti
   return std::make_shared<RedisBroker>(redis::settings_of(url), options.limits, std::move(clock));
 }
 
+bool is_redis(const BrokerUrl& url) {
+  for (const char* scheme : {"redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel",
+                             "redis+cluster", "rediss+cluster"})
+    if (url.scheme == scheme) return true;
+  return false;
+}
+
 std::shared_ptr<Broker> open_redis_broker(const BrokerUrl& url, const BrokerOptions& options) {
   return open_redis_broker(url, options, std::nullopt);
 }
