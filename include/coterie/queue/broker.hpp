@@ -149,8 +149,9 @@ struct JobFilter {
 };
 
 struct JobPage {
-  std::vector<JobInfo> jobs;  ///< in order of their creation
-  std::uint64_t next = 0;     ///< pass it as `after`; 0: this was the last page
+  /// In order of their creation; of several shards, nearly (docs/scaling.md).
+  std::vector<JobInfo> jobs;
+  std::uint64_t next = 0;  ///< pass it as `after`; 0: this was the last page
   JobPage() = default;
 };
 
@@ -191,7 +192,8 @@ enum class Withdrawn : std::uint8_t {
 /// Guarantees, the same for every broker and tested by one suite (tests/brokers):
 ///  * A call is atomic: it is applied as a whole or not at all, and what it replied is durable by the
 ///    broker's setting when it returns. On Redis that holds for each 64 jobs or ids (and 256 KiB) of a call:
-///    one that is cut short may have been applied in part, and repeating it does the rest.
+///    one that is cut short may have been applied in part, and repeating it does the rest. Over several
+///    shards (`?shards=`) priorities and order hold in each of them: docs/scaling.md.
 ///  * A reply may be lost after the call was applied. Every call may be repeated: `enqueue` is idempotent by
 ///    id, `cycle` by (incarnation, seq), the others by nature.
 ///  * Requests are validated before the first write: `BadRequest` means that nothing changed.
