@@ -12,7 +12,10 @@ namespace {
 using queue::JobId;
 using queue::JobState;
 
-constexpr std::array looked_at{JobState::ready, JobState::scheduled, JobState::blocked, JobState::leased};
+/// Leased ones first and last: one that fails while the others are listed is then seen before it did, and one
+/// that is given out meanwhile, in a queue that is not moved, after it was.
+constexpr std::array looked_at{JobState::leased, JobState::ready, JobState::scheduled, JobState::blocked,
+                               JobState::leased};
 
 /// The jobs of a broker and who waits for whom.
 class Survey {
@@ -22,13 +25,16 @@ class Survey {
   void add(const queue::JobInfo& job, MovePlan& plan) {
     const bool moved = queues_.empty() || queues_.contains(job.queue);
     const bool runs = job.state == JobState::leased;
-    if (moved && runs) {
-      ++plan.leased;
-      if (plan.workers.size() < MovePlan::workers_told) plan.workers.insert(job.worker);
-    }
     has_blocked_ = has_blocked_ || job.state == JobState::blocked;
-    if (!place_.try_emplace(job.id, nodes_.size()).second) return;  // it changed its state between two lists
-    nodes_.emplace_back(job.id, job.state, moved, moved && !runs);
+    const auto [place, is_new] = place_.try_emplace(job.id, nodes_.size());
+    if (is_new) nodes_.emplace_back(job.id, job.state, moved, moved && !runs);
+    Node& node = nodes_[place->second];
+    if (!runs || (!is_new && node.state == JobState::leased)) return;
+    node.state = JobState::leased;
+    node.goes = false;
+    if (!moved) return;
+    ++plan.leased;
+    if (plan.workers.size() < MovePlan::workers_told) plan.workers.insert(job.worker);
   }
   /// Whether anybody waits for anybody.
   [[nodiscard]] bool has_edges() const noexcept { return has_blocked_; }
@@ -44,6 +50,7 @@ class Survey {
       nodes_[at].goes = false;
       return;
     }
+    nodes_[at].said_to_wait_for = job->waits_for;
     for (const JobId& id : job->dependents) {
       const auto found = place_.find(id);
       if (found == place_.end()) continue;  // it has ended
@@ -56,6 +63,8 @@ class Survey {
     std::vector<std::vector<std::size_t>> groups(nodes_.size());
     std::vector<char> stays(nodes_.size(), 0);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      // What it waits for is in no list: it has ended or come since, and the next plan knows.
+      if (nodes_[i].waits_for != nodes_[i].said_to_wait_for) nodes_[i].goes = false;
       const std::size_t root = root_of(i);
       groups[root].push_back(i);
       if (!nodes_[i].goes) stays[root] = 1;
@@ -65,7 +74,7 @@ class Survey {
         if (stays[root] == 0)
           ++plan.counts[nodes_[i].state];
         else if (nodes_[i].moved && nodes_[i].state != JobState::leased)
-          ++plan.held;
+          plan.held.push_back(nodes_[i].id);
       }
       if (stays[root] != 0 || groups[root].empty()) continue;
       if (groups[root].size() == 1)
@@ -83,6 +92,7 @@ class Survey {
     bool goes;
     std::vector<std::size_t> dependents{};
     std::size_t waits_for = 0;
+    std::uint64_t said_to_wait_for = 0;
     std::size_t parent = no_parent;  ///< in the tree of its group
     Node(JobId job, JobState where, bool chosen, bool free)
         : id(job), state(where), moved(chosen), goes(free) {}

@@ -21,9 +21,9 @@ struct MovePlan {
       groups;  ///< each in an order in which all stand behind what they wait for
   std::unordered_map<queue::JobId, std::vector<queue::JobId>> after;  ///< of those in groups
   std::map<queue::JobState, std::uint64_t> counts;                    ///< of both, by state
-  std::uint64_t leased = 0;       ///< jobs of these queues that a worker has
-  std::uint64_t held = 0;         ///< jobs of these queues that would go, but for one that stays
-  std::set<std::string> workers;  ///< that have the leased ones; up to `workers_told`
+  std::uint64_t leased = 0;        ///< jobs of these queues that a worker has
+  std::vector<queue::JobId> held;  ///< jobs of these queues that would go, but for one that stays
+  std::set<std::string> workers;   ///< that have the leased ones; up to `workers_told`
 
   static constexpr std::size_t workers_told = 5;
 

@@ -43,21 +43,26 @@ Task<MoveReport> MoveWork::run() {
     co_await pause_queues();
     const MovePlan plan = co_await plan_move(from_, options_.queues);
     report_.leased = plan.leased;
-    report_.held = plan.held;
+    report_.held = plan.held.size();
     report_.workers = plan.workers;
     if (!plan.empty() && ++pass > passes) {
       report_.producers = true;
+      if (!between_.empty()) refuse_to_end();
       break;
     }
     if (!plan.empty()) {
       planned_ = at_source_done_ + plan.jobs();
       co_await move_all(plan);
       journal_.caught_up();
-    } else if (options_.wait && plan.leased > 0) {
-      co_await wait_for_change();
-    } else {
-      break;
+      continue;
     }
+    const bool freed = co_await follow_held(plan.held);
+    if (freed) continue;
+    const bool between = !between_.empty();
+    if (between && !options_.wait) refuse_to_end();
+    if (!between && (!options_.wait || plan.leased == 0)) break;
+    queue::Broker& changes = between ? *to_ : *from_;
+    co_await wait_for_change(changes);
   }
   co_await finish();
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -68,7 +73,7 @@ Task<MoveReport> MoveWork::look() {
   const MovePlan plan = co_await plan_move(from_, options_.queues);
   report_.moved = plan.counts;
   report_.leased = plan.leased;
-  report_.held = plan.held;
+  report_.held = plan.held.size();
   report_.workers = plan.workers;
   co_await count_ended();
   co_return report_;
@@ -110,9 +115,9 @@ Task<void> MoveWork::finish() {
   co_await journal_.close();
 }
 
-Task<void> MoveWork::wait_for_change() {
-  const std::uint64_t version = co_await from_->version();
-  co_await from_->changed(version, look_again);
+Task<void> MoveWork::wait_for_change(queue::Broker& at) {
+  const std::uint64_t version = co_await at.version();
+  co_await at.changed(version, look_again);
 }
 
 Task<void> MoveWork::move_all(const MovePlan& plan) {
@@ -142,8 +147,7 @@ Task<void> MoveWork::move_batch(const MovePlan& plan, std::vector<JobId> ids) {
     const std::size_t count = std::min(step_, ids.size() - from);
     const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(from);
     const std::vector<JobId> part(begin, begin + static_cast<std::ptrdiff_t>(count));
-    const std::vector<JobId> there = co_await send(plan, part);
-    sent.insert(sent.end(), there.begin(), there.end());
+    co_await send(plan, part, sent);
     from += count;
   }
   std::reverse(sent.begin(), sent.end());
@@ -156,30 +160,44 @@ Task<void> MoveWork::move_batch(const MovePlan& plan, std::vector<JobId> ids) {
   show();
 }
 
-/// Returns those that the target has when it returns.
-Task<std::vector<JobId>> MoveWork::send(const MovePlan& plan, const std::vector<JobId>& ids) {
+/// Whether all that it waits for, and nothing else, stands before it in the batch. Else something has come or
+/// ended since the plan was made, and the next one tells.
+bool MoveWork::is_as_planned(const MovePlan& plan, const queue::JobExport& job,
+                             const std::unordered_set<JobId>& before) {
+  const auto after = plan.after.find(job.spec.id);
+  if (after == plan.after.end()) return job.waits_for == 0;
+  return job.waits_for == after->second.size() &&
+         std::all_of(after->second.begin(), after->second.end(),
+                     [&](const JobId& id) { return before.contains(id); });
+}
+
+/// Adds those that the target has when it returns to `sent`.
+Task<void> MoveWork::send(const MovePlan& plan, const std::vector<JobId>& ids, std::vector<JobId>& sent) {
   std::vector<std::optional<queue::JobExport>> jobs = co_await from_->export_jobs(ids, true);
+  std::unordered_set<JobId> before(sent.begin(), sent.end());
   std::vector<queue::JobSpec> specs;
-  std::vector<JobId> sent;
+  std::vector<JobId> now;
   std::size_t bytes = 0;
   for (std::optional<queue::JobExport>& job : jobs) {
     if (!job || job->state == JobState::leased)
       continue;  // cancelled since, or somebody has resumed the queue
+    if (!is_as_planned(plan, *job, before)) continue;
     const auto after = plan.after.find(job->spec.id);
     if (after != plan.after.end()) job->spec.after = after->second;
     bytes += job->spec.payload.size();
-    ++report_.moved[job->state];
-    sent.push_back(job->spec.id);
+    if (!between_.contains(job->spec.id)) ++report_.moved[job->state];
+    now.push_back(job->spec.id);
+    before.insert(job->spec.id);
     specs.push_back(std::move(job->spec));
   }
   const std::size_t most = at_most(*to_, at_most(*from_, batch_jobs));
   step_ = bytes > batch_bytes ? std::max<std::size_t>(1, step_ / 2) : std::min(step_ * 2, most);
-  if (specs.empty()) co_return sent;
-  co_await to_->readmit(sent);  // they may have been there, and moved from there to here
+  if (specs.empty()) co_return;
+  sent.insert(sent.end(), now.begin(), now.end());
+  co_await to_->readmit(now);  // they may have been there, and moved from there to here
   const std::vector<queue::Enqueued> results = co_await to_->enqueue(std::move(specs));
-  report_.there_already +=
-      static_cast<std::uint64_t>(std::count(results.begin(), results.end(), queue::Enqueued::exists));
-  co_return sent;
+  for (std::size_t i = 0; i < now.size(); ++i)
+    if (results[i] == queue::Enqueued::exists && !between_.contains(now[i])) ++report_.there_already;
 }
 
 Task<void> MoveWork::withdraw(std::vector<JobId> ids) {
@@ -194,9 +212,45 @@ Task<void> MoveWork::withdraw(std::vector<JobId> ids) {
                        " runs there: it was cancelled at the target; stop that, and start the move again");
     }
     if (results[i] == queue::Withdrawn::final) ended.push_back(ids[i]);
+    if (results[i] == queue::Withdrawn::awaited)
+      between_.insert(ids[i]);
+    else
+      between_.erase(ids[i]);
   }
   at_source_done_ += ids.size();
   if (!ended.empty()) co_await follow(std::move(ended));
+}
+
+/// Of the jobs that stay, those that the target has: they were sent, and then one came that waits for them
+/// here and cannot go. What has ended there ends here too, which sets free who waits for it. Says whether
+/// anything has; what has not is in `between_`.
+Task<bool> MoveWork::follow_held(const std::vector<JobId>& held) {
+  if (between_.empty() && !journal_.went_on()) co_return false;
+  std::vector<JobId> ended;
+  std::unordered_set<JobId> between;
+  const std::size_t step = at_most(*to_, batch_jobs);
+  for (std::size_t from = 0; from < held.size(); from += step) {
+    const auto begin = held.begin() + static_cast<std::ptrdiff_t>(from);
+    const std::vector<JobId> part(begin,
+                                  begin + static_cast<std::ptrdiff_t>(std::min(step, held.size() - from)));
+    const std::vector<std::optional<queue::JobInfo>> there = co_await to_->get(part, false);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const bool over = there[i] ? is_final(there[i]->state) : between_.contains(part[i]);  // and forgotten
+      if (over) ended.push_back(part[i]);
+      if (there[i] && !over) between.insert(part[i]);
+    }
+  }
+  between_ = std::move(between);
+  const std::vector<std::vector<JobId>> parts = in_parts(*from_, ended);
+  for (const std::vector<JobId>& part : parts) co_await from_->cancel(part);
+  co_return !ended.empty();
+}
+
+void MoveWork::refuse_to_end() const {
+  throw UsageError(
+      "job " + between_.begin()->str() +
+      " has gone to the target, and since then jobs at the source wait for it that are not moved: "
+      "start the move again when it has ended at the target, or cancel those that wait for it");
 }
 
 /// What was cancelled at the source while it was on its way.

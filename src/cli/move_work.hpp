@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "coterie/queue/broker.hpp"
@@ -52,12 +53,17 @@ class MoveWork {
   Task<void> begin();
   Task<void> finish();
   Task<void> pause_queues();
-  Task<void> wait_for_change();
+  static Task<void> wait_for_change(queue::Broker& at);
   Task<void> move_all(const MovePlan& plan);
   Task<void> move_batch(const MovePlan& plan, std::vector<queue::JobId> ids);
-  Task<std::vector<queue::JobId>> send(const MovePlan& plan, const std::vector<queue::JobId>& ids);
+  Task<void> send(const MovePlan& plan, const std::vector<queue::JobId>& ids,
+                  std::vector<queue::JobId>& sent);
+  static bool is_as_planned(const MovePlan& plan, const queue::JobExport& job,
+                            const std::unordered_set<queue::JobId>& before);
   Task<void> withdraw(std::vector<queue::JobId> ids);
   Task<void> follow(std::vector<queue::JobId> ended);
+  Task<bool> follow_held(const std::vector<queue::JobId>& held);
+  [[noreturn]] void refuse_to_end() const;
   Task<void> count_ended();
   [[nodiscard]] bool is_moved(const std::string& queue) const {
     return options_.queues.empty() || options_.queues.contains(queue);
@@ -73,8 +79,9 @@ class MoveWork {
   RateMeter rate_;
   std::chrono::steady_clock::time_point shown_at_{};
   std::uint64_t planned_ = 0;
-  std::uint64_t at_source_done_ = 0;  ///< moved, or ended meanwhile
-  std::size_t step_;                  ///< jobs in a call; less where payloads are big
+  std::uint64_t at_source_done_ = 0;          ///< moved, or ended meanwhile
+  std::size_t step_;                          ///< jobs in a call; less where payloads are big
+  std::unordered_set<queue::JobId> between_;  ///< sent, and still at the source, where others wait for them
 };
 
 }  // namespace coterie::cli

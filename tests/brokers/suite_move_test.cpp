@@ -219,13 +219,92 @@ TEST_P(BrokerSuite, WhatRunsOrHasEndedIsNotWithdrawn) {
   EXPECT_EQ(state(runs), JobState::leased);
 }
 
-TEST_P(BrokerSuite, WhoWaitedForAWithdrawnJobWaitsNoMore) {
+TEST_P(BrokerSuite, AnExportSaysHowManyJobsItWaitsFor) {
+  const JobId first = enqueue_one(job());
+  const JobId second = enqueue_one(job());
+  JobSpec child = job();
+  child.after = {first, second, first};
+  enqueue_one(child);
+  EXPECT_EQ(export_of(*this, first)->waits_for, 0U);
+  EXPECT_EQ(export_of(*this, child.id)->waits_for, 2U);
+  cancel({first});
+  EXPECT_EQ(export_of(*this, child.id)->waits_for, 1U);
+}
+
+/// Brokers set so many free in several steps, and no worker is there to take the next one.
+TEST_P(BrokerSuite, WhatAnEndedJobHasLeftBlockedIsNotSoInAnExport) {
+  const JobId parent = enqueue_one(job());
+  std::vector<JobSpec> specs;
+  std::vector<JobId> ids;
+  for (int i = 0; i < 200; ++i) {
+    JobSpec& child = specs.emplace_back(job());
+    child.after = {parent};
+    ids.push_back(child.id);
+  }
+  enqueue(specs);
+  cancel({parent});
+  const std::vector<std::optional<JobExport>> found = await(broker().export_jobs(ids, false));
+  for (const std::optional<JobExport>& one : found) {
+    ASSERT_TRUE(one);
+    EXPECT_EQ(one->state, JobState::ready);
+    EXPECT_EQ(one->waits_for, 0U);
+  }
+}
+
+TEST_P(BrokerSuite, AJobThatOthersWaitForIsNotWithdrawnBeforeThese) {
   const JobId parent = enqueue_one(job());
   JobSpec child = job();
   child.after = {parent};
   enqueue_one(child);
-  await(broker().withdraw({parent}));
-  EXPECT_EQ(state(child.id), JobState::ready);
+  JobSpec grandchild = job();
+  grandchild.after = {child.id};
+  enqueue_one(grandchild);
+  EXPECT_EQ(await(broker().withdraw({parent}))[0], Withdrawn::awaited);
+  EXPECT_EQ(state(parent), JobState::ready);
+  EXPECT_EQ(state(child.id), JobState::blocked);
+  EXPECT_EQ(await(broker().withdraw({grandchild.id, child.id, parent})),
+            std::vector<Withdrawn>(3, Withdrawn::withdrawn));
+  EXPECT_TRUE(queues().empty());
+}
+
+TEST_P(BrokerSuite, WhoWaitedAndWaitsNoMoreIsNotInTheWayOfAWithdrawal) {
+  const JobId parent = enqueue_one(job());
+  std::vector<JobId> cancelled;
+  std::vector<JobId> withdrawn;
+  std::vector<JobSpec> specs;
+  for (int i = 0; i < 300; ++i) {
+    JobSpec& child = specs.emplace_back(job());
+    child.after = {parent};
+    (i % 2 == 0 ? cancelled : withdrawn).push_back(child.id);
+  }
+  JobSpec last = job();
+  last.after = {parent};
+  specs.push_back(last);
+  enqueue(specs);
+  cancel(cancelled);
+  await(broker().withdraw(withdrawn));
+  EXPECT_EQ(await(broker().withdraw({parent}))[0], Withdrawn::awaited);
+  EXPECT_EQ(await(broker().withdraw({last.id, parent})),
+            (std::vector<Withdrawn>{Withdrawn::withdrawn, Withdrawn::withdrawn}));
+  EXPECT_FALSE(info(parent));
+}
+
+/// It has not ended: it is at another broker, where nobody here sees its end.
+TEST_P(BrokerSuite, NobodyCanWaitForAJobThatWasWithdrawn) {
+  JobSpec parent = job();
+  enqueue_one(parent);
+  JobSpec before = job();
+  before.after = {parent.id};
+  enqueue_one(before);
+  await(broker().withdraw({before.id, parent.id}));
+  EXPECT_EQ(enqueue({before})[0], Enqueued::exists);
+  JobSpec child = job();
+  child.after = {parent.id};
+  EXPECT_THROW(enqueue({child}), BadRequest);
+  EXPECT_FALSE(info(child.id));
+  await(broker().readmit({parent.id}));
+  enqueue({parent, child});
+  EXPECT_EQ(state(child.id), JobState::blocked);
 }
 
 }  // namespace

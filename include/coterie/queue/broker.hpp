@@ -176,6 +176,7 @@ struct JobExport {
   JobSpec spec;
   JobState state = JobState::ready;
   std::vector<JobId> dependents;  ///< `blocked` jobs that wait for this one; some may have ended meanwhile
+  std::uint64_t waits_for = 0;    ///< jobs that have not ended and that this one waits for
   JobExport() = default;
 };
 
@@ -184,6 +185,7 @@ enum class Withdrawn : std::uint8_t {
   leased,     ///< it runs: nothing changed
   final,      ///< it has ended: nothing changed
   unknown,    ///< no such job (any more): a withdrawal whose reply was lost was applied
+  awaited,    ///< a `blocked` job waits for it here: nothing changed
 };
 
 /// The store of a queue, in batches. One instance serves many workers and clients; every call may be made
@@ -214,8 +216,8 @@ class Broker {
   [[nodiscard]] virtual const Limits& limits() const noexcept = 0;
 
   /// Adds jobs, all or none (on Redis: of each 64). Ids must be set. A job in `after` must be known (an ended
-  /// one for as long as its id is), or stand earlier in the batch; that of a job which `exists` is not looked
-  /// at.
+  /// one for as long as its id is) and not withdrawn, or stand earlier in the batch; that of a job which
+  /// `exists` is not looked at.
   virtual Task<std::vector<Enqueued>> enqueue(std::vector<JobSpec> jobs) = 0;
 
   /// A worker's whole conversation in one call, in this order: repeat of a known `seq` → the stored reply;
@@ -281,7 +283,9 @@ class Broker {
   /// `ids`; without `payloads` the specs have none.
   virtual Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) = 0;
   /// Jobs that wait (blocked, scheduled, ready) are gone, as if they had been cancelled and purged: `enqueue`
-  /// knows their ids for 24 h, and who waited for them waits no more. In the order of `ids`.
+  /// knows their ids for 24 h, and refuses jobs that are to wait for them. One that others wait for is taken
+  /// only behind these: they stand before it in `ids`, or were withdrawn before. Repeating a call that was
+  /// cut short gives `unknown` for what it has withdrawn. In the order of `ids`.
   virtual Task<std::vector<Withdrawn>> withdraw(std::vector<JobId> ids) = 0;
   /// The reverse, for jobs that come back: `enqueue` takes these ids again. Those that it knows for another
   /// reason than `withdraw` it still knows.

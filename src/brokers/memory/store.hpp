@@ -103,6 +103,7 @@ class Store {
 
   // store_enqueue.cpp
   void check_dependencies(const std::vector<queue::JobSpec>& jobs) const;
+  [[nodiscard]] bool can_be_awaited(const JobId& id) const;
   void create(Slot slot, queue::JobSpec&& job);
   void wait_for(Slot slot, std::vector<JobId>&& after);
 
@@ -134,6 +135,8 @@ class Store {
 
   // store_move.cpp
   [[nodiscard]] queue::JobExport export_job(const Record& record, bool payloads) const;
+  [[nodiscard]] const Record* waiting_at(std::uint32_t edge) const;
+  [[nodiscard]] bool is_awaited(const Record& record) const;
 
   // store_query.cpp
   [[nodiscard]] queue::JobInfo describe(const Record& record, bool bodies) const;

@@ -29,7 +29,7 @@ void Store::check_dependencies(const std::vector<queue::JobSpec>& jobs) const {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].after.empty() || remembers(jobs[i].id)) continue;
     for (const JobId& id : jobs[i].after) {
-      if (remembers(id)) continue;
+      if (can_be_awaited(id)) continue;
       if (places.empty()) {
         places.reserve(jobs.size());
         for (std::size_t k = 0; k < jobs.size(); ++k) places.try_emplace(jobs[k].id, k);
@@ -40,6 +40,11 @@ void Store::check_dependencies(const std::vector<queue::JobSpec>& jobs) const {
       if (found == places.end() || found->second >= i) queue::refuse_unknown_dependency(i, jobs[i], id);
     }
   }
+}
+
+/// One that was withdrawn may not have ended where it is now.
+bool Store::can_be_awaited(const JobId& id) const {
+  return ids_.find(id) != ids_.end() || (remembers(id) && withdrawn_.find(id) == withdrawn_.end());
 }
 
 void Store::create(Slot slot, queue::JobSpec&& job) {

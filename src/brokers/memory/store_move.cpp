@@ -36,12 +36,23 @@ queue::JobExport Store::export_job(const Record& record, bool payloads) const {
   job.spec.result_ttl = record.result_ttl;
   job.spec.max_crashes = record.max_crashes;
   if (record.rare) job.spec.backoff = record.rare->backoff;
-  for (std::uint32_t edge = record.edges; edge != no_slot; edge = edges_[edge].next) {
-    const Record& dependent = pool_[edges_[edge].dependent];
-    if (dependent.generation == edges_[edge].generation && dependent.state == JobState::blocked)
-      job.dependents.push_back(dependent.id);
-  }
+  job.waits_for = record.waits_for;
+  for (std::uint32_t edge = record.edges; edge != no_slot; edge = edges_[edge].next)
+    if (const Record* const dependent = waiting_at(edge)) job.dependents.push_back(dependent->id);
   return job;
+}
+
+/// Who waits at the other end; nothing where it waits no more.
+const Record* Store::waiting_at(std::uint32_t edge) const {
+  const Record& dependent = pool_[edges_[edge].dependent];
+  const bool waits = dependent.generation == edges_[edge].generation && dependent.state == JobState::blocked;
+  return waits ? &dependent : nullptr;
+}
+
+bool Store::is_awaited(const Record& record) const {
+  for (std::uint32_t edge = record.edges; edge != no_slot; edge = edges_[edge].next)
+    if (waiting_at(edge) != nullptr) return true;
+  return false;
 }
 
 std::vector<std::optional<queue::JobExport>> Store::export_jobs(const std::vector<JobId>& ids,
@@ -68,6 +79,8 @@ std::vector<queue::Withdrawn> Store::withdraw(const std::vector<JobId>& ids) {
       results.push_back(queue::Withdrawn::final);
     } else if (record->state == JobState::leased) {
       results.push_back(queue::Withdrawn::leased);
+    } else if (is_awaited(*record)) {
+      results.push_back(queue::Withdrawn::awaited);
     } else {
       finish(slot, JobState::cancelled);
       forget(slot);

@@ -17,15 +17,19 @@ std::vector<queue::JobId> ids_to_know(const std::vector<queue::JobSpec>& jobs) {
 }
 
 void require_dependencies(const std::vector<queue::JobSpec>& jobs, const std::vector<queue::JobId>& ids,
-                          const std::vector<bool>& known) {
-  std::unordered_set<queue::JobId> there;
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    if (known.at(i)) there.insert(ids[i]);
+                          const std::vector<Known>& known) {
+  std::unordered_set<queue::JobId> exist;
+  std::unordered_set<queue::JobId> can_be_awaited;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (known.at(i) != Known::no) exist.insert(ids[i]);
+    if (known.at(i) == Known::yes) can_be_awaited.insert(ids[i]);
+  }
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!there.contains(jobs[i].id))
-      for (const queue::JobId& id : jobs[i].after)
-        if (!there.contains(id)) queue::refuse_unknown_dependency(i, jobs[i], id);
-    there.insert(jobs[i].id);
+    if (exist.contains(jobs[i].id)) continue;
+    for (const queue::JobId& id : jobs[i].after)
+      if (!can_be_awaited.contains(id)) queue::refuse_unknown_dependency(i, jobs[i], id);
+    exist.insert(jobs[i].id);
+    can_be_awaited.insert(jobs[i].id);
   }
 }
 

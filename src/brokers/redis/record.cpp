@@ -91,6 +91,11 @@ Record read_record(std::string_view text) {
   return record;
 }
 
+std::uint32_t jobs_awaited(const Record& record, std::uint32_t far) {
+  if (record.state != queue::JobState::blocked) return 0;
+  return record.has(Record::waits_far) && far > 0 ? record.waits_for - 1 + far : record.waits_for;
+}
+
 std::string write_token(std::uint64_t token) {
   std::string out;
   for (std::size_t i = token_bytes; i-- > 0;) out.push_back(static_cast<char>(token >> (8 * i)));

@@ -20,6 +20,7 @@ struct Record {
     long_result = 128,
     preparing = 256,
     has_dependents = 512,
+    waits_far = 2048,
   };
   queue::JobState state = queue::JobState::blocked;
   std::uint16_t flags = 0;
@@ -54,6 +55,10 @@ inline constexpr std::size_t short_bytes = 4096;
 
 /// Refers to `text`. UnexpectedReply where it is no job of this layout.
 [[nodiscard]] Record read_record(std::string_view text);
+
+/// How many jobs it waits for that have not ended. `far`: of them in other shards, where any are; they count
+/// as one in the record.
+[[nodiscard]] std::uint32_t jobs_awaited(const Record& record, std::uint32_t far);
 
 /// A token as it stands there.
 [[nodiscard]] std::string write_token(std::uint64_t token);

@@ -11,6 +11,7 @@
 #include "coterie/future.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/scope.hpp"
+#include "src/brokers/redis/dependencies.hpp"
 #include "src/brokers/redis/pace.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
@@ -33,6 +34,11 @@ struct Turn {
   bool more_on_record = false;       ///< set: the call was made before, and had more scripts here
   Turn() = default;
 };
+
+inline constexpr std::size_t id_bytes = 16;
+
+/// How many jobs in other shards a job waits for, by what describe.lua gives; 0 where that is not said.
+[[nodiscard]] std::uint32_t far_awaited(const Reply& described);
 
 /// A job in another shard.
 struct FarJob {
@@ -90,7 +96,11 @@ class Shard {
   Task<std::vector<std::string>> paused();
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads);
+  /// Who waits for one of these in another shard counts as waiting until drop_far_dependents().
   Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids);
+  /// Who waits for it in other shards, or did.
+  Task<std::vector<queue::JobId>> far_dependents(queue::JobId id);
+  Task<void> drop_far_dependents(queue::JobId id, std::vector<FarJob> far);
   Task<void> readmit(std::vector<queue::JobId> ids);
   Task<std::optional<std::string>> get_note(std::string key);
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value);
@@ -103,7 +113,7 @@ class Shard {
   /// At shard 0: the worker lives.
   Task<Member> member(queue::Uuid worker, queue::Milliseconds counts_for);
   /// Of which ids enqueue() would say `exists`.
-  Task<std::vector<bool>> known(std::vector<queue::JobId> ids);
+  Task<std::vector<Known>> known(std::vector<queue::JobId> ids);
   /// enqueue() of jobs that wait for others in other shards, too: `far` of each. They are registered there
   /// by forwarding what outbox() gives then.
   Task<std::vector<queue::Enqueued>> enqueue_far(std::vector<queue::JobSpec> jobs,
@@ -191,6 +201,11 @@ class Shard {
   Task<void> bury_gone(const std::string& own_process);
 
   // shard_move.cpp
+  Task<void> release_all();
+  Task<std::vector<std::string>> dependents(queue::JobId id);
+  [[nodiscard]] std::string dependents_key(const queue::JobId& id) const {
+    return prefix_ + "d" + std::string(bytes_of(id));
+  }
   Task<void> complete_export(const Record& record, bool payloads, queue::JobExport& job);
 
   // shard_query.cpp

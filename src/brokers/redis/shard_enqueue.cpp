@@ -101,12 +101,12 @@ Task<std::vector<queue::Enqueued>> Shard::enqueue(std::vector<queue::JobSpec> jo
 Task<void> Shard::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
   const std::vector<queue::JobId> ids = ids_to_know(jobs);
   if (ids.empty()) co_return;
-  const std::vector<bool> are_known = co_await known(ids);
+  const std::vector<Known> are_known = co_await known(ids);
   require_dependencies(jobs, ids, are_known);
 }
 
-Task<std::vector<bool>> Shard::known(std::vector<queue::JobId> ids) {
-  std::vector<bool> are_known;
+Task<std::vector<Known>> Shard::known(std::vector<queue::JobId> ids) {
+  std::vector<Known> are_known;
   for (std::size_t from = 0; from < ids.size(); from += ids_per_script * window) {
     std::vector<Command> commands;
     const std::size_t end = std::min(ids.size(), from + ids_per_script * window);
@@ -116,7 +116,7 @@ Task<std::vector<bool>> Shard::known(std::vector<queue::JobId> ids) {
     }
     const std::vector<Reply> replies = co_await run(std::move(commands));
     for (const Reply& reply : replies)
-      for (const Reply& one : reply.array()) are_known.push_back(one.integer() == 1);
+      for (const Reply& one : reply.array()) are_known.push_back(static_cast<Known>(one.integer()));
   }
   co_return are_known;
 }

@@ -105,6 +105,24 @@ Task<std::vector<Letter>> Shard::outbox(queue::Milliseconds ahead) {
   const Reply reply = co_await run(std::move(command));
   std::vector<Letter> letters;
   for (const Reply& one : reply.array()) letters.emplace_back(address_of(one.string()), one.string());
+Task<std::vector<queue::JobId>> Shard::far_dependents(queue::JobId id) {
+  std::vector<queue::JobId> far;
+  const std::vector<std::string> members = co_await dependents(id);
+  for (const std::string& member : members)
+    if (member.size() > id_bytes) far.push_back(uuid_of(std::string_view(member).substr(0, id_bytes)));
+  co_return far;
+}
+
+Task<void> Shard::drop_far_dependents(queue::JobId id, std::vector<FarJob> far) {
+  for (std::size_t from = 0; from < far.size(); from += ids_per_script) {
+    Command command("ZREM");
+    command.arg(dependents_key(id));
+    for (std::size_t i = from; i < std::min(far.size(), from + ids_per_script); ++i)
+      command.arg(std::string(bytes_of(far[i].id)) + two_bytes(far[i].shard));
+    (void)co_await run(std::move(command));
+  }
+}
+
   co_return letters;
 }
 

@@ -1,4 +1,6 @@
 // Pausing queues, and taking jobs to another broker.
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "src/brokers/redis/shard.hpp"
@@ -26,6 +28,7 @@ queue::JobExport read_export(const Reply& reply, const Record& record) {
   const std::vector<Reply>& extras = reply.at(6).array();
   for (std::size_t i = 0; i + 1 < extras.size(); i += 2)
     if (extras[i].string() == "b") spec.backoff = read_backoff(extras[i + 1].string());
+  job.waits_for = jobs_awaited(record, far_awaited(reply));
   return job;
 }
 
@@ -59,19 +62,36 @@ Task<void> Shard::complete_export(const Record& record, bool payloads, queue::Jo
     if (!payload.is_nil()) job.spec.payload = payload.take_string();
   }
   if (!record.has(Record::has_dependents)) co_return;
+  const std::vector<std::string> members = co_await dependents(job.spec.id);
+  for (const std::string& member : members)
+    job.dependents.push_back(uuid_of(std::string_view(member).substr(0, id_bytes)));
+}
+
+/// As d<id> has them: ids, and behind the id of one in another shard that shard's number.
+Task<std::vector<std::string>> Shard::dependents(queue::JobId id) {
   constexpr std::size_t page = 1000;
+  std::vector<std::string> members;
   for (std::size_t from = 0;; from += page) {
     Command command("ZRANGE");
-    command.arg(prefix_ + "d" + id).arg(from).arg(from + page - 1);
-    const Reply dependents = co_await run(std::move(command));
-    for (const Reply& each : dependents.array())
-      job.dependents.push_back(uuid_of(each.string().substr(0, 16)));  // behind it, its shard
-    if (dependents.array().size() < page) break;
+    command.arg(dependents_key(id)).arg(from).arg(from + page - 1);
+    const Reply reply = co_await run(std::move(command));
+    for (const Reply& each : reply.array()) members.push_back(each.string());
+    if (reply.array().size() < page) co_return members;
+  }
+}
+
+/// Jobs may be blocked only because nobody who works here has come by since what they waited for ended.
+Task<void> Shard::release_all() {
+  for (;;) {
+    const Reply left = co_await run(Command("EXISTS").arg(prefix_ + "k"));
+    if (left.integer() == 0) co_return;
+    (void)co_await run(begin(Script::withdraw));
   }
 }
 
 Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vector<queue::JobId> ids,
                                                                       bool payloads) {
+  co_await release_all();
   std::vector<std::optional<queue::JobExport>> found;
   found.reserve(ids.size());
   std::vector<Command> commands = for_ids(Script::get, ids);
@@ -91,12 +111,28 @@ Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vecto
 }
 
 Task<std::vector<queue::Withdrawn>> Shard::withdraw(std::vector<queue::JobId> ids) {
-  std::vector<queue::Withdrawn> results;
-  results.reserve(ids.size());
-  std::vector<Command> commands = for_ids(Script::withdraw, ids);
-  const std::vector<Reply> replies = co_await run(std::move(commands));
-  for (const Reply& reply : replies)
-    for (const Reply& one : reply.array()) results.push_back(static_cast<queue::Withdrawn>(one.integer()));
+  constexpr int ask_again = 5;
+  std::vector<queue::Withdrawn> results(ids.size());
+  std::vector<std::size_t> places(ids.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  while (!places.empty()) {
+    std::vector<queue::JobId> asked;
+    for (const std::size_t place : places) asked.push_back(ids[place]);
+    std::vector<Command> commands = for_ids(Script::withdraw, asked);
+    const std::vector<Reply> replies = co_await run(std::move(commands));
+    std::vector<std::size_t> again;
+    std::size_t at = 0;
+    for (const Reply& reply : replies) {
+      for (const Reply& one : reply.array()) {
+        const std::size_t place = places[at++];
+        if (one.integer() == ask_again)
+          again.push_back(place);
+        else
+          results[place] = static_cast<queue::Withdrawn>(one.integer());
+      }
+    }
+    places = std::move(again);
+  }
   co_return results;
 }
 

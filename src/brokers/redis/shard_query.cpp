@@ -27,9 +27,19 @@ void read_extras(const std::vector<Reply>& fields, queue::JobInfo& info) {
     if (name == "m") error().message = value;
     if (name == "p") info.progress = number_of(value);
     if (name == "n") info.progress_note = value;
-    if (name == "w" && info.waits_for > 0) info.waits_for += static_cast<std::uint32_t>(number_of(value)) - 1;
   }
 }
+
+}  // namespace
+
+std::uint32_t far_awaited(const Reply& described) {
+  const std::vector<Reply>& fields = described.at(6).array();
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2)
+    if (fields[i].string() == "w") return static_cast<std::uint32_t>(number_of(fields[i + 1].string()));
+  return 0;
+}
+
+namespace {
 
 /// What describe.lua gives for a job.
 queue::JobInfo read_info(const Reply& reply, bool bodies) {
@@ -49,7 +59,7 @@ queue::JobInfo read_info(const Reply& reply, bool bodies) {
   info.finished_at = record.finished_at;
   info.worker = reply.at(4).string();
   if (record.state == queue::JobState::leased) info.lease_until = reply.at(5).integer();
-  info.waits_for = record.state == queue::JobState::blocked ? record.waits_for : 0;
+  info.waits_for = jobs_awaited(record, far_awaited(reply));
   info.cancel_requested = record.has(Record::cancel_requested);
   read_extras(reply.at(6).array(), info);
   if (bodies) {

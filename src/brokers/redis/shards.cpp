@@ -120,6 +120,13 @@ Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> 
   co_return results;
 }
 
+Task<void> Shards::forward_all() {
+  if (size() == 1) co_return;
+  std::vector<Task<std::vector<std::uint32_t>>> carried;
+  for (std::uint32_t shard = 0; shard < size(); ++shard) carried.push_back(forward(shard));
+  (void)co_await gather(std::move(carried));
+}
+
 /// These have ended, and others may wait for them in other shards.
 Task<void> Shards::forward_for(const std::vector<queue::JobId>& ids) {
   if (size() == 1) co_return;
@@ -156,21 +163,62 @@ Task<std::vector<std::string>> Shards::paused() {
 Task<std::vector<std::optional<queue::JobExport>>> Shards::export_jobs(std::vector<queue::JobId> ids,
                                                                        bool payloads) {
   const auto ask = [payloads](Shard& shard, std::vector<queue::JobId> part) {
+  co_await forward_all();
     return shard.export_jobs(std::move(part), payloads);
   };
   co_return co_await by_id<std::optional<queue::JobExport>>(ids, ask);
 }
 
 Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> ids) {
-  const auto ask = [](Shard& shard, std::vector<queue::JobId> part) {
-    return shard.withdraw(std::move(part));
-  };
-  std::vector<queue::Withdrawn> results = co_await by_id<queue::Withdrawn>(ids, ask);
-  co_await forward_for(ids);
+/// Again for as long as it gets further, since who waits in one shard for a job in another may be among them.
+  std::vector<queue::Withdrawn> results(ids.size(), queue::Withdrawn::awaited);
+  for (bool further = true; further;) {
+    further = false;
+    std::vector<std::size_t> places;
+    std::vector<queue::JobId> left;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (results[i] != queue::Withdrawn::awaited) continue;
+      places.push_back(i);
+      left.push_back(ids[i]);
+    }
+    if (left.empty()) break;
+    const auto ask = [](Shard& shard, std::vector<queue::JobId> part) {
+      return shard.withdraw(std::move(part));
+    };
+    const std::vector<queue::Withdrawn> answers = co_await by_id<queue::Withdrawn>(left, ask);
+    std::vector<queue::JobId> awaited;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      results[places[i]] = answers[i];
+      if (answers[i] == queue::Withdrawn::awaited) awaited.push_back(left[i]);
+      further = further || answers[i] == queue::Withdrawn::withdrawn;
+    }
+    co_await forward_for(left);
+    const bool dropped = co_await drop_far_dependents(std::move(awaited));
+    further = further || dropped;
+  }
   co_return results;
 }
 
 Task<void> Shards::readmit(std::vector<queue::JobId> ids) {
+/// Those that wait no more, as their own shards say. Says whether there were any.
+Task<bool> Shards::drop_far_dependents(std::vector<queue::JobId> ids) {
+  bool dropped = false;
+  if (size() == 1) co_return dropped;
+  for (const queue::JobId& id : ids) {
+    const std::vector<queue::JobId> far = co_await at(shard_of(id, size())).far_dependents(id);
+    if (far.empty()) continue;
+    const std::vector<std::optional<queue::JobInfo>> infos = co_await get(far, false);
+    std::vector<FarJob> over;
+    for (std::size_t i = 0; i < far.size(); ++i)
+      if (!infos[i] || infos[i]->state != queue::JobState::blocked)
+        over.emplace_back(shard_of(far[i], size()), far[i]);
+    if (over.empty()) continue;
+    dropped = true;
+    co_await at(shard_of(id, size())).drop_far_dependents(id, std::move(over));
+  }
+  co_return dropped;
+}
+
   std::vector<std::vector<queue::JobId>> parts(size());
   for (const queue::JobId& id : ids) parts[shard_of(id, size())].push_back(id);
   std::vector<Task<void>> calls;
@@ -184,7 +232,7 @@ Task<void> Shards::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
   const std::vector<queue::JobId> ids = ids_to_know(jobs);
   if (ids.empty()) co_return;
   const auto ask = [](Shard& shard, std::vector<queue::JobId> part) { return shard.known(std::move(part)); };
-  const std::vector<bool> known = co_await by_id<bool>(ids, ask);
+  const std::vector<Known> known = co_await by_id<Known>(ids, ask);
   require_dependencies(jobs, ids, known);
 }
 

@@ -75,7 +75,9 @@ class Shards {
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
+  Task<void> forward_all();
   [[noreturn]] void refuse_other_number(std::uint32_t there) const;
+  Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);
   Task<std::vector<queue::Enqueued>> claim_and_enqueue(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_claimed(std::vector<queue::JobSpec> jobs);
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);

@@ -110,6 +110,7 @@ class Engine {
   std::int64_t name_id(const std::string& text, bool add);
   const std::string& name_text(std::int64_t id);
   std::int64_t find_job_number(const Uuid& id);
+  bool is_awaited(std::int64_t job);
   bool load_job(std::int64_t job, JobRow& row);
   void store_job(const JobRow& row);
   bool load_lease(std::int64_t job, LeaseRow& row);

@@ -37,7 +37,7 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       if (!jobs[i].after.empty() && find_job_number(jobs[i].id) == 0) {
         for (const JobId& parent : jobs[i].after) {
-          if (!earlier.contains(parent) && find_job_number(parent) == 0)
+          if (!earlier.contains(parent) && find_job_number(parent) <= 0)  // below 0: withdrawn
             refuse_unknown_dependency(i, jobs[i], parent);
         }
       }

@@ -53,6 +53,10 @@ std::vector<Withdrawn> Engine::withdraw(const std::vector<JobId>& ids) {
       results.push_back(over ? Withdrawn::final : Withdrawn::leased);
       continue;
     }
+    if (is_awaited(job)) {
+      results.push_back(Withdrawn::awaited);
+      continue;
+    }
     leave_waiting(row);
     Ending ending = row.last_settlement();
     ending.state = JobState::cancelled;
@@ -64,6 +68,12 @@ std::vector<Withdrawn> Engine::withdraw(const std::vector<JobId>& ids) {
   }
   if (changed_) bump();
   return results;
+}
+
+bool Engine::is_awaited(std::int64_t job) {
+  Statement& waiting = sql_.waiting_child.with(db_, job);
+  ResetOnExit guard(waiting);
+  return waiting.step();
 }
 
 void Engine::readmit(const std::vector<JobId>& ids) {
@@ -101,6 +111,7 @@ JobExport Query::export_job(Statement& row, bool payloads) {
     ResetOnExit guard(body_.with(db_, number));
     if (body_.step()) spec.payload = body_.text(0);
   }
+  job.waits_for = static_cast<std::uint64_t>(row.integer(17));
   ResetOnExit guard(children_.with(db_, number));
   while (children_.step()) job.dependents.push_back(children_.uuid(0));
   return job;

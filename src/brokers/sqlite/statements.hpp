@@ -97,6 +97,9 @@ struct Statements {
   Statement any_dependency{"SELECT EXISTS(SELECT 1 FROM dependency)"};
   Statement add_dependency{"INSERT OR IGNORE INTO dependency VALUES(?, ?)"};
   Statement children{"SELECT child FROM dependency WHERE parent = ?"};
+  Statement waiting_child{
+      "SELECT 1 FROM dependency d JOIN job j ON j.job = d.child WHERE d.parent = ? AND j.waits > 0"
+      " AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = d.child) LIMIT 1"};
   Statement drop_children{"DELETE FROM dependency WHERE parent = ?"};
 
   Statement count{

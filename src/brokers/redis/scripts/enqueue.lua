@@ -11,7 +11,9 @@ local EACH, FIRST = 7, 4
 
 begin()
 local total = (#ARGV - FIRST + 1) / EACH
-local known, places = {}, {}   -- ids that are on record; those that come before, in this call
+-- Ids that are on record; of these, those of jobs that are at another broker now, so that nothing here can wait for them;
+-- those that come before, in this call.
+local known, withdrawn, places = {}, {}, {}
 do
   local ids, n = {}, 0
   for at = FIRST, #ARGV, EACH do
@@ -30,7 +32,12 @@ do
     local tombs = any_tombs and call('ZMSCORE', P .. 'T', unpack(part))
     for i = 1, #part do
       local id = part[i]
-      if jobs[id] or texts[id] or (tombs and tombs[i] and tonumber(tombs[i]) > now) then known[id] = true end
+      local tomb = tombs and tonumber(tombs[i] or 0) or 0
+      if jobs[id] or texts[id] then
+        known[id] = true
+      elseif tomb > now then
+        known[id], withdrawn[id] = true, tomb % 1 ~= 0
+      end
     end
   end
 end
@@ -41,7 +48,7 @@ for i = 0, total - 1 do
   if not known[id] and not places[id] then
     for k = 1, #after, 16 do
       local other = sub(after, k, k + 15)
-      if not known[other] and not places[other] then refuse('DEPENDENCY ' .. i .. ' ' .. (k - 1) / 16) end
+      if (not known[other] or withdrawn[other]) and not places[other] then refuse('DEPENDENCY ' .. i .. ' ' .. (k - 1) / 16) end
     end
     places[id] = true
   end

@@ -1,0 +1,176 @@
+// coterie move while others change the source: nobody runs before what it waits for, and nothing runs twice.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "coterie/run.hpp"
+#include "src/cli/command.hpp"
+#include "src/cli/move_work.hpp"
+#include "tests/support/forwarding_broker.hpp"
+
+namespace cli_test {
+namespace {
+
+using coterie::Task;
+using coterie::cli::MoveReport;
+using coterie::cli::MoveWork;
+using coterie::cli::UsageError;
+using testing::HasSubstr;
+namespace queue = coterie::queue;
+using queue::JobId;
+using queue::JobSpec;
+using queue::JobState;
+
+/// Lets somebody else do something in the middle of a move, once.
+class Meddled final : public coterie::tests::ForwardingBroker {
+ public:
+  using ForwardingBroker::ForwardingBroker;
+  std::function<Task<void>()> before_blocked_are_listed;
+  std::function<Task<void>()> after_enqueue;
+
+  Task<queue::JobPage> list(queue::JobFilter filter) override {
+    if (filter.state == JobState::blocked) co_await once(before_blocked_are_listed);
+    co_return co_await real().list(std::move(filter));
+  }
+  Task<std::vector<queue::Enqueued>> enqueue(std::vector<JobSpec> jobs) override {
+    std::vector<queue::Enqueued> verdicts = co_await real().enqueue(std::move(jobs));
+    co_await once(after_enqueue);
+    co_return verdicts;
+  }
+
+ private:
+  static Task<void> once(std::function<Task<void>()>& act) {
+    const std::function<Task<void>()> now = std::exchange(act, nullptr);
+    if (now) co_await now();
+  }
+};
+
+class MoveRace : public testing::Test {
+ protected:
+  template <class T>
+  static T await(Task<T> call) {
+    std::optional<T> result;
+    const auto body = [](Task<T> work, std::optional<T>* into) -> Task<void> {
+      *into = co_await std::move(work);
+    };
+    EXPECT_EQ(coterie::run(body(std::move(call), &result)), 0);
+    return std::move(*result);
+  }
+  MoveReport move(std::set<std::string> queues = {}) {
+    MoveWork::Options options;
+    options.claim.to = to_->url();
+    options.claim.take_over = true;
+    options.claim.queues.assign(queues.begin(), queues.end());
+    options.queues = std::move(queues);
+    options.quiet = true;
+    MoveWork work(from_, to_, options);
+    return await(work.run());
+  }
+  JobId add(JobSpec spec = JobSpec("noop")) {
+    spec.id = queue::new_uuid();
+    std::vector<JobSpec> one(1, spec);
+    await(source_->enqueue(std::move(one)));
+    return spec.id;
+  }
+  static JobSpec behind(const JobId& id, const std::string& queue = "default") {
+    JobSpec spec("noop");
+    spec.id = queue::new_uuid();
+    spec.queue = queue;
+    spec.after = {id};
+    return spec;
+  }
+  /// What becomes of the source in the middle of a move.
+  std::function<Task<void>()> enqueues(const JobSpec& spec) {
+    return [this, spec]() -> Task<void> {
+      std::vector<JobSpec> one(1, spec);
+      co_await source_->enqueue(std::move(one));
+    };
+  }
+  static std::optional<JobState> state(queue::Broker& broker, const JobId& id) {
+    const std::optional<queue::JobInfo> info = await(broker.get({id}, false)).at(0);
+    return info ? std::optional(info->state) : std::nullopt;
+  }
+  queue::CycleRequest next(std::uint32_t want) {
+    queue::CycleRequest request;
+    request.worker.incarnation = incarnation_;
+    request.seq = ++seq_;
+    request.queues = {"default"};
+    request.want = want;
+    return request;
+  }
+  queue::LeaseRef take(queue::Broker& broker) { return await(broker.cycle(next(1))).leases.at(0).ref; }
+  void end(queue::Broker& broker, const queue::LeaseRef& lease) {
+    queue::CycleRequest request = next(0);
+    request.done.emplace_back(lease, "null");
+    await(broker.cycle(std::move(request)));
+  }
+
+  std::shared_ptr<queue::Broker> source_ = queue::open_broker("memory://");
+  std::shared_ptr<queue::Broker> target_ = queue::open_broker("memory://");
+  std::shared_ptr<Meddled> from_ = std::make_shared<Meddled>(source_);
+  std::shared_ptr<Meddled> to_ = std::make_shared<Meddled>(target_);
+  queue::Uuid incarnation_ = queue::new_uuid();
+  std::uint64_t seq_ = 0;
+};
+
+TEST_F(MoveRace, WhoWaitsForAJobThatFailsWhileThePlanIsMadeStaysWithIt) {
+  const JobId parent = add();
+  const queue::LeaseRef lease = take(*source_);
+  const JobSpec child = behind(parent);
+  await(source_->enqueue({child}));
+  from_->before_blocked_are_listed = [&]() -> Task<void> {
+    queue::CycleRequest request = next(0);
+    queue::Failed failed;
+    failed.lease = lease;
+    failed.delay = queue::Milliseconds{0};
+    request.failed.push_back(std::move(failed));
+    co_await source_->cycle(std::move(request));
+  };
+  move();
+  EXPECT_EQ(state(*source_, parent), JobState::ready);
+  EXPECT_EQ(state(*source_, child.id), JobState::blocked);
+  EXPECT_EQ(state(*target_, child.id), std::nullopt);
+  move();
+  EXPECT_EQ(state(*target_, parent), JobState::ready);
+  EXPECT_EQ(state(*target_, child.id), JobState::blocked);
+}
+
+TEST_F(MoveRace, WhoComesToWaitForAJobThatIsOnItsWayFollowsIt) {
+  const JobId parent = add();
+  const JobSpec child = behind(parent);
+  to_->after_enqueue = enqueues(child);
+  const MoveReport report = move();
+  EXPECT_EQ(state(*target_, parent), JobState::ready);
+  EXPECT_EQ(state(*target_, child.id), JobState::blocked);
+  EXPECT_EQ(state(*source_, parent), std::nullopt);
+  EXPECT_EQ(state(*source_, child.id), std::nullopt);
+  EXPECT_EQ(report.jobs(), 2U);
+  EXPECT_EQ(report.there_already, 0U);
+}
+
+TEST_F(MoveRace, WhoWaitsInAQueueThatStaysIsSetFreeWhenTheOtherHasEndedAtTheTarget) {
+  const JobId parent = add();
+  const JobSpec child = behind(parent, "another");
+  to_->after_enqueue = enqueues(child);
+  try {
+    move({"default"});
+    FAIL() << "it has ended";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("job " + parent.str() + " has gone to the target"));
+  }
+  EXPECT_EQ(state(*source_, child.id), JobState::blocked);
+  EXPECT_EQ(await(source_->paused()), std::vector<std::string>{"default"}) << "or it would run here too";
+  EXPECT_THROW(move({"default"}), UsageError);
+  end(*target_, take(*target_));
+  EXPECT_EQ(move({"default"}).held, 0U);
+  EXPECT_EQ(state(*source_, parent), JobState::cancelled);
+  EXPECT_EQ(state(*source_, child.id), JobState::ready);
+  EXPECT_TRUE(await(source_->paused()).empty());
+}
+
+}  // namespace
+}  // namespace cli_test
