@@ -7,6 +7,7 @@
 
 #include "coterie/run.hpp"
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/handshake.hpp"
 #include "src/brokers/redis/settings.hpp"
 
 namespace broker_suite {
@@ -34,6 +35,16 @@ inline coterie::brokers::redis::Reply administer(const std::string& url, const s
   coterie::brokers::redis::Command command(word);
   while (in >> word) command.arg(word);
   return administer(url, std::move(command));
+}
+
+/// Makes the user of `url` as acl_example() advises, by the server's administrator at `admin`.
+inline void allow_as_advised(const std::string& admin, const std::string& url) {
+  namespace redis = coterie::brokers::redis;
+  const redis::Settings settings = redis::settings_of(coterie::brokers::parse_broker_url(url));
+  std::string advice = redis::acl_example(settings);
+  const std::string secret = ">…";
+  advice.replace(advice.find(secret), secret.size(), ">" + settings.password);
+  administer(admin, advice);
 }
 
 }  // namespace broker_suite

@@ -144,17 +144,48 @@ TEST(RedisDoctor, WithoutTheRightToLookItSaysSoAndGoesOn) {
 
 TEST(RedisDoctor, TheUserThatIsAdvisedHasNoProblem) {
   const RedisServer server(kept_well());
-  std::string advice = acl_example(settings_at(server.url("user=ann")));
-  advice.replace(advice.find(">…"), std::string(">…").size(), ">pw");
-  std::istringstream in(advice);
-  std::string word;
-  in >> word;
-  Command command(word);
-  while (in >> word) command.arg(word);
-  administer(server, std::move(command));
-  const Diagnosis diagnosis = diagnose(server.url("user=ann&password=pw"));
+  const std::string url = server.url("user=ann&password=pw");
+  broker_suite::allow_as_advised(server.url(), url);
+  const Diagnosis diagnosis = diagnose(url);
   EXPECT_NE(diagnosis.worst(), Health::problem);
   EXPECT_EQ(finding(diagnosis, "layout").health, Health::ok);
+}
+
+/// What ACL DRYRUN says of the user: "OK", or why not.
+std::string would_be(const RedisServer& server, const std::string& words) {
+  return broker_suite::administer(server.url(), "ACL DRYRUN ann " + words).string();
+}
+
+TEST(RedisDoctor, TheUserThatIsAdvisedMayDoWhatABrokerNeedsAndNothingToOthers) {
+  const RedisServer server;
+  broker_suite::allow_as_advised(server.url(),
+                                 server.url("user=ann&password=pw&db=3&durable_acks=replicas:1"));
+  for (const std::string_view pattern : commands_of_a_broker()) {
+    std::string words;
+    std::istringstream in{std::string(pattern)};
+    for (std::string word; in >> word;) {
+      if (word == "K") word = "{coterie:0}m";
+      if (word == "C") word = "{coterie:0}v";
+      words += word + " ";
+    }
+    EXPECT_EQ(would_be(server, words), "OK") << words;
+  }
+  for (const char* words : {"SELECT 3", "WAIT 1 1", "UNSUBSCRIBE {coterie:0}v", "CLIENT SETNAME coterie"})
+    EXPECT_EQ(would_be(server, words), "OK") << words;
+  for (const char* words : {"FLUSHALL",         "FLUSHDB",
+                            "SWAPDB 0 1",       "KEYS *",
+                            "SCAN 0",           "RANDOMKEY",
+                            "SCRIPT FLUSH",     "SCRIPT KILL",
+                            "FUNCTION FLUSH",   "CLIENT KILL TYPE normal",
+                            "CLIENT PAUSE 1",   "CLIENT LIST",
+                            "CONFIG GET *",     "CONFIG SET save x",
+                            "EVAL return 0",    "SORT {coterie:0}m",
+                            "SHUTDOWN",         "SAVE",
+                            "MONITOR",          "ACL LIST",
+                            "REPLICAOF NO ONE", "DEBUG SLEEP 1",
+                            "GET other",        "PUBLISH other x",
+                            "SUBSCRIBE other"})
+    EXPECT_THAT(would_be(server, words), HasSubstr("no permissions")) << words;
 }
 
 TEST(RedisDoctor, TheCommandsThatItLooksForAreThoseThatTheScriptsCall) {

@@ -1,12 +1,16 @@
 // The Redis broker in the conformance suite, on one shard and on several.
+#include <utility>
+
 #include "src/brokers/redis/redis_broker.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_server.hpp"
 
 namespace broker_suite {
 namespace {
 
-/// A namespace of its own on a server that the tests of this process share.
+/// A namespace of its own on a server that the tests of this process share, and a user of its own that has
+/// the rights which are advised and no others.
 class RedisFixture final : public BrokerFixture {
  public:
   explicit RedisFixture(int shards) : shards_(shards) {}
@@ -14,8 +18,10 @@ class RedisFixture final : public BrokerFixture {
     static RedisServer server;
     BrokerOptions options;
     options.limits = limits;
-    const std::string query = "namespace=" + namespace_ + "&shards=" + std::to_string(shards_);
-    return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(server.url(query)), options,
+    const std::string url = server.url("namespace=" + namespace_ + "&shards=" + std::to_string(shards_) +
+                                       "&user=" + namespace_ + "&password=pw");
+    if (!std::exchange(allowed_, true)) allow_as_advised(server.url(), url);
+    return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(url), options,
                                                clock.source());
   }
 
@@ -26,6 +32,7 @@ class RedisFixture final : public BrokerFixture {
   }
   const int shards_;
   std::string namespace_ = next_namespace();
+  bool allowed_ = false;
 };
 
 BrokerKind redis_of(const std::string& name, int shards) {

@@ -180,8 +180,12 @@ std::string acl_example(const Settings& settings) {
   if (settings.by_cluster()) more += " +cluster|slots +cluster|nodes";
   if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
   if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
+  if (settings.database != 0) more += " +select";
+  // By category only what needs a key, so that it reaches no further than ours.
   return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +
-         " +@read +@write +@scripting +@pubsub +@connection +info +time" + more;
+         " -@all +@string +@hash +@list +@set +@sortedset -@dangerous +exists +del +unlink +pexpire +evalsha "
+         "+script|load +script|exists +publish +subscribe +unsubscribe +info +ping +time +client|setname" +
+         more;
 }
 
 ServerInfo read_info(const std::string& text) {
