@@ -18,9 +18,10 @@ constexpr Milliseconds for_ever{std::chrono::minutes(10)};
 constexpr std::uint32_t in_turn[] = {2, 0, 3, 1, 2};
 
 TEST_F(RedisShardsTest, AnotherNumberOfShardsIsRefusedWithTheNumberAndTheCure) {
-  (void)open("shards=4");
+  enqueue(*open("shards=4"), {BrokerSuite::job()});
   const std::string said = refusal<BadBroker>([&] { (void)open("shards=8"); });
-  EXPECT_THAT(said, HasSubstr("has 4 shards, and the URL says 8: say ?shards=4 or nothing"));
+  EXPECT_THAT(said, HasSubstr("has 4 shards, and the URL says 8: say ?shards=4 or nothing, or choose another "
+                              "?namespace=, where `coterie move` takes its jobs"));
   EXPECT_THAT(said, testing::Not(HasSubstr("\n")));
   EXPECT_THAT(refusal<BadBroker>([&] { (void)open("shards=1"); }), HasSubstr("has 4 shards"));
 }
@@ -31,6 +32,41 @@ TEST_F(RedisShardsTest, WhoSaysNoNumberFindsTheQueueAsItIs) {
   const JobSpec spec = job_in(3);
   enqueue(*made, {spec});
   EXPECT_EQ(state(*found, spec.id), JobState::ready);
+}
+
+TEST_F(RedisShardsTest, WhoOnlyLooksDecidesNothing) {
+  const auto looks = open();
+  EXPECT_TRUE(await(looks->queues()).empty());
+  EXPECT_TRUE(await(looks->list({})).jobs.empty());
+  EXPECT_TRUE(await(looks->paused()).empty());
+  (void)await(looks->version());
+  EXPECT_FALSE(await(looks->get_note("key")));
+  EXPECT_EQ(administer("DBSIZE").integer(), 0);
+  const JobSpec spec = job_in(3);
+  enqueue(*open("shards=4"), {spec});
+  EXPECT_EQ(state(*open(), spec.id), JobState::ready);
+}
+
+TEST_F(RedisShardsTest, AWorkerThatWaitsDecidesNothingAndIsToldWhenItIsDecided) {
+  const auto waits = open();
+  TestWorker worker;
+  EXPECT_TRUE(take(*waits, worker, 1).empty());
+  const auto same = open("shards=4");
+  TestWorker other;
+  EXPECT_TRUE(take(*same, other, 1).empty());
+  const JobSpec spec = job_in(3);
+  enqueue(*open("shards=4"), {spec});
+  EXPECT_THAT(refusal<BadBroker>([&] { (void)take(*waits, worker, 1); }),
+              HasSubstr("has 4 shards since just now: open it again"));
+  EXPECT_EQ(take(*same, other, 1).at(0).ref.id, spec.id);
+}
+
+TEST_F(RedisShardsTest, APauseAndANoteAreFoundAgain) {
+  await(open("shards=4")->pause("default"));
+  EXPECT_THAT(refusal<BadBroker>([&] { (void)open("shards=1"); }), HasSubstr("has 4 shards"));
+  EXPECT_EQ(await(open()->paused()), std::vector<std::string>{"default"});
+  EXPECT_TRUE(await(open("shards=2&namespace=notes")->put_note("key", std::nullopt, "1")));
+  EXPECT_EQ(await(open("namespace=notes")->get_note("key")), "1");
 }
 
 TEST_F(RedisShardsTest, WhatWasMadeBeforeThereWasANumberHasOneShard) {

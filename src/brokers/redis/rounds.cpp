@@ -261,7 +261,7 @@ Task<void> Rounds::keep_homes(Itinerary& itinerary, const queue::CycleRequest& r
 }
 
 Task<queue::CycleReply> Rounds::cycle(queue::CycleRequest request) {
-  if (!shards_.claimed()) co_await shards_.claim();
+  if (!shards_.claimed()) co_await shards_.follow_claim();
   wakes_.asks(request);
   if (shards_.size() == 1) {
     Task<queue::CycleReply> call = at_one(std::move(request));

@@ -21,6 +21,12 @@ std::string two_bytes(std::uint32_t number) {
   return {static_cast<char>(number & 0xff), static_cast<char>(number >> 8)};
 }
 
+std::uint32_t number_of(const std::string& text) {
+  std::uint32_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 std::uint32_t address_of(const std::string& letter) {
   if (letter.size() != letter_bytes)
     throw UnexpectedReply("Redis holds a letter between shards that is damaged, or of another version");
@@ -31,14 +37,14 @@ std::uint32_t address_of(const std::string& letter) {
 }  // namespace
 
 Task<std::optional<std::uint32_t>> Shard::written_layout() {
-  const Reply reply = co_await run(Command("HMGET").arg(key_).arg("S"));
+  const Reply reply = co_await run(Command("HMGET").arg(key_).arg("S").arg("o"));
+  const Reply& written = reply.at(0);
+  const Reply& jobs = reply.at(1);
   std::optional<std::uint32_t> shards;
-  if (!reply.at(0).is_nil()) {
-    std::uint32_t number = 0;
-    const std::string& text = reply.at(0).string();
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    shards = number;
-  }
+  if (!written.is_nil())
+    shards = number_of(written.string());
+  else if (!jobs.is_nil() && jobs.string() != "0")
+    shards = 1;  // as layout.lua
   co_return shards;
 }
 
@@ -99,12 +105,6 @@ Task<std::vector<queue::Enqueued>> Shard::enqueue_far(std::vector<queue::JobSpec
   co_return verdicts;
 }
 
-Task<std::vector<Letter>> Shard::outbox(queue::Milliseconds ahead) {
-  Command command = begin(Script::outbox);
-  command.arg(ahead.count());
-  const Reply reply = co_await run(std::move(command));
-  std::vector<Letter> letters;
-  for (const Reply& one : reply.array()) letters.emplace_back(address_of(one.string()), one.string());
 Task<std::vector<queue::JobId>> Shard::far_dependents(queue::JobId id) {
   std::vector<queue::JobId> far;
   const std::vector<std::string> members = co_await dependents(id);
@@ -123,6 +123,12 @@ Task<void> Shard::drop_far_dependents(queue::JobId id, std::vector<FarJob> far) 
   }
 }
 
+Task<std::vector<Letter>> Shard::outbox(queue::Milliseconds ahead) {
+  Command command = begin(Script::outbox);
+  command.arg(ahead.count());
+  const Reply reply = co_await run(std::move(command));
+  std::vector<Letter> letters;
+  for (const Reply& one : reply.array()) letters.emplace_back(address_of(one.string()), one.string());
   co_return letters;
 }
 

@@ -26,26 +26,19 @@ Shards::Shards(Servers& servers, const queue::Limits& limits, std::optional<queu
   shards_.push_back(std::make_unique<Shard>(servers_, 0, limits_, clock_));
 }
 
-/// Where a new queue's number cannot be written down just now, it is before the first job is.
 Task<void> Shards::open() {
   const Settings& settings = servers_.settings();
-  std::optional<std::uint32_t> there = co_await shards_[0]->written_layout();
-  claimed_ = there.has_value();
-  if (!there) there = settings.shards != 0 ? settings.shards : servers_.default_shards();
-  if (settings.shards != 0 && settings.shards != *there) refuse_other_number(*there);
-  if (*there == 0 || *there > shards_most)
+  const std::optional<std::uint32_t> written = co_await shards_[0]->written_layout();
+  const std::uint32_t said = settings.shards != 0 ? settings.shards : servers_.default_shards();
+  const std::uint32_t there = written.value_or(said);
+  if (settings.shards != 0 && settings.shards != there) refuse_other_number(there);
+  if (there == 0 || there > shards_most)
     throw queue::BadBroker(settings.url() + ": in its namespace '" + settings.key_namespace +
-                           "' it is written that the queue has " + std::to_string(*there) +
+                           "' it is written that the queue has " + std::to_string(there) +
                            " shards, which is none or too many: choose another ?namespace=");
-  for (std::uint32_t i = 1; i < *there; ++i)
+  for (std::uint32_t i = 1; i < there; ++i)
     shards_.push_back(std::make_unique<Shard>(servers_, i, limits_, clock_));
-  if (claimed_) co_return;
-  Task<void> claiming = claim();
-  const Outcome<void> end = co_await outcome(std::move(claiming));
-  try {
-    end.get();
-  } catch (const queue::BrokerUnavailable&) {
-  }
+  claimed_ = written.has_value();
 }
 
 Task<void> Shards::claim() {
@@ -55,6 +48,12 @@ Task<void> Shards::claim() {
   claimed_ = true;
 }
 
+Task<void> Shards::follow_claim() {
+  const std::optional<std::uint32_t> there = co_await shards_[0]->written_layout();
+  if (there && *there != size()) refuse_other_number(*there);
+  claimed_ = there.has_value();
+}
+
 void Shards::refuse_other_number(std::uint32_t there) const {
   const Settings& settings = servers_.settings();
   const std::string number = std::to_string(there);
@@ -62,7 +61,8 @@ void Shards::refuse_other_number(std::uint32_t there) const {
                           "' has " + number + (there == 1 ? " shard" : " shards");
   if (settings.shards == 0) throw queue::BadBroker(has + " since just now: open it again");
   throw queue::BadBroker(has + ", and the URL says " + std::to_string(settings.shards) +
-                         ": say ?shards=" + number + " or nothing, or choose another ?namespace=");
+                         ": say ?shards=" + number +
+                         " or nothing, or choose another ?namespace=, where `coterie move` takes its jobs");
 }
 
 Task<void> Shards::close() {
@@ -144,6 +144,7 @@ Task<std::vector<bool>> Shards::retry(std::vector<queue::JobId> ids) {
 }
 
 Task<void> Shards::pause(std::string queue, bool paused) {
+  co_await claim();
   std::vector<Task<void>> calls;
   calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->pause(queue, paused));
@@ -162,15 +163,15 @@ Task<std::vector<std::string>> Shards::paused() {
 
 Task<std::vector<std::optional<queue::JobExport>>> Shards::export_jobs(std::vector<queue::JobId> ids,
                                                                        bool payloads) {
-  const auto ask = [payloads](Shard& shard, std::vector<queue::JobId> part) {
   co_await forward_all();
+  const auto ask = [payloads](Shard& shard, std::vector<queue::JobId> part) {
     return shard.export_jobs(std::move(part), payloads);
   };
   co_return co_await by_id<std::optional<queue::JobExport>>(ids, ask);
 }
 
-Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> ids) {
 /// Again for as long as it gets further, since who waits in one shard for a job in another may be among them.
+Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> ids) {
   std::vector<queue::Withdrawn> results(ids.size(), queue::Withdrawn::awaited);
   for (bool further = true; further;) {
     further = false;
@@ -199,7 +200,6 @@ Task<std::vector<queue::Withdrawn>> Shards::withdraw(std::vector<queue::JobId> i
   co_return results;
 }
 
-Task<void> Shards::readmit(std::vector<queue::JobId> ids) {
 /// Those that wait no more, as their own shards say. Says whether there were any.
 Task<bool> Shards::drop_far_dependents(std::vector<queue::JobId> ids) {
   bool dropped = false;
@@ -219,6 +219,7 @@ Task<bool> Shards::drop_far_dependents(std::vector<queue::JobId> ids) {
   co_return dropped;
 }
 
+Task<void> Shards::readmit(std::vector<queue::JobId> ids) {
   std::vector<std::vector<queue::JobId>> parts(size());
   for (const queue::JobId& id : ids) parts[shard_of(id, size())].push_back(id);
   std::vector<Task<void>> calls;

@@ -22,14 +22,17 @@ class Shards {
   /// `servers` outlive it.
   Shards(Servers& servers, const queue::Limits& limits, std::optional<queue::ClockSource> clock);
 
-  /// Once the servers are open: how many shards the queue has, as it is written down there; the first to come
-  /// writes it. BadBroker where the URL says another number.
+  /// Once the servers are open: how many shards the queue has, as it is written down there, or else as the
+  /// URL says. Writes nothing: who only looks decides nothing. BadBroker where the URL says another number
+  /// than is written down.
   Task<void> open();
   Task<void> close();
 
-  /// Writes down how many shards the queue has, where open() could not. BadBroker where somebody else has
-  /// written another number since.
+  /// Before anything is written that is to be found again: writes down how many shards the queue has.
+  /// BadBroker where somebody else has written another number since.
   Task<void> claim();
+  /// For workers, who find out while they wait: the same, but where nothing is written down it stays so.
+  Task<void> follow_claim();
   [[nodiscard]] bool claimed() const noexcept { return claimed_; }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(shards_.size()); }
@@ -72,12 +75,12 @@ class Shards {
   struct Part;
   template <class Result, class Named, class Call>
   Task<std::vector<Result>> by_id(const std::vector<Named>& ids, Call call);
+  Task<void> forward_all();
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
+  Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
-  Task<void> forward_all();
   [[noreturn]] void refuse_other_number(std::uint32_t there) const;
-  Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);
   Task<std::vector<queue::Enqueued>> claim_and_enqueue(std::vector<queue::JobSpec> jobs);
   Task<std::vector<queue::Enqueued>> enqueue_claimed(std::vector<queue::JobSpec> jobs);
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
