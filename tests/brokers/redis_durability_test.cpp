@@ -77,7 +77,8 @@ TEST_F(RedisReplicas, AnEnqueueIsUnknownWhileNoReplicaHasItAndRepeatingItTells) 
   replica_.freeze();
   EXPECT_THAT(enqueue_refusal(impatient, spec),
               AllOf(HasSubstr("the call was applied, but whether it is durable (replicas:1) is unknown"),
-                    HasSubstr("repeat it, nothing is done twice"), HasSubstr("0 of 1 had it within 0.03 s")));
+                    HasSubstr("repeat it with the same ids, and nothing is done twice"),
+                    HasSubstr("0 of 1 had it within 0.03 s")));
   EXPECT_THAT(enqueue_refusal(impatient, spec), HasSubstr("is unknown"))
       << "on a new connection, where nothing was left to write";
   replica_.thaw();
@@ -241,7 +242,8 @@ TEST_F(RedisWaitAof, AnAnswerWithoutTheLocalDiskOrAnErrorIsUnknown) {
   const JobSpec spec = BrokerSuite::job();
   synced_ = false;
   EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); }),
-              HasSubstr("whether it is durable (fsync) is unknown: repeat it, nothing is done twice (its "
+              HasSubstr("whether it is durable (fsync) is unknown: repeat it with the same ids, and nothing "
+                        "is done twice (its "
                         "disk had not synced it within 5 s)"));
   broken_ = true;
   EXPECT_THAT(refusal<BrokerUnavailable>([&] { (void)enqueue(*broker, spec); }),

@@ -119,9 +119,9 @@ void Durability::check(const Durable& durable, const std::vector<Reply>& answers
     else
       why = "its disk had not synced it within " + time;
   }
-  throw queue::BrokerUnavailable(settings_.url() + ": the call was applied, but whether it is durable (" +
-                                 to_string(durable) + ") is unknown: repeat it, nothing is done twice (" +
-                                 why + ")");
+  throw queue::BrokerUnavailable(
+      settings_.url() + ": the call was applied, but whether it is durable (" + to_string(durable) +
+      ") is unknown: repeat it with the same ids, and nothing is done twice (" + why + ")");
 }
 
 }  // namespace coterie::brokers::redis
