@@ -42,6 +42,10 @@ struct EnqueueOptions {
   EnqueueOptions() = default;
 };
 
+/// Whoever waits for a job learns of its end by a message and then looks, after a lost connection some
+/// seconds later.
+constexpr queue::Milliseconds kept_to_be_seen = std::chrono::seconds(10);
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -98,6 +102,10 @@ queue::JobSpec spec_of(const EnqueueOptions& options) {
   if (options.command && options.command->find_first_not_of(" \t\n") == std::string::npos)
     throw UsageError("--exec '" + *options.command +
                      "': an empty command does nothing; give one for the shell");
+  if (options.keep && *options.keep < kept_to_be_seen && (options.wait || options.wait_at_most))
+    throw UsageError("--keep " + human_time(options.keep->count()) +
+                     " and --wait: the job may be forgotten before its end is seen; keep it for " +
+                     std::to_string(kept_to_be_seen.count() / 1000) + "s at least, or do not wait");
   queue::JobSpec spec;
   spec.name = options.command ? exec_handler_name : options.name;
   spec.queue = options.queue;
@@ -172,16 +180,27 @@ Task<queue::JobInfo> wait_for_end(std::shared_ptr<queue::Broker> broker, queue::
   co_return std::move(end.get());
 }
 
+/// What came of it; where that is not known, how to say it again without a second job.
+std::vector<queue::Enqueued> verdict_of(Outcome<std::vector<queue::Enqueued>> enqueued,
+                                        const queue::JobId& id, const CommonOptions& common) {
+  if (enqueued.cancelled())
+    std::fprintf(stderr, "coterie: stopped; whether job %s is in the queue, `%s` tells\n", id.str().c_str(),
+                 how_to_look(id, common).c_str());
+  try {
+    return std::move(enqueued).get();
+  } catch (const queue::BrokerUnavailable& error) {
+    throw queue::BrokerUnavailable(std::string(error.what()) + "; the same command with --id " + id.str() +
+                                   " repeats it, and makes no second job");
+  }
+}
+
 Task<int> enqueue_job(std::shared_ptr<queue::Broker> broker, queue::JobSpec spec, EnqueueOptions options) {
   const queue::JobId id = spec.id;
   std::vector<queue::JobSpec> batch;
   batch.push_back(std::move(spec));
   auto enqueuing = broker->enqueue(std::move(batch));
   Outcome<std::vector<queue::Enqueued>> enqueued = co_await outcome(std::move(enqueuing));
-  if (enqueued.cancelled())
-    std::fprintf(stderr, "coterie: stopped; whether job %s is in the queue, `%s` tells\n", id.str().c_str(),
-                 how_to_look(id, options.common).c_str());
-  const std::vector<queue::Enqueued> verdict = std::move(enqueued).get();
+  const std::vector<queue::Enqueued> verdict = verdict_of(std::move(enqueued), id, options.common);
   const bool created = verdict.at(0) == queue::Enqueued::created;
   if (!created) std::fprintf(stderr, "coterie: job %s is known already; nothing changed\n", id.str().c_str());
   const bool wait = options.wait || options.wait_at_most;
@@ -227,7 +246,9 @@ void add_enqueue(CLI::App& app, Action& chosen) {
       .duration("--retry-delay", options->retry_delay,
                 "Before the first of them; doubles each time [default 1s]")
       .duration("--expires-in", options->expires_in, "Not begun so long from now, it never runs")
-      .duration("--keep", options->keep, "How long record and result are kept after its end [default 1d]")
+      .duration("--keep", options->keep,
+                "How long record and result are kept after its end [default 1d]; with --wait "
+                "10s at least")
       .duration("--timeout", options->timeout, "Of one attempt; it is cancelled then [default none]")
       .text("--id", options->id, "A UUID of your own: enqueueing it again changes nothing", "UUID")
       .texts("--after", options->after, "Wait until this job has ended, however; may be repeated", "ID")

@@ -70,6 +70,17 @@ TEST(Jobs, AWorkerThatHasStoppedDidWellHoweverItsJobsEnded) {
   EXPECT_THAT(folder.run({"worker", "--help"}).out, HasSubstr("however its jobs ended"));
 }
 
+TEST(Jobs, AJobThatIsForgottenAtItsEndCannotBeWaitedFor) {
+  const Folder folder;
+  for (const char* wait : {"--wait", "--wait-at-most=1m"}) {
+    const Ended refused = folder.run({"enqueue", "--exec", "true", "--keep", "0s", wait});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err,
+                AllOf(HasSubstr("--keep 0 ms and --wait"), HasSubstr("keep it for 10s at least")));
+  }
+  EXPECT_FALSE(folder.exists("coterie.db"));
+}
+
 TEST(Jobs, CommandThatWasEnqueuedRunsAndItsOutputIsShown) {
   const Folder folder;
   const std::string id = enqueue(folder, {"--exec", "printf 'a\\tb\\n\\033[31mred'"});
