@@ -36,7 +36,9 @@ std::string error_text(const std::exception_ptr& error) {
 std::uint32_t Session::wanted() const noexcept {
   if (!may_ask()) return 0;
   if (holding_) return asks_alone() ? 1 : 0;
-  return options_.concurrency() - static_cast<std::uint32_t>(running_.size() + to_report_.size());
+  // A call that is repeated brings what it was given the first time, which may be more than is free by now.
+  const auto taken = static_cast<std::uint32_t>(running_.size() + to_report_.size());
+  return options_.concurrency() - std::min(options_.concurrency(), taken);
 }
 
 void Session::prepare(TimePoint now) {

@@ -69,6 +69,22 @@ TEST_F(RedisShardsTest, APauseAndANoteAreFoundAgain) {
   EXPECT_EQ(await(open("namespace=notes")->get_note("key")), "1");
 }
 
+/// A lease that was lost is settled by a call that was made before without it: nobody knows what became of
+/// it.
+TEST_F(RedisShardsTest, WhatARepeatedCallDidNotAskForIsUnknown) {
+  const auto broker = open("shards=4");
+  const JobSpec spec = job_in(3);
+  enqueue(*broker, {spec});
+  TestWorker worker;
+  CycleRequest request = worker.next(1);
+  const Lease lease = await(broker->cycle(request)).leases.at(0);
+  request = worker.next(0);
+  (void)await(broker->cycle(request));
+  request.done.emplace_back(lease.ref, "1");
+  const Verdict said = await(broker->cycle(request)).done.at(0);
+  EXPECT_TRUE(said == Verdict::unknown || state(*broker, spec.id) == JobState::done) << to_string(said);
+}
+
 TEST_F(RedisShardsTest, WhatWasMadeBeforeThereWasANumberHasOneShard) {
   const auto old = open();
   enqueue(*old, {BrokerSuite::job()});

@@ -52,6 +52,15 @@ TEST_F(WorkerServe, ManyJobsThatEndAtOnceShareACall) {
   EXPECT_LE(broker->cycles.size(), 20U);
 }
 
+/// As a call that is repeated may, when slots were taken meanwhile.
+TEST_F(WorkerServe, WhoGetsMoreThanItWantedWantsNothingUntilASlotIsFree) {
+  Worker worker(broker, options().concurrency(1));
+  worker.handle_raw("sleep", nap);
+  broker->generous = 2;
+  run(beside(worker, enqueue_and_wait(client(), many(7, "sleep", "5"))));
+  for (const Seen& seen : broker->cycles) EXPECT_LE(seen.want, 1U);
+}
+
 TEST_F(WorkerServe, AnIdleWorkerHardlyCalls) {
   Worker worker(broker, options());
   run(beside(worker, []() -> Task<void> { co_await sleep(1h); }()));

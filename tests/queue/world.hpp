@@ -39,9 +39,10 @@ class TestBroker final : public coterie::tests::ForwardingBroker {
   TestBroker(coterie::testing::VirtualLoop& time, std::shared_ptr<Broker> real)
       : ForwardingBroker(std::move(real)), time_(time) {}
 
-  int refuse = 0;         ///< so many cycles fail before they are applied
-  int lose = 0;           ///< so many are applied and their replies lost
-  Milliseconds takes{0};  ///< each cycle's time, spent before it is applied
+  int refuse = 0;              ///< so many cycles fail before they are applied
+  int lose = 0;                ///< so many are applied and their replies lost
+  std::uint32_t generous = 0;  ///< so many leases a worker gets more than it wants, where it wants any
+  Milliseconds takes{0};       ///< each cycle's time, spent before it is applied
   std::vector<Seen> cycles;
   int in_flight = 0;
   int most_in_flight = 0;
@@ -65,6 +66,7 @@ class TestBroker final : public coterie::tests::ForwardingBroker {
       cycles.push_back(seen);
       throw BrokerUnavailable("the test broker is away: wait");
     }
+    if (request.want > 0) request.want += generous;
     Task<CycleReply> call = real().cycle(std::move(request));
     CycleReply reply = co_await std::move(call);
     seen.leases = reply.leases.size();

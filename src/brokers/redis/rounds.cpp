@@ -34,9 +34,10 @@ class Rounds::Conversation {
     split(request_.done, &Part::done, [](Part& part) -> auto& { return part.request.done; });
     split(request_.failed, &Part::failed, [](Part& part) -> auto& { return part.request.failed; });
     split(request_.alive, &Part::alive, [](Part& part) -> auto& { return part.request.alive; });
-    reply_.done.resize(request_.done.size());
-    reply_.failed.resize(request_.failed.size());
-    reply_.alive.resize(request_.alive.size());
+    // A call that is repeated asks the shards that it went to; what another one would say, nobody knows.
+    reply_.done.resize(request_.done.size(), queue::Verdict::unknown);
+    reply_.failed.resize(request_.failed.size(), queue::Verdict::unknown);
+    reply_.alive.resize(request_.alive.size(), queue::Verdict::unknown);
     request_.done.clear();
     request_.failed.clear();
   }
