@@ -311,7 +311,11 @@ struct BrokerOptions {
 
 /// `memory://[name]`: in this process, gone with it; the same name is the same store.
 /// `sqlite://path[?synchronous=full|normal|off&busy_timeout_ms=5000]`: a file; several processes may share
-/// it. Throws `BadBroker` or `BrokerUnavailable`.
+/// it.
+/// `redis://[user[:password]@]host[:port][/db]`: a server, across machines; `rediss://`, `redis+unix://`,
+/// `redis+sentinel://` and `redis+cluster://` lead to it in other ways. These and their options:
+/// docs/redis.md. Throws `BadBroker` where the URL or the store will not do, and `BrokerUnavailable` where it
+/// cannot be reached now.
 [[nodiscard]] std::shared_ptr<Broker> open_broker(std::string_view url, const BrokerOptions& options = {});
 
 /// Names this process so that others on the same machine can tell whether it still lives: boot, pid
