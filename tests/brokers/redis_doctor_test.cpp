@@ -5,6 +5,7 @@
 #include "coterie/queue/doctor.hpp"
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/doctor.hpp"
+#include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/scripts.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/findings.hpp"
@@ -67,6 +68,19 @@ TEST(RedisDoctor, AGoodServerHasNoProblemAndIsLeftAsItWas) {
   EXPECT_GT(number(finding(diagnosis, "latency"), "p50_us"), 0);
   EXPECT_GE(number(finding(diagnosis, "latency"), "max_us"), number(finding(diagnosis, "latency"), "p99_us"));
   EXPECT_EQ(administer(server, Command("DBSIZE")).integer(), 0);
+}
+
+TEST(RedisDoctor, AQueueWhoseTimeStandsStillSaysUntilWhen) {
+  const RedisServer server(kept_well());
+  const std::int64_t now = std::stoll(administer(server, Command("TIME")).at(0).string());
+  administer(
+      server,
+      Command("HSET").arg("{coterie:0}m").arg("v").arg(layout_version).arg("c").arg((now + 3600) * 1000));
+  const Diagnosis diagnosis = diagnose(server.url());
+  const Finding found = finding(diagnosis, "queue's clock");
+  EXPECT_EQ(found.health, Health::problem);
+  EXPECT_NEAR(number(found, "ahead_s"), 3600, 60);
+  EXPECT_THAT(found.change, HasSubstr("wait for 3"));
 }
 
 TEST(RedisDoctor, WhatWouldLoseJobsIsAProblemWithItsCure) {

@@ -11,6 +11,8 @@ namespace {
 
 /// Of one shard, whose jobs are counted.
 constexpr std::size_t queues_most = 1000;
+/// Milliseconds that a failover between servers may bring, and that nobody minds.
+constexpr std::int64_t ahead_most = 1000;
 
 std::uint64_t number_of(std::string_view text) {
   std::uint64_t value = 0;
@@ -60,14 +62,39 @@ Task<void> count_jobs(Patient& patient, std::uint32_t shard) {
   }
 }
 
+Task<void> look_at_time(Patient& patient, std::uint32_t shard) {
+  std::vector<Command> commands;
+  commands.push_back(ask_of(patient, shard, "c"));
+  commands.emplace_back("TIME");
+  const std::vector<Reply> replies = co_await patient.link.call_all(commands);
+  if (replies[0].kind() != Reply::Kind::string || replies[1].kind() != Reply::Kind::array) co_return;
+  const std::uint64_t server =
+      number_of(replies[1].at(0).string()) * 1000 + number_of(replies[1].at(1).string()) / 1000;
+  const auto ahead = static_cast<std::int64_t>(number_of(replies[0].string()) - server);
+  patient.census.ahead = std::max(patient.census.ahead, ahead);
+}
+
 Task<void> look_at_shard(Patient& patient, std::uint32_t shard) {
   const Reply layout = co_await patient.link.call(ask_of(patient, shard, "v"));
   note_unseen(patient, shard, layout);
   if (layout.is_error() || layout.is_nil()) co_return;
-  if (layout.string() != std::to_string(layout_version))
+  if (layout.string() != std::to_string(layout_version)) {
     patient.census.layout = layout.string().substr(0, 20);
-  else
-    co_await count_jobs(patient, shard);
+    co_return;
+  }
+  co_await look_at_time(patient, shard);
+  co_await count_jobs(patient, shard);
+}
+
+/// A clock that was wrong for a moment is the queue's until the right one has caught up.
+void report_time(Findings& out, std::int64_t ahead) {
+  if (ahead < ahead_most) return;
+  const std::string seconds = std::to_string((ahead + 999) / 1000) + " s";
+  out.problem("queue's clock", seconds + " ahead of the server's, which was set forwards once and back since",
+              "time in the queue never goes backwards and stands still until then: delays, retries, leases "
+              "of workers that died",
+              "wait for " + seconds + ", or set the server's clock to the right time if it is not",
+              {{"ahead_s", static_cast<double>(ahead) / 1000}});
 }
 
 }  // namespace
@@ -81,6 +108,7 @@ Task<void> look_at_shards(Patient& patient) {
 }
 
 void report_queue(Findings& out, const Settings& settings, const Census& census) {
+  report_time(out, census.ahead);
   const std::string name = "namespace '" + settings.key_namespace + "'";
   const std::string shards = std::to_string(census.shards) + (census.shards == 1 ? " shard" : " shards");
   if (!census.unseen.empty())
