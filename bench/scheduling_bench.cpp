@@ -1,9 +1,11 @@
-// What the scheduling policies cost: a push and a pop with so many ready in eight classes.
+// What the scheduling policies cost: a push and a pop with so many ready in eight classes; and what looking
+// at steps costs.
 #include <benchmark/benchmark.h>
 
 #include <memory>
 #include <vector>
 
+#include "coterie/coterie.hpp"
 #include "coterie/sched/fair_share.hpp"
 #include "coterie/sched/priority.hpp"
 #include "coterie/sched/weighted_round_robin_policy.hpp"
@@ -77,6 +79,33 @@ BENCHMARK_CAPTURE(push_pop, priority, priority)->Apply(sizes);
 BENCHMARK_CAPTURE(push_pop, aging, aging)->Apply(sizes);
 BENCHMARK_CAPTURE(push_pop, weighted_round_robin, weighted_round_robin)->Apply(sizes);
 BENCHMARK_CAPTURE(push_pop, fair_share, fair_share)->Apply(sizes);
+
+Task<void> yield_often(int count) {
+  for (int i = 0; i < count; ++i) co_await yield();
+}
+
+Task<void> hundred_tasks(int steps_each) {
+  std::vector<JoinHandle<void>> tasks;
+  for (int i = 0; i < 100; ++i) tasks.push_back(spawn(yield_often, steps_each));
+  for (const JoinHandle<void>& task : tasks) co_await task.wait();
+}
+
+/// A step, among a hundred tasks that do nothing but yield.
+void step(benchmark::State& state, void (*set)(LoopOptions&)) {
+  constexpr int steps_each = 1000;
+  LoopOptions options;
+  set(options);
+  const std::unique_ptr<EventLoop> loop = new_event_loop(options);
+  for (auto _ : state) run_until_complete(*loop, hundred_tasks(steps_each));
+  state.counters["step"] = benchmark::Counter(
+      100.0 * steps_each, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+BENCHMARK_CAPTURE(step, plain, [](LoopOptions&) {});
+BENCHMARK_CAPTURE(step, long_step,
+                  [](LoopOptions& options) { options.long_step = std::chrono::milliseconds(100); });
+BENCHMARK_CAPTURE(step, class_times, [](LoopOptions& options) { options.class_times = true; });
+BENCHMARK_CAPTURE(step, priority, [](LoopOptions& options) { options.policy = priority; });
+BENCHMARK_CAPTURE(step, fair_share, [](LoopOptions& options) { options.policy = fair_share; });
 
 }  // namespace
 

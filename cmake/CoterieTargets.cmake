@@ -92,6 +92,10 @@ function(coterie_benches)
   coterie_executable(bench_queue_coterie bench "${PROJECT_SOURCE_DIR}/bench/queue/coterie_bench.cpp")
   set_target_properties(bench_queue_coterie PROPERTIES EXCLUDE_FROM_ALL ON)
   target_link_libraries(bench_queue_coterie PRIVATE coterie::queue)
+  # Not in all: bench/plot-scheduling draws what it prints.
+  coterie_executable(bench_overload bench "${PROJECT_SOURCE_DIR}/bench/overload.cpp")
+  set_target_properties(bench_overload PROPERTIES EXCLUDE_FROM_ALL ON)
+  target_link_libraries(bench_overload PRIVATE coterie::runtime coterie::testing)
 
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*_bench.cpp")
   if(NOT sources)
