@@ -22,8 +22,8 @@ namespace broker_suite {
 class RedisProxy {
  public:
   /// A command's words, from any connection's thread; what it gives is the reply in its wire form, nothing:
-  /// the server is asked.
-  using Answer = std::function<std::optional<std::string>(const std::vector<std::string>& words)>;
+  /// the server is asked, with the words as they are then.
+  using Answer = std::function<std::optional<std::string>(std::vector<std::string>& words)>;
 
   RedisProxy(std::string socket, Answer answer) : socket_(std::move(socket)), answer_(std::move(answer)) {
     acceptor_ = std::thread([this] { accept_all(); });
@@ -85,16 +85,14 @@ class RedisProxy {
   }
   bool pass(int client, int server, const Reply& command, Parser& replies) {
     std::vector<std::string> words;
-    std::string wire = "*" + std::to_string(command.array().size()) + "\r\n";
-    for (const Reply& word : command.array()) {
-      words.push_back(word.string());
-      wire += "$" + std::to_string(words.back().size()) + "\r\n" + words.back() + "\r\n";
-    }
+    for (const Reply& word : command.array()) words.push_back(word.string());
     {
       const std::lock_guard lock(mutex_);
       heard_.push_back(words.size() > 1 ? words[0] + " " + words[1] : words[0]);
     }
     if (const std::optional<std::string> own = answer_(words)) return send_all(client, *own);
+    std::string wire = "*" + std::to_string(words.size()) + "\r\n";
+    for (const std::string& word : words) wire += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
     if (!send_all(server, wire)) return false;
     std::string reply;
     for (Reply ignored; !replies.next(ignored);) {

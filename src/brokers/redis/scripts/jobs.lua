@@ -82,6 +82,12 @@ local function list_of(lists, key)
   return list
 end
 local function add(key, score, member)
+  local removed = removes[key]
+  if removed then   -- removals come last
+    for i = #removed, 1, -1 do
+      if removed[i] == member then table.remove(removed, i) end
+    end
+  end
   local list = list_of(adds, key)
   local n = #list
   list[n + 1], list[n + 2] = score, member
@@ -105,7 +111,23 @@ local function count(queue, state, by)
 end
 
 -- Writing ------------------------------------------------------------------------------------------------------------
+-- Redis takes nothing back where one of these fails. So what an unwritten record might miss comes before the records, and
+-- what it might need still comes behind them: a job is always somewhere, and where its record says otherwise an entry is
+-- one that stayed behind, which is dropped by whoever comes upon it. Counts are too high then, never too low.
+local function write_counters()
+  -- Whoever sleeps until the next due time must look again where that is earlier now.
+  if scheduled_at and not changed then
+    local first = call('ZRANGE', P .. 'z', '0', '0', 'WITHSCORES')[2]
+    changed = not first or tonumber(first) >= scheduled_at
+  end
+  if changed then version = version + 1 end
+  if changed or counters then
+    call('HSET', M, 'v', VERSION, 'c', digits(now), 's', digits(steps), 'n', digits(version), 't', digits(token),
+         'o', digits(order), 'p', digits(place), 'q', digits(queues))
+  end
+end
 local function write_jobs()
+  for id, fields in pairs(extra) do call('HSET', P .. 'x' .. id, unpack(fields)) end
   for i = 1, #parts, 2 do call('SETRANGE', parts[i], '1', parts[i + 1]) end
   for i = 1, #dirty do
     local job = dirty[i]
@@ -124,7 +146,6 @@ local function write_jobs()
     end
   end
   for i = 1, #whole, 1000 do call('MSET', unpack(whole, i, math.min(i + 999, #whole))) end
-  for id, fields in pairs(extra) do call('HSET', P .. 'x' .. id, unpack(fields)) end
   dirty, whole, parts, extra = {}, {}, {}, {}
 end
 local function write_all(command, lists)
@@ -132,21 +153,35 @@ local function write_all(command, lists)
     for i = 1, #list, 1000 do call(command, key, unpack(list, i, math.min(i + 999, #list))) end
   end
 end
-local function write_sets()
-  write_all('ZREM', removes)
+-- The index says which streams are not empty, and the score of their fronts.
+local function write_front(stream)
+  local first = call('ZRANGE', stream[1], '0', '0', 'WITHSCORES')
+  if first[1] then
+    call('ZADD', stream[2], first[2], stream[3])
+  else
+    call('ZREM', stream[2], stream[3])
+  end
+end
+local function write_adds()
   write_all('ZADD', adds)
   write_all('RPUSH', pushes)
-  for _, stream in pairs(fronts) do
-    local first = call('ZRANGE', stream[1], '0', '0', 'WITHSCORES')
-    if first[1] then
-      call('ZADD', stream[2], first[2], stream[3])
-    else
-      call('ZREM', stream[2], stream[3])
-    end
+  for key, stream in pairs(fronts) do
+    if adds[key] then write_front(stream) end
   end
-  adds, removes, pushes, fronts = {}, {}, {}, {}
+  adds, pushes = {}, {}
+end
+local function write_removes()
+  write_all('ZREM', removes)
+  for key, stream in pairs(fronts) do
+    if removes[key] then write_front(stream) end
+  end
+  removes, fronts = {}, {}
+end
+local function unlink(keys)
+  for i = 1, #keys, 1000 do call('UNLINK', unpack(keys, i, math.min(i + 999, #keys))) end
 end
 local function delete_gone()
+  if #gone == 0 then return end
   local keys, pieces = {}, {}
   for _, job in ipairs(gone) do
     keys[#keys + 1] = P .. 'j' .. job[ID]
@@ -157,6 +192,8 @@ local function delete_gone()
     local piece = math.floor(job[ORDER] / PIECE)
     pieces[piece] = (pieces[piece] or 0) + 1
   end
+  unlink(keys)
+  keys = {}
   for piece, less in pairs(pieces) do
     local key = P .. 'o' .. piece
     local head = call('GETRANGE', key, '0', '1')
@@ -168,24 +205,32 @@ local function delete_gone()
       call('ZREM', P .. 'O', piece)
     end
   end
-  for i = 1, #keys, 1000 do call('UNLINK', unpack(keys, i, math.min(i + 999, #keys))) end
+  unlink(keys)
   gone = {}
 end
 -- A queue without jobs leaves nothing behind but its number, for the next one; the last one not even that.
 local function drop_queue(queue)
   local name = call('HGET', P .. 'c' .. queue, 'N')
-  if name and call('HDEL', P .. 'Q', name) == 1 then call('RPUSH', P .. 'y', queue) end
+  local listed = name and call('HDEL', P .. 'Q', name) == 1
+  call('UNLINK', P .. 'c' .. queue, P .. 'n' .. queue, P .. 'e' .. queue, P .. 'f' .. queue, P .. 'g' .. queue)
   if call('EXISTS', P .. 'Q') == 0 then
     call('UNLINK', P .. 'y')
-    queues, counters = 0, true
+    queues = 0
+    call('HSET', M, 'q', '0')
+  elseif listed then
+    call('RPUSH', P .. 'y', queue)
   end
-  call('UNLINK', P .. 'c' .. queue, P .. 'n' .. queue, P .. 'e' .. queue, P .. 'f' .. queue, P .. 'g' .. queue)
 end
-local function write_counts()
+local function write_counts_up()
+  for which, by in pairs(counts) do
+    if by > 0 then call('HINCRBY', P .. 'c' .. math.floor(which / 16), which % 16, by) end
+  end
+end
+local function write_counts_down()
   local less = {}
   for which, by in pairs(counts) do
     local queue, state = math.floor(which / 16), which % 16
-    if by ~= 0 and call('HINCRBY', P .. 'c' .. queue, state, by) == 0 then
+    if by < 0 and call('HINCRBY', P .. 'c' .. queue, state, by) == 0 then
       call('HDEL', P .. 'c' .. queue, state)
       less[queue] = true
     end
@@ -199,20 +244,13 @@ end
 -- Everything that was computed, and wakes who waits for it. What it writes is a complete transition, so a script may
 -- call it before it reads on.
 local function flush()
+  write_counters()
+  write_counts_up()
+  write_adds()
   write_jobs()
-  write_sets()
   delete_gone()
-  write_counts()
-  -- Whoever sleeps until the next due time must look again where that is earlier now.
-  if scheduled_at and not changed then
-    local first = call('ZRANGE', P .. 'z', '0', '0', 'WITHSCORES')[2]
-    changed = first and tonumber(first) >= scheduled_at
-  end
-  if changed then version = version + 1 end
-  if changed or counters then
-    call('HSET', M, 'v', VERSION, 'c', digits(now), 's', digits(steps), 'n', digits(version), 't', digits(token),
-         'o', digits(order), 'p', digits(place), 'q', digits(queues))
-  end
+  write_removes()
+  write_counts_down()
   if changed then call('PUBLISH', P .. 'v', version) end
   changed, counters = false, false
   wake()

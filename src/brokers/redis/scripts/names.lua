@@ -13,10 +13,11 @@ local function queue_number(name)
       queues = queues + 1
       counters = true
       number = queues
+      call('HSET', M, 'q', number)   -- first: two queues of one number would be one
     end
-    call('HSET', P .. 'Q', name, number)   -- first, for this is refused where memory is full, and LPOP is not
+    call('HSET', P .. 'c' .. number, 'N', name)   -- before LPOP, which is not refused where memory is full
     if free then call('LPOP', P .. 'y') end
-    call('HSET', P .. 'c' .. number, 'N', name)
+    call('HSET', P .. 'Q', name, number)
   end
   queue_numbers[name] = number
   return number
@@ -33,8 +34,8 @@ local function name_number(queue, name)
   if not number then
     number = call('HLEN', P .. 'n' .. queue) + 1
     if number >= NAMES then refuse('HANDLERS') end
-    call('HSET', P .. 'n' .. queue, name, number)
     call('HSET', P .. 'e' .. queue, number, name)
+    call('HSET', P .. 'n' .. queue, name, number)
   end
   known[name] = number
   return number

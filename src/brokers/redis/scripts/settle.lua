@@ -160,6 +160,6 @@ for i = starts[3], starts[4] - 2, 5 do
 end
 count_plain()
 counters = true
-remember(table.concat(verdicts) .. '|' .. table.concat(cancel))
 flush()
+remember(table.concat(verdicts) .. '|' .. table.concat(cancel))
 return {0, table.concat(verdicts), table.concat(cancel), now, steps, version}

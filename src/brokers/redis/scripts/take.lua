@@ -151,13 +151,14 @@ end
 local function promote()
   for _, id in ipairs(due(P .. 'z', now)) do
     local job = find(id)
-    if not job then
-      remove(P .. 'z', id)
-    elseif may_expire(job) and job[EXPIRES] <= now then
+    local state = job and job[STATE]
+    if (state == SCHEDULED or state == READY) and may_expire(job) and job[EXPIRES] <= now then
       finish(job, EXPIRED)
-    else
+    elseif state == SCHEDULED then
       leave(job)
       make_runnable(job, job[RUN_AT])
+    else
+      remove(P .. 'z', id)   -- it stayed behind, see jobs.lua
     end
   end
 end
@@ -199,13 +200,13 @@ for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', now, 'LIMIT', '0',
   if #ids < forgets then remove(P .. 'h', time) end
   forgets = forgets - #ids
 end
-for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
 local over = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', '0', FORGETS)
 for _, id in ipairs(over) do remove(P .. 'T', id) end
 again = forgets == 0 or #over == FORGETS
 if forgets < FORGETS or #over > 0 then
   counters = true
   flush()
+  for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
 end
 local asked_for = wanted
 wanted = math.min(wanted, units, UNITS - FORGETS + forgets)
@@ -319,12 +320,12 @@ local function fronts_of(queue, family, index, most)
   fetch(ids)
   return ids
 end
--- Nothing is on record under that id, or it is elsewhere, as after an eviction.
-local function drop_stray(queue, id)
-  for _, stream in ipairs(waiting_in(queue, 'f', UNITS)) do
-    local key = P .. 'r' .. stream[1]
+-- What stayed behind in a stream, see jobs.lua, or has no record any more, as after an eviction.
+local function drop_stray(id, queue, family, index)
+  for _, stream in ipairs(waiting_in(queue, index, UNITS)) do
+    local key = P .. family .. stream[1]
     remove(key, id)
-    fronts[key] = {key, P .. 'f' .. queue, stream[1]}
+    fronts[key] = {key, P .. index .. queue, stream[1]}
   end
   again = true
 end
@@ -339,6 +340,8 @@ if ARGV[12] == '1' and wanted > 0 then
       give(job)
       full = true
       break
+    elseif id then
+      drop_stray(id, queue, 'u', 'g')
     end
   end
 end
@@ -358,7 +361,7 @@ for _, queue in ipairs(asked) do
       end
       if head then give_plain(id, text, head) else give(job) end
     else
-      drop_stray(queue, id)
+      drop_stray(id, queue, 'r', 'f')
     end
   end
 end
