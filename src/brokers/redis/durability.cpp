@@ -100,25 +100,20 @@ std::optional<Command> Durability::question(const Durable& durable) const {
   return command;
 }
 
-void Durability::check(const Durable& durable, const std::vector<Reply>& answers) const {
-  if (answers.empty()) return;
-  const Reply& touched = answers.front();
-  const Reply& answer = touched.is_error() ? touched : answers.back();
+void Durability::check(const Durable& durable, const Reply& answer) const {
+  if (answer.is_error()) throw_unknown(durable, "Redis: " + answer.error());
   const bool replicas = durable.level == Durable::Level::replicas;
   const std::uint32_t needed = replicas ? durable.replicas : 1;
-  std::string why;
-  if (answer.is_error()) {
-    why = "Redis: " + answer.error();
-  } else {
-    const std::int64_t got = replicas ? answer.integer() : answer.at(0).integer();
-    if (got >= static_cast<std::int64_t>(needed)) return;
-    const std::string time = detail::seconds_text(settings_.durable_timeout);
-    if (replicas)
-      why = std::to_string(got) + " of " + std::to_string(needed) + " had it within " + time +
-            "; INFO replication shows which are connected";
-    else
-      why = "its disk had not synced it within " + time;
-  }
+  const std::int64_t got = replicas ? answer.integer() : answer.at(0).integer();
+  if (got >= static_cast<std::int64_t>(needed)) return;
+  const std::string time = detail::seconds_text(settings_.durable_timeout);
+  throw_unknown(durable, replicas
+                             ? std::to_string(got) + " of " + std::to_string(needed) + " had it within " +
+                                   time + "; INFO replication shows which are connected"
+                             : "its disk had not synced it within " + time);
+}
+
+void Durability::throw_unknown(const Durable& durable, const std::string& why) const {
   throw queue::BrokerUnavailable(
       settings_.url() + ": the call was applied, but whether it is durable (" + to_string(durable) +
       ") is unknown: repeat it with the same ids, and nothing is done twice (" + why + ")");

@@ -20,8 +20,8 @@ namespace coterie::brokers::redis {
 ///                  else WAITAOF 1 0, from Redis 7.2 on; else it is refused when the connection is made
 ///     replicas:N   WAIT N
 ///
-/// What is asked goes behind the scripts of a call, in the same write. No answer in time leaves open whether
-/// the call survives; that it was applied is certain. Belongs to one loop.
+/// It is asked when the call has been applied, see Confirmations. No answer in time leaves open whether the
+/// call survives; that it was applied is certain. Belongs to one loop.
 class Durability {
  public:
   explicit Durability(const Settings& settings) : settings_(settings) {}
@@ -30,11 +30,12 @@ class Durability {
   /// with the setting and the cure.
   Task<void> learn(Link& link, const ServerInfo& server);
 
-  /// What is to be sent behind a call's scripts; nothing where their replies are enough.
+  /// What is to be asked once a call's scripts have replied; nothing where that is enough.
   [[nodiscard]] std::optional<Command> question(const Durable& durable) const;
-  /// Nothing to do without answers. BrokerUnavailable, which says that the outcome is unknown, where they are
-  /// not touch.lua's and the one hoped for.
-  void check(const Durable& durable, const std::vector<Reply>& answers) const;
+  /// throw_unknown() where it is not the answer hoped for.
+  void check(const Durable& durable, const Reply& answer) const;
+  /// BrokerUnavailable: the call was applied, and its outcome is unknown.
+  [[noreturn]] void throw_unknown(const Durable& durable, const std::string& why) const;
 
  private:
   Task<void> learn_fsync(Link& link, const ServerInfo& server);

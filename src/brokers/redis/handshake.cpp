@@ -195,6 +195,7 @@ ServerInfo read_info(const std::string& text) {
   if (rest.starts_with('.')) read_number(rest.substr(1), info.minor);
   info.mode = info_line(text, "redis_mode");
   info.run_id = info_line(text, "run_id");
+  info.replication_id = info_line(text, "master_replid");
   read_number(info_line(text, "maxmemory"), info.maxmemory);
   info.maxmemory_policy = info_line(text, "maxmemory_policy");
   info.aof_enabled = info_line(text, "aof_enabled") == "1";

@@ -18,6 +18,9 @@ struct ServerInfo {
   std::string mode;  ///< "standalone", "sentinel", "cluster"
   /// Changes when the process is another one, as after a restart.
   std::string run_id;
+  /// Changes with each failover and each start, and at times in between: who has the same id and is a master
+  /// has lost nothing of what was written since it had that.
+  std::string replication_id;
   std::uint64_t maxmemory = 0;  ///< bytes; 0: no limit
   /// "noeviction", or what it throws away when memory is full. Empty where it does not say.
   std::string maxmemory_policy;

@@ -1,6 +1,5 @@
 #include "src/brokers/redis/node.hpp"
 
-#include <iterator>
 #include <string>
 #include <utility>
 
@@ -12,7 +11,8 @@ namespace coterie::brokers::redis {
 Node::Node(std::shared_ptr<Locator> locator)
     : locator_(std::move(locator)),
       durability_(locator_->settings()),
-      connection_(locator_, [this](Link& link, const ServerInfo& server) { return prepare(link, server); }) {}
+      connection_(locator_, [this](Link& link, const ServerInfo& server) { return prepare(link, server); }),
+      confirmations_(locator_, durability_) {}
 
 Task<ServerInfo> Node::connect() {
   ServerInfo server = co_await connection_.connect();
@@ -25,22 +25,12 @@ Task<ServerInfo> Node::connect() {
 }
 
 Task<void> Node::close() {
+  co_await confirmations_.close();
   co_await connection_.close();
 }
 
 Task<std::vector<Reply>> Node::send(const std::vector<Command>& commands) {
-  std::vector<Reply> replies = co_await connection_.call_all(commands);
-  bool lost_scripts = false;
-  for (const Reply& reply : replies) {
-    lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
-    if (reply.is_error("READONLY")) connection_.drop("it has become a replica");
-  }
-  if (!lost_scripts) co_return replies;
-  const std::vector<Command> loads = script_loads();
-  const std::vector<Reply> loaded = co_await connection_.call_all(loads);
-  for (const Reply& reply : loaded) throw_if_error(reply, settings());
-  replies = co_await connection_.call_all(commands);
-  co_return replies;
+  co_return co_await send_scripts(connection_, commands);
 }
 
 /// On each new connection.
@@ -64,36 +54,19 @@ Task<void> Node::check_rights(Link& link) const {
                            "*, as the queue's scripts do: allow it, as by " + acl_example(settings()));
 }
 
-/// Behind the scripts: a write, for see touch.lua, and what asks for it.
-void Node::ask_for(const Durable& durable, const Command& touch, std::vector<Command>& commands) const {
-  std::optional<Command> question = durability_.question(durable);
-  if (!question) return;
-  commands.push_back(touch);
-  commands.push_back(std::move(*question));
-}
-
 Task<std::vector<Reply>> Node::send_durably(std::vector<Command> commands, const Durable& durable,
                                             const Command& touch) {
-  const std::size_t scripts = commands.size();
-  const std::uint64_t connection = connection_.connections();
-  ask_for(durable, touch, commands);
   std::vector<Reply> replies = co_await send(commands);
-  const std::vector<Reply> answers(
-      std::make_move_iterator(replies.begin() + static_cast<std::ptrdiff_t>(scripts)),
-      std::make_move_iterator(replies.end()));
-  replies.resize(scripts);
   for (const Reply& reply : replies)
     if (reply.is_error()) co_return replies;
-  durability_.check(durable, answers);
-  if (connection_.connections() == connection) co_return replies;
-  // It went over a newer connection than the one for which it was composed, and what is to be asked there may
-  // be something else.
-  std::vector<Command> again;
-  ask_for(durable, touch, again);
-  if (again.empty()) co_return replies;
-  const std::vector<Reply> newer = co_await send(again);
-  durability_.check(durable, newer);
-  co_return replies;
+  if (!durability_.question(durable)) co_return replies;
+  // Of the server that has just replied: another connection is not made without a pause.
+  const std::string wrote_at = connection_.server().replication_id;
+  Task<std::string> confirming = confirmations_.confirm(durable, touch);
+  const std::string confirmed_at = co_await std::move(confirming);
+  if (confirmed_at == wrote_at) co_return replies;
+  connection_.drop("its history is another one");
+  durability_.throw_unknown(durable, "another server has taken over, or a first replica has come, meanwhile");
 }
 
 }  // namespace coterie::brokers::redis

@@ -2,9 +2,10 @@
 #include <memory>
 #include <vector>
 
+#include "src/brokers/redis/command.hpp"
+#include "src/brokers/redis/confirmations.hpp"
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/durability.hpp"
-#include "src/brokers/redis/command.hpp"
 
 namespace coterie::brokers::redis {
 
@@ -19,13 +20,12 @@ class Node {
   /// Connects, and refuses a server that will not do, by the first attempt's end: BrokerUnavailable,
   /// BadBroker.
   Task<ServerInfo> connect();
-  /// Sends commands in one write, and what other tasks send in the same tick with them. Gives their replies
-  /// in their order; an error of the server is a reply. One that has lost its scripts (SCRIPT FLUSH, a
-  /// failover) is given them again. A cancel comes out at once, and leaves open what was applied.
+  /// Sends commands in one write, and what other tasks send in the same tick with them, see send_scripts(). A
+  /// cancel comes out at once, and leaves open what was applied.
   Task<std::vector<Reply>> send(const std::vector<Command>& commands);
-  /// The same, and returns when what they wrote is as durable as that; errors of theirs come first, and are
-  /// replies. `touch`: touch.lua's call, where `durable` is more than memory. BrokerUnavailable where it is
-  /// unknown.
+  /// The same, and returns when what they wrote is as durable as that, which holds up nobody else; errors of
+  /// theirs come first, and are replies. `touch`: touch.lua's call, where `durable` is more than memory.
+  /// BrokerUnavailable where it is unknown.
   Task<std::vector<Reply>> send_durably(std::vector<Command> commands, const Durable& durable,
                                         const Command& touch);
   Task<void> close();
@@ -36,11 +36,11 @@ class Node {
  private:
   Task<void> prepare(Link& link, const ServerInfo& server);
   Task<void> check_rights(Link& link) const;
-  void ask_for(const Durable& durable, const Command& touch, std::vector<Command>& commands) const;
 
   const std::shared_ptr<Locator> locator_;
   Durability durability_;
   Connection connection_;
+  Confirmations confirmations_;
 };
 
 }  // namespace coterie::brokers::redis

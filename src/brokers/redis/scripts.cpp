@@ -184,6 +184,21 @@ Task<void> load_scripts(Link& link, const Settings& settings) {
   for (const Reply& reply : replies) throw_if_error(reply, settings);
 }
 
+Task<std::vector<Reply>> send_scripts(Connection& connection, const std::vector<Command>& commands) {
+  std::vector<Reply> replies = co_await connection.call_all(commands);
+  bool lost_scripts = false;
+  for (const Reply& reply : replies) {
+    lost_scripts = lost_scripts || reply.is_error("NOSCRIPT");
+    if (reply.is_error("READONLY")) connection.drop("it has become a replica");
+  }
+  if (!lost_scripts) co_return replies;
+  const std::vector<Command> loads = script_loads();
+  const std::vector<Reply> loaded = co_await connection.call_all(loads);
+  for (const Reply& reply : loaded) throw_if_error(reply, connection.settings());
+  replies = co_await connection.call_all(commands);
+  co_return replies;
+}
+
 Command script_call(Script script, std::string_view key, std::size_t room) {
   Command command("EVALSHA", room + 128);
   command.arg(known(script).sha).arg("1").arg(key);

@@ -6,6 +6,7 @@
 
 #include "coterie/task.hpp"
 #include "src/brokers/redis/command.hpp"
+#include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/link.hpp"
 
 namespace coterie::brokers::redis {
@@ -54,6 +55,11 @@ inline constexpr std::size_t script_count = 26;
 /// Loads what the server of a fresh connection lacks: whoever reconnects, and every worker but the first,
 /// sends names and not all the sources.
 Task<void> load_scripts(Link& link, const Settings& settings);
+
+/// Sends calls of scripts, and commands among them, in one write, and gives their replies in their order; an
+/// error of the server is a reply. One that has lost its scripts (SCRIPT FLUSH, a failover) is given them
+/// again; the connection to one that has become a replica is given up. The commands live until it has ended.
+Task<std::vector<Reply>> send_scripts(Connection& connection, const std::vector<Command>& commands);
 
 /// The beginning of a call: EVALSHA and the one key.
 [[nodiscard]] Command script_call(Script script, std::string_view key, std::size_t room = 0);

@@ -18,7 +18,7 @@ namespace coterie::brokers::redis {
 /// that they are in one slot; commands of one call are of one shard.
 ///
 /// What several tasks send to one server in the same tick goes in one write. At most two connections to each
-/// server, one for commands and one that listens.
+/// server, one for commands and one that listens; a third where `durable=` makes it WAIT, see Confirmations.
 ///
 /// Belongs to one loop; outlives the shards.
 class Servers {

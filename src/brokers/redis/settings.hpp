@@ -73,9 +73,8 @@ struct Settings {
   /// Of jobs that are enqueued, and of acknowledgements (done, failed). See Durability.
   Durable durable_enqueues;
   Durable durable_acks;
-  /// How long the server may take for more than memory, before the outcome is unknown. Other calls on the
-  /// connection wait so long too. Below `command_timeout`, and well above the second that WAITAOF takes where
-  /// the server syncs every second.
+  /// How long the server may take for more than memory, before the outcome is unknown. Below
+  /// `command_timeout`, and well above the second that WAITAOF takes where the server syncs every second.
   Duration durable_timeout = std::chrono::seconds(5);
   ReplyLimits limits;
 

@@ -10,7 +10,6 @@
 namespace coterie::brokers::redis {
 namespace {
 
-constexpr std::size_t id_bytes = 16;
 /// Workers come and go, and nobody says that one has ended.
 constexpr std::size_t sleepers_kept = 64;
 constexpr Duration kept_for = std::chrono::minutes(10);
