@@ -1,5 +1,6 @@
 #include "tests/brokers/redis_cluster.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -20,6 +21,7 @@ void must_be_ok(const Reply& reply) {
 RedisCluster::RedisCluster(std::size_t masters, std::size_t replicas,
                            const std::vector<std::string>& options) {
   if (masters == 0) throw std::invalid_argument("a cluster of no masters");
+  tls_ = std::ranges::find(options, "--tls-cluster") != options.end();
   for (std::size_t i = 0; i < masters * (1 + replicas); ++i) start_node(options);
   for (std::size_t i = 0; i < masters; ++i) {
     const std::size_t first = i * slot_count / masters;
@@ -38,7 +40,7 @@ void RedisCluster::start_node(const std::vector<std::string>& options) {
   node->bus = free_port();
   std::vector<std::string> words{"--cluster-enabled",
                                  "yes",
-                                 "--port",
+                                 tls_ ? "--tls-port" : "--port",
                                  std::to_string(node->port),
                                  "--cluster-port",
                                  std::to_string(node->bus),
@@ -81,7 +83,7 @@ std::string RedisCluster::place(std::size_t i) const {
 }
 
 std::string RedisCluster::url(const std::string& query) const {
-  std::string text = "redis+cluster://";
+  std::string text = tls_ ? "rediss+cluster://" : "redis+cluster://";
   for (std::size_t i = 0; i < size(); ++i) text += (i == 0 ? "" : ",") + place(i);
   return text + (query.empty() ? "" : "?" + query);
 }

@@ -14,7 +14,7 @@ namespace broker_suite {
 class RedisCluster {
  public:
   /// Nodes 0 to masters - 1 share the slots in equal parts; then there are as many replicas of each, by
-  /// turns. `options`: of each redis-server.
+  /// turns. `options`: of each redis-server; with --tls-cluster it takes only TLS at its port.
   explicit RedisCluster(std::size_t masters = 3, std::size_t replicas = 0,
                         const std::vector<std::string>& options = {});
 
@@ -56,6 +56,7 @@ class RedisCluster {
   [[nodiscard]] bool is_ready(std::size_t i) const;
 
   std::vector<std::unique_ptr<Node>> nodes_;
+  bool tls_ = false;
 };
 
 }  // namespace broker_suite

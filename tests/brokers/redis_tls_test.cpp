@@ -1,8 +1,13 @@
 // rediss://: a real server with a certificate of its own.
-#include <cstdlib>
+#include <optional>
 
+#include "coterie/queue/doctor.hpp"
 #include "src/brokers/redis/redis_broker.hpp"
+#include "src/brokers/redis/slots.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/findings.hpp"
+#include "tests/brokers/redis_certificate.hpp"
+#include "tests/brokers/redis_cluster.hpp"
 #include "tests/brokers/redis_sentinels.hpp"
 
 namespace broker_suite {
@@ -11,17 +16,12 @@ namespace {
 class RedisTls : public testing::Test {
  protected:
   RedisTls() {
-    const std::string command =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-subj /CN=queue -addext subjectAltName=DNS:localhost -keyout " +
-        key() + " -out " + certificate() + " 2>" + folder_.file("log");
-    if (std::system(command.c_str()) != 0) throw std::runtime_error("openssl makes no certificate");
-    server_.emplace(std::vector<std::string>{"--tls-port", std::to_string(port_), "--tls-cert-file",
-                                             certificate(), "--tls-key-file", key(), "--tls-auth-clients",
-                                             "no"});
+    std::vector<std::string> options = certificate_.options();
+    options.insert(options.end(), {"--tls-port", std::to_string(port_)});
+    server_.emplace(std::move(options));
   }
-  [[nodiscard]] std::string certificate() const { return folder_.file("cert.pem"); }
-  [[nodiscard]] std::string key() const { return folder_.file("key.pem"); }
+  [[nodiscard]] std::string certificate() const { return certificate_.file(); }
+  [[nodiscard]] std::string key() const { return certificate_.key(); }
   std::shared_ptr<Broker> open(const std::string& host, const std::string& query) {
     return open_broker("rediss://" + host + ":" + std::to_string(port_) + "/?" + query);
   }
@@ -37,7 +37,7 @@ class RedisTls : public testing::Test {
   std::uint16_t port() const { return port_; }
 
  private:
-  TempFolder folder_;
+  RedisCertificate certificate_;
   std::uint16_t port_ = free_port();
   std::optional<RedisServer> server_;
 };
@@ -98,6 +98,37 @@ TEST_F(RedisTls, UnderSentinelAlso) {
     EXPECT_SAYS(error.what(), "its certificate is for localhost, not for 127.0.0.1");
   } catch (const BrokerUnavailable& error) {
     ADD_FAILURE() << error.what();
+  }
+}
+
+// Nodes tell of each other by their addresses, which are in no certificate.
+TEST(RedisClusterTls, EveryNodeIsVerifiedAndASlotThatWasMovedIsFollowed) {
+  const RedisCertificate certificate;
+  std::vector<std::string> options = certificate.options();
+  options.insert(options.end(), {"--tls-ca-cert-file", certificate.file(), "--tls-cluster", "yes",
+                                 "--tls-replication", "yes"});
+  const RedisCluster cluster(3, 0, options);
+  const std::string verified = "tls_name=localhost&tls_ca=" + certificate.file();
+  const auto broker = open_broker(cluster.url(verified));
+  coterie::testing::VirtualLoop loop;
+  const auto enqueue = [&] {
+    std::vector<JobSpec> jobs(30);
+    for (JobSpec& job : jobs) job = BrokerSuite::job();
+    loop.run(broker->enqueue(std::move(jobs)));
+  };
+  enqueue();
+  const std::uint16_t slot = coterie::brokers::redis::slot_of("{coterie:0}m");
+  const std::size_t from = cluster.owner(slot);
+  cluster.move(slot, from, (from + 1) % 3);
+  enqueue();
+  EXPECT_EQ(loop.run(broker->queues()).at(0).counts.at(JobState::ready), 60U);
+  EXPECT_EQ(finding(diagnose(cluster.url(verified)), "layout").found,
+            "namespace 'coterie' has layout 2, 8 shards, 60 jobs");
+  try {
+    (void)open_broker(cluster.url("tls_ca=" + certificate.file()));
+    ADD_FAILURE() << "another host's certificate was taken";
+  } catch (const QueueError& error) {
+    EXPECT_SAYS(error.what(), "its certificate is for localhost, not for 127.0.0.1");
   }
 }
 
