@@ -11,6 +11,7 @@ import time
 import unittest
 
 import processes
+from fleet import Diary
 from redis_world import RedisWorld
 from sqlite_world import SqliteWorld
 
@@ -22,7 +23,7 @@ class RedisFaults(unittest.TestCase):
     def world(self, policy):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        world = RedisWorld(folder.name, policy, FAULTS, None, True)
+        world = RedisWorld(folder.name, policy, FAULTS, Diary(folder.name), True)
         self.addCleanup(world.end)
         world.boot()
         return world
@@ -65,7 +66,7 @@ class RedisFaults(unittest.TestCase):
 class SqliteFaults(unittest.TestCase):
     def rows_after_a_power_cut(self, synchronous):
         with tempfile.TemporaryDirectory() as folder:
-            world = SqliteWorld(folder, synchronous)
+            world = SqliteWorld(folder, synchronous, Diary(folder))
             environment = {**os.environ, "LD_PRELOAD": FAULTS, "CHAOS_UNSYNCED": world.log}
             writer = subprocess.Popen(["sqlite3", world.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                       env=environment)

@@ -23,6 +23,10 @@ class Diary:
         self.counts[what] = self.counts.get(what, 0) + 1
         self.write("count", what=what, **whose)
 
+    def clock_is_set(self, since, ahead):
+        """The broker's clock is that far ahead of the events' from now on; since that time it may have been."""
+        self.write("clock", since=since, ahead=ahead)
+
     def fault(self, kind, lost_from, **more):
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.write("fault", kind=kind, lost_from=lost_from, **more)
@@ -36,9 +40,9 @@ class Agent:
 
 
 class Fleet:
-    def __init__(self, options, world, folder, diary, environment):
+    def __init__(self, options, world, folder, diary, environments):
         self.options, self.world, self.folder, self.diary = options, world, folder, diary
-        self.environment, self.agents, self.next_number = environment, [], 1
+        self.environments, self.agents, self.next_number = environments, [], 1
         self.poison_left = options.poison
         self.wanted = {"producer": options.producers, "worker": options.workers}
         self.paused = False
@@ -54,7 +58,8 @@ class Fleet:
             poison = -(-self.poison_left // self.wanted["producer"])
             self.poison_left -= poison
             words += [f"jobs={self.options.rate}", f"poison={poison}"]
-        self.agents.append(Agent(name, role, processes.start(words, os.path.join(self.folder, name + ".log"), self.environment)))
+        log = os.path.join(self.folder, name + ".log")
+        self.agents.append(Agent(name, role, processes.start(words, log, self.environments[role])))
 
     def tend(self):
         """Takes note of who has died, and starts others in their place."""

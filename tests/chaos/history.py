@@ -6,11 +6,14 @@
 FOLDER holds a file for each process, a line of JSON for each event (`t`: nanoseconds of one clock that all processes
 share), and finals.jsonl: the jobs as the broker lists them at the end, one a line. Events:
 
-    producers      asked {batch, jobs: [[id, name], ...]}   before a call; confirmed, unknown or refused {batch} after it
+    producers      asked {batch, jobs: [[id, name, terms], ...]}   before a call; confirmed, unknown or refused {batch} after
+                   it. terms {after, delay, run_at, expires_at}: when it may start, see starts.py
     workers        started {id, fence, name}, blocked {id, fence}, ended {id, fence, how}, settled {id, fence, how, verdict}
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
                    null: it may not have forgotten anything. leases_from: the same for leases, where these are less
                    durable than what was confirmed
+                   clock {since, ahead}   the broker's clock was set, between since and t, to be so many nanoseconds ahead of
+                   the events'
                    count {what}, exit {process, code, expected}, lease {ns}, minimum {counts}
 
 An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
@@ -21,13 +24,13 @@ import json
 import os
 import sys
 
+from starts import CRASHES_OF_A_CONVICT, MAX_ATTEMPTS, BrokerClock, Starts, Terms
+
 FINAL = {"done", "dead", "cancelled", "expired"}
-MAX_ATTEMPTS = 4           # what the agents give their jobs
 # How a run has ended of which this is reported.
 ENDS = {"done": ["returned"], "retry": ["threw"], "give_back": ["lost", "cancelled"], "dead": [], "cancelled": []}
 # What happens to one process and keeps no other from its broker.
 OTHERS_AFFAIRS = ["workers killed", "producers killed"]
-CRASHES_OF_A_CONVICT = 3   # workers that a job must have taken with it before it is put into quarantine
 
 
 class Run:
@@ -54,14 +57,14 @@ class Run:
 
 class Batch:
     def __init__(self, jobs):
-        self.jobs, self.asked, self.confirmed = jobs, None, None
+        self.jobs, self.first_asked, self.asked, self.confirmed = jobs, None, None, None
 
 
 class History:
     def __init__(self):
         self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.violations = collections.Counter(), {}, []
-        self.names, self.lease = {}, 0
+        self.names, self.terms, self.clock, self.lease = {}, {}, BrokerClock(), 0
         self.disturbances = []   # when, and whose; None: everybody's
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -72,12 +75,14 @@ class History:
             handler(who, event)
 
     def on_asked(self, who, event):
-        batch = self.batches.setdefault((who, event["batch"]), Batch([job for job, _ in event["jobs"]]))
+        batch = self.batches.setdefault((who, event["batch"]), Batch([job[0] for job in event["jobs"]]))
         if batch.asked is None:
             self.counts["asked"] += len(batch.jobs)
+            batch.first_asked = event["t"]
         batch.asked = event["t"]
-        for job, name in event["jobs"]:
+        for job, name, *terms in event["jobs"]:
             self.names[job] = name
+            self.terms[job] = Terms(batch, **terms[0] if terms else {})
 
     def on_confirmed(self, who, event):
         batch = self.batches[who, event["batch"]]
@@ -143,6 +148,9 @@ class History:
         if not event["expected"]:
             self.blame(f"{event['process']} ended by itself, code {event['code']}: see its .log")
 
+    def on_clock(self, who, event):
+        self.clock.set(event["since"], event["t"], event["ahead"])
+
     def on_minimum(self, who, event):
         self.minimum = event["counts"]
 
@@ -154,14 +162,17 @@ class History:
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
-    def undone(self, act, by=float("inf")):
+    def undone(self, act, by=float("inf"), faults=None):
         """Whether a fault not later than `by` can have undone what happened within `act`."""
-        return any(lost_from <= act[1] and act[0] <= at <= by for lost_from, at in self.faults)
+        return any(lost_from <= act[1] and act[0] <= at <= by
+                   for lost_from, at in (self.faults if faults is None else faults))
+
+    def granted(self, run):
+        """The broker gave it its lease between these: by its own clock the worker acts on no lease that is over."""
+        return min(run.clock, run.started) - self.lease, run.started
 
     def grant_is_undone(self, run, by):
-        """The broker gave it its lease between these: by its own clock the worker acts on no lease that is over."""
-        granted = min(run.clock, run.started) - self.lease, run.started
-        return any(lost_from <= granted[1] and granted[0] <= at <= by for lost_from, at in self.lease_faults)
+        return self.undone(self.granted(run), by, self.lease_faults)
 
     def judge(self, finals):
         states = {}
@@ -180,6 +191,7 @@ class History:
             self.judge_batch(who, number, batch, states)
         for job, runs in self.runs.items():
             self.judge_runs(job, runs)
+        Starts(self).judge()
         self.judge_blocked()
         for what, least in self.minimum.items():
             if self.counts[what] < least:
@@ -224,8 +236,17 @@ class History:
             threw = sum(run.how == "threw" for run in runs)
             if name != "flaky" or threw < MAX_ATTEMPTS:
                 self.blame(f"{text} ({error}), and failed only {threw} times")
+        elif state == "expired":
+            self.judge_expired(text, runs, self.terms[job["id"]])
         else:
             self.blame(f"{text}, and nobody wanted that")
+
+    def judge_expired(self, text, runs, terms):
+        begun = [run for run in runs if run.accepted and run.kind == "retry" and not self.undone(run.act)]
+        if not terms.expires_at:
+            self.blame(f"{text}, and nobody wanted that")
+        elif begun:
+            self.blame(f"{text}, and had begun: {begun[0]}")
 
     def judge_runs(self, job, runs):
         failures = sum(run.accepted and run.kind == "retry" for run in runs)
@@ -250,7 +271,6 @@ class History:
             first = first_of.setdefault(run.fence, run)
             if first is not run and not self.grant_is_undone(first, run.started):
                 self.blame(f"job {job}: {first} and {run} had the same fence")
-
 
     def judge_blocked(self):
         """A loop that is blocked keeps its leases, if nothing else comes between. On a machine that has no time left a
@@ -289,6 +309,16 @@ def read(folder):
         for event in lines:
             history.add(who, event)
     return history, finals
+
+
+def fencings(folder):
+    """So far: lines that are still being written do not count."""
+    count = 0
+    for name in os.listdir(folder):
+        if name.startswith("worker-") and name.endswith(".jsonl"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                count += file.read().count('"verdict":"fenced"')
+    return count
 
 
 def main():

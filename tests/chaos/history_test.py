@@ -17,10 +17,10 @@ class Story:
         self.history.add(who, {"t": at, "e": event, **fields})
         return self
 
-    def enqueued(self, at=1, confirmed=2, jobs=((JOB, "ok"),)):
-        self.tell("producer-1", at, "asked", batch=1, jobs=[list(job) for job in jobs])
+    def enqueued(self, at=1, confirmed=2, jobs=((JOB, "ok"),), batch=1):
+        self.tell("producer-1", at, "asked", batch=batch, jobs=[list(job) for job in jobs])
         if confirmed:
-            self.tell("producer-1", confirmed, "confirmed", batch=1)
+            self.tell("producer-1", confirmed, "confirmed", batch=batch)
         return self
 
     def run(self, worker, fence, at, ended=None, how="returned", settled=None, kind="done", verdict="accepted", job=JOB):
@@ -46,7 +46,7 @@ class Story:
         return self.history.violations
 
 
-class HistoryTest(unittest.TestCase):
+class Judgements(unittest.TestCase):
     def assert_good(self, story):
         self.assertEqual(story.violations(), [])
 
@@ -56,6 +56,8 @@ class HistoryTest(unittest.TestCase):
         for text in texts:
             self.assertTrue(any(text in violation for violation in violations), violations)
 
+
+class HistoryTest(Judgements):
     def test_a_job_that_ran_once_is_good(self):
         self.assert_good(Story().enqueued().run(1, 7, 3, 4, settled=5).final())
 

@@ -1,4 +1,5 @@
 // Enqueues, and says before each call what it asks for and afterwards what came of it.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -21,6 +22,12 @@ using coterie::Task;
 constexpr std::size_t batch_jobs = 16;     // one script on Redis: there as a whole or not at all
 constexpr std::size_t big_payload = 6000;  // has a key of its own on Redis
 constexpr int tries = 40;
+
+/// By this machine's clock; the broker's is another one, which the run sets.
+queue::UnixMillis wall_clock() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<queue::Milliseconds>(now).count();
+}
 
 std::atomic<bool> stopping{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
@@ -72,8 +79,7 @@ class Producer {
       job.priority = static_cast<int>(draw(3));
       job.backoff.base = queue::Milliseconds(50);
       job.backoff.cap = queue::Milliseconds(500);
-      if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
-      if (i > 0 && draw(10) == 0) job.after.push_back(batch.front().id);
+      choose_terms(job, batch);
       // What others do to a run may make any job a suspect; only poison may be convicted. Few, for each runs
       // alone.
       const std::uint32_t patient = draw(4) == 0 ? 50 : 0;
@@ -83,11 +89,35 @@ class Producer {
     return batch;
   }
 
+  /// When it may start: after jobs before it in its batch, not before some time, not after another.
+  void choose_terms(queue::JobSpec& job, const std::vector<queue::JobSpec>& batch) {
+    if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
+    if (draw(20) == 0) job.run_at = wall_clock() + static_cast<queue::UnixMillis>(draw(1500));
+    if (draw(15) == 0 && job.name != "poison")  // which is to be convicted
+      job.expires_at = wall_clock() + static_cast<queue::UnixMillis>(draw(3) == 0 ? draw(30) : draw(3000));
+    if (batch.empty() || draw(8) != 0) return;
+    const std::size_t first = draw(batch.size());
+    const std::size_t last = std::min(batch.size(), first + 1 + draw(3));
+    for (std::size_t i = first; i < last; ++i) job.after.push_back(batch[i].id);
+  }
+
+  static std::string terms_of(const queue::JobSpec& job) {
+    std::string after;
+    for (const queue::JobId& id : job.after) {
+      after.append(after.empty() ? "\"" : "\",\"").append(id.str());
+    }
+    if (!after.empty()) after += '"';
+    return "{\"after\":[" + after + "]," + field("delay", static_cast<std::uint64_t>(job.delay.count())) +
+           "," + field("run_at", static_cast<std::uint64_t>(job.run_at)) + "," +
+           field("expires_at", static_cast<std::uint64_t>(job.expires_at)) + "}";
+  }
+
   static std::string jobs_of(const std::vector<queue::JobSpec>& batch) {
     std::string text = "\"jobs\":[";
     for (const queue::JobSpec& job : batch) {
       if (text.back() == ']') text += ',';
-      text.append("[\"").append(job.id.str()).append("\",\"").append(job.name).append("\"]");
+      text.append("[\"").append(job.id.str()).append("\",\"").append(job.name).append("\",");
+      text.append(terms_of(job)).append("]");
     }
     return text + "]";
   }

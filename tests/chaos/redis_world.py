@@ -16,13 +16,13 @@ EVERYSEC = 2 * SECOND
 class RedisWorld:
     kind = "redis"
 
-    def __init__(self, folder, policy, faults, count, check_log):
+    def __init__(self, folder, policy, faults, diary, check_log):
         self.folder, self.policy, self.faults, self.check_log = folder, policy, faults, check_log
         self.data, self.copy = os.path.join(folder, "data"), os.path.join(folder, "copy")
         self.socket = os.path.join(folder, "redis.sock")
         self.synced_log = os.path.join(folder, "synced.txt")
-        self.controls = processes.Controls(os.path.join(folder, "server.control"))
-        self.proxy = Proxy(self.socket, count)
+        self.controls = processes.Controls(os.path.join(folder, "server.control"), diary.clock_is_set)
+        self.proxy = Proxy(self.socket, diary.count)
         self.process = None
         os.mkdir(self.data)
 

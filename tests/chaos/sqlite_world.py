@@ -17,11 +17,11 @@ class SqliteWorld:
     kind = "sqlite"
     proxy = None
 
-    def __init__(self, folder, synchronous):
+    def __init__(self, folder, synchronous, diary):
         self.path, self.copy = os.path.join(folder, "jobs.db"), os.path.join(folder, "copy.db")
         self.synchronous = synchronous
         self.log = os.path.join(folder, "unsynced.log")
-        self.controls = processes.Controls(os.path.join(folder, "server.control"))
+        self.controls = processes.Controls(os.path.join(folder, "server.control"), diary.clock_is_set)
 
     async def start(self):
         pass
