@@ -89,6 +89,14 @@ class SqliteFaults(unittest.TestCase):
     def test_a_power_cut_takes_what_normal_has_not_synced(self):
         self.assertLess(self.rows_after_a_power_cut("normal"), ROWS)
 
+    def test_a_power_cut_takes_nothing_from_before_a_rollback(self):
+        with tempfile.TemporaryDirectory() as folder:
+            world = SqliteWorld(folder, "normal", Diary(folder))
+            before = time.monotonic_ns()
+            world.take_copy()
+            world.roll_back()
+            self.assertGreater(world.lose_power(random.Random(1)), before)
+
 
 if __name__ == "__main__":
     unittest.main()

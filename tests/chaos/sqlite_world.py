@@ -21,6 +21,7 @@ class SqliteWorld:
         self.path, self.copy = os.path.join(folder, "jobs.db"), os.path.join(folder, "copy.db")
         self.synchronous = synchronous
         self.log = os.path.join(folder, "unsynced.log")
+        self.safe_since = time.monotonic_ns()   # what stood in the files then is on the disk
         self.controls = processes.Controls(os.path.join(folder, "server.control"), diary.clock_is_set)
 
     async def start(self):
@@ -53,12 +54,12 @@ class SqliteWorld:
     def lose_power(self, random):
         """When nobody has it open: each sector that was written since its file was last synced is on the disk, or what
         stood there before. Gives the time from which on something may be lost; None: nothing may."""
-        synced_at = 0
+        synced_at = self.safe_since
         for suffix in ("", "-wal"):
             path = self.path + suffix
             if os.path.exists(path):
                 began = self.lose_unsynced(path, random)
-                synced_at = began if suffix == "-wal" else synced_at
+                synced_at = max(synced_at, began) if suffix == "-wal" else synced_at
         if os.path.exists(self.path + "-shm"):
             os.remove(self.path + "-shm")
         self.forget_writes()
@@ -110,6 +111,7 @@ class SqliteWorld:
                 at = log.find(MARK, at + 8)
 
     def forget_writes(self):
+        self.safe_since = time.monotonic_ns()
         if os.path.exists(self.log):
             os.truncate(self.log, 0)
 
