@@ -1,5 +1,5 @@
-# Mutants: test binaries in which one text of one source or header is wrong, see scripts/mutants and tests/mutants/.
-# Nothing of it is built by default; the target `mutants` builds all, `ctest -L mutants` runs them.
+# Mutants: test binaries in which one text of one source, header or Lua script is wrong, see scripts/mutants and
+# tests/mutants/. Nothing of it is built by default; the target `mutants` builds all, `ctest -L mutants` runs them.
 
 coterie_find(GTest "libgtest-dev libgmock-dev")
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
@@ -52,27 +52,38 @@ endfunction()
 
 # coterie_mutant(name file key source...): `file` is the one that is mutated, `key` names its tests, `source...` is
 # compiled besides. A source's copy is an object, so that the linker does not take the one of the library. A header's
-# copy stands first in the include path, and the tests are compiled again.
+# copy stands first in the include path, and the tests are compiled again. Of a script it is the include made of all of
+# them, and the one source that has it is compiled again.
 function(coterie_mutant name file key)
   set(folder "${PROJECT_BINARY_DIR}/mutants/${name}")
+  set(made "${file}")
+  set(command apply ${name})
+  set(needed "${PROJECT_SOURCE_DIR}/${file}")
+  if(file MATCHES "\\.lua$")
+    set(made include/coterie_redis_scripts.inc)
+    set(needed "${PROJECT_BINARY_DIR}/generated/coterie_redis_scripts.inc")
+    set(command embed ${name} "${needed}")
+    list(APPEND ARGN src/brokers/redis/scripts.cpp)
+  endif()
+  set(copy "${folder}/${made}")
   # A mutant that is made of another file now: its old copy would still stand first in the include path.
   file(GLOB_RECURSE copies RELATIVE "${folder}" "${folder}/*")
   foreach(copy IN LISTS copies)
-    if(NOT copy STREQUAL file)
+    if(NOT copy STREQUAL made)
       file(REMOVE "${folder}/${copy}")
     endif()
   endforeach()
-  add_custom_command(OUTPUT "${folder}/${file}"
-    COMMAND Python3::Interpreter "${_coterie_mutants_script}" apply ${name} "${folder}/${file}"
-    DEPENDS "${_coterie_mutants_script}" "${PROJECT_SOURCE_DIR}/${file}" ${_coterie_mutants_lists}
+  add_custom_command(OUTPUT "${copy}"
+    COMMAND Python3::Interpreter "${_coterie_mutants_script}" ${command} "${copy}"
+    DEPENDS "${_coterie_mutants_script}" "${needed}" ${_coterie_mutants_lists}
     COMMENT "Mutant ${name}" VERBATIM)
   list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/")
-  if(file MATCHES "\\.cpp$")
+  if(file MATCHES "\\.(cpp|lua)$")
     set(tests $<TARGET_OBJECTS:mutant_tests_${key}>)
   else()
     set(tests ${_coterie_mutant_sources_${key}})
   endif()
-  _coterie_mutant_executable(mutant_${name} ${key} ${tests} ${ARGN} "${folder}/${file}")
+  _coterie_mutant_executable(mutant_${name} ${key} ${tests} ${ARGN} "${copy}")
   target_include_directories(mutant_${name} BEFORE PRIVATE "${folder}/include")
   _coterie_mutant_test(${name} run ${name} "${PROJECT_BINARY_DIR}/mutants/results/${name}.txt" $<TARGET_FILE:mutant_${name}>)
 endfunction()
