@@ -1,14 +1,12 @@
 #include "src/brokers/redis/scripts.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 #include <set>
-#include <stdexcept>
 
 #include "src/brokers/redis/server_error.hpp"
+#include "src/queue/digest.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -94,23 +92,9 @@ std::string make_source(Script script) {
   return text;
 }
 
-/// By which servers know it.
-std::string sha1_hex(std::string_view text) {
-  unsigned int size = 0;
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
-    throw std::runtime_error("OpenSSL gives no SHA-1, by which Redis names scripts");
-  std::string hex;
-  for (std::size_t i = 0; i < size; ++i) {
-    hex += "0123456789abcdef"[digest[i] >> 4];
-    hex += "0123456789abcdef"[digest[i] & 15];
-  }
-  return hex;
-}
-
 struct Known {
   std::string source;
-  std::string sha;
+  std::string sha;  // by which servers know it
 };
 
 const Known& known(Script script) {
@@ -118,7 +102,7 @@ const Known& known(Script script) {
     std::array<Known, script_count> made;
     for (std::size_t i = 0; i < script_count; ++i) {
       made[i].source = make_source(static_cast<Script>(i));
-      made[i].sha = sha1_hex(made[i].source);
+      made[i].sha = queue::sha1_hex(made[i].source);
     }
     return made;
   }();
