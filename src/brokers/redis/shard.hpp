@@ -94,6 +94,8 @@ class Shard {
   Task<std::uint64_t> purge(queue::JobFilter filter);
   Task<void> pause(std::string queue, bool paused);
   Task<std::vector<std::string>> paused();
+  /// Who is blocked only because nobody has come by since what it waited for ended, is no more.
+  Task<void> release_all();
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads);
   /// Who waits for one of these in another shard counts as waiting until drop_far_dependents().
@@ -201,7 +203,6 @@ class Shard {
   Task<void> bury_gone(const std::string& own_process);
 
   // shard_move.cpp
-  Task<void> release_all();
   Task<std::vector<std::string>> dependents(queue::JobId id);
   [[nodiscard]] std::string dependents_key(const queue::JobId& id) const {
     return prefix_ + "d" + std::string(bytes_of(id));

@@ -120,7 +120,12 @@ Task<std::vector<queue::CancelResult>> Shards::cancel(std::vector<queue::JobId> 
   co_return results;
 }
 
-Task<void> Shards::forward_all() {
+/// What has ended sets free who waited for it, everywhere.
+Task<void> Shards::release_all() {
+  std::vector<Task<void>> releases;
+  releases.reserve(shards_.size());
+  for (const std::unique_ptr<Shard>& shard : shards_) releases.push_back(shard->release_all());
+  (void)co_await gather(std::move(releases));
   if (size() == 1) co_return;
   std::vector<Task<std::vector<std::uint32_t>>> carried;
   for (std::uint32_t shard = 0; shard < size(); ++shard) carried.push_back(forward(shard));
@@ -163,7 +168,7 @@ Task<std::vector<std::string>> Shards::paused() {
 
 Task<std::vector<std::optional<queue::JobExport>>> Shards::export_jobs(std::vector<queue::JobId> ids,
                                                                        bool payloads) {
-  co_await forward_all();
+  co_await release_all();
   const auto ask = [payloads](Shard& shard, std::vector<queue::JobId> part) {
     return shard.export_jobs(std::move(part), payloads);
   };

@@ -75,7 +75,7 @@ class Shards {
   struct Part;
   template <class Result, class Named, class Call>
   Task<std::vector<Result>> by_id(const std::vector<Named>& ids, Call call);
-  Task<void> forward_all();
+  Task<void> release_all();
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
