@@ -77,8 +77,8 @@ class Shard {
   Task<queue::CycleReply> cycle(queue::CycleRequest request, Turn& turn);
   Task<std::vector<queue::Verdict>> extend(queue::Uuid worker, std::vector<queue::LeaseRef> leases,
                                            queue::Milliseconds lease);
-  /// A worker was told of a job and cannot take it: tells another one.
-  Task<void> pass(std::string queue, std::string handler);
+  /// A worker was told of a job and cannot take it: tells another one. `times`: see pass.lua.
+  Task<void> pass(std::string queue, std::string handler, std::string times);
   Task<std::uint64_t> version();
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
   /// A page of this shard.

@@ -252,9 +252,9 @@ Task<std::vector<queue::Verdict>> Shard::extend(queue::Uuid worker, std::vector<
   co_return verdicts;
 }
 
-Task<void> Shard::pass(std::string queue, std::string handler) {
+Task<void> Shard::pass(std::string queue, std::string handler, std::string times) {
   Command command = begin(Script::pass);
-  command.arg(queue).arg(handler);
+  command.arg(queue).arg(handler).arg(times);
   (void)co_await run(std::move(command));
 }
 

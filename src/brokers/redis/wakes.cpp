@@ -1,6 +1,7 @@
 #include "src/brokers/redis/wakes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
@@ -14,13 +15,28 @@ namespace {
 constexpr std::size_t sleepers_kept = 64;
 constexpr Duration kept_for = std::chrono::minutes(10);
 
+using JobParts = std::array<std::string_view, 3>;  // queue, handler, how often it may be passed on
+
+JobParts parts_of(std::string_view job) {
+  JobParts parts;
+  for (std::size_t i = 0; i < parts.size() && !job.empty(); ++i) {
+    parts[i] = job.substr(0, job.find('\n'));
+    job.remove_prefix(std::min(job.size(), parts[i].size() + 1));
+  }
+  return parts;
+}
+
 }  // namespace
 
 Wakes::Wakes(Shards& shards, Watch& watch) : shards_(shards), watch_(watch), process_(queue::new_uuid()) {}
 
 void Wakes::asks(const queue::CycleRequest& request) {
-  sleeper(request.worker.incarnation)->by_every_change =
-      request.queues.size() * std::max<std::size_t>(request.names.size(), 1) > most_places;
+  const SleeperPtr self = sleeper(request.worker.incarnation);
+  self->by_every_change = request.queues.size() > most_places;
+  if (request.queues.size() * request.names.size() <= most_places)
+    self->handlers.clear();
+  else if (self->handlers != request.names)
+    self->handlers = request.names;
 }
 
 std::vector<bool> Wakes::take_told(const queue::Uuid& worker) {
@@ -86,23 +102,28 @@ void Wakes::listen() {
   }
 }
 
-/// A worker's incarnation, then what it is told of: "queue\nhandler", or nothing.
+bool Wakes::Sleeper::can_run(std::string_view job) const {
+  return handlers.empty() || job.empty() ||
+         std::find(handlers.begin(), handlers.end(), parts_of(job)[1]) != handlers.end();
+}
+
+/// A worker's incarnation, then what it is told of: see pass_on; or nothing.
 void Wakes::take_message(std::uint32_t shard, std::string_view payload) {
   if (payload.size() < id_bytes) return;
   const auto found = sleepers_.find(uuid_of(payload.substr(0, id_bytes)));
   const std::string_view what = payload.substr(id_bytes);
-  if (found != sleepers_.end() && !found->second->told[shard]) {
-    tell(*found->second, shard);
-  } else if (const std::size_t end = what.find('\n'); end != std::string_view::npos) {
-    // It has gone, or was told before and is still to ask: this job may be one too many for it.
-    passes_.spawn(&Wakes::pass_on, this, shard, std::string(what.substr(0, end)),
-                  std::string(what.substr(end + 1)));
-  }
+  const bool asks_for_it = found != sleepers_.end() && !found->second->told[shard];
+  const bool can_run_it = asks_for_it && found->second->can_run(what);
+  // Also where it cannot: it is written down no more, and must ask to be so again.
+  if (asks_for_it) tell(*found->second, shard);
+  // It has gone, or was told before and is still to ask, so that this job may be one too many for it.
+  if (!can_run_it && !what.empty()) passes_.spawn(&Wakes::pass_on, this, shard, std::string(what));
 }
 
 /// Where the server is away nobody is told: whoever asks next will see the job.
-Task<void> Wakes::pass_on(std::uint32_t shard, std::string queue, std::string handler) {
-  Task<void> passing = shards_.at(shard).pass(std::move(queue), std::move(handler));
+Task<void> Wakes::pass_on(std::uint32_t shard, std::string job) {
+  const auto [queue, handler, times] = parts_of(job);
+  Task<void> passing = shards_.at(shard).pass(std::string(queue), std::string(handler), std::string(times));
   const Outcome<void> end = co_await outcome(std::move(passing));
   try {
     end.get();

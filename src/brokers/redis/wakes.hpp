@@ -18,12 +18,14 @@ namespace coterie::brokers::redis {
 /// run, a cancel of one that it runs. Scripts tell as many workers as there are jobs (see wake.lua), over one
 /// channel of each shard for all that are here, to which the first that sleeps listens.
 ///
-/// A worker with very many queues and handlers is told of every change instead: see `most_places`.
+/// A worker with many handlers sleeps by queue, and passes on what it has no handler for; one with very many
+/// queues is told of every change instead: see `most_places`.
 ///
 /// Belongs to one loop.
 class Wakes {
  public:
-  /// A worker stands in one list for each of its queues and each of its handlers there.
+  /// A worker stands in one list for each of its queues and each of its handlers there, where these are no
+  /// more than so many; else in one for each queue. constants.lua has the same number.
   static constexpr std::size_t most_places = 64;
 
   Wakes(Shards& shards, Watch& watch);
@@ -43,15 +45,19 @@ class Wakes {
     std::vector<bool> told;  // of each shard, since it asked last
     bool told_any = false;
     bool by_every_change = false;
+    std::vector<std::string> handlers;  // which it has, where it sleeps by queue; empty: no need to know
     TimePoint used;
     Event change;  // set and cleared at once
+
+    [[nodiscard]] bool can_run(std::string_view job) const;
   };
   using SleeperPtr = std::shared_ptr<Sleeper>;
 
   SleeperPtr sleeper(const queue::Uuid& worker);
   void listen();
   void take_message(std::uint32_t shard, std::string_view payload);
-  Task<void> pass_on(std::uint32_t shard, std::string queue, std::string handler);
+  /// `job`: "queue\nhandler", and behind another line's end how often it may be passed on.
+  Task<void> pass_on(std::uint32_t shard, std::string job);
   void tell_all(std::uint32_t shard);
   static void tell(Sleeper& sleeper, std::uint32_t shard);
 

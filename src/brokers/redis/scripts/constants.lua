@@ -92,6 +92,8 @@ FORGETS = 40
 LEVEL = 2199023255552
 -- 2^24: names within one queue, for a stream's number.
 NAMES = 16777216
+-- Lists of sleepers that one worker stands in: of each queue and handler, or where these are more, of each queue.
+PLACES = 64
 -- Of the list: so many ids, behind the number of jobs among them that are left. With Redis' own header 2 KiB.
 PIECE = 127
 PIECE_BYTES = 2034

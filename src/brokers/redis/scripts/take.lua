@@ -375,9 +375,10 @@ local cut = wanted < asked_for and #given >= wanted
 local was_asleep = asleep == '1'
 local until_when = now - steps + tonumber(ARGV[15])
 local function write_down(add)
+  local of = #queue_names * #handlers > PLACES and {} or handlers
   for _, queue in ipairs(queue_names) do
-    for i = 1, math.max(#handlers, 1) do
-      local key = sleepers_of(queue, handlers[i] or '')
+    for i = 1, math.max(#of, 1) do
+      local key = sleepers_of(queue, of[i] or '')
       if add then
         drop_old(key)
         call('ZADD', key, until_when, INCARNATION)

@@ -7,7 +7,7 @@
 local hold_wakes = false   -- take.lua: what it gives out itself is nothing to wake others for
 
 local function sleepers_of(queue, handler) return P .. 'a' .. queue .. '\n' .. handler end
--- `what`: "queue\nhandler", for who cannot take it and passes it on; or ''.
+-- `what`: "queue\nhandler", for who cannot take it and passes it on (pass.lua says how often, behind it); or ''.
 local function tell(incarnation, what)
   local channel = call('HGET', P .. 'w' .. incarnation, 'y')
   return channel and channel ~= '' and call('PUBLISH', channel, incarnation .. what) > 0
@@ -28,10 +28,10 @@ local function tell_some(key, left, what)
   end
   return left
 end
-local function wake_for(queue, handler, how_many)
+local function wake_for(queue, handler, how_many, times)
   local what = queue .. '\n' .. handler
   local left = tell_some(sleepers_of(queue, handler), how_many, what)
-  tell_some(sleepers_of(queue, ''), left, what)
+  tell_some(sleepers_of(queue, ''), left, what .. (times or ''))
 end
 wake = function()
   if hold_wakes then return end
