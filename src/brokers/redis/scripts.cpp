@@ -52,8 +52,9 @@ std::size_t piece_of(std::string_view lua) {
   return std::max<std::size_t>(1, std::min(lua.find_first_not_of(letters), lua.size()));
 }
 
-/// Appends it without comments, and with the values of constants.lua in place of their names.
-void append_script(std::string& out, std::string_view lua) {
+/// Without comments, and with the values of constants.lua in place of their names.
+std::string stripped(std::string_view lua) {
+  std::string out;
   while (!lua.empty()) {
     const std::string_view piece = lua.substr(0, piece_of(lua));
     lua.remove_prefix(piece.size());
@@ -63,16 +64,30 @@ void append_script(std::string& out, std::string_view lua) {
     else if (piece.substr(0, 2) != "--")
       out.append(piece);
   }
+  return out;
+}
+
+/// A file, ready for a script; most stand in many.
+struct Part {
+  std::string flags;  // "#!lua ...", which must come first
+  std::string text;
+};
+const Part& part(std::string_view name) {
+  static const auto all = [] {
+    std::map<std::string_view, Part> made;
+    for (const File& each : files) {
+      const std::size_t flags = each.text.substr(0, 2) == "#!" ? each.text.find('\n') + 1 : 0;
+      Part& its = made[each.name];
+      its.flags = each.text.substr(0, flags);
+      its.text = stripped(each.text.substr(flags));
+    }
+    return made;
+  }();
+  return all.at(name);
 }
 
 std::string make_source(Script script) {
-  std::string_view body = file(to_string(script));
-  std::string text;
-  if (body.substr(0, 2) == "#!") {  // its flags, which must come first
-    const std::size_t end = body.find('\n') + 1;
-    text.append(body.substr(0, end));
-    body.remove_prefix(end);
-  }
+  const Part& body = part(to_string(script));
   std::vector<std::string_view> parts;
   if (script != Script::rights) parts = {"prelude", "jobs", "states", "names", "wake"};
   if (script == Script::settle || script == Script::take) parts.push_back("worker");
@@ -83,11 +98,9 @@ std::string make_source(Script script) {
   // Each part is a function within the one before: what a function uses of its own surroundings is looked
   // for, by Lua, among all that is used so there, each time the script runs; what is further out it has at
   // once.
-  for (const std::string_view part : parts) {
-    append_script(text, file(part));
-    text.append("\nreturn (function()\n");
-  }
-  append_script(text, body);
+  std::string text = body.flags;
+  for (const std::string_view outer : parts) text += part(outer).text + "\nreturn (function()\n";
+  text += body.text;
   for (std::size_t i = 0; i < parts.size(); ++i) text.append("\nend)()");
   return text;
 }
