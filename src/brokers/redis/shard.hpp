@@ -200,7 +200,8 @@ class Shard {
                    queue::CycleReply& out);
   void read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Taken& taken);
   Task<void> fetch_long(queue::CycleReply& reply, const std::vector<queue::JobId>& long_ones);
-  Task<void> bury_gone(const std::string& own_process);
+  [[nodiscard]] bool looks_for_the_gone(const queue::CycleRequest& request, queue::Milliseconds now) const;
+  Task<void> bury_gone(const queue::CycleRequest& request);
 
   // shard_move.cpp
   Task<std::vector<std::string>> dependents(queue::JobId id);
@@ -231,6 +232,8 @@ class Shard {
   queue::UnixMillis server_steps_ = 0;
   queue::Milliseconds known_at_{0};
   std::optional<queue::Milliseconds> buried_at_;
+  queue::Milliseconds bury_every_{0};
+  std::optional<queue::Milliseconds> due_seen_at_;  // when a worker was last in charge of what is due here
   TaskScope sends_{"gathered enqueues"};
 };
 

@@ -16,6 +16,9 @@ namespace coterie::brokers::redis {
 namespace {
 
 constexpr queue::Milliseconds bury_every{1000};
+/// For each worker of a machine, so that what all of them look at does not grow with the square of their
+/// number.
+constexpr queue::Milliseconds bury_every_for_each{10};
 /// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same
 /// second are spread over many calls.
 constexpr std::size_t trips_per_cycle = 64;
@@ -60,7 +63,7 @@ void refuse_old_seq_of(const Reply& reply, std::uint64_t seq) {
 
 /// Settlements, and as many takes as there may be jobs for, in as few round trips as the pace has it.
 Task<queue::CycleReply> Shard::cycle(queue::CycleRequest request, Turn& turn) {
-  if (turn.part == 0) co_await bury_gone(request.worker.process);
+  if (turn.part == 0) co_await bury_gone(request);
   if (pace_.pause() > Duration::zero()) co_await sleep(pace_.pause());
   queue::CycleReply out;
   Taken taken;
@@ -194,6 +197,7 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Ta
   learn(out.now, reply.at(2).integer());
   out.version = static_cast<std::uint64_t>(reply.at(3).integer());
   out.next_due = reply.at(4).integer();
+  if (out.next_due != 0) due_seen_at_ = known_at_;
   out.suspects = static_cast<std::uint64_t>(reply.at(5).integer());
   const std::vector<Reply>& jobs = reply.at(6).array();
   const std::vector<Reply>& names = reply.at(7).array();
@@ -258,12 +262,22 @@ Task<void> Shard::pass(std::string queue, std::string handler, std::string times
   (void)co_await run(std::move(command));
 }
 
+/// A worker that has nothing to do looks where it is in charge of what is due next, as the end of a lease is:
+/// where nobody holds any, nobody is gone.
+bool Shard::looks_for_the_gone(const queue::CycleRequest& request, queue::Milliseconds now) const {
+  if (!buried_at_) return true;
+  const bool idle = request.done.empty() && request.failed.empty() && request.alive.empty();
+  const bool in_charge = due_seen_at_ && now - *due_seen_at_ <= request.lease;
+  return (!idle || in_charge) && now - *buried_at_ >= bury_every_;
+}
+
 /// A holder on this machine can be known to be gone long before its lease ends.
-Task<void> Shard::bury_gone(const std::string& own_process) {
+Task<void> Shard::bury_gone(const queue::CycleRequest& request) {
+  const std::string& own_process = request.worker.process;
   const std::size_t pid = own_process.rfind('/', own_process.rfind('/') - 1);
   if (own_process.empty() || pid == std::string::npos) co_return;
   const queue::Milliseconds elapsed = (clock_ ? (*clock_)() : queue::read_system_clock()).elapsed;
-  if (buried_at_ && elapsed - *buried_at_ < bury_every) co_return;
+  if (!looks_for_the_gone(request, elapsed)) co_return;
   buried_at_ = elapsed;
   const std::string machine = own_process.substr(0, pid + 1);
   Command ask("HGETALL");
@@ -272,6 +286,7 @@ Task<void> Shard::bury_gone(const std::string& own_process) {
   std::vector<std::string> dead;
   std::map<std::string, bool> alive;
   const std::vector<Reply>& entries = workers.array();
+  bury_every_ = std::max(bury_every, bury_every_for_each * static_cast<int>(entries.size() / 2));
   for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
     const std::string& process = entries[i + 1].string();
     const auto [known, fresh] = alive.try_emplace(process, true);

@@ -14,6 +14,10 @@ class Locator;
 
 class Subscription;
 
+/// Workers that were not told ask by themselves before long, so that thousands of idle ones need not ask more
+/// often whether the server is there.
+inline constexpr Duration usual_ping_every = std::chrono::seconds(30);
+
 /// A connection that listens to channels, from the first one on, which needs a running loop.
 ///
 /// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
@@ -26,7 +30,7 @@ class Listener {
 
   /// `ping_every`: a PING after so long without a message; a server that does not answer it within the same
   /// time counts as dead.
-  explicit Listener(std::shared_ptr<Locator> locator, Duration ping_every = std::chrono::seconds(10));
+  explicit Listener(std::shared_ptr<Locator> locator, Duration ping_every = usual_ping_every);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   /// No callback runs afterwards.
@@ -65,10 +69,10 @@ class Subscription {
 
   /// Over a connection of its own.
   Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
-               Duration ping_every = std::chrono::seconds(10));
+               Duration ping_every = usual_ping_every);
   /// The same with a locator that others use, too, and close.
   Subscription(std::shared_ptr<Locator> locator, std::string channel, OnMessage on_message,
-               OnConnected on_connected, Duration ping_every = std::chrono::seconds(10));
+               OnConnected on_connected, Duration ping_every = usual_ping_every);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
   /// No callback runs afterwards.
