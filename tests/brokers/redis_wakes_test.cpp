@@ -1,92 +1,12 @@
 // Who is told of what, by a broker on Redis: as many sleeping workers as there is work for, and one more.
 #include "src/brokers/redis/wakes.hpp"
 
-#include <thread>
-
-#include "coterie/await_outcome.hpp"
-#include "coterie/cancel.hpp"
-#include "coterie/sleep.hpp"
-#include "coterie/spawn.hpp"
-#include "coterie/testing/virtual_loop.hpp"
-#include "tests/brokers/redis_fixture.hpp"
+#include "tests/brokers/redis_sleepers.hpp"
 
 namespace broker_suite {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Milliseconds for_ever{std::chrono::minutes(10)};
-
-/// A worker that has found nothing and waits to be told.
-class Sleeper {
- public:
-  explicit Sleeper(std::vector<std::string> names = {}) : names_(std::move(names)) {}
-
-  CycleRequest ask(std::uint32_t want = 1) {
-    CycleRequest request = worker_.next(want);
-    request.names = names_;
-    return request;
-  }
-  [[nodiscard]] Uuid id() { return worker_.ref().incarnation; }
-  /// Asks, which must give nothing, and begins to wait.
-  Task<void> fall_asleep(Broker& broker) {
-    CycleReply reply = co_await broker.cycle(ask());
-    EXPECT_TRUE(reply.leases.empty());
-    next_due_ = reply.next_due;
-    version_ = reply.version;
-    waiting_ = coterie::spawn(&Broker::changed_for, &broker, id(), version_, for_ever);
-    co_await coterie::yield();
-  }
-  Task<bool> told() {
-    const std::uint64_t seen = co_await waiting_;
-    co_return seen != version_;
-  }
-  [[nodiscard]] bool done() const { return waiting_.done(); }
-  [[nodiscard]] UnixMillis next_due() const { return next_due_; }
-  void stop() { waiting_.cancel(); }
-  Task<void> end() {
-    waiting_.cancel();
-    (void)co_await coterie::outcome(waiting_);
-  }
-
- private:
-  TestWorker worker_;
-  std::vector<std::string> names_;
-  std::uint64_t version_ = 0;
-  UnixMillis next_due_ = 0;
-  coterie::JoinHandle<std::uint64_t> waiting_;
-};
-
-class RedisWakesTest : public RedisBrokerTest {
- public:
-  /// Its process listens from now on.
-  std::shared_ptr<Broker> open_listening() {
-    std::shared_ptr<Broker> broker = open();
-    Sleeper first;
-    await([](Broker& at, Sleeper& sleeper) -> Task<void> {
-      co_await sleeper.fall_asleep(at);  // nobody listened when it asked, so it is told once somebody does
-      const bool told = co_await sleeper.told();
-      EXPECT_TRUE(told);
-    }(*broker, first));
-    return broker;
-  }
-  /// While this thread's loop runs.
-  std::int64_t ask(const std::string& words) {
-    std::int64_t number = 0;
-    std::thread([&] { number = administer(words).integer(); }).join();
-    return number;
-  }
-  /// How many scripts clients had run. Each look's own connection begins with one.
-  std::int64_t scripts_run() {
-    std::string stats;
-    std::thread([&] { stats = administer("INFO commandstats").string(); }).join();
-    return std::stoll(stats.substr(stats.find("evalsha:calls=") + 14)) - ++looks_;
-  }
-  std::int64_t asleep() { return ask("ZCARD {coterie:0}A"); }
-  UnixMillis wall() const { return clock_.wall(); }
-  void pass_a_lease() { clock_.advance(TestWorker().lease + 1ms); }
-  std::int64_t looks_ = 0;
-};
 
 TEST_F(RedisWakesTest, AJobTellsTwoOfManyWorkers) {
   const auto broker = open_listening();
@@ -188,80 +108,6 @@ TEST_F(RedisWakesTest, WhatAWorkerIsToldThatHasEndedIsPassedOn) {
     const bool told = co_await all[2].told();
     EXPECT_TRUE(told);
   }(*broker, sleepers));
-}
-
-/// More than fit into lists of their own.
-std::vector<std::string> hundred_handlers(const std::string& prefix) {
-  std::vector<std::string> names;
-  for (int i = 100; i < 200; ++i) names.push_back(prefix + std::to_string(i));
-  return names;
-}
-
-TEST_F(RedisWakesTest, AWorkerWithManyHandlersSleepsThroughWhatIsInQueuesOfOthers) {
-  const auto broker = open_listening();
-  Sleeper many(hundred_handlers("paint"));
-  await([](RedisWakesTest& test, Broker& at, Sleeper& sleeper) -> Task<void> {
-    co_await sleeper.fall_asleep(at);
-    const std::int64_t before = test.scripts_run();
-    for (int i = 0; i < 20; ++i) {
-      std::vector<JobSpec> foreign{BrokerSuite::job("paint150")};
-      foreign[0].queue = "elsewhere";
-      (void)co_await at.enqueue(std::move(foreign));
-    }
-    EXPECT_EQ(test.scripts_run(), before + 20);
-    EXPECT_FALSE(sleeper.done());
-    std::vector<JobSpec> own{BrokerSuite::job("paint150")};
-    (void)co_await at.enqueue(std::move(own));
-    const bool told = co_await sleeper.told();
-    EXPECT_TRUE(told);
-    CycleReply got = co_await at.cycle(sleeper.ask());
-    EXPECT_EQ(got.leases.size(), 1U);
-  }(*this, *broker, many));
-}
-
-TEST_F(RedisWakesTest, WhatAWorkerWithManyHandlersHasNoneForIsPassedOn) {
-  const auto broker = open_listening();
-  std::vector<Sleeper> sleepers;
-  for (const char* const has : {"paint", "paint", "paint", "sing"})
-    sleepers.emplace_back(hundred_handlers(has));
-  await([](Broker& at, std::vector<Sleeper>& all) -> Task<void> {
-    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
-    std::vector<JobSpec> specs{BrokerSuite::job("sing150")};
-    (void)co_await at.enqueue(std::move(specs));
-    const bool told = co_await all[3].told();
-    EXPECT_TRUE(told);
-    for (Sleeper& sleeper : all) sleeper.stop();
-  }(*broker, sleepers));
-}
-
-Task<void> sleep_on(Broker* broker, Sleeper* sleeper) {
-  for (;;) {
-    co_await sleeper->fall_asleep(*broker);
-    (void)co_await sleeper->told();
-  }
-}
-
-// Else those that sleep again would tell each other for ever.
-TEST_F(RedisWakesTest, WhatNobodyHasAHandlerForIsPassedOnOnceToEachAndNoMore) {
-  const auto broker = open_listening();
-  Sleeper both[2] = {Sleeper(hundred_handlers("paint")), Sleeper(hundred_handlers("paint"))};
-  await([](RedisWakesTest& test, Broker* at, Sleeper* two) -> Task<void> {
-    coterie::JoinHandle<void> first = coterie::spawn(&sleep_on, at, two);
-    coterie::JoinHandle<void> second = coterie::spawn(&sleep_on, at, two + 1);
-    while (test.asleep() < 2) co_await coterie::yield();
-    const std::int64_t before = test.scripts_run();
-    std::vector<JobSpec> specs{BrokerSuite::job("sing150")};
-    (void)co_await at->enqueue(std::move(specs));
-    // The enqueue; at most three times each is told, passes it on, and asks.
-    for (int i = 0; i < 200; ++i) {
-      co_await coterie::yield();
-      EXPECT_LE(test.scripts_run(), before + 1 + 2 * 3 * 2);
-    }
-    for (coterie::JoinHandle<void>* each : {&first, &second}) {
-      each->cancel();
-      (void)co_await coterie::outcome(*each);
-    }
-  }(*this, broker.get(), both));
 }
 
 // As a worker that drains, or runs empty for a suspect, when the message comes.

@@ -1,0 +1,86 @@
+// Workers with more handlers than fit into lists of their own, which sleep by queue.
+#include "src/brokers/redis/wakes.hpp"
+
+#include "tests/brokers/redis_sleepers.hpp"
+
+namespace broker_suite {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// More than fit into lists of their own.
+std::vector<std::string> hundred_handlers(const std::string& prefix) {
+  std::vector<std::string> names;
+  for (int i = 100; i < 200; ++i) names.push_back(prefix + std::to_string(i));
+  return names;
+}
+
+TEST_F(RedisWakesTest, AWorkerWithManyHandlersSleepsThroughWhatIsInQueuesOfOthers) {
+  const auto broker = open_listening();
+  Sleeper many(hundred_handlers("paint"));
+  await([](RedisWakesTest& test, Broker& at, Sleeper& sleeper) -> Task<void> {
+    co_await sleeper.fall_asleep(at);
+    const std::int64_t before = test.scripts_run();
+    for (int i = 0; i < 20; ++i) {
+      std::vector<JobSpec> foreign{BrokerSuite::job("paint150")};
+      foreign[0].queue = "elsewhere";
+      (void)co_await at.enqueue(std::move(foreign));
+    }
+    EXPECT_EQ(test.scripts_run(), before + 20);
+    EXPECT_FALSE(sleeper.done());
+    std::vector<JobSpec> own{BrokerSuite::job("paint150")};
+    (void)co_await at.enqueue(std::move(own));
+    const bool told = co_await sleeper.told();
+    EXPECT_TRUE(told);
+    CycleReply got = co_await at.cycle(sleeper.ask());
+    EXPECT_EQ(got.leases.size(), 1U);
+  }(*this, *broker, many));
+}
+
+TEST_F(RedisWakesTest, WhatAWorkerWithManyHandlersHasNoneForIsPassedOn) {
+  const auto broker = open_listening();
+  std::vector<Sleeper> sleepers;
+  for (const char* const has : {"paint", "paint", "paint", "sing"})
+    sleepers.emplace_back(hundred_handlers(has));
+  await([](Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    std::vector<JobSpec> specs{BrokerSuite::job("sing150")};
+    (void)co_await at.enqueue(std::move(specs));
+    const bool told = co_await all[3].told();
+    EXPECT_TRUE(told);
+    for (Sleeper& sleeper : all) sleeper.stop();
+  }(*broker, sleepers));
+}
+
+Task<void> sleep_on(Broker* broker, Sleeper* sleeper) {
+  for (;;) {
+    co_await sleeper->fall_asleep(*broker);
+    (void)co_await sleeper->told();
+  }
+}
+
+// Else those that sleep again would tell each other for ever.
+TEST_F(RedisWakesTest, WhatNobodyHasAHandlerForIsPassedOnOnceToEachAndNoMore) {
+  const auto broker = open_listening();
+  Sleeper both[2] = {Sleeper(hundred_handlers("paint")), Sleeper(hundred_handlers("paint"))};
+  await([](RedisWakesTest& test, Broker* at, Sleeper* two) -> Task<void> {
+    coterie::JoinHandle<void> first = coterie::spawn(&sleep_on, at, two);
+    coterie::JoinHandle<void> second = coterie::spawn(&sleep_on, at, two + 1);
+    while (test.asleep() < 2) co_await coterie::yield();
+    const std::int64_t before = test.scripts_run();
+    std::vector<JobSpec> specs{BrokerSuite::job("sing150")};
+    (void)co_await at->enqueue(std::move(specs));
+    // The enqueue; at most three times each is told, passes it on, and asks.
+    for (int i = 0; i < 200; ++i) {
+      co_await coterie::yield();
+      EXPECT_LE(test.scripts_run(), before + 1 + 2 * 3 * 2);
+    }
+    for (coterie::JoinHandle<void>* each : {&first, &second}) {
+      each->cancel();
+      (void)co_await coterie::outcome(*each);
+    }
+  }(*this, broker.get(), both));
+}
+
+}  // namespace
+}  // namespace broker_suite
