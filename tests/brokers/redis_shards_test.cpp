@@ -27,11 +27,13 @@ TEST_F(RedisShardsTest, AnotherNumberOfShardsIsRefusedWithTheNumberAndTheCure) {
 }
 
 TEST_F(RedisShardsTest, WhoSaysNoNumberFindsTheQueueAsItIs) {
-  const auto made = open("shards=4");
-  const auto found = open();
+  const auto early = open();
   const JobSpec spec = job_in(3);
-  enqueue(*made, {spec});
-  EXPECT_EQ(state(*found, spec.id), JobState::ready);
+  enqueue(*open("shards=4"), {spec});
+  EXPECT_EQ(state(*open(), spec.id), JobState::ready);
+  EXPECT_THAT(refusal<BadBroker>([&] { (void)state(*early, spec.id); }),
+              HasSubstr("has 4 shards since just now: open it again"));
+  EXPECT_THAT(refusal<BadBroker>([&] { (void)await(early->queues()); }), HasSubstr("has 4 shards"));
 }
 
 TEST_F(RedisShardsTest, WhoOnlyLooksDecidesNothing) {
@@ -67,22 +69,6 @@ TEST_F(RedisShardsTest, APauseAndANoteAreFoundAgain) {
   EXPECT_EQ(await(open()->paused()), std::vector<std::string>{"default"});
   EXPECT_TRUE(await(open("shards=2&namespace=notes")->put_note("key", std::nullopt, "1")));
   EXPECT_EQ(await(open("namespace=notes")->get_note("key")), "1");
-}
-
-/// A lease that was lost is settled by a call that was made before without it: nobody knows what became of
-/// it.
-TEST_F(RedisShardsTest, WhatARepeatedCallDidNotAskForIsUnknown) {
-  const auto broker = open("shards=4");
-  const JobSpec spec = job_in(3);
-  enqueue(*broker, {spec});
-  TestWorker worker;
-  CycleRequest request = worker.next(1);
-  const Lease lease = await(broker->cycle(request)).leases.at(0);
-  request = worker.next(0);
-  (void)await(broker->cycle(request));
-  request.done.emplace_back(lease.ref, "1");
-  const Verdict said = await(broker->cycle(request)).done.at(0);
-  EXPECT_TRUE(said == Verdict::unknown || state(*broker, spec.id) == JobState::done) << to_string(said);
 }
 
 TEST_F(RedisShardsTest, WhatWasMadeBeforeThereWasANumberHasOneShard) {

@@ -49,6 +49,7 @@ Task<void> Shards::claim() {
 }
 
 Task<void> Shards::follow_claim() {
+  if (claimed_) co_return;
   const std::optional<std::uint32_t> there = co_await shards_[0]->written_layout();
   if (there && *there != size()) refuse_other_number(*there);
   claimed_ = there.has_value();
@@ -76,6 +77,7 @@ queue::Milliseconds Shards::elapsed() const {
 /// Asks the shard of each id, all shards at once, and puts the answers into the order of the ids.
 template <class Result, class Named, class Call>
 Task<std::vector<Result>> Shards::by_id(const std::vector<Named>& ids, Call call) {
+  co_await follow_claim();
   std::vector<std::vector<Named>> parts(size());
   std::vector<std::vector<std::size_t>> places(size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -157,6 +159,7 @@ Task<void> Shards::pause(std::string queue, bool paused) {
 }
 
 Task<std::vector<std::string>> Shards::paused() {
+  co_await follow_claim();
   std::vector<Task<std::vector<std::string>>> calls;
   calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->paused());
@@ -243,6 +246,7 @@ Task<void> Shards::check_dependencies(const std::vector<queue::JobSpec>& jobs) {
 }
 
 Task<std::vector<std::uint64_t>> Shards::versions() {
+  co_await follow_claim();
   std::vector<Task<std::uint64_t>> calls;
   calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->version());
@@ -250,6 +254,7 @@ Task<std::vector<std::uint64_t>> Shards::versions() {
 }
 
 Task<std::optional<std::string>> Shards::get_note(std::string key) {
+  co_await follow_claim();
   Shard& shard = at(shard_of_note(key, size()));
   co_return co_await shard.get_note(std::move(key));
 }

@@ -31,7 +31,7 @@ class Shards {
   /// Before anything is written that is to be found again: writes down how many shards the queue has.
   /// BadBroker where somebody else has written another number since.
   Task<void> claim();
-  /// For workers, who find out while they wait: the same, but where nothing is written down it stays so.
+  /// For those who look or wait for work: the same, but where nothing is written down it stays so.
   Task<void> follow_claim();
   [[nodiscard]] bool claimed() const noexcept { return claimed_; }
 

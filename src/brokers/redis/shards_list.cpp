@@ -44,6 +44,7 @@ struct Found {
 /// Each shard gives what it has after the cursor. Up to where all of them have looked the page is complete;
 /// what one of them gave beyond that belongs to the next page, and is asked for again then.
 Task<queue::JobPage> Shards::list(queue::JobFilter filter) {
+  co_await follow_claim();
   const Order order(size());
   queue::JobPage page;
   do {
@@ -81,6 +82,7 @@ Task<queue::JobPage> Shards::list(queue::JobFilter filter) {
 }
 
 Task<std::uint64_t> Shards::purge(queue::JobFilter filter) {
+  co_await follow_claim();
   const Order order(size());
   const std::uint64_t after = filter.after;
   std::uint64_t purged = 0;
@@ -95,6 +97,7 @@ Task<std::uint64_t> Shards::purge(queue::JobFilter filter) {
 }
 
 Task<std::vector<queue::QueueInfo>> Shards::queues() {
+  co_await follow_claim();
   std::vector<Task<std::vector<queue::QueueInfo>>> calls;
   calls.reserve(shards_.size());
   for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->queues());
