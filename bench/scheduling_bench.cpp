@@ -86,6 +86,7 @@ Task<void> yield_often(int count) {
 
 Task<void> hundred_tasks(int steps_each) {
   std::vector<JoinHandle<void>> tasks;
+  tasks.reserve(100);
   for (int i = 0; i < 100; ++i) tasks.push_back(spawn(yield_often, steps_each));
   for (const JoinHandle<void>& task : tasks) co_await task.wait();
 }

@@ -127,7 +127,7 @@ TEST(RedisGreeting, CommandsThatTheUserMayNotRun) {
 TEST(RedisGreeting, TheAdvisedUserIsEnough) {
   const RedisServer server;
   administer(server, Command("ACL").arg("SETUSER").arg("e").arg("on").arg(">pw").arg("~*").arg("-info"));
-  const std::string said = refusal<BadBroker>(server.url("user=e&password=pw"));
+  const std::string said = refusal<BadBroker>(server.url("user=e&password=pw&db=1"));
   Command advised("ACL");
   std::istringstream words(said.substr(said.find("SETUSER")));
   for (std::string word; words >> word;) advised.arg(word == ">…" ? "nopass" : word);
