@@ -282,7 +282,7 @@ TEST_F(RedisScriptFailure, WithdrawAndReadmit) {
     specs[1].delay = 1min;
     specs[2].after = {specs[0].id};
     enqueue(specs);
-    ids = {specs[0].id, specs[1].id};
+    ids = {specs[2].id, specs[0].id, specs[1].id};  // who waits goes first
     for (const JobId& id : ids) jobs_[id] = {};
   };
   each_call_of(Script::withdraw, prepare, [&] { (void)await(broker_->withdraw(ids)); });
