@@ -215,7 +215,10 @@ Task<ServerInfo> greet(Link& link, const Settings& settings) {
 
   const Reply& selected = replies[0];
   const Reply& info = replies[1];
-  if (settings.database != 0) check_select(settings, selected);
+  if (settings.database != 0) {
+    check_permitted(settings, selected, "SELECT");
+    check_select(settings, selected);
+  }
   check_permitted(settings, info, "INFO");
   if (info.is_error()) refuse(settings, "INFO was refused; is it renamed there? It gave " + info.describe());
   ServerInfo server = read_info(info.string());
