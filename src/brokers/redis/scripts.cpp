@@ -159,6 +159,7 @@ const std::vector<std::string>& commands_in_scripts() {
 
 std::vector<Command> script_loads() {
   std::vector<Command> commands;
+  commands.reserve(script_count);
   for (std::size_t i = 0; i < script_count; ++i) commands.push_back(load_of(static_cast<Script>(i)));
   return commands;
 }

@@ -10,7 +10,7 @@ begin()
 for _, id in ipairs(call('ZRANGE', P .. 'k', 0, 0)) do release_dependents(id) end
 fetch({unpack(ARGV, 4)})
 
-local pages = UNITS   -- of those that wait, which this script may look at
+local pages = UNITS / 4   -- of those that wait, which this script may look at
 -- Those that wait no more are dropped, so that nobody looks at them again. In other shards nobody looks from here.
 local function awaited(job)
   local key = P .. 'd' .. job[ID]
