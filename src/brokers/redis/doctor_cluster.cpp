@@ -223,7 +223,8 @@ void report_lost_nodes(const std::vector<Examined>& nodes, Findings& out) {
     place = place.substr(0, place.find_first_of("@,"));
     const bool failed = ("," + flags + ",").find(",fail") != std::string::npos;
     if (failed && std::ranges::find(lost, place) == lost.end())
-      out.warning("node", place + " is marked " + flags, "it takes no part: a replica less to take over",
+      out.warning("node", place.append(" is marked ").append(flags),
+                  "it takes no part: a replica less to take over",
                   "start it, or let the cluster forget it: redis-cli --cluster del-node " +
                       asked->address.text() + " " + id);
   }
