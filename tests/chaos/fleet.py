@@ -7,8 +7,6 @@ import time
 
 import processes
 
-STALLED = 70  # stalled_exit_code of worker.hpp
-
 
 class Diary:
     """The orchestrator's own events, beside those of the processes."""
@@ -67,10 +65,9 @@ class Fleet:
         """Takes note of who has died, and starts others in their place."""
         for agent in [agent for agent in self.agents if agent.process.poll() is not None]:
             code = agent.process.returncode
-            # A worker also dies of poison, and ends itself where handlers that block one after the other keep its loop for
-            # too long; who was told to end before it could listen ends by that signal.
-            expected = agent.told and code in (0, -signal.SIGKILL, -signal.SIGTERM)
-            expected = expected or (agent.role == "worker" and code in (-signal.SIGKILL, STALLED))
+            # A worker also dies of poison; who was told to end before it could listen ends by that signal.
+            expected = agent.told or (agent.role == "worker" and code == -signal.SIGKILL)
+            expected = expected and code in (0, -signal.SIGKILL, -signal.SIGTERM)
             self.diary.write("exit", process=agent.name, code=code, expected=expected)
             self.agents.remove(agent)
         for role, wanted in self.wanted.items():
