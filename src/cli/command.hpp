@@ -39,5 +39,6 @@ void add_pause(CLI::App& app, Action& chosen);    // pause, resume
 void add_move(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
+void add_top(CLI::App& app, Action& chosen);
 
 }  // namespace coterie::cli

@@ -57,11 +57,10 @@ void add_time(JsonObject& object, std::string_view key, UnixMillis time) {
 
 class Details {
  public:
-  explicit Details(Output& out) : out_(out) {}
   void line(std::string_view title, const std::string& value) {
     std::string text(title);
     text.resize(12, ' ');
-    out_.line(text + printable(value));
+    lines_.push_back(text + printable(value));
   }
   void time(std::string_view title, UnixMillis time, UnixMillis now) {
     if (time == 0) return;
@@ -70,18 +69,19 @@ class Details {
                                        : "  (in " + human_time(time - now) + ")"));
   }
   void block(std::string_view title, const std::string& text) {
-    out_.line(std::string(title));
+    lines_.emplace_back(title);
     std::string shown = printable(text, true);
     std::size_t at = 0;
     while (at < shown.size()) {
       const std::size_t end = std::min(shown.find('\n', at), shown.size());
-      out_.line("  " + shown.substr(at, end - at));
+      lines_.push_back("  " + shown.substr(at, end - at));
       at = end + 1;
     }
   }
+  [[nodiscard]] std::vector<std::string> lines() && { return std::move(lines_); }
 
  private:
-  Output& out_;
+  std::vector<std::string> lines_;
 };
 
 }  // namespace
@@ -143,8 +143,8 @@ void add_job_row(Table& table, const JobInfo& job, UnixMillis now) {
              human_time(std::max<UnixMillis>(0, now - job.created_at)), ran(job, now), remark(job, now)});
 }
 
-void print_job(Output& out, const JobInfo& job, UnixMillis now) {
-  Details details(out);
+std::vector<std::string> job_lines(const JobInfo& job, UnixMillis now) {
+  Details details;
   details.line("id", job.id.str());
   details.line("state", std::string(to_string(job.state)) +
                             (job.cancel_requested && !is_final(job.state) ? ", cancel requested" : ""));
@@ -170,15 +170,18 @@ void print_job(Output& out, const JobInfo& job, UnixMillis now) {
   }
   details.block("payload", embed_json(job.payload));
   if (job.error) details.block("error: " + printable(job.error->type), job.error->message);
-  if (job.state != JobState::done) return;
-  if (job.result.empty()) {
-    details.line("result", "(no longer kept)");
-    return;
+  if (job.state == JobState::done && job.result.empty()) details.line("result", "(no longer kept)");
+  if (job.state == JobState::done && !job.result.empty()) {
+    // A command's output is worth more as the lines that it was.
+    const std::optional<std::string> output = json_member(job.result, "output");
+    details.block("result", embed_json(job.result));
+    if (output) details.block("output", *output);
   }
-  // A command's output is worth more as the lines that it was.
-  const std::optional<std::string> output = json_member(job.result, "output");
-  details.block("result", embed_json(job.result));
-  if (output) details.block("output", *output);
+  return std::move(details).lines();
+}
+
+void print_job(Output& out, const JobInfo& job, UnixMillis now) {
+  for (const std::string& line : job_lines(job, now)) out.line(line);
 }
 
 }  // namespace coterie::cli

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "coterie/queue/job.hpp"
 #include "src/cli/output.hpp"
@@ -14,7 +15,8 @@ namespace coterie::cli {
 [[nodiscard]] Table job_table();
 void add_job_row(Table& table, const queue::JobInfo& job, queue::UnixMillis now);
 
-/// All that is known of one job, for people.
+/// All that is known of one job, for people: lines, printable.
+[[nodiscard]] std::vector<std::string> job_lines(const queue::JobInfo& job, queue::UnixMillis now);
 void print_job(Output& out, const queue::JobInfo& job, queue::UnixMillis now);
 
 /// This machine's wall clock, for ages and for times from now; what brokers stamp is their own.

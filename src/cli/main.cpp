@@ -79,6 +79,7 @@ int main_or_throw(int argc, char** argv) {
   add_enqueue(app, chosen);
   add_inspect(app, chosen);
   add_manage(app, chosen);
+  add_top(app, chosen);
   add_pause(app, chosen);
   add_move(app, chosen);
   add_bench(app, chosen);

@@ -1,0 +1,257 @@
+// The screens of `coterie top`, from what a broker said to text.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "src/cli/output.hpp"
+#include "src/cli/top/listing.hpp"
+#include "tests/cli/top_support.hpp"
+
+namespace coterie::cli::top {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(TopScreen, QueuesAt80Columns) {
+  EXPECT_EQ("\n" + text_of(render(some_sample(), View(), small())), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+QUEUE                   READY   RUNNING   SCHEDULED   DEAD   LONGEST WAIT   RATE
+default                12,345         2           -      1         1m 02s  3.5/s
+报表 (paused)               -         -           3      -              -      -
+
+
+P pause or resume   / filter   s sort   p hold   ? help   q quit
+)");
+}
+
+TEST(TopScreen, WhatRunsAt80Columns) {
+  EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::running), small())), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+JOB        QUEUE    TRY   RUNS  PROGRESS        NOTE                     WORKER
+send_mail  mail     1/4  1.5 s  ━━━━────── 42%  12 of 30                 host:17
+resize     mail     3/4  1.5 s  -                                        host:18
+
+
+Enter open   c cancel   / filter   s sort   p hold   ? help   q quit
+)");
+}
+
+TEST(TopScreen, WhatRunsWhereThereIsMoreRoom) {
+  Look wide = small();
+  wide.width = 140;
+  EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::running), wide)), R"(
+coterie top  sqlite://shop.db                                                                                           2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead                                   3.5/s                                      ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+JOB        QUEUE    TRY   RUNS  PROGRESS        NOTE                                           WORKER   ID
+send_mail  mail     1/4  1.5 s  ━━━━────── 42%  12 of 30                                       host:17  00000000-0000-7000-8000-000000000001
+resize     mail     3/4  1.5 s  -                                                              host:18  00000000-0000-7000-8000-000000000002
+
+
+Enter open   c cancel   / filter   s sort   p hold   ? help   q quit
+)");
+}
+
+TEST(TopScreen, FailuresShowEscapesAndDoNotObeyThem) {
+  EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::failed), small())), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+JOB     QUEUE    TRY   FAILED  WHY
+charge  mail     1/4    5.0 s  exception: card \x1b[31mrefused\x1b[0m
+
+
+
+Enter open   r retry   / filter   s sort   p hold   ? help   q quit
+)");
+}
+
+TEST(TopScreen, WorkersAreThoseThatRunSomething) {
+  EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::workers), small())), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+WORKER    JOBS   LONGEST  QUEUES   RUNS
+host:17      1     1.5 s  mail     send_mail
+host:18      1     1.5 s  mail     resize
+
+
+/ filter   s sort   p hold   ? help   q quit
+)");
+}
+
+TEST(TopScreen, AJobInDetail) {
+  View view = at(Page::running);
+  Sample sample = some_sample();
+  (void)press(view, sample, Key{Key::Kind::enter, ""}, 5);
+  ASSERT_TRUE(view.open);
+  sample.opened = sample.running[0];
+  Look look = small();
+  look.height = 24;
+  EXPECT_EQ("\n" + text_of(render(sample, view, look)), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+
+id          00000000-0000-7000-8000-000000000001
+state       leased
+queue       mail
+name        send_mail
+priority    0
+attempts    1 of 4
+created     2026-11-27 11:58:30.000Z  (1m 30s ago)
+started     2026-11-27 11:59:58.500Z  (1.5 s ago)
+ran         1.5 s
+worker      host:17
+progress    42 %  12 of 30\nmore
+payload
+  {"to":"ada"}
+
+
+
+
+
+
+Esc back   c cancel   r retry   q quit
+)");
+}
+
+TEST(TopScreen, AllPagesForNoTerminal) {
+  EXPECT_EQ("\n" + text_of(render_all(some_sample(), 100)), R"(
+coterie top  sqlite://shop.db                                                   2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s                            ▄█▂
+
+Queues
+QUEUE                      READY   RUNNING   SCHEDULED   BLOCKED   DONE   DEAD   LONGEST WAIT   RATE
+default                   12,345         2           -         -      -      1         1m 02s  3.5/s
+报表 (paused)                  -         -           3         -      -      -              -      -
+
+Running
+JOB        QUEUE    TRY   RUNS  PROGRESS        NOTE                                         WORKER
+send_mail  mail     1/4  1.5 s  ━━━━────── 42%  12 of 30                                     host:17
+resize     mail     3/4  1.5 s  -                                                            host:18
+
+Failed
+JOB     QUEUE    TRY   FAILED  WHY                              ID
+charge  mail     1/4    5.0 s  exception: card \x1b[31mrefuse…  00000000-0000-7000-8000-000000000003
+
+Workers
+WORKER    JOBS   LONGEST  QUEUES   RUNS
+host:17      1     1.5 s  mail     send_mail
+host:18      1     1.5 s  mail     resize
+)");
+}
+
+TEST(TopScreen, NothingIsWiderOrHigherThanTheTerminal) {
+  const Sample sample = some_sample();
+  for (const Page page : {Page::queues, Page::running, Page::failed, Page::workers}) {
+    for (std::size_t width = 1; width < 160; width += 3) {
+      for (std::size_t height = 1; height < 12; ++height) {
+        Look look;
+        look.width = width;
+        look.height = height;
+        View view = at(page);
+        view.filter = width % 2 == 0 ? "mail" : "";
+        const Screen screen = render(sample, view, look);
+        EXPECT_LE(screen.size(), height);
+        for (const Line& line : screen) {
+          EXPECT_LE(line.width(), width);
+          EXPECT_EQ(line.width() >= display_width(line.text()), true);
+        }
+      }
+    }
+  }
+}
+
+TEST(TopScreen, WithoutUtf8EverythingIsAscii) {
+  Look look = small();
+  look.width = 140;
+  look.utf8 = false;
+  const Screen screen = render(some_sample(), View(), look);
+  std::string shown;
+  for (const Line& line : screen) shown += only_ascii(line.text()) + "\n";
+  for (const char c : shown) EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << static_cast<int>(c);
+  EXPECT_THAT(shown, HasSubstr("???? (paused)"));
+  EXPECT_THAT(shown, HasSubstr("=@:"));
+}
+
+TEST(TopScreen, AnEmptyBrokerTeachesTheFirstCommand) {
+  EXPECT_THAT(text_of(render(Sample(), View(), small())), HasSubstr("coterie enqueue --exec"));
+  EXPECT_THAT(text_of(render(Sample(), at(Page::running), small())), HasSubstr("coterie worker"));
+}
+
+TEST(TopScreen, SaysSoWhereItShowsAPart) {
+  Sample sample = some_sample();
+  sample.failed.assign(Sample::most_jobs, sample.failed[0]);
+  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), Not(HasSubstr("The oldest")));
+  sample.queues[0].info.counts[JobState::dead] = 1234;
+  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), HasSubstr("The oldest 500 of 1,234"));
+}
+
+TEST(TopScreen, OldFiguresAreToldFromNewOnes) {
+  Sample sample = some_sample();
+  sample.trouble = "No answer, this is old: refused";
+  EXPECT_THAT(text_of(render(sample, View(), small())), HasSubstr("No answer, this is old: refused"));
+}
+
+TEST(TopScreen, TheChosenRowStaysInSight) {
+  Sample sample;
+  for (int i = 10; i < 60; ++i)
+    sample.queues.push_back(queue_row("q" + std::to_string(i), {{JobState::ready, 1}}));
+  View view;
+  (void)press(view, sample, letter('G'), 5);
+  EXPECT_EQ(view.chosen, "q59");
+  EXPECT_THAT(text_of(render(sample, view, small())), HasSubstr("q59"));
+  (void)press(view, sample, Key{Key::Kind::page_up, ""}, 5);
+  EXPECT_EQ(view.chosen, "q54");
+  (void)press(view, sample, letter('g'), 5);
+  EXPECT_EQ(view.chosen, "q10");
+}
+
+TEST(TopRates, AreWhatEndedBetweenTwoLooks) {
+  Rates rates;
+  std::vector<queue::QueueInfo> queues(1);
+  queues[0].name = "q";
+  queues[0].counts = {{JobState::done, 10}, {JobState::ready, 99}};
+  const Rates::TimePoint start{};
+  rates.note(start, queues);
+  EXPECT_TRUE(rates.of("q").empty());
+  queues[0].counts = {{JobState::done, 14}, {JobState::dead, 2}};
+  rates.note(start + std::chrono::milliseconds(500), queues);
+  EXPECT_EQ(rates.of("q"), std::vector<double>{12});
+  queues[0].counts = {{JobState::done, 1}};  // forgotten, most of them
+  rates.note(start + std::chrono::milliseconds(1500), queues);
+  EXPECT_EQ(rates.of("q"), (std::vector<double>{12, 0}));
+  for (int i = 0; i < 200; ++i) rates.note(start + std::chrono::seconds(10 + i), queues);
+  EXPECT_EQ(rates.of("q").size(), Rates::kept);
+  rates.note(start + std::chrono::seconds(900), {});
+  EXPECT_TRUE(rates.of("q").empty());
+}
+
+TEST(TopLine, IsCutAtAnyColumnAcrossItsParts) {
+  for (std::size_t columns = 0; columns < 20; ++columns) {
+    Line line;
+    line.add("one ", Tone::bad).add("二三", Tone::good).add(" four");
+    line.clip(columns);
+    EXPECT_LE(line.width(), columns);
+    EXPECT_LE(display_width(line.text()), columns);
+  }
+}
+
+TEST(TopSparkline, TheHighestIsFullAndTheLeastIsSeen) {
+  EXPECT_EQ(sparkline({0, 1, 1000}, 5, true), "   ▁█");
+  EXPECT_EQ(sparkline({1, 2, 4, 8}, 3, false), ":=@");
+  EXPECT_EQ(sparkline({}, 2, true), "  ");
+}
+
+}  // namespace
+}  // namespace coterie::cli::top
