@@ -90,11 +90,14 @@ Task<void> Watchdog::extend() {
     answer.get();
 }
 
+/// Tasks that block one after the other in one turn of the loop answer nothing in between; that another one
+/// has its step shows that none of them hangs.
 void Watchdog::note_progress(TimePoint now) {
   const std::uint64_t progress = pulse_->progress();
-  if (progress == progress_) return;
-  progress_ = progress;
-  asked_ = false;
+  const bool turned = std::exchange(progress_, progress) != progress;
+  const TaskRec* const task = watched_.current_task();
+  if (std::exchange(task_, task) == task && !turned) return;
+  if (turned) asked_ = false;
   if (std::exchange(stalled_, false))
     tell("worker '" + options_.name() + "': its loop goes on, after " +
          coterie::detail::seconds_text(now - progress_at_));

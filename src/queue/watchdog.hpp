@@ -21,9 +21,9 @@ namespace coterie::queue {
 ///     Broker::extend(), and leaves a message with the loop. A loop that answers goes on: it is the call that
 ///     takes long.
 ///
-///     it has not answered for the stall limit: nothing is extended any more; it is said what runs there, and
-///     the process ends, where WorkerOptions::on_stall() says so. Runs see lease_lost() when their leases
-///     end.
+///     it has not answered for the stall limit, and was in the step of one task all the while (several that
+///     block one after the other go on): nothing is extended any more; it is said what runs there, and the
+///     process ends, where WorkerOptions::on_stall() says so. Runs see lease_lost() when their leases end.
 ///
 /// Time in which this thread did not run either (SIGSTOP, a debugger) is not the loop's fault and does not
 /// count; leases that ended in it are over all the same.
@@ -60,7 +60,8 @@ class Watchdog {
   TimePoint next_;         // look
   TimePoint progress_at_;  // less what this thread has slept through
   std::uint64_t progress_ = 0;
-  bool asked_ = false;  // since it last went on
+  const TaskRec* task_ = nullptr;  // in whose step the loop was; to be compared only
+  bool asked_ = false;             // since it last answered
   bool stalled_ = false;
 };
 

@@ -145,6 +145,17 @@ class ThreadsWatchdog : public ::testing::Test {
       let_watchdog_finish();
     }
   }
+  /// The same, but gives up with the watchdog.
+  void block_unless_given_up(Duration for_time) {
+    const auto acted = [this] { return broker->extends.value() + lines->stalled.value(); };
+    for (Duration passed{}; passed < for_time && lines->stalled.value() == 0;
+         passed += Duration(lease_time) / 2) {
+      const int seen = acted();
+      time.advance(Duration(lease_time) / 2);
+      while (acted() == seen) std::this_thread::yield();
+      let_watchdog_finish();
+    }
+  }
   /// What the broker has answered, the watchdog has noted when this returns.
   void let_watchdog_finish() {
     const int seen = finished.value();
@@ -291,6 +302,22 @@ TEST_F(ThreadsWatchdog, ALoopThatStandsStillForLongerThanTheLimitIsNamedAndItsJo
   EXPECT_EQ(info(id).result, "\"by another\"");
   EXPECT_EQ(hung, id);
   EXPECT_EQ(lines->started.size(), 1U);
+}
+
+TEST_F(ThreadsWatchdog, HandlersThatBlockOneAfterTheOtherInOneTurnOfTheLoopAreNoStall) {
+  options.stall_limit(2 * lease_time);
+  int runs = 0;
+  handle("block", [&](JobContext& job, const std::string&) -> Task<std::string> {
+    ++runs;
+    block_unless_given_up(3 * lease_time / 2);
+    EXPECT_FALSE(job.lease_lost());
+    co_return "1";
+  });
+  for (int i = 0; i < 4; ++i) enqueue("block");
+  serve();
+  EXPECT_EQ(runs, 4);
+  EXPECT_EQ(lines->verdicts, std::vector(4, Verdict::accepted));
+  EXPECT_TRUE(lines->stalls().empty()) << lines->stalls()[0];
 }
 
 TEST_F(ThreadsWatchdog, ItAsksTheBrokerNothingWhileTheLoopGoesRound) {
