@@ -133,6 +133,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   [[nodiscard]] TimePoint beat_at() const noexcept;
   [[nodiscard]] bool may_ask() const noexcept;
   [[nodiscard]] bool asks_alone() const noexcept;
+  [[nodiscard]] Duration about(Milliseconds time);
+  void note_suspects(std::uint64_t count, TimePoint now);
   void consider_suspects(TimePoint now);
   void watch_if_useful(TimePoint now);
   void note_cancel(const std::exception_ptr& error);
@@ -184,9 +186,10 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // Suspects run alone.
   std::uint64_t suspects_ = 0;
-  bool holding_ = false;  // takes nothing until it is idle
-  TimePoint hold_at_ = TimePoint::max();
+  bool holding_ = false;  // runs empty, then takes suspects only
+  TimePoint hold_at_;     // not before, while there is other work
   TimePoint hold_since_;
+  TimePoint serve_until_;
   TimePoint alone_at_;
   JobRun* alone_run_ = nullptr;
 

@@ -151,7 +151,7 @@ void Session::take() {
   start_allowed(now);
   heed_cancels();
   version_ = reply_.version;
-  suspects_ = reply_.suspects;
+  note_suspects(reply_.suspects, now);
   plan_next(now);
   for (const std::string& name : reply_.unhandled) note_unhandled(name);
   for (Lease& lease : reply_.leases) accept(std::move(lease), now);

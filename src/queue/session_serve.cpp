@@ -15,11 +15,16 @@ namespace {
 constexpr Duration watch_busy_after = std::chrono::milliseconds(200);
 constexpr Milliseconds watch_at_most{60'000};
 constexpr Duration watch_again_after = std::chrono::seconds(1);
-/// While there is other work, suspects wait so long before this worker runs empty for them…
-constexpr Duration suspects_wait = std::chrono::seconds(1);
-/// …which it tries for so long, and after that not again for so long.
-constexpr Duration hold_at_most = std::chrono::seconds(30);
-constexpr Duration hold_again_after = std::chrono::seconds(60);
+/// Suspects run alone, so serving them costs a worker all its slots, or its life. Where there is other work,
+/// it gives them a fifth of its time: it works for so many times as long as it was taken up with them…
+constexpr int work_per_hold = 4;
+/// …and in the beginning for about so long, for one of them may have killed its predecessor.
+constexpr Milliseconds work_first{5000};
+/// Once they are seen, workers do not all run empty for them in the same moment, but about so much later…
+constexpr Milliseconds suspects_wait{2000};
+/// …for so long at most, and once empty they serve them for so long.
+constexpr Duration run_empty_at_most = std::chrono::seconds(30);
+constexpr Duration serve_suspects = std::chrono::seconds(1);
 /// Nothing depends on it.
 constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 
@@ -38,6 +43,7 @@ Task<void> Session::serve() {
 
 Task<void> Session::work() {
   poll_at_ = loop_.now();
+  hold_at_ = poll_at_ + about(work_first);
   for (;;) {
     const TimePoint now = loop_.now();
     if (draining_ && running_.empty() && finished_.empty() && to_report_.empty()) co_return;
@@ -137,7 +143,7 @@ TimePoint Session::next_time(TimePoint now) const noexcept {
   const bool free = running_.size() < options_.concurrency();
   if (may_ask()) {
     if (holding_)
-      next = std::min(next, running_.empty() ? alone_at_ : hold_since_ + hold_at_most);
+      next = std::min(next, running_.empty() ? alone_at_ : hold_since_ + run_empty_at_most);
     else if (free)
       next = std::min(next, poll_at_);
     if (!holding_ && suspects_ > 0) next = std::min(next, hold_at_);
@@ -146,26 +152,34 @@ TimePoint Session::next_time(TimePoint now) const noexcept {
   return next;
 }
 
+/// From half of it to half as much again.
+Duration Session::about(Milliseconds time) {
+  return time / 2 + Milliseconds(random_() % static_cast<std::uint64_t>(time.count()));
+}
+
+void Session::note_suspects(std::uint64_t count, TimePoint now) {
+  if (std::exchange(suspects_, count) == 0 && count > 0)
+    hold_at_ = std::max(hold_at_, now + about(suspects_wait));
+}
+
 void Session::consider_suspects(TimePoint now) {
-  if (suspects_ == 0 || draining_) {
-    holding_ = false;
-    hold_at_ = TimePoint::max();
+  const bool needed = suspects_ > 0 && !draining_;
+  if (!holding_) {
+    const bool nothing_else = request_.want > 0 && !request_.alone && reply_.leases.empty();
+    if (!needed || (now < hold_at_ && !nothing_else)) return;
+    holding_ = true;
+    hold_since_ = alone_at_ = now;
+    serve_until_ = TimePoint::max();
     return;
   }
-  if (holding_) {
-    if (running_.empty() || alone_run_ != nullptr || now < hold_since_ + hold_at_most) return;
-    holding_ = false;
-    hold_at_ = now + hold_again_after;
-    poll_at_ = now;
-    return;
-  }
-  // At once when there is nothing else to do.
-  if (hold_at_ == TimePoint::max())
-    hold_at_ = reply_.leases.empty() && request_.want > 0 ? now : now + suspects_wait;
-  if (now < hold_at_) return;
-  holding_ = true;
-  hold_since_ = now;
-  alone_at_ = now;
+  const bool empty = asks_alone();
+  if (!empty && alone_run_ != nullptr) return;
+  if (empty) serve_until_ = std::min(serve_until_, now + serve_suspects);
+  const bool over = now >= (empty ? serve_until_ : hold_since_ + run_empty_at_most);
+  if (needed && !over) return;
+  holding_ = false;
+  hold_at_ = now + work_per_hold * (now - hold_since_);
+  poll_at_ = now;  // whether there is other work, this call tells
 }
 
 void Session::watch_if_useful(TimePoint now) {
