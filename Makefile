@@ -43,7 +43,7 @@ help:
 	@echo 'make bench                       the benchmarks of the runtime and the queue'
 	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
 	@echo 'make bench-queue-load                what a big backlog, a long life, busy and idle workers cost Redis: half an hour'
-	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite|sentinel]   kills, power cuts, rollbacks and failovers under load, and a judge of what is left'
+	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite|sentinel|cluster]   kills, power cuts, rollbacks, failovers and moved slots under load, and a judge of what is left'
 	@echo 'make fuzz [FUZZ_S=30]            every fuzzer for that many seconds'
 	@echo 'make lint                        format, clang-tidy on what changed, headers, floors, conformance'
 	@echo 'make format                      clang-format everything in place'

@@ -14,6 +14,7 @@ share), and finals.jsonl: the jobs as the broker lists them at the end, one a li
                    durable than what was confirmed
                    clock {since, ahead}   the broker's clock was set, between since and t, to be so many nanoseconds ahead of
                    the events'
+                   shards {}: a batch of jobs is several scripts, so one that was not confirmed may be there in part
                    count {what}, exit {process, code, expected}, lease {ns}, minimum {counts}
 
 An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
@@ -65,6 +66,7 @@ class History:
         self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.violations = collections.Counter(), {}, []
         self.names, self.terms, self.clock, self.lease = {}, {}, BrokerClock(), 0
+        self.shards = False
         self.disturbances = []   # when, and whose; None: everybody's
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -151,6 +153,9 @@ class History:
     def on_clock(self, who, event):
         self.clock.set(event["since"], event["t"], event["ahead"])
 
+    def on_shards(self, who, event):
+        self.shards = True
+
     def on_minimum(self, who, event):
         self.minimum = event["counts"]
 
@@ -199,7 +204,8 @@ class History:
 
     def judge_batch(self, who, number, batch, states):
         there = sum(job in states for job in batch.jobs)
-        if there not in (0, len(batch.jobs)):
+        may_be_torn = self.shards and batch.confirmed is None
+        if there not in (0, len(batch.jobs)) and not may_be_torn:
             self.blame(f"{who}: of batch {number} {there} of {len(batch.jobs)} jobs are there: it was torn")
         if batch.confirmed is None:
             self.counts["there without a confirmation"] += there

@@ -22,6 +22,9 @@ using coterie::Task;
 constexpr std::size_t batch_jobs = 16;     // one script on Redis: there as a whole or not at all
 constexpr std::size_t big_payload = 6000;  // has a key of its own on Redis
 constexpr int tries = 40;
+/// While so many jobs are not final none are added: under faults workers do less than producers ask for, and
+/// in the end all must be worked off.
+constexpr std::uint64_t most_unfinished = 2000;
 
 /// By this machine's clock; the broker's is another one, which the run sets.
 queue::UnixMillis wall_clock() {
@@ -39,6 +42,12 @@ class Producer {
 
   Task<int> run() {
     while (!stopping) {
+      const std::uint64_t waiting = co_await unfinished();
+      if (waiting > most_unfinished) {
+        const std::chrono::milliseconds pause(500);
+        co_await coterie::sleep(pause);
+        continue;
+      }
       std::vector<queue::JobSpec> batch = next_batch();
       const std::size_t size = batch.size();
       co_await enqueue(std::move(batch));
@@ -120,6 +129,17 @@ class Producer {
       text.append(terms_of(job)).append("]");
     }
     return text + "]";
+  }
+
+  /// 0 where the broker does not say.
+  Task<std::uint64_t> unfinished() {
+    Task<std::vector<queue::QueueInfo>> call = client_.broker()->queues();
+    const coterie::Outcome<std::vector<queue::QueueInfo>> answer = co_await coterie::outcome(std::move(call));
+    std::uint64_t count = 0;
+    if (!answer.has_value()) co_return count;
+    for (const queue::QueueInfo& info : answer.get())
+      for (const auto& [state, jobs] : info.counts) count += queue::is_final(state) ? 0 : jobs;
+    co_return count;
   }
 
   Task<void> enqueue(std::vector<queue::JobSpec> batch) {

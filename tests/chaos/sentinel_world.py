@@ -2,39 +2,16 @@
 the old one comes back as a replica of the new."""
 import asyncio
 import os
-import socket
 import time
 
 import processes
-from resp import Refused, ask
+from resp import ask
+from servers import free_ports, until
 
 SECOND = 1_000_000_000
 # What a master that dies may have confirmed and not sent on: docs/redis.md says "within a second".
 NOT_SENT_ON = SECOND
 DOWN_AFTER_MS = 700       # the sentinels' down-after-milliseconds
-PATIENCE_S = 40           # for anything that servers and sentinels do among themselves
-
-
-def free_ports(count):
-    """Of 127.0.0.1, where nobody listens at this moment."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
-async def until(what, is_so):
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            if is_so():
-                return
-        except (OSError, Refused):
-            pass
-        if time.monotonic() > end:
-            raise RuntimeError(f"the world did not come to be so within {PATIENCE_S} s: {what}")
-        await asyncio.sleep(0.02)
 
 
 class Server:
