@@ -85,6 +85,13 @@ class HistoryTest(Judgements):
         story = Story().enqueued(confirmed=None, jobs=((JOB, "ok"), (OTHER, "ok"))).run(1, 7, 3, 4, settled=5).final()
         self.assert_blamed(story, "torn")
 
+    def test_over_shards_one_that_was_not_confirmed_may_be_there_in_part(self):
+        def story(confirmed):
+            both = Story().tell("orchestrator", 0, "shards").enqueued(confirmed=confirmed, jobs=((JOB, "ok"), (OTHER, "ok")))
+            return both.run(1, 7, 3, 4, settled=5).final()
+        self.assert_good(story(None))
+        self.assert_blamed(story(2), "torn")
+
     def test_a_job_that_has_not_ended_is_blamed(self):
         self.assert_blamed(Story().enqueued().final("ready"), "has not ended")
 
