@@ -164,6 +164,9 @@ TEST(RedisCluster, WhileASlotIsBeingMovedNoScriptWritesAnything) {
     const std::size_t to = (from + 1) % 3;
     cluster.begin_move(slot, from, to);
     const std::map<std::string, std::string> before = contents(cluster, slot, {from, to});
+    // Who comes anew waits too; to the greeting's questions a node answers that the slot is on its way.
+    EXPECT_THAT(refusal_of("redis+cluster://" + cluster.place(from) + "?shards=1&command_timeout_ms=100"),
+                HasSubstr("is being moved"));
     // Also where all keys are still there, or none is any more: what is new would be missed at the one node,
     // and what was there at the other.
     do {

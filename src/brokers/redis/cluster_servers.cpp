@@ -36,9 +36,7 @@ std::string nobody_has(std::uint16_t slot, std::uint32_t shard) {
 
 /// The server has not run it, and another one, or the same later, may.
 bool was_turned_away(const Reply& reply) {
-  return reply.is_error() &&
-         (reply.is_error("MOVED") || reply.is_error("ASK") || reply.is_error("TRYAGAIN") ||
-          reply.is_error("CLUSTERDOWN") || is_moving(reply));
+  return is_elsewhere(reply) || is_moving(reply);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/brokers/redis/doctor.hpp"
+#include "src/brokers/redis/server_error.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -126,8 +127,7 @@ Task<void> look_at_rights(Patient& patient) {
   replies = co_await patient.link.call_all(commands);
   // Rights are looked at first: who is sent elsewhere, where the key's slot is, has them.
   for (std::size_t i = 0; i < patterns.size(); ++i)
-    if (replies[i].is_error() && !replies[i].is_error("MOVED") && !replies[i].is_error("CLUSTERDOWN"))
-      miss(i, replies[i].error());
+    if (replies[i].is_error() && !is_elsewhere(replies[i])) miss(i, replies[i].error());
   report(patient, missing, patterns.size(), said);
 }
 

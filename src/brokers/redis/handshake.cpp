@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/brokers/redis/link.hpp"
+#include "src/brokers/redis/server_error.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -101,8 +102,8 @@ class Rights {
     check_permitted(settings_, replies.at(first_ + 3), "SUBSCRIBE", name_);
     check_permitted(settings_, replies.at(first_ + 4), "UNSUBSCRIBE");
     const Reply& evaluated = replies.at(first_);
-    // A cluster's node may have no such slot; what mode it runs in, ServerInfo tells.
-    if (!evaluated.is_error("NOSCRIPT") && !evaluated.is_error("CLUSTERDOWN") && !evaluated.is_error("MOVED"))
+    // What mode it runs in, ServerInfo tells.
+    if (!evaluated.is_error("NOSCRIPT") && !is_elsewhere(evaluated))
       refuse(settings_,
              "the server runs no scripts; is EVALSHA renamed there? It gave " + evaluated.describe());
   }

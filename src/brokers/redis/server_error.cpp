@@ -11,6 +11,11 @@ bool holds(const std::string& text, std::string_view words) {
 
 }  // namespace
 
+bool is_elsewhere(const Reply& reply) {
+  return reply.is_error("MOVED") || reply.is_error("ASK") || reply.is_error("TRYAGAIN") ||
+         reply.is_error("CLUSTERDOWN");
+}
+
 bool is_moving(const Reply& reply) {
   return reply.is_error() && holds(reply.error(), "COTERIE MOVING");
 }

@@ -8,6 +8,10 @@ namespace coterie::brokers::redis {
 /// written.
 [[nodiscard]] bool is_moving(const Reply& reply);
 
+/// A node of a cluster has not run a command that it would have run: the key's slot is elsewhere, on its way,
+/// or nowhere now.
+[[nodiscard]] bool is_elsewhere(const Reply& reply);
+
 /// Throws what the contract has for an error of the server: BrokerUnavailable where it may pass (full memory,
 /// a failover, still loading), BadBroker where it will not (no right to do it, another layout). One line: the
 /// URL, what is wrong, the cure.

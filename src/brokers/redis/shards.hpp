@@ -79,6 +79,8 @@ class Shards {
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);
   Task<std::vector<queue::Enqueued>> spread(std::vector<queue::JobSpec> jobs);
+  Task<void> enqueue_wave(std::vector<queue::JobSpec>& jobs, const std::vector<std::size_t>& wave,
+                          std::vector<queue::Enqueued>& verdicts, std::vector<bool>& far);
   Task<std::vector<queue::Enqueued>> enqueue_part(Part part);
   [[noreturn]] void refuse_other_number(std::uint32_t there) const;
   Task<std::vector<queue::Enqueued>> claim_and_enqueue(std::vector<queue::JobSpec> jobs);

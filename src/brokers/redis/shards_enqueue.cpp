@@ -1,5 +1,6 @@
 // Adding jobs that go to several shards, and what they wait for there.
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
@@ -12,6 +13,27 @@ namespace {
 /// depend_far.lua leaves this much time to who enqueues.
 constexpr queue::Milliseconds producers_time{1000};
 constexpr std::size_t letters_at_once = 64;
+
+/// Places of the jobs that are written together, each after all that it waits for. Who enqueues may die in
+/// between, and none must wait for one that never comes.
+std::vector<std::vector<std::size_t>> waves_of(const std::vector<queue::JobSpec>& jobs,
+                                               std::uint32_t shards) {
+  std::vector<std::vector<std::size_t>> waves;
+  std::unordered_map<queue::JobId, std::size_t> wave_of;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    std::size_t wave = 0;
+    for (const queue::JobId& id : jobs[i].after) {
+      const auto other = wave_of.find(id);
+      if (other == wave_of.end()) continue;  // not of this call: it is there
+      const bool is_far = shard_of(id, shards) != shard_of(jobs[i], shards);
+      wave = std::max(wave, other->second + (is_far ? 1 : 0));
+    }
+    wave_of.emplace(jobs[i].id, wave);
+    if (wave >= waves.size()) waves.resize(wave + 1);
+    waves[wave].push_back(i);
+  }
+  return waves;
+}
 
 }  // namespace
 
@@ -45,9 +67,20 @@ Task<std::vector<queue::Enqueued>> Shards::enqueue_claimed(std::vector<queue::Jo
 Task<std::vector<queue::Enqueued>> Shards::spread(std::vector<queue::JobSpec> jobs) {
   co_await check_dependencies(jobs);
   std::vector<queue::Enqueued> verdicts(jobs.size());
-  std::vector<Part> parts(size());
   std::vector<bool> far(size());
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
+  const std::vector<std::vector<std::size_t>> waves = waves_of(jobs, size());
+  for (const std::vector<std::size_t>& wave : waves) co_await enqueue_wave(jobs, wave, verdicts, far);
+  std::vector<Task<std::vector<std::uint32_t>>> carried;
+  for (std::uint32_t shard = 0; shard < size(); ++shard)
+    if (far[shard]) carried.push_back(forward(shard, producers_time));
+  (void)co_await gather(std::move(carried));
+  co_return verdicts;
+}
+
+Task<void> Shards::enqueue_wave(std::vector<queue::JobSpec>& jobs, const std::vector<std::size_t>& wave,
+                                std::vector<queue::Enqueued>& verdicts, std::vector<bool>& far) {
+  std::vector<Part> parts(size());
+  for (const std::size_t i : wave) {
     const std::uint32_t shard = shard_of(jobs[i], size());
     Part& part = parts[shard];
     std::vector<FarJob>& elsewhere = part.far.emplace_back();
@@ -69,11 +102,6 @@ Task<std::vector<queue::Enqueued>> Shards::spread(std::vector<queue::JobSpec> jo
   const std::vector<std::vector<queue::Enqueued>> answers = co_await gather(std::move(calls));
   for (std::size_t k = 0; k < answers.size(); ++k)
     for (std::size_t i = 0; i < answers[k].size(); ++i) verdicts[places[k][i]] = answers[k][i];
-  std::vector<Task<std::vector<std::uint32_t>>> carried;
-  for (std::uint32_t shard = 0; shard < size(); ++shard)
-    if (far[shard]) carried.push_back(forward(shard, producers_time));
-  (void)co_await gather(std::move(carried));
-  co_return verdicts;
 }
 
 /// In runs of those that wait for nothing elsewhere and of those that do, so that each finds what stands
