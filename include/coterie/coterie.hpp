@@ -23,6 +23,7 @@
 #include "coterie/io/unix.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/outcome.hpp"
+#include "coterie/placement.hpp"
 #include "coterie/promise.hpp"
 #include "coterie/race.hpp"
 #include "coterie/run.hpp"

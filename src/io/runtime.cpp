@@ -29,8 +29,14 @@ struct Runtime::State {
     explicit Worker(const RuntimeOptions& options) : loop(new_event_loop(options.loop)) {
       loop->set_exception_handler(options.exception_handler);
     }
+    detail::LoopLoad load;  // before the loop, whose tasks on their way count in it
     std::unique_ptr<EventLoop> loop;
     std::unique_ptr<detail::NativeThread> thread;
+    std::atomic<bool> serves{true};
+    void end_alone(Duration limit) {
+      serves = false;
+      refused = loop->cancel_all_and_run(limit);
+    }
     // The thread's, until it has ended.
     std::vector<std::string> refused;
     std::exception_ptr error;
@@ -45,6 +51,9 @@ struct Runtime::State {
     busy = open = count;
   }
 
+  /// std::out_of_range.
+  [[nodiscard]] Worker& worker(std::size_t index) const;
+
   void wake_all() noexcept {
     for (auto& worker : workers) worker->loop->inbox()->post(make_posted([] {}));
   }
@@ -52,12 +61,16 @@ struct Runtime::State {
   void serve(Worker& worker) noexcept {
     EventLoop& loop = *worker.loop;
     try {
-      loop.run_until([this] { return stop_requested.load(std::memory_order_acquire); });
+      loop.run_until([&] {
+        worker.load.count(loop.task_count());
+        return stop_requested.load(std::memory_order_acquire);
+      });
       if (stop_requested.load(std::memory_order_acquire))
         end_together(worker);
       else  // this loop alone was stopped
-        worker.refused = loop.cancel_all_and_run(limit);
+        worker.end_alone(limit);
     } catch (...) {
+      worker.serves = false;
       worker.error = std::current_exception();
       loop.report(ErrorContext("An event loop failed", worker.error));
     }
@@ -156,8 +169,33 @@ std::size_t Runtime::size() const noexcept {
   return state_->workers.size();
 }
 
+Runtime::State::Worker& Runtime::State::worker(std::size_t index) const {
+  if (index < workers.size()) return *workers[index];
+  throw std::out_of_range("loop " + std::to_string(index) + " of a Runtime that has " +
+                          std::to_string(workers.size()) + ": they are counted from 0");
+}
+
 EventLoop& Runtime::loop(std::size_t index) const {
-  return *state_->workers.at(index)->loop;
+  return *state_->worker(index).loop;
+}
+
+std::size_t Runtime::load(std::size_t index) const {
+  return load_of(index).get();
+}
+
+detail::LoopLoad& Runtime::load_of(std::size_t index) const {
+  return state_->worker(index).load;
+}
+
+bool Runtime::serves(std::size_t index) const {
+  return state_->worker(index).serves.load(std::memory_order_relaxed);
+}
+
+std::optional<std::size_t> Runtime::here() const noexcept {
+  const EventLoop* current = EventLoop::current_or_null();
+  for (std::size_t i = 0; i < size(); ++i)
+    if (state_->workers[i]->loop.get() == current) return i;
+  return std::nullopt;
 }
 
 EventLoop& Runtime::next_loop() noexcept {

@@ -17,13 +17,18 @@
 namespace coterie {
 namespace detail {
 
-/// The message that starts a task on its loop: owns the function and its arguments on the way.
-template <class T, class Fn, class... Args>
+/// Rides with no message.
+struct NoRider {};
+
+/// The message that starts a task on its loop: owns the function and its arguments on the way. `Rider` goes
+/// when the task is there, or when there will be none.
+template <class T, class Rider, class Fn, class... Args>
 class SpawnMessage final : public Posted {
  public:
   template <class F, class... A>
-  SpawnMessage(RemoteRef<RemoteTaskOf<T>> remote, SpawnOptions options, F&& fn, A&&... args)
-      : remote_(std::move(remote)),
+  SpawnMessage(RemoteRef<RemoteTaskOf<T>> remote, Rider rider, SpawnOptions options, F&& fn, A&&... args)
+      : rider_(std::move(rider)),
+        remote_(std::move(remote)),
         options_(std::move(options)),
         fn_(std::forward<F>(fn)),
         args_(std::forward<A>(args)...) {
@@ -63,6 +68,7 @@ class SpawnMessage final : public Posted {
     return std::apply([this](Args&... args) { return make_owning_task(std::move(fn_), std::move(args)...); },
                       args_);
   }
+  [[no_unique_address]] Rider rider_;
   RemoteRef<RemoteTaskOf<T>> remote_;
   SpawnOptions options_;
   Fn fn_;
@@ -93,16 +99,17 @@ class CallMessage final : public Posted {
 template <class Fn, class... Args>
 using RemoteHandleOf = RemoteHandle<task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>>;
 
-template <class Fn, class... Args>
-auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&& fn, Args&&... args) {
+template <class Rider, class Fn, class... Args>
+auto make_remote(const std::shared_ptr<Inbox>& owner, Rider rider, SpawnOptions options, Fn&& fn,
+                 Args&&... args) {
   using T = task_result_t<std::decay_t<Fn>&, std::decay_t<Args>...>;
   RemoteRef<RemoteTaskOf<T>> remote(new RemoteTaskOf<T>(owner, options.name_ref()));
-  using Message = SpawnMessage<T, std::decay_t<Fn>, std::decay_t<Args>...>;
+  using Message = SpawnMessage<T, Rider, std::decay_t<Fn>, std::decay_t<Args>...>;
   // Makes the coroutine's instance here: made at the end of the file, as from run(), it would have gcc warn
   // of closures, whose types have no linkage (-Wsubobject-linkage).
   static_assert(is_task<decltype(std::declval<Message&>().body())>);
-  PostedPtr message(
-      new Message(remote, std::move(options), std::forward<Fn>(fn), std::forward<Args>(args)...));
+  PostedPtr message(new Message(remote, std::move(rider), std::move(options), std::forward<Fn>(fn),
+                                std::forward<Args>(args)...));
   owner->post(std::move(message));
   return RemoteHandle<T>(std::move(remote));
 }
@@ -112,6 +119,7 @@ auto make_remote(const std::shared_ptr<Inbox>& owner, SpawnOptions options, Fn&&
 /// Starts `fn(args...)`, which must return Task<T>, as a task of `loop`, from any thread: spawn() for a loop
 /// that runs elsewhere. The task and its frames live and die on that loop's thread; `fn` and decayed copies
 /// of `args` travel there, and whoever shares something with them by std::ref shares it between threads.
+/// Runtime::spawn() chooses the loop.
 ///
 /// Order is kept: what one thread sends to one loop arrives in that order. Where the options or that loop say
 /// so, the task starts eagerly, in the turn in which it arrives. When the loop has closed, or closes before
@@ -123,7 +131,8 @@ template <class Fn, class... Args>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   COTERIE_GUARD_ARGUMENTS(Args...);
-  return detail::make_remote(loop.inbox(), SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
+  return detail::make_remote(loop.inbox(), detail::NoRider(), SpawnOptions(), std::forward<Fn>(fn),
+                             std::forward<Args>(args)...);
 }
 /// With a name, a scheduling class, an eager start.
 template <class Fn, class... Args>
@@ -131,7 +140,7 @@ template <class Fn, class... Args>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(EventLoop& loop, SpawnOptions options, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   COTERIE_GUARD_ARGUMENTS(Args...);
-  return detail::make_remote(loop.inbox(), std::move(options), std::forward<Fn>(fn),
+  return detail::make_remote(loop.inbox(), detail::NoRider(), std::move(options), std::forward<Fn>(fn),
                              std::forward<Args>(args)...);
 }
 /// On a loop that may be gone: by its EventLoop::inbox(), which outlives it.
@@ -140,7 +149,8 @@ template <class Fn, class... Args>
 detail::RemoteHandleOf<Fn, Args...> spawn_on(const std::shared_ptr<Inbox>& loop, Fn&& fn, Args&&... args) {
   COTERIE_GUARD_CALLABLE(Fn);
   COTERIE_GUARD_ARGUMENTS(Args...);
-  return detail::make_remote(loop, SpawnOptions(), std::forward<Fn>(fn), std::forward<Args>(args)...);
+  return detail::make_remote(loop, detail::NoRider(), SpawnOptions(), std::forward<Fn>(fn),
+                             std::forward<Args>(args)...);
 }
 
 /// Runs the plain function `fn(args...)` on the thread of `loop`, in a turn of its own: for what only that
