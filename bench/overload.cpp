@@ -28,7 +28,7 @@ struct Kind {
   Duration until;
 };
 constexpr Duration end = 1200ms;
-constexpr Duration window = 20ms;
+constexpr Duration window = 50ms;
 constexpr std::size_t windows = end / window;
 constexpr SchedClass urgent = 3;
 /// Bulk, normal, urgent: the more urgent, the shorter the steps. Four tasks each.

@@ -74,6 +74,12 @@ struct RuntimeOptions {
   /// How long tasks may take to end once stop() has cancelled them. Duration::max(): for ever.
   Duration shutdown_timeout = std::chrono::seconds(30);
   LoopOptions loop;
+  /// A loop that was sent something by another thread looks for so long whether more comes before it sleeps:
+  /// to wake it costs the sender a system call and the time until a core has it back, some 10 microseconds
+  /// together, which a burst of messages would otherwise pay again and again. Its price is as much of a core
+  /// for each time that a loop has been sent something; timers and I/O are not later than that. Zero, or one
+  /// core: it sleeps at once.
+  Duration linger = std::chrono::microseconds(10);
   /// Each loop's exception handler, called on that loop's thread; null: one line on stderr.
   EventLoop::ExceptionHandler exception_handler;
 

@@ -2,8 +2,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 namespace coterie {
 
@@ -25,9 +27,38 @@ void AsioPoller::poll(std::optional<TimePoint> deadline) {
     return;  // without waiting: what has ended by it has made tasks ready
   }
   if (deadline && (*deadline == TimePoint::min() || *deadline <= now())) {
+    (void)become(State::awake);
     context_.poll();
     return;
   }
+  if (is_called_soon(deadline) || become(State::asleep)) {
+    context_.poll();
+  } else {
+    sleeps_.fetch_add(1, std::memory_order_relaxed);
+    wait(deadline);
+  }
+  (void)become(State::awake);
+}
+
+/// Whether it was called meanwhile. An exchange, not a store: what was posted before a wake() that it sees is
+/// there when the loop takes messages in.
+bool AsioPoller::become(State next) noexcept {
+  const bool called = state_.exchange(next, std::memory_order_acq_rel) == State::called;
+  if (called) expects_more_ = true;
+  return called;
+}
+
+bool AsioPoller::is_called_soon(std::optional<TimePoint> deadline) noexcept {
+  if (!std::exchange(expects_more_, false) || linger_ <= Duration::zero()) return false;
+  TimePoint until = now() + linger_;
+  if (deadline) until = std::min(until, *deadline);
+  do {
+    if (state_.load(std::memory_order_relaxed) == State::called) return true;
+  } while (now() < until);
+  return false;
+}
+
+void AsioPoller::wait(std::optional<TimePoint> deadline) {
   for (;;) {
     own_handlers_ = 0;
     std::size_t ran = 0;
@@ -62,9 +93,9 @@ std::size_t AsioPoller::wait_near(TimePoint deadline) {
 }
 
 void AsioPoller::wake() noexcept {
-  if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+  if (state_.exchange(State::called, std::memory_order_acq_rel) != State::asleep) return;
   try {
-    boost::asio::post(context_, [this] { woken_.store(false, std::memory_order_release); });
+    boost::asio::post(context_, [] {});
   } catch (...) {
     std::abort();  // out of memory: a wake-up that is lost would hang the loop for ever
   }

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 
 #include "coterie/io/asio.hpp"
@@ -30,6 +31,11 @@ class AsioPoller final : public Poller {
   [[nodiscard]] TimePoint now() noexcept override { return Clock::now(); }
   void poll(std::optional<TimePoint> deadline) override;
   void wake() noexcept override;
+
+  /// After a wake() it looks for so long whether another comes, before it sleeps. Loop thread.
+  void set_linger(Duration time) noexcept { linger_ = time; }
+  /// How often it has waited by a system call. Any thread.
+  [[nodiscard]] std::uint64_t sleeps() const noexcept { return sleeps_.load(std::memory_order_relaxed); }
 
   /// Handlers run inside poll(), in no task: they queue work on the loop and must not throw.
   [[nodiscard]] Context& context() noexcept { return context_; }
@@ -63,6 +69,11 @@ class AsioPoller final : public Poller {
   };
 
  private:
+  // Only a loop that sleeps is worth a system call; one that is awake looks for messages before it waits.
+  enum class State : unsigned char { awake, asleep, called };
+  bool become(State next) noexcept;
+  [[nodiscard]] bool is_called_soon(std::optional<TimePoint> deadline) noexcept;
+  void wait(std::optional<TimePoint> deadline);
   std::size_t wait_near(TimePoint deadline);
   void cancel_operations();
 
@@ -71,8 +82,11 @@ class AsioPoller final : public Poller {
   boost::asio::executor_work_guard<Context::executor_type> work_;
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
   std::optional<TimePoint> timer_at_;  // what timer_ is armed for
-  std::size_t own_handlers_ = 0;    // of those that ran in this poll(): ours, which are no news for the loop
-  std::atomic<bool> woken_{false};  // a wake-up is posted and has not run
+  std::size_t own_handlers_ = 0;  // of those that ran in this poll(): ours, which are no news for the loop
+  std::atomic<State> state_{State::awake};
+  std::atomic<std::uint64_t> sleeps_{0};
+  Duration linger_{};
+  bool expects_more_ = false;  // it has been called since it last lingered
   Dependent* dependents_ = nullptr;
   LinkedList<detail::AsioLeaf::CancelRequest> to_cancel_;
 };

@@ -9,6 +9,7 @@
 
 #include "coterie/run.hpp"
 #include "coterie/threads/settlement.hpp"
+#include "src/io/asio_poller.hpp"
 #include "src/threads/native_thread.hpp"
 
 namespace coterie {
@@ -28,6 +29,7 @@ struct Runtime::State {
   struct Worker {
     explicit Worker(const RuntimeOptions& options) : loop(new_event_loop(options.loop)) {
       loop->set_exception_handler(options.exception_handler);
+      if (std::thread::hardware_concurrency() > 1) asio_poller(*loop).set_linger(options.linger);
     }
     detail::LoopLoad load;  // before the loop, whose tasks on their way count in it
     std::unique_ptr<EventLoop> loop;

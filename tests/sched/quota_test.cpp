@@ -166,6 +166,34 @@ TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {
       options);
 }
 
+TEST(Quota, AHundredThousandTasksThatAreAlwaysReadyStarveNoTimerAndNoInput) {
+  RunOptions options;
+  options.handle_signals = false;
+  const auto body = []() -> Task<void> {
+    constexpr std::size_t size = 100'000;
+    constexpr int written_after = 150'000;  // in the middle of a tick
+    const int most = static_cast<int>(defaults.steps_per_poll + 2 * size);
+    io::Pipe pipe = io::make_pipe();
+    int steps = 0;
+    int timer_at = 0;
+    // Due at once.
+    EventLoop::current().call_later(1ns, [&] { timer_at = steps; });
+    Crowd crowd(size, [&] {
+      if (++steps != written_after) return;
+      const ssize_t written = ::write(pipe.write_end.fd(), "x", 1);
+      EXPECT_EQ(written, 1);
+    });
+    std::array<std::byte, 1> got{};
+    const std::size_t count = co_await pipe.read_end.read_some(got);
+    EXPECT_EQ(count, 1U);
+    EXPECT_GT(timer_at, 0);
+    EXPECT_LE(timer_at, most);
+    EXPECT_LE(steps, written_after + most);
+    co_await crowd.stop();
+  };
+  coterie::run(body(), options);
+}
+
 TEST(Quota, ATickThatIsInterruptedKeepsItsOrder) {
   run_urgently(std::make_unique<FifoQueue>(), []() -> Task<void> {
     constexpr int count = 3000;
