@@ -216,7 +216,8 @@ TEST(PriorityInheritance, GoesOnThroughTasksThatWaitAlready) {
     EXPECT_EQ(log, "");  // the children are ready, and starve
     const int before = busy.steps();
     auto waiter = spawn(at(high), join, outer);
-    co_await waiter;
+    const std::string end = co_await end_of(wait_for(10s, waiter));
+    EXPECT_EQ(end, "value");
     EXPECT_EQ(log, "ababab");
     EXPECT_EQ(busy.steps(), before);
     co_await busy.stop();
@@ -240,6 +241,26 @@ TEST(PriorityInheritance, EndsWithTheWait) {
     EXPECT_GE(busy.steps(), 99);
     co_await busy.stop();
     co_await slow.stop();
+  });
+}
+
+TEST(PriorityInheritance, EndsWithTheWaitAlsoForThoseThatTheTaskWaitsForInTurn) {
+  run_by_priority([]() -> Task<void> {
+    Busy slow(low);
+    Busy busy(middle);
+    const auto wait = [](JoinHandle<void> task) -> Task<void> { co_await task.wait(); };
+    auto between = spawn(at(low), wait, slow.task());
+    auto waiter = spawn(at(high), wait, between);
+    co_await sleep(1s);
+    waiter.cancel();
+    co_await waiter.wait();
+    const int before = slow.steps();
+    co_await sleep(1s);
+    EXPECT_LE(slow.steps(), before + 1);
+    EXPECT_GE(busy.steps(), 99);
+    co_await busy.stop();
+    co_await slow.stop();
+    co_await between;
   });
 }
 
