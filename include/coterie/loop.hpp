@@ -25,6 +25,7 @@ namespace coterie {
 
 namespace detail {
 class ClassMeter;
+class LoopRegistry;
 }  // namespace detail
 
 struct LoopOptions {
@@ -269,6 +270,8 @@ class EventLoop {
 
  private:
   friend class TaskRec;
+  friend class detail::LoopRegistry;
+  friend struct detail::DebugLayout;
   /// While it stands, this thread's loop is that one.
   class Current {
    public:
@@ -338,7 +341,8 @@ class EventLoop {
   std::uint32_t ticks_since_poll_ = 0;
   std::int64_t steps_to_poll_ = 0;
   bool stopping_ = false;
-  std::atomic<bool> running_ = false;  // other threads ask in debug mode
+  std::atomic<std::int32_t> thread_ = 0;  // on which it runs, as the system counts them; 0: none
+  std::atomic<bool> running_ = false;     // other threads ask in debug mode
   bool closed_ = false;
   bool closing_ = false;
   bool closed_or_debug_ = false;
@@ -346,6 +350,8 @@ class EventLoop {
   TaskRec* first_task_ = nullptr;
   TaskRec* last_task_ = nullptr;
   std::size_t task_count_ = 0;
+  EventLoop* next_loop_ = nullptr;  // of the process: the registry's
+  EventLoop* prev_loop_ = nullptr;
   ExceptionHandler handler_;
   std::exception_ptr fatal_;       // what the run that goes on ends with
   std::exception_ptr last_fatal_;  // what some run has ended with

@@ -1,10 +1,13 @@
 #include "coterie/loop.hpp"
 
+#include <unistd.h>
+
 #include <stdexcept>
 
 #include "coterie/core/leaf.hpp"
 #include "coterie/task.hpp"
 #include "src/core/class_meter.hpp"
+#include "src/core/loop_registry.hpp"
 
 namespace coterie {
 
@@ -23,10 +26,12 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
     if (policy_ == nullptr) policy_ = std::make_unique<FifoQueue>();  // the built-in one knows no classes
   }
   observe();
+  detail::LoopRegistry::add(*this);
 }
 
 EventLoop::~EventLoop() {
   close();
+  detail::LoopRegistry::remove(*this);
 }
 
 void EventLoop::throw_none_runs() {
@@ -62,9 +67,11 @@ EventLoop::Current::~Current() {
 
 EventLoop::Running::Running(EventLoop& loop) : loop_((loop.check_can_run(), loop)), current_(loop) {
   loop.running_.store(true, std::memory_order_relaxed);
+  loop.thread_.store(::gettid(), std::memory_order_relaxed);
 }
 
 EventLoop::Running::~Running() {
+  loop_.thread_.store(0, std::memory_order_relaxed);
   loop_.running_.store(false, std::memory_order_relaxed);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <typeinfo>
@@ -12,10 +13,15 @@
 #include "coterie/loop.hpp"
 #include "coterie/spawn_options.hpp"
 #include "coterie/task.hpp"
+#include "src/core/loop_registry.hpp"
 
 namespace coterie {
 namespace {
 std::atomic<std::uint64_t> last_task_id{0};
+}
+
+std::uint64_t detail::newest_task_id() noexcept {
+  return last_task_id.load(std::memory_order_relaxed);
 }
 
 void detail::throw_no_coroutine() {
@@ -132,6 +138,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
   std::uint64_t steps = 0;
   for (TaskRec* task = this;;) {
     ++task->cancel_requests_;
+    if (task->notes_) task->note_cancel();
     if (loop_->inherits()) [[unlikely]]
       task->lend_class(loop_->current_class());
     Leaf* leaf = task->waiting_on_;
@@ -151,6 +158,13 @@ bool TaskRec::cancel(const CancelMessage& message) {
     task->release();
     return true;
   }
+}
+
+void TaskRec::note_cancel() noexcept {
+  const TaskRec* by = loop_->current_task();
+  notes_->cancel.task = by != nullptr ? by->id() : 0;
+  // A virtual loop begins at the epoch, which means nobody.
+  notes_->cancel.at = std::max(loop_->now(), TimePoint(Duration(1)));
 }
 
 /// A leaf's cancel may run what users gave (a callback's on_cancel, a stop callback), which may cancel this

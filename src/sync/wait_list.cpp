@@ -28,7 +28,10 @@ void ListedWaiter::throw_gone() const {
 }
 
 WaitList::~WaitList() {
-  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) waiter->listed_ = false;
+  for (ListedWaiter* waiter = first_; waiter != nullptr; waiter = waiter->next_) {
+    waiter->listed_ = false;
+    waiter->set_wait_object(nullptr);  // dumps look into it
+  }
 }
 
 std::size_t WaitList::size() const noexcept {

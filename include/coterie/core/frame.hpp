@@ -7,6 +7,9 @@
 namespace coterie {
 
 class TaskRec;
+namespace detail {
+struct DebugLayout;
+}  // namespace detail
 
 /// What kind of coroutine a frame is. A wrapper keeps a callable and its arguments alive for the coroutine
 /// that it awaits; stacks leave it out.
@@ -96,6 +99,7 @@ class Frame {
   }
 
  private:
+  friend struct detail::DebugLayout;
   static constexpr std::uintptr_t root_tag = 1;
   static constexpr std::uintptr_t dies_tag = 2;
   static constexpr std::uintptr_t kind_mask = 12;

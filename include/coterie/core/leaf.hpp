@@ -126,6 +126,7 @@ class Leaf {
 
  private:
   friend class TaskRec;
+  friend struct detail::DebugLayout;
   enum class State : std::uint8_t { idle, waiting, woken, cancelled };
   void suspend_frame(Frame& frame);
   [[nodiscard]] bool cancel_due() const noexcept {

@@ -21,6 +21,9 @@ class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;
   LoopBound& operator=(const LoopBound&) = delete;
+  /// The id of the task that took it alone and has not given it back, for dumps; 0: nobody is known to. A
+  /// guard that goes to another task stays with the one that took it, which may have ended.
+  [[nodiscard]] std::uint64_t holder_id() const noexcept { return holder_id_; }
 
  protected:
   LoopBound() = default;
@@ -35,11 +38,15 @@ class LoopBound {
       check_loop();
   }
 
+  void set_holder_id(std::uint64_t task) noexcept { holder_id_ = task; }
+
  private:
   friend class ListedWaiter;
+  friend struct detail::DebugLayout;
   void check_loop() const;
   EventLoop* loop_ = nullptr;
   bool watched_ = false;
+  std::uint64_t holder_id_ = 0;
 };
 
 }  // namespace coterie

@@ -6,6 +6,9 @@
 namespace coterie {
 
 class TaskRec;
+namespace detail {
+struct DebugLayout;
+}  // namespace detail
 
 /// A scheduling class: to a policy of the ready queue that knows priorities it is one, and greater is more
 /// urgent; to others it names a share of the loop. First-in-first-out ignores it. 0 unless one is given.
@@ -41,6 +44,7 @@ class Runnable {
 
  private:
   friend class RunList;
+  friend struct detail::DebugLayout;
   Runnable* next_ = nullptr;
   Runnable* prev_ = nullptr;
 

@@ -14,6 +14,7 @@
 #include "coterie/core/runnable.hpp"
 #include "coterie/core/stack_frame.hpp"
 #include "coterie/outcome.hpp"
+#include "coterie/poller.hpp"
 
 namespace coterie {
 
@@ -92,6 +93,13 @@ class TaskRec : public Runnable {
   [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
   /// Where it was given its name. When it was given none: where its function stands, or, if that had to be
   /// wrapped to keep its arguments, the newest `co_await` of the coroutine that spawned it.
+  /// Who requested the newest cancel, and when by the loop's clock. Kept of a task that has a name: there it
+  /// costs no memory.
+  struct CancelNote {
+    std::uint64_t task = 0;  ///< 0: a plain callback, or nobody yet
+    TimePoint at{};          ///< the epoch: nobody yet
+  };
+  [[nodiscard]] CancelNote newest_cancel() const noexcept { return notes_ ? notes_->cancel : CancelNote(); }
   [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
   /// The coroutine that runs now, or at whose await the task is suspended; walk `Frame::caller()` outwards
   /// from it. Null once the task has ended.
@@ -190,11 +198,13 @@ class TaskRec : public Runnable {
  private:
   friend class DoneHook;
   friend class Leaf;
+  friend struct detail::DebugLayout;
   friend class EventLoop;
   friend class YieldAwaiter;  // top_: a yield is no leaf
 
   struct Notes {  // what most tasks do not have
     std::string name;
+    CancelNote cancel;
     Stack created;
     SchedClass lent = std::numeric_limits<SchedClass>::min();  // by who cancelled it
   };
@@ -210,6 +220,7 @@ class TaskRec : public Runnable {
   void destroy_frames() noexcept;
   void request(const CancelMessage& message);
   void pass_on_class() noexcept;
+  [[gnu::noinline]] void note_cancel() noexcept;
   void take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message);
   Notes& notes();
 

@@ -12,11 +12,14 @@ class Holder final : private DoneHook {
   explicit Holder(const WaitList& waiters) noexcept : waiters_(&waiters) {}
   ~Holder() { given_back(); }
 
-  /// By the task that runs now.
-  void taken() {
+  /// By the task that runs now, whose id it gives; 0: none does.
+  std::uint64_t taken() {
     const EventLoop* loop = EventLoop::current_or_null();
-    if (loop != nullptr && loop->inherits()) [[unlikely]]
+    if (loop == nullptr) return 0;
+    if (loop->inherits()) [[unlikely]]
       hold();
+    const TaskRec* task = loop->current_task();
+    return task != nullptr ? task->id() : 0;
   }
   void given_back() noexcept {
     if (hooked()) [[unlikely]]

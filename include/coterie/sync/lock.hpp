@@ -66,10 +66,11 @@ class Lock : public LoopBound {
   friend class LockGuard;
   void take() {
     locked_ = true;
-    holder_.taken();
+    set_holder_id(holder_.taken());
   }
   void give_back() noexcept {
     locked_ = false;
+    set_holder_id(0);
     holder_.given_back();
     wake_next();
   }
