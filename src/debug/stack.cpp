@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
+
+#include "coterie/core/loop_bound.hpp"
+#include "src/debug/capture.hpp"
 
 namespace coterie::debug {
 namespace {
@@ -19,22 +23,35 @@ TaskState state_of(const TaskSnapshot& seen, const TaskRec& task) noexcept {
   return seen.runs ? TaskState::running : TaskState::pending;
 }
 
-/// All but `waits_for`, which is what others say of this task.
-TaskSnapshot look_at(const TaskRec& task) {
+/// 0 where no task can hold it.
+std::uint64_t holder_of(const WaitInfo& wait) noexcept {
+  const bool is_lock =
+      wait.kind == WaitKind::lock || wait.kind == WaitKind::read_lock || wait.kind == WaitKind::write_lock;
+  if (!is_lock || wait.object == nullptr) return 0;
+  return static_cast<const LoopBound*>(wait.object)->holder_id();
+}
+
+/// All but stack, `awaited_by` and `waits_for`.
+TaskSnapshot look_at(const TaskRec& task, TimePoint now) {
   TaskSnapshot seen;
   seen.id = task.id();
   seen.parent_id = task.parent_id();
   seen.name = task.name();
   seen.cancel_requests = task.cancelling();
-  seen.stack = task.stack();
-  seen.spawned_at = task.spawned_at();
+  seen.sched_class = task.own_class();
   seen.ready = task.queued();
   const Leaf* leaf = task.waiting_on();
-  if (leaf != nullptr && !seen.ready) seen.wait = leaf->wait_info();
+  if (leaf != nullptr && !seen.ready) {
+    seen.wait = leaf->wait_info();
+    seen.held_by = holder_of(seen.wait);
+  }
   // Not only the loop's current task: one that starts another eagerly is on the native stack as well.
   seen.runs = !task.done() && !seen.ready && leaf == nullptr;
-  for (const WaitingTask& waiter : task.awaited_by()) add_once(seen.awaited_by, waiter.task->id());
   seen.state = state_of(seen, task);
+  if (const TaskRec::CancelNote cancel = task.newest_cancel(); cancel.at != TimePoint()) {
+    seen.cancelled_by = cancel.task;
+    seen.cancelled_ago = now - cancel.at;
+  }
   return seen;
 }
 
@@ -62,28 +79,78 @@ std::string_view to_string(TaskState state) noexcept {
 }
 
 TaskSnapshot snapshot(const TaskRec& task) {
-  TaskSnapshot seen = look_at(task);
-  if (task.done()) return seen;  // its loop may be gone
+  // The loop of a task that has ended may be gone.
+  TaskSnapshot seen = look_at(task, task.done() ? TimePoint() : task.loop().now());
+  if (task.done()) seen.cancelled_ago.reset();
+  seen.stack = task.stack();
+  seen.spawned_at = Place(task.spawned_at());
+  for (const WaitingTask& waiter : task.awaited_by()) add_once(seen.awaited_by, waiter.task->id());
+  if (task.done()) return seen;
   for (const TaskRec* other = task.loop().first_task(); other != nullptr; other = other->next_task())
     for (const WaitingTask& waiter : other->awaited_by())
       if (waiter.task == &task && waits_here(waiter)) add_once(seen.waits_for, other->id());
   return seen;
 }
 
-LoopSnapshot snapshot(const EventLoop& loop) {
-  LoopSnapshot seen;
+Capture capture(const EventLoop& loop) {
+  Capture seen;
   seen.thread = ::gettid();
   seen.tasks.reserve(loop.task_count());
-  std::unordered_map<const TaskRec*, std::size_t> place;
+  seen.frames.reserve(loop.task_count() * 3);
+  const TimePoint now = const_cast<EventLoop&>(loop).now();
   for (const TaskRec* task = loop.first_task(); task != nullptr; task = task->next_task()) {
-    place.emplace(task, seen.tasks.size());
-    seen.tasks.push_back(look_at(*task));
-  }
-  for (const TaskRec* task = loop.first_task(); task != nullptr; task = task->next_task())
+    const std::size_t index = seen.tasks.size();
+    Capture::Task& its = seen.tasks.emplace_back();
+    its.seen = look_at(*task, now);
+    its.spawned_at = task->spawned_at();
+    const std::size_t before = seen.frames.size();
+    for (const Frame* frame = task->innermost(); frame != nullptr; frame = frame->caller())
+      if (frame->kind() != FrameKind::wrapper) seen.frames.push_back({frame->awaiting(), frame->kind()});
+    its.frames = seen.frames.size() - before;
     for (const WaitingTask& waiter : task->awaited_by())
-      if (const auto found = place.find(waiter.task); found != place.end() && waits_here(waiter))
-        add_once(seen.tasks[found->second].waits_for, task->id());
+      seen.waits.push_back({index, waiter.task->id(), waits_here(waiter)});
+  }
   return seen;
+}
+
+LoopSnapshot resolve(Capture seen) {
+  LoopSnapshot loop;
+  loop.thread = seen.thread;
+  loop.tasks.reserve(seen.tasks.size());
+  // Many tasks stand at few lines, and a name is read from left to right.
+  std::unordered_map<const char*, std::string> names;
+  std::unordered_map<std::uint64_t, std::size_t> place;
+  std::size_t next = 0;
+  for (Capture::Task& its : seen.tasks) {
+    TaskSnapshot& task = loop.tasks.emplace_back(std::move(its.seen));
+    place.emplace(task.id, loop.tasks.size() - 1);
+    task.spawned_at = Place(its.spawned_at);
+    task.stack.reserve(its.frames);
+    for (const std::size_t end = next + its.frames; next < end; ++next) {
+      const auto [where, kind] = seen.frames[next];
+      const auto [name, is_new] = names.try_emplace(where.function_name());
+      if (is_new) name->second = function_name(where.function_name());
+      task.stack.emplace_back(
+          name->second, where.file_name(), where.line(),
+          kind == FrameKind::generator ? StackFrame::Kind::generator : StackFrame::Kind::coroutine);
+    }
+  }
+  for (const Capture::Wait& wait : seen.waits) {
+    TaskSnapshot& awaited = loop.tasks[wait.awaited];
+    add_once(awaited.awaited_by, wait.waiter);
+    if (const auto found = place.find(wait.waiter); wait.here && found != place.end())
+      loop.tasks[found->second].waits_for.push_back(awaited.id);
+  }
+  for (TaskSnapshot& task : loop.tasks) {  // a group of thousands: once for all of them
+    std::unordered_set<std::uint64_t> known;
+    if (task.waits_for.size() > 1)
+      std::erase_if(task.waits_for, [&](std::uint64_t id) { return !known.insert(id).second; });
+  }
+  return loop;
+}
+
+LoopSnapshot snapshot(const EventLoop& loop) {
+  return resolve(capture(loop));
 }
 
 }  // namespace coterie::debug

@@ -1,23 +1,57 @@
 #include "src/debug/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
 namespace coterie::debug {
 namespace {
 
+/// The length of the UTF-8 character at the beginning, and what it is; 0: it is none.
+std::size_t decode(std::string_view text, std::uint32_t& code) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  code = first;
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  code = first & (0xffU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3fU);
+  }
+  constexpr std::array<std::uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  return code < least[length] || code > 0x10ffff || surrogate ? 0 : length;
+}
+
+/// Moves a terminal's cursor, or turns the direction in which text is shown.
+bool is_hostile(std::uint32_t code) noexcept {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+std::string spelled(const char* format, std::uint32_t code) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), format, static_cast<unsigned>(code));
+  return text.data();
+}
+
 std::string escape(std::string_view text, std::string_view special) {
   std::string result;
   result.reserve(text.size());
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      std::array<char, 8> code{};
-      std::snprintf(code.data(), code.size(), "\\x%02x", static_cast<unsigned>(c));
-      result += code.data();
-      continue;
+  while (!text.empty()) {
+    std::uint32_t code = 0;
+    const std::size_t length = decode(text, code);
+    if (length == 0) {
+      result += spelled("\\x%02x", static_cast<unsigned char>(text[0]));
+    } else if (is_hostile(code)) {
+      result += spelled(code < 0x80 ? "\\x%02x" : "\\u%04x", code);
+    } else {
+      if (length == 1 && special.find(text[0]) != std::string_view::npos) result += '\\';
+      result += text.substr(0, length);
     }
-    if (special.find(c) != std::string_view::npos) result += '\\';
-    result += c;
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return result;
 }
@@ -30,6 +64,46 @@ std::string printable(std::string_view text) {
 
 std::string quoted(std::string_view text) {
   return "'" + escape(text, "'\\") + "'";
+}
+
+std::string json_quoted(std::string_view text) {
+  std::string result = "\"";
+  while (!text.empty()) {
+    std::uint32_t code = 0;
+    const std::size_t length = decode(text, code);
+    if (length == 0)
+      result += "\\ufffd";
+    else if (is_hostile(code))
+      result += spelled("\\u%04x", code);
+    else
+      result += (code == '"' || code == '\\' ? "\\" : "") + std::string(text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result + '"';
+}
+
+std::string base_name(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return printable(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+std::string time_text(Duration time) {
+  const double seconds = std::chrono::duration<double>(time).count();
+  std::array<char, 48> text{};
+  const auto whole = static_cast<std::int64_t>(seconds);
+  const auto part = [&](std::int64_t unit, std::int64_t of) { return static_cast<int>(whole / unit % of); };
+  if (seconds < 1)
+    std::snprintf(text.data(), text.size(), "%.0fms", seconds * 1000);
+  else if (seconds < 60)
+    std::snprintf(text.data(), text.size(), "%.1fs", seconds);
+  else if (seconds < 3600)
+    std::snprintf(text.data(), text.size(), "%dm%02ds", part(60, 60), part(1, 60));
+  else if (seconds < 86'400)
+    std::snprintf(text.data(), text.size(), "%dh%02dm", part(3600, 24), part(60, 60));
+  else
+    std::snprintf(text.data(), text.size(), "%lldd%02dh", static_cast<long long>(whole / 86'400),
+                  part(3600, 24));
+  return text.data();
 }
 
 std::string hex(std::uint64_t number) {

@@ -8,10 +8,17 @@
 
 namespace coterie::debug {
 
-/// Names are the user's: what would break a line or move a terminal's cursor is written as \xNN.
+/// Names are the user's: what would break a line, move a terminal's cursor or turn the direction of text is
+/// written as \xNN or \uNNNN, and so is what is not UTF-8.
 [[nodiscard]] std::string printable(std::string_view text);
 /// The same in single quotes, in which quotes and backslashes are escaped.
 [[nodiscard]] std::string quoted(std::string_view text);
+/// A JSON string: valid UTF-8, and no terminal's escape in it either.
+[[nodiscard]] std::string json_quoted(std::string_view text);
+/// 12ms, 1.5s, 3m20s, 2h05m, 4d03h
+[[nodiscard]] std::string time_text(Duration time);
+/// The last part of a path, printable.
+[[nodiscard]] std::string base_name(std::string_view path);
 /// 0x…
 [[nodiscard]] std::string hex(std::uint64_t number);
 /// `f main.cpp:12`; without the place where it is not known.

@@ -12,16 +12,26 @@ constexpr std::size_t most_levels = 100;
 
 using Ids = std::vector<std::uint64_t>;
 
-/// Who awaits whom, the other way round: each task's children, in order of their creation.
+enum class Edges : std::uint8_t { awaits, awaits_and_locks };
+
+/// Who awaits whom, the other way round: each task's children, in order of their creation. With `locks`, who
+/// holds what a task waits for is its child as well.
 class Awaits {
  public:
-  explicit Awaits(const LoopSnapshot& loop) {
+  explicit Awaits(const LoopSnapshot& loop, Edges edges = Edges::awaits) {
     for (const TaskSnapshot& task : loop.tasks)
       for (const std::uint64_t parent : task.awaited_by) {
         const auto [children, is_new] = children_.try_emplace(parent);
         if (is_new) parents_.push_back(parent);
         children->second.push_back(task.id);
       }
+    if (edges == Edges::awaits) return;
+    for (const TaskSnapshot& task : loop.tasks) {
+      if (task.held_by == 0) continue;
+      const auto [children, is_new] = children_.try_emplace(task.id);
+      if (is_new) parents_.push_back(task.id);
+      children->second.push_back(task.held_by);
+    }
   }
   [[nodiscard]] const Ids& parents() const noexcept { return parents_; }
   [[nodiscard]] const Ids& of(std::uint64_t parent) const {
@@ -38,7 +48,7 @@ class Awaits {
 /// Depth first, without recursion: chains of tasks may be long.
 class CycleSearch {
  public:
-  explicit CycleSearch(const Awaits& awaits) noexcept : awaits_(awaits) {}
+  explicit CycleSearch(Awaits awaits) noexcept : awaits_(std::move(awaits)) {}
 
   std::vector<Ids> run() {
     for (const std::uint64_t parent : awaits_.parents())
@@ -83,7 +93,7 @@ class CycleSearch {
     cycle.push_back(task);
   }
 
-  const Awaits& awaits_;
+  const Awaits awaits_;
   std::unordered_map<std::uint64_t, Colour> colours_;
   std::vector<Level> path_;
   std::vector<Ids> cycles_;
@@ -139,12 +149,11 @@ class Tree {
 }  // namespace
 
 std::vector<std::vector<std::uint64_t>> find_cycles(const LoopSnapshot& loop) {
-  const Awaits awaits(loop);
-  return CycleSearch(awaits).run();
+  return CycleSearch(Awaits(loop, Edges::awaits_and_locks)).run();
 }
 
 std::string format_tree(const LoopSnapshot& loop) {
-  const auto cycles = find_cycles(loop);
+  const auto cycles = CycleSearch(Awaits(loop)).run();
   if (cycles.empty()) return Tree(loop).render();
   std::string text = "ERROR: await-graph contains cycles - cannot print a tree!\n\n";
   const TasksById tasks(loop);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -18,6 +19,15 @@ namespace coterie::debug {
 enum class TaskState : std::uint8_t { pending, running, cancelling, cancelled, finished };
 [[nodiscard]] std::string_view to_string(TaskState state) noexcept;
 
+/// A line of a source file; 0: not known.
+struct Place {
+  std::string file;
+  std::uint32_t line = 0;
+
+  Place() = default;
+  explicit Place(std::source_location where) : file(where.file_name()), line(where.line()) {}
+};
+
 /// A task at one moment, as data: it may be kept, compared, and sent elsewhere.
 struct TaskSnapshot {
   std::uint64_t id = 0;
@@ -31,16 +41,25 @@ struct TaskSnapshot {
   WaitInfo wait;                         ///< `none` unless it waits; the object serves as a name only
   std::vector<std::uint64_t> waits_for;  ///< the tasks among what it waits for now
   std::vector<std::uint64_t>
-      awaited_by;  ///< the tasks that await it: by handle, gather, wait, shield, group…
-  std::source_location spawned_at;
+      awaited_by;             ///< the tasks that await it: by handle, gather, wait, shield, group…
+  std::uint64_t held_by = 0;  ///< the task that holds the lock that it waits for; 0: nobody is known to
+  SchedClass sched_class = 0;
+  std::uint64_t cancelled_by = 0;  ///< the task that requested the newest cancel, see TaskRec::CancelNote
+  std::optional<Duration> cancelled_ago;  ///< how long ago that was
+  std::optional<Duration> age;            ///< at least so old; known only to the thread of the debug socket
+  Place spawned_at;
 
   TaskSnapshot() = default;
 };
 
 /// What a loop's tasks do, in order of their creation.
 struct LoopSnapshot {
-  std::int64_t thread = 0;  ///< the thread's id at the system
+  std::int64_t thread = 0;  ///< the thread's id at the system; 0: it does not run
   std::vector<TaskSnapshot> tasks;
+  /// False: it did not answer, and its memory was read while it went on: what changed meanwhile may be wrong.
+  bool synchronised = true;
+  std::string problem;                    ///< why something is missing; empty: nothing is
+  std::vector<std::string> native_stack;  ///< of a thread that did not answer, innermost first
 
   LoopSnapshot() = default;
 };
