@@ -30,6 +30,17 @@ struct RunOptions {
   /// Cancels main when it is requested, by any thread, with the message "stop requested". What main then
   /// throws comes out of run().
   std::stop_token stop_token;
+  /// Answers `coterie ps`, `tree` and `dump` from a Unix socket of this process, on a thread of its own, as
+  /// long as it runs, see docs/debugging.md. Only this user may ask. Off also where the environment says
+  /// COTERIE_DEBUG_SOCKET=0, and for a loop whose poller is not the default one.
+  bool debug_socket = true;
+  /// Where a loop does not answer a dump, its thread's native stack is taken by a signal of its own (SIGRTMAX
+  /// - 4): a system call that SA_RESTART does not restart may end with EINTR. Off also by
+  /// COTERIE_NATIVE_STACKS=0.
+  bool native_stacks = true;
+  /// This signal prints a dump of all loops on stderr, also while they are blocked; needs the debug socket's
+  /// thread. 0: none. Taken only if its disposition is the default one.
+  int dump_signal = 0;
   LoopOptions loop;
   /// Makes the loop: for a scheduling policy, or a loop of a test. Null: new_event_loop(loop). A loop whose
   /// poller is not the default one takes no signals.

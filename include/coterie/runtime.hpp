@@ -73,6 +73,9 @@ struct RuntimeOptions {
   std::size_t stack_bytes = std::size_t{16} << 20;
   /// How long tasks may take to end once stop() has cancelled them. Duration::max(): for ever.
   Duration shutdown_timeout = std::chrono::seconds(30);
+  /// See RunOptions.
+  bool debug_socket = true;
+  bool native_stacks = true;
   LoopOptions loop;
   /// A loop that was sent something by another thread looks for so long whether more comes before it sleeps:
   /// to wake it costs the sender a system call and the time until a core has it back, some 10 microseconds

@@ -13,6 +13,7 @@
 
 #include "coterie/debug/dump.hpp"
 #include "coterie/io/signal.hpp"
+#include "src/debug/server.hpp"
 #include "src/io/asio_poller.hpp"
 #include "src/io/child.hpp"
 #include "src/io/signal_hub.hpp"
@@ -62,6 +63,7 @@ struct Runner::State {
   RunOptions options;
   std::unique_ptr<EventLoop> loop;
   std::optional<Context> context;
+  std::shared_ptr<debug::DebugServer> eyes;
   bool closed = false;
   TaskRec* main = nullptr;  // that runs
   int interrupted = 0;      // by which signal it was cancelled
@@ -77,9 +79,13 @@ struct Runner::State {
     interrupted_at = loop->now();
     main->cancel(std::make_shared<const std::string>(io::signal_name(signo)));
   }
+  [[nodiscard]] bool is_default_loop() const { return dynamic_cast<AsioPoller*>(&loop->poller()) != nullptr; }
+  void open_eyes() {
+    if (options.debug_socket && is_default_loop())
+      eyes = debug::serve_this_process(options.native_stacks, options.dump_signal);
+  }
   void watch_signals() {
-    if (!options.handle_signals || ::gettid() != ::getpid()) return;
-    if (dynamic_cast<AsioPoller*>(&loop->poller()) == nullptr) return;
+    if (!options.handle_signals || ::gettid() != ::getpid() || !is_default_loop()) return;
     signals.emplace(*loop, io::detail::signal_bit(SIGINT) | io::detail::signal_bit(SIGTERM),
                     io::detail::SignalWatcher::Role::last_resort, [this](int signo) { on_signal(signo); });
   }
@@ -114,6 +120,7 @@ EventLoop& Runner::loop() {
     state.loop =
         state.options.loop_factory ? state.options.loop_factory() : new_event_loop(state.options.loop);
     state.context = copy_context();
+    state.open_eyes();
   }
   return *state.loop;
 }

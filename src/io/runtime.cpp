@@ -10,6 +10,7 @@
 #include "coterie/run.hpp"
 #include "coterie/threads/settlement.hpp"
 #include "src/io/asio_poller.hpp"
+#include "src/debug/server.hpp"
 #include "src/threads/native_thread.hpp"
 
 namespace coterie {
@@ -50,6 +51,7 @@ struct Runtime::State {
     const std::size_t count =
         options.loops != 0 ? options.loops : std::max<std::size_t>(1, std::thread::hardware_concurrency());
     for (std::size_t i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(options));
+    if (options.debug_socket) eyes = debug::serve_this_process(options.native_stacks, 0);
     busy = open = count;
   }
 
@@ -123,6 +125,7 @@ struct Runtime::State {
     if (busy.fetch_sub(1) == 1) wake_all();
   }
 
+  std::shared_ptr<debug::DebugServer> eyes;
   std::vector<std::unique_ptr<Worker>> workers;
   const Duration limit;
   std::atomic<bool> stop_requested{false};

@@ -1,0 +1,99 @@
+#include "src/debug/native_stack.hpp"
+
+#include <execinfo.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <csignal>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+namespace coterie::debug {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int most_frames = 64;
+constexpr int above_the_step = 2;  // the handler, and what the system returns from it through
+
+/// What handler and asker share. Never freed: a handler may be late.
+enum class Phase : int { idle, asked, writing, written };
+struct Shared {
+  std::atomic<Phase> phase{Phase::idle};
+  std::array<void*, most_frames> frames{};
+  int count = 0;
+};
+constinit Shared shared;
+
+int stack_signal() noexcept {
+  return SIGRTMAX - 4;
+}
+
+void on_signal(int) {
+  const int kept = errno;
+  Phase asked = Phase::asked;
+  if (shared.phase.compare_exchange_strong(asked, Phase::writing)) {
+    shared.count = ::backtrace(shared.frames.data(), most_frames);
+    shared.phase.store(Phase::written);
+  }
+  errno = kept;
+}
+
+/// False: somebody else has it.
+bool install() noexcept {
+  struct sigaction now{};
+  if (::sigaction(stack_signal(), nullptr, &now) != 0) return false;
+  if (now.sa_handler == &on_signal) return true;
+  if (now.sa_handler != SIG_DFL) return false;
+  struct sigaction ours{};
+  ours.sa_handler = &on_signal;
+  ours.sa_flags = SA_RESTART | SA_ONSTACK;
+  return ::sigaction(stack_signal(), &ours, nullptr) == 0;
+}
+
+bool wait_for(Phase wanted, std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (shared.phase.load() != wanted) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+}  // namespace
+
+NativeStacks::NativeStacks(bool wanted) noexcept : wanted_(wanted) {
+  if (!wanted) return;
+  void* one = nullptr;
+  ::backtrace(&one, 1);
+  install();
+}
+
+std::vector<std::string> NativeStacks::of_thread(std::int64_t thread, std::string& why) const {
+  why = "native stacks are off";
+  if (!wanted_) return {};
+  why = "no native stack: the signal " + std::to_string(stack_signal()) + " is used by something else";
+  if (!install()) return {};
+  why = "no native stack: its thread does not take signals";
+  // One that gave up while the handler wrote; it may have come to an end since.
+  Phase late = Phase::written;
+  shared.phase.compare_exchange_strong(late, Phase::idle);
+  Phase idle = Phase::idle;
+  if (!shared.phase.compare_exchange_strong(idle, Phase::asked)) return {};
+  if (::syscall(SYS_tgkill, ::getpid(), thread, stack_signal()) != 0 || !wait_for(Phase::written, 200ms)) {
+    Phase asked = Phase::asked;
+    if (shared.phase.compare_exchange_strong(asked, Phase::idle)) return {};
+    if (!wait_for(Phase::written, 200ms)) return {};
+  }
+  why.clear();
+  std::vector<std::string> lines;
+  for (int i = above_the_step; i < shared.count; ++i)
+    lines.push_back(describe_address(shared.frames[static_cast<std::size_t>(i)]));
+  shared.phase.store(Phase::idle);
+  return lines;
+}
+
+}  // namespace coterie::debug

@@ -1,0 +1,254 @@
+#include "src/debug/server.hpp"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+
+#include "src/debug/client_line.hpp"
+#include "src/debug/collect.hpp"
+#include "src/debug/directory.hpp"
+
+namespace coterie::debug {
+namespace {
+
+constexpr int most_waiting = 16;  // clients that have not been answered yet
+constexpr int note_ages_every_ms = 1000;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+/// What the handler of the dump signal writes to; -1: nobody listens.
+constinit std::atomic<int> signal_target{-1};
+
+/// What a child of fork() closes.
+constinit std::atomic<int> inherited_listener{-1};
+
+void on_dump_signal(int) {
+  const int kept = errno;
+  if (const int fd = signal_target.load(); fd >= 0) ::eventfd_write(fd, 1);
+  errno = kept;
+}
+
+/// Listens before it has its name, so that who finds a name and is refused knows that its process is gone.
+int listen_at(const std::string& path) {
+  const std::string unnamed = path + ".new";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (unnamed.size() >= sizeof address.sun_path)
+    throw std::runtime_error("the path of the debug socket is too long: " + path);
+  std::memcpy(address.sun_path, unnamed.c_str(), unnamed.size() + 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) fail("socket");
+  ::unlink(unnamed.c_str());
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::chmod(unnamed.c_str(), 0600) != 0 || ::listen(fd, most_waiting) != 0 ||
+      ::rename(unnamed.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::close(fd);
+    ::unlink(unnamed.c_str());
+    errno = error;
+    fail("cannot make the debug socket " + path);
+  }
+  return fd;
+}
+
+bool is_allowed(int client) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == ::geteuid() || peer.uid == 0;
+}
+
+}  // namespace
+
+/// What the thread does; it alone touches this.
+struct DebugServer::Thread {
+  Thread(int listen_fd, int stop_fd, int signal_fd, const ServerOptions& options)
+      : listener(listen_fd),
+        stop(stop_fd),
+        dump_signal(signal_fd),
+        directory(options.directory),
+        collector(options.native_stacks) {}
+
+  void run() {
+    ::pthread_setname_np(::pthread_self(), "coterie-debug");
+    remove_stale();
+    for (;;) {
+      collector.note_ages();
+      pollfd fds[3] = {{stop, POLLIN, 0}, {listener, POLLIN, 0}, {dump_signal, POLLIN, 0}};
+      const int ready = ::poll(fds, 3, note_ages_every_ms);
+      if (ready <= 0) continue;
+      if (fds[0].revents != 0) return;
+      if (fds[1].revents != 0) serve();
+      if (fds[2].revents != 0) print();
+    }
+  }
+
+  void remove_stale() const {
+    for (const std::string& path : sockets_in(directory))
+      if (const int fd = connect_to(path); fd >= 0) ::close(fd);
+  }
+
+  void serve() {
+    const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return;
+    const ClientLine client(fd, stop);
+    if (!is_allowed(fd)) return client.refuse("this process answers its own user only");
+    const std::optional<std::string> line = client.read_line();
+    if (!line) return;
+    try {
+      const Request request = parse_request(*line);
+      client.answer(answer(collector.collect(stop), request));
+    } catch (const std::invalid_argument& error) {
+      client.refuse(error.what());
+    } catch (const std::exception& error) {  // no memory
+      client.refuse(std::string("no dump could be made: ") + error.what());
+    }
+  }
+
+  void print() {
+    eventfd_t count = 0;
+    ::eventfd_read(dump_signal, &count);
+    try {
+      const std::string text = answer(collector.collect(stop), Request());
+      for (std::size_t at = 0; at < text.size();) {
+        const ssize_t written = ::write(STDERR_FILENO, text.data() + at, text.size() - at);
+        if (written < 0 && errno != EINTR) return;
+        if (written > 0) at += static_cast<std::size_t>(written);
+      }
+    } catch (const std::exception&) {  // no memory: there is nobody to tell
+      return;
+    }
+  }
+
+  int listener;
+  int stop;
+  int dump_signal;
+  std::string directory;
+  Collector collector;
+};
+
+DebugServer::DebugServer(const ServerOptions& options)
+    : pid_(::getpid()), path_(options.directory + "/" + std::to_string(::getpid()) + ".sock") {
+  make_socket_directory(options.directory);
+  listener_ = listen_at(path_);
+  stop_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  signal_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  struct stat its{};
+  if (::lstat(path_.c_str(), &its) == 0) inode_ = its.st_ino;
+  state_ = std::make_unique<Thread>(listener_, stop_, signal_, options);
+  // Signals of the process are for its own threads.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::make_unique<std::thread>([state = state_.get()] { state->run(); });
+  } catch (...) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    close_all();
+    throw;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  inherited_listener.store(listener_);
+  struct sigaction now{};
+  if (options.dump_signal == 0 || ::sigaction(options.dump_signal, nullptr, &now) != 0) return;
+  if (now.sa_handler != SIG_DFL) return;
+  signal_target.store(signal_);
+  struct sigaction ours{};
+  ours.sa_handler = &on_dump_signal;
+  ours.sa_flags = SA_RESTART;
+  if (::sigaction(options.dump_signal, &ours, nullptr) == 0) dump_signal_ = options.dump_signal;
+}
+
+bool DebugServer::is_ours() const noexcept {
+  return ::getpid() == pid_;
+}
+
+DebugServer::~DebugServer() {
+  if (is_ours()) {
+    if (dump_signal_ != 0) ::signal(dump_signal_, SIG_DFL);
+    signal_target.store(-1);
+    ::eventfd_write(stop_, 1);
+    thread_->join();
+    inherited_listener.store(-1);
+    close_all();
+  } else {                    // the thread is not here, and the listener was closed by the fork
+    (void)thread_.release();  // NOLINT(bugprone-unused-return-value)
+    (void)state_.release();   // NOLINT(bugprone-unused-return-value)
+    ::close(stop_);
+    ::close(signal_);
+  }
+}
+
+void DebugServer::close_all() noexcept {
+  struct stat its{};
+  // Another one of this process may have begun already, at the same path.
+  if (::lstat(path_.c_str(), &its) == 0 && its.st_ino == inode_) ::unlink(path_.c_str());
+  for (const int fd : {listener_, stop_, signal_}) ::close(fd);
+}
+
+namespace {
+
+// Of the process, and for as long as it lives: a fork() may come at any time.
+std::recursive_mutex& process_mutex() {
+  static auto& mutex = *new std::recursive_mutex;
+  return mutex;
+}
+std::weak_ptr<DebugServer>& process_server() {
+  static auto& server = *new std::weak_ptr<DebugServer>;
+  return server;
+}
+
+void before_fork() {
+  process_mutex().lock();
+}
+void after_fork() {
+  process_mutex().unlock();
+}
+/// A child serves nobody until it runs a loop of its own, and must not keep its parent's socket open.
+void after_fork_in_child() {
+  process_mutex().unlock();
+  if (const int fd = inherited_listener.exchange(-1); fd >= 0) ::close(fd);
+  signal_target.store(-1);
+}
+
+}  // namespace
+
+std::shared_ptr<DebugServer> serve_this_process(bool native_stacks, int dump_signal) noexcept try {
+  const char* const wanted = std::getenv("COTERIE_DEBUG_SOCKET");
+  if (wanted != nullptr && std::strcmp(wanted, "0") == 0) return nullptr;
+  const char* const stacks = std::getenv("COTERIE_NATIVE_STACKS");
+  static const int prepared = ::pthread_atfork(before_fork, after_fork, after_fork_in_child);
+  (void)prepared;
+  const std::lock_guard lock(process_mutex());
+  std::shared_ptr<DebugServer> server = process_server().lock();
+  if (server != nullptr && server->is_ours()) return server;
+  ServerOptions options;
+  options.directory = socket_directories().front();
+  options.native_stacks = native_stacks && (stacks == nullptr || std::strcmp(stacks, "0") != 0);
+  options.dump_signal = dump_signal;
+  server = std::shared_ptr<DebugServer>(new DebugServer(options), [](DebugServer* last) {
+    const std::lock_guard ending(process_mutex());
+    delete last;
+  });
+  process_server() = server;
+  return server;
+} catch (const std::exception&) {
+  return nullptr;
+}
+
+}  // namespace coterie::debug
