@@ -11,6 +11,8 @@ install(TARGETS coterie_runtime coterie_queue coterie_testing EXPORT coterie-tar
 install(DIRECTORY DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/coterie" COMPONENT dev)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/coterie" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev OPTIONAL
   FILES_MATCHING PATTERN "*.hpp")
+install(FILES "${PROJECT_SOURCE_DIR}/share/coterie/gdb/coterie.py"
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/coterie/gdb COMPONENT dev)
 install(EXPORT coterie-targets NAMESPACE coterie:: DESTINATION ${_coterie_config_dir} COMPONENT dev)
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/coterie-config.cmake.in"
   "${PROJECT_BINARY_DIR}/coterie-config.cmake" INSTALL_DESTINATION ${_coterie_config_dir})

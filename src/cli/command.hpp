@@ -14,7 +14,7 @@ enum ExitCode : int {
   exit_ok = 0,
   exit_job_failed = 1,   ///< some job failed; doctor: a problem was found
   exit_usage = 2,        ///< bad flags, bad input, refused
-  exit_unreachable = 3,  ///< the broker cannot be opened or reached
+  exit_unreachable = 3,  ///< the broker cannot be opened or reached; ps, dump…: nor the process
 };
 
 /// The caller's mistake: one line on stderr, exit code 2.
@@ -40,5 +40,6 @@ void add_move(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 void add_top(CLI::App& app, Action& chosen);
+void add_eyes(CLI::App& app, Action& chosen);  // ps, tree, dump, watch
 
 }  // namespace coterie::cli

@@ -9,6 +9,7 @@
 
 #include "coterie/queue/errors.hpp"
 #include "src/cli/command.hpp"
+#include "src/cli/eyes_client.hpp"
 #include "src/cli/output.hpp"
 
 namespace coterie::cli {
@@ -26,6 +27,8 @@ constexpr const char* first_steps =
     "  coterie enqueue --exec 'date; sleep 1; date'          put one shell command into the queue\n"
     "  coterie worker --allow-exec                           work until you press Ctrl-C\n"
     "  coterie jobs                                          what is there, and how it went\n"
+    "  coterie ps                                            programs of Coterie that run; dump PID: their "
+    "tasks\n"
     "  coterie COMMAND --help                                all that a command can do\n"
     "\n"
     "Jobs are in ./coterie.db unless --broker or COTERIE_BROKER names another place: sqlite://PATH, "
@@ -84,6 +87,7 @@ int main_or_throw(int argc, char** argv) {
   add_move(app, chosen);
   add_bench(app, chosen);
   add_doctor(app, chosen);
+  add_eyes(app, chosen);
 
   const int code = parse(app, argc, argv, chosen);
   Output::standard().flush();
@@ -103,6 +107,8 @@ int main(int argc, char** argv) {
   } catch (const cli::OutputClosed&) {
     return cli::exit_ok;  // whoever read has seen enough: `coterie jobs | head`
   } catch (const queue::BadBroker& error) {
+    return cli::complain(error.what(), cli::exit_unreachable);
+  } catch (const cli::Unanswered& error) {
     return cli::complain(error.what(), cli::exit_unreachable);
   } catch (const queue::BrokerUnavailable& error) {
     return cli::complain(error.what(), cli::exit_unreachable);

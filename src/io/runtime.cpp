@@ -9,8 +9,8 @@
 
 #include "coterie/run.hpp"
 #include "coterie/threads/settlement.hpp"
-#include "src/io/asio_poller.hpp"
 #include "src/debug/server.hpp"
+#include "src/io/asio_poller.hpp"
 #include "src/threads/native_thread.hpp"
 
 namespace coterie {
