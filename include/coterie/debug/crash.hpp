@@ -1,0 +1,19 @@
+#pragma once
+
+namespace coterie::debug {
+
+/// From here on a crash of the process says on stderr which task the thread that crashed was running, and in
+/// which coroutines, innermost first, before it dies of the same signal, with its core, as it would have
+/// done:
+///
+///     coterie: SIGSEGV in task #17 'resize'
+///        at app::decode() image.cpp:30
+///        at app::resize() image.cpp:52
+///
+/// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, which is std::terminate() too; those whose disposition is the
+/// default one, so that a sanitizer or a crash reporter keeps its own. Nothing is allocated or locked, and
+/// broken memory ends the list and not the report. A stack that has overflowed leaves no room for this but on
+/// the thread that calls, which gets an alternate one. Idempotent; any thread, best at the start of main().
+void report_crashes() noexcept;
+
+}  // namespace coterie::debug
