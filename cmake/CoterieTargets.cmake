@@ -63,7 +63,7 @@ function(coterie_command)
   set_target_properties(coterie_command PROPERTIES OUTPUT_NAME coterie)
   target_include_directories(coterie_command PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_definitions(coterie_command PRIVATE COTERIE_VERSION="${PROJECT_VERSION}")
-  target_link_libraries(coterie_command PRIVATE coterie::queue coterie_cli11 spdlog::spdlog)
+  target_link_libraries(coterie_command PRIVATE coterie::queue coterie::dashboard coterie_cli11 spdlog::spdlog)
   set(CURSES_NEED_WIDE TRUE)
   coterie_find(Curses "libncurses-dev")  # in top/terminal.cpp alone
   target_include_directories(coterie_command PRIVATE ${CURSES_INCLUDE_DIRS})

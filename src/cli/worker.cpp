@@ -3,6 +3,7 @@
 
 #include "coterie/queue/worker.hpp"
 #include "src/cli/broker_access.hpp"
+#include "src/cli/dashboard.hpp"
 #include "src/cli/exec_handler.hpp"
 #include "src/cli/log.hpp"
 #include "src/cli/options.hpp"
@@ -22,6 +23,8 @@ struct WorkerFlags {
   bool until_idle = false;
   bool quiet = false;
   std::string log_level = "info";
+  std::string dashboard;
+  std::string accounts;
   WorkerFlags() = default;
 };
 
@@ -131,6 +134,13 @@ int work(const WorkerFlags& flags) {
   log.write(queue::LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) +
                                        ", " + counted(options.concurrency(), "job") +
                                        " at a time; SIGTERM or Ctrl-C lets running jobs end and stops");
+  std::optional<DashboardThread> dashboard;
+  if (!flags.dashboard.empty()) {
+    dashboard::DashboardOptions shown;
+    read_address("--dashboard", flags.dashboard, shown);
+    shown.accounts = flags.accounts;
+    dashboard.emplace(broker, std::move(shown), log);
+  }
   const int code = worker.run();
   if (code == exit_ok) log.write(queue::LogLevel::info, "stopped");
   return code;
@@ -154,6 +164,9 @@ void add_worker(CLI::App& app, Action& chosen) {
       .flag("--quiet", flags->quiet, "No line on stdout for each job")
       .text("--log-level", flags->log_level,
             "What goes to stderr: debug, info, warning or error, and what is above [default info]", "LEVEL")
+      .text("--dashboard", flags->dashboard, "Show its broker in a browser too, see `coterie dashboard`",
+            "ADDR:PORT")
+      .text("--accounts", flags->accounts, "With --dashboard: who may log in", "FILE")
       .footer(
           "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
           "cancelled and "

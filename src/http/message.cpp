@@ -64,6 +64,18 @@ bool read_query(std::string_view text, Request& request) {
   return true;
 }
 
+bool read_segments(std::string_view path, Request& request) {
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(part.size());
+    std::string segment;
+    if (!percent_decode(part, false, segment)) return false;
+    request.segments.push_back(std::move(segment));
+  }
+  return request.segments.size() <= most_parameters;
+}
+
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
@@ -138,6 +150,7 @@ bool read_target(std::string_view target, Request& request) {
   target = target.substr(0, target.find('#'));
   const std::size_t mark = std::min(target.find('?'), target.size());
   if (!percent_decode(target.substr(0, mark), false, request.path)) return false;
+  if (!read_segments(target.substr(0, mark), request)) return false;
   return is_plain_text(request.path) && read_query(target.substr(std::min(mark + 1, target.size())), request);
 }
 

@@ -34,6 +34,8 @@ class Headers {
 struct Request {
   std::string method;  ///< "GET", as it was sent
   std::string path;    ///< decoded: "/jobs/a b"; begins with '/', valid UTF-8, no control characters
+  /// The path's parts between its slashes, each decoded: of "/queues/a%2Fb" these are "queues" and "a/b".
+  std::vector<std::string> segments;
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   Headers headers;
   std::string body;

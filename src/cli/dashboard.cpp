@@ -1,0 +1,212 @@
+// coterie dashboard: the pages and the API, in a browser.
+#include "src/cli/dashboard.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <future>
+#include <iostream>
+
+#include "coterie/run.hpp"
+#include "src/cli/broker_access.hpp"
+#include "src/cli/options.hpp"
+#include "src/cli/output.hpp"
+
+namespace coterie::cli {
+namespace {
+
+struct DashboardFlags {
+  CommonOptions common;
+  std::string listen;
+  std::string accounts;
+  std::string token;
+  std::string account;
+  std::string audit;
+  std::string certificate;
+  std::string key;
+  std::vector<std::string> allowed_hosts;
+  std::string web_root;
+  bool read_only = false;
+  bool insecure = false;
+  DashboardFlags() = default;
+};
+
+/// Each line is there when the change is answered; a log that cannot be written is told once, and the
+/// change stands.
+class AuditFile {
+ public:
+  explicit AuditFile(const std::string& path)
+      : fd_(path.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
+    if (!path.empty() && fd_ < 0) throw UsageError("--audit '" + path + "' cannot be written");
+  }
+  AuditFile(const AuditFile&) = delete;
+  AuditFile& operator=(const AuditFile&) = delete;
+  ~AuditFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  void write(Log& log, std::string_view line) {
+    log.write(queue::LogLevel::info, line);
+    if (fd_ < 0) return;
+    const std::string whole = std::string(line) + "\n";
+    if (::write(fd_, whole.data(), whole.size()) == static_cast<ssize_t>(whole.size()) || told_) return;
+    told_ = true;
+    log.write(queue::LogLevel::error, "the audit log cannot be written");
+  }
+
+ private:
+  int fd_;
+  bool told_ = false;
+};
+
+std::pair<std::string, dashboard::Role> read_account(const std::string& flag, const std::string& text) {
+  const std::size_t equals = std::min(text.find('='), text.size());
+  const auto role = dashboard::parse_role(text.substr(std::min(equals + 1, text.size())));
+  if (!role) throw UsageError(flag + " '" + text + "': write NAME=viewer, NAME=operator or NAME=admin");
+  return {text.substr(0, equals), *role};
+}
+
+io::TlsServerContext tls_from(const std::string& certificate, const std::string& key) {
+  io::TlsServerOptions options;
+  options.certificate_file = certificate;
+  options.key_file = key;
+  return io::TlsServerContext(options);
+}
+
+int print_token(const std::string& text) {
+  const auto [name, role] = read_account("--new-token", text);
+  const dashboard::NewToken made = dashboard::make_token(name, role);
+  std::cerr << "The token, which is not shown again:\n  " << made.token
+            << "\nThe line for the file of accounts:\n";
+  Output::standard().line(made.line);
+  return exit_ok;
+}
+
+int print_account(const std::string& text) {
+  const auto [name, role] = read_account("--new-account", text);
+  if (::isatty(STDIN_FILENO) == 1)
+    std::cerr << "Password (it is shown; or give it by a pipe): " << std::flush;
+  std::string password;
+  std::getline(std::cin, password);
+  Output::standard().line(dashboard::make_account(name, role, password));
+  return exit_ok;
+}
+
+int show(const DashboardFlags& flags) {
+  if (!flags.token.empty()) return print_token(flags.token);
+  if (!flags.account.empty()) return print_account(flags.account);
+  dashboard::DashboardOptions options;
+  read_address("--listen", flags.listen, options);
+  options.accounts = flags.accounts;
+  options.insecure_no_auth = flags.insecure;
+  options.read_only = flags.read_only;
+  options.allowed_hosts = flags.allowed_hosts;
+  options.web_root = flags.web_root;
+  if (flags.certificate.empty() != flags.key.empty())
+    throw UsageError("--tls-cert and --tls-key belong together");
+  if (!flags.certificate.empty()) options.tls = tls_from(flags.certificate, flags.key);
+  Log log(queue::LogLevel::info);
+  AuditFile audit(flags.audit);
+  options.audit = [&](std::string_view line) { audit.write(log, line); };
+  const auto broker = open_shared(flags.common.broker);
+  options.listening = [&](const std::string& url) {
+    Output::standard().line(flags.common.json ? JsonObject().add("url", url).str() : url);
+    Output::standard().flush();
+    if (options.accounts.empty())
+      log.write(queue::LogLevel::warning,
+                options.insecure_no_auth
+                    ? "whoever can connect may do everything: --insecure-no-auth was given"
+                    : "whoever can use this machine may do everything: see --accounts");
+    if (!dashboard::has_pages())
+      log.write(queue::LogLevel::warning, "this build has no pages, only the API: npm was not there");
+    log.write(queue::LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
+  };
+  try {
+    coterie::run(dashboard::serve(broker, options));
+  } catch (const Interrupted&) {
+    return exit_ok;
+  } catch (const dashboard::BadOptions& error) {
+    throw UsageError(error.what());
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void read_address(const std::string& flag, const std::string& text, dashboard::DashboardOptions& options) {
+  if (text.empty()) return;
+  std::string host = text;
+  std::string port;
+  const std::size_t colon = text.rfind(':');
+  const std::size_t bracket = text.rfind(']');
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits) {
+    port = text;
+    host.clear();
+  } else if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (!host.empty()) options.host = host;
+  if (port.empty()) return;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
+  if (error != std::errc() || end != port.data() + port.size())
+    throw UsageError(flag + " '" + text + "': write ADDRESS:PORT, for instance 127.0.0.1:8420");
+}
+
+DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboard::DashboardOptions options,
+                                 Log& log) {
+  std::promise<void> listening;
+  std::future<void> listens = listening.get_future();
+  options.audit = [&log](std::string_view line) { log.write(queue::LogLevel::info, line); };
+  options.listening = [&log, &listening](const std::string& url) {
+    log.write(queue::LogLevel::info, "dashboard: " + url);
+    listening.set_value();
+  };
+  thread_ = std::jthread([&listening, broker = std::move(broker), options](std::stop_token stop) {
+    RunOptions run_options;
+    run_options.handle_signals = false;
+    run_options.stop_token = std::move(stop);
+    try {
+      coterie::run(dashboard::serve(broker, options), run_options);
+    } catch (const std::exception&) {
+      try {
+        listening.set_exception(std::current_exception());
+      } catch (const std::future_error&) {
+        // It listened, and was told to stop.
+      }
+    }
+  });
+  listens.get();
+}
+
+void add_dashboard(CLI::App& app, Action& chosen) {
+  auto flags = std::make_shared<DashboardFlags>();
+  Flags(app, "dashboard", "Show queues and jobs in a browser, and serve the API behind it")
+      .common(flags->common)
+      .text("--listen,-l", flags->listen, "Where [default 127.0.0.1:8420; port 0: one that is free]",
+            "ADDR:PORT")
+      .text("--accounts", flags->accounts, "Who may log in, and as what; see below", "FILE")
+      .flag("--read-only", flags->read_only, "Nothing can be changed, whoever asks")
+      .flag("--insecure-no-auth", flags->insecure, "Listen to all the world without accounts")
+      .texts("--allow-host", flags->allowed_hosts,
+             "A name by which it may be called, beside addresses and localhost", "NAME")
+      .text("--audit", flags->audit, "Append a line of JSON for each change that somebody makes", "FILE")
+      .text("--tls-cert", flags->certificate, "Serve HTTPS with this certificate (PEM)", "FILE")
+      .text("--tls-key", flags->key, "And this key (PEM)", "FILE")
+      .text("--new-token", flags->token, "Print a token for programs and its line for --accounts, and end",
+            "NAME=ROLE")
+      .text("--new-account", flags->account,
+            "Print a person's line for --accounts, and end; the password is read from standard input",
+            "NAME=ROLE")
+      .text("--web-root", flags->web_root, "Read the pages from this folder, to work on them", "DIR")
+      .footer(
+          "Roles: a viewer looks, an operator retries, cancels, pauses and resumes, an admin also forgets "
+          "jobs.\n"
+          "  coterie dashboard --new-account ann=admin >> accounts; chmod 600 accounts\n"
+          "  coterie dashboard --accounts accounts --listen 0.0.0.0:8420 --allow-host queue.example.org")
+      .chooses(chosen, [flags] { return show(*flags); });
+}
+
+}  // namespace coterie::cli

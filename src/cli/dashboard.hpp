@@ -1,0 +1,25 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "coterie/dashboard/dashboard.hpp"
+#include "src/cli/log.hpp"
+
+namespace coterie::cli {
+
+/// "127.0.0.1:8420", ":8420", "8420", "[::1]:8420", "localhost" into host and port. UsageError.
+void read_address(const std::string& flag, const std::string& text, dashboard::DashboardOptions& options);
+
+/// A dashboard on a thread and a loop of its own, so that it answers while handlers block theirs. Ends with
+/// the object.
+class DashboardThread {
+ public:
+  /// Waits until it listens; throws why it cannot.
+  DashboardThread(std::shared_ptr<queue::Broker> broker, dashboard::DashboardOptions options, Log& log);
+
+ private:
+  std::jthread thread_;
+};
+
+}  // namespace coterie::cli

@@ -1,0 +1,167 @@
+// What can be changed. Each change is written to the audit log once the broker has it.
+#include <algorithm>
+
+#include "src/dashboard/json_input.hpp"
+#include "src/dashboard/json_writer.hpp"
+#include "src/dashboard/search.hpp"
+#include "src/dashboard/service.hpp"
+
+namespace coterie::dashboard {
+namespace {
+
+using queue::CancelResult;
+
+/// Jobs that one request changes at most.
+constexpr std::uint64_t most_changed = 10'000;
+constexpr std::uint32_t batch = 200;
+
+queue::JobId read_id(const std::string& text) {
+  const std::optional<queue::JobId> id = queue::parse_uuid(text);
+  if (!id) throw ApiError(400, "bad_id", "'" + text + "' is no job's id");
+  return *id;
+}
+
+std::string_view text_of(CancelResult result) {
+  switch (result) {
+    case CancelResult::cancelled:
+      return "cancelled";
+    case CancelResult::requested:
+      return "requested";
+    case CancelResult::final:
+      return "final";
+    case CancelResult::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+/// How many of them were changed.
+Task<std::uint64_t> change(std::shared_ptr<queue::Broker> broker, std::vector<queue::JobId> ids,
+                           bool cancel) {
+  if (cancel) {
+    const std::vector<CancelResult> results = co_await broker->cancel(std::move(ids));
+    co_return static_cast<std::uint64_t>(
+        std::count_if(results.begin(), results.end(), [](CancelResult result) {
+          return result == CancelResult::cancelled || result == CancelResult::requested;
+        }));
+  }
+  const std::vector<bool> results = co_await broker->retry(std::move(ids));
+  co_return static_cast<std::uint64_t>(std::count(results.begin(), results.end(), true));
+}
+
+/// What a filter may choose for an action; the others would only be looked at in vain.
+bool fits(const queue::JobInfo& job, bool cancel) {
+  if (cancel) return !is_final(job.state);
+  return is_final(job.state) && job.state != queue::JobState::done;
+}
+
+struct Bulk {
+  std::uint64_t matched = 0;
+  std::uint64_t changed = 0;
+};
+
+Task<Bulk> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t most,
+                           bool cancel) {
+  Bulk sum;
+  std::uint64_t after = 0;
+  do {
+    Task<Found> searching = search(broker, filter, after, batch);
+    const Found found = co_await std::move(searching);
+    after = found.next;
+    std::vector<queue::JobId> ids;
+    for (const queue::JobInfo& job : found.jobs)
+      if (fits(job, cancel) && sum.matched + ids.size() < most) ids.push_back(job.id);
+    sum.matched += ids.size();
+    if (ids.empty()) continue;
+    Task<std::uint64_t> changing = change(broker, std::move(ids), cancel);
+    sum.changed += co_await std::move(changing);
+  } while (after != 0 && sum.matched < most);
+  co_return sum;
+}
+
+}  // namespace
+
+Task<http::Response> Service::retry_one(Call call) {
+  const queue::JobId id = read_id(call.parts.at(0));
+  std::vector<queue::JobId> ids{id};
+  const std::vector<bool> retried = co_await broker_->retry(std::move(ids));
+  audit(call.caller, "retry", id.str(), "", retried.at(0) ? 1 : 0);
+  if (!retried.at(0))
+    throw ApiError(409, "not_retried",
+                   "only dead, cancelled and expired jobs that are still known can be retried");
+  co_return json_response(JsonObject().add("id", id.str()).add("retried", true).str());
+}
+
+Task<http::Response> Service::cancel_one(Call call) {
+  const queue::JobId id = read_id(call.parts.at(0));
+  std::vector<queue::JobId> ids{id};
+  const std::vector<CancelResult> results = co_await broker_->cancel(std::move(ids));
+  const CancelResult result = results.at(0);
+  const bool changed = result == CancelResult::cancelled || result == CancelResult::requested;
+  audit(call.caller, "cancel", id.str(), "", changed ? 1 : 0);
+  if (result == CancelResult::unknown) throw ApiError(404, "no_such_job", "no job " + id.str());
+  if (!changed) throw ApiError(409, "not_cancelled", "too late: it has ended");
+  co_return json_response(JsonObject().add("id", id.str()).add("result", text_of(result)).str());
+}
+
+/// {"ids":[…]} or {"filter":"…","most":N}: with a filter the number that was shown must come with it, and no
+/// more are changed.
+Task<http::Response> Service::bulk(Call call, bool cancel) {
+  const ActionBody body = read_action(call.request.body);
+  const std::string_view action = cancel ? "cancel" : "retry";
+  if (body.ids.has_value() == body.filter.has_value())
+    throw ApiError(400, "bad_request", "say either ids or filter");
+  Bulk sum;
+  if (body.ids) {
+    if (body.ids->size() > most_changed)
+      throw ApiError(400, "bad_request", "at most 10,000 ids in one request");
+    std::vector<queue::JobId> ids;
+    for (const std::string& id : *body.ids) ids.push_back(read_id(id));
+    sum.matched = ids.size();
+    Task<std::uint64_t> changing = change(broker_, std::move(ids), cancel);
+    sum.changed = co_await std::move(changing);
+  } else {
+    if (!body.most)
+      throw ApiError(400, "bad_request",
+                     "say with most how many there were when you looked: GET /api/v1/count");
+    Task<Bulk> changing =
+        change_matching(broker_, Filter::parse(*body.filter), std::min(*body.most, most_changed), cancel);
+    sum = co_await std::move(changing);
+  }
+  audit(call.caller, action, body.ids ? "ids" : "filter", body.filter.value_or(""), sum.changed);
+  co_return json_response(JsonObject().add("matched", sum.matched).add("changed", sum.changed).str());
+}
+
+Task<http::Response> Service::purge(Call call) {
+  const ActionBody body = read_action(call.request.body);
+  if (!body.filter || !body.most)
+    throw ApiError(400, "bad_request", "say filter, and with most how many there were when you looked");
+  const Filter filter = Filter::parse(*body.filter);
+  if (!filter.is_simple() || !filter.at_broker().state || !is_final(*filter.at_broker().state))
+    throw ApiError(
+        400, "bad_filter",
+        "only jobs that have ended can be forgotten, by state, queue and name: state:dead queue:mail");
+  queue::JobFilter jobs = filter.at_broker();
+  std::uint64_t gone = 0;
+  const std::uint64_t most = std::min(*body.most, most_changed);
+  while (gone < most) {
+    jobs.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(batch, most - gone));
+    const std::uint64_t some = co_await broker_->purge(jobs);
+    gone += some;
+    if (some == 0) break;
+  }
+  audit(call.caller, "purge", "filter", *body.filter, gone);
+  co_return json_response(JsonObject().add("matched", gone).add("changed", gone).str());
+}
+
+Task<http::Response> Service::set_paused(Call call, bool paused) {
+  const std::string queue = call.parts.at(0);
+  if (paused)
+    co_await broker_->pause(queue);
+  else
+    co_await broker_->resume(queue);
+  audit(call.caller, paused ? "pause" : "resume", queue, "", 1);
+  co_return json_response(JsonObject().add("queue", queue).add("paused", paused).str());
+}
+
+}  // namespace coterie::dashboard

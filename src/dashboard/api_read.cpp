@@ -1,0 +1,154 @@
+// What can be looked at.
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "src/dashboard/json_writer.hpp"
+#include "src/dashboard/openapi.hpp"
+#include "src/dashboard/search.hpp"
+#include "src/dashboard/service.hpp"
+#include "src/dashboard/views.hpp"
+
+namespace coterie::dashboard {
+namespace {
+
+constexpr std::uint32_t usual_page = 50;
+constexpr std::uint32_t largest_page = 200;
+constexpr std::uint32_t most_running = 1000;
+
+/// A number of the query; `otherwise` where it is not given.
+std::uint64_t number(const http::Request& request, std::string_view key, std::uint64_t otherwise,
+                     std::uint64_t least, std::uint64_t most) {
+  const std::string_view text = request.parameter(key);
+  if (text.empty()) return otherwise;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    throw ApiError(
+        400, "bad_parameter",
+        std::string(key) + " is a number from " + std::to_string(least) + " to " + std::to_string(most));
+  return value;
+}
+
+queue::JobId id_of(const Call& call) {
+  const std::optional<queue::JobId> id = queue::parse_uuid(call.parts.at(0));
+  if (!id) throw ApiError(400, "bad_id", "'" + call.parts.at(0) + "' is no job's id");
+  return *id;
+}
+
+Task<queue::JobInfo> find_job(std::shared_ptr<queue::Broker> broker, queue::JobId id) {
+  std::vector<queue::JobId> ids{id};
+  std::vector<std::optional<queue::JobInfo>> found = co_await broker->get(std::move(ids), true);
+  if (!found.at(0))
+    throw ApiError(404, "no_such_job", "no job " + id.str() + ": it never was, or its record is gone");
+  co_return *std::move(found[0]);
+}
+
+}  // namespace
+
+Task<http::Response> Service::overview(Call) {
+  co_return json_response(monitor_.overview());
+}
+
+Task<http::Response> Service::history(Call call) {
+  const std::string_view range = call.request.parameter("range");
+  std::optional<std::string> points = monitor_.history().json(range.empty() ? "5m" : range);
+  if (!points) throw ApiError(400, "bad_parameter", "range is 5m, 1h, 24h or 30d");
+  co_return json_response(*std::move(points));
+}
+
+Task<http::Response> Service::jobs(Call call) {
+  Filter filter = Filter::parse(call.request.parameter("filter"));
+  const std::uint64_t after = number(call.request, "after", 0, 0, UINT64_MAX);
+  const std::uint64_t limit = number(call.request, "limit", usual_page, 1, largest_page);
+  Task<Found> searching = search(broker_, std::move(filter), after, static_cast<std::uint32_t>(limit));
+  const Found found = co_await std::move(searching);
+  JsonArray rows;
+  for (const queue::JobInfo& job : found.jobs) rows.raw(job_row(job));
+  JsonObject object;
+  object.raw("jobs", rows.str());
+  if (found.next == 0)
+    object.null("next");
+  else
+    object.add("next", std::to_string(found.next));
+  object.add("scanned", found.scanned).add("bounded", found.bounded);
+  co_return json_response(object.str());
+}
+
+Task<http::Response> Service::count_jobs(Call call) {
+  Filter filter = Filter::parse(call.request.parameter("filter"));
+  Task<Count> counting = count(broker_, std::move(filter));
+  const Count total = co_await std::move(counting);
+  co_return json_response(JsonObject().add("count", total.jobs).add("bounded", total.bounded).str());
+}
+
+Task<http::Response> Service::job(Call call) {
+  const queue::JobId id = id_of(call);
+  Task<queue::JobInfo> finding = find_job(broker_, id);
+  const queue::JobInfo info = co_await std::move(finding);
+  std::optional<queue::JobExport> links;
+  if (!is_final(info.state)) {
+    std::vector<queue::JobId> ids{id};
+    std::vector<std::optional<queue::JobExport>> exported =
+        co_await broker_->export_jobs(std::move(ids), false);
+    links = std::move(exported.at(0));
+  }
+  co_return json_response(job_detail(info, links));
+}
+
+Task<http::Response> Service::body(Call call, bool result) {
+  Task<queue::JobInfo> finding = find_job(broker_, id_of(call));
+  queue::JobInfo info = co_await std::move(finding);
+  if (result && info.result.empty())
+    throw ApiError(404, "no_result", "this job has no result, or not any more");
+  // A download, never a page: a job may hold any text.
+  http::Response response(200, "application/octet-stream", std::move(result ? info.result : info.payload));
+  response.headers.set("Content-Disposition", std::string("attachment; filename=\"") + info.id.str() +
+                                                  (result ? "-result.json\"" : "-args.json\""));
+  co_return response;
+}
+
+/// A broker keeps no list of workers. Those that hold a job are known by it; who is idle is not seen.
+Task<http::Response> Service::workers(Call) {
+  queue::JobFilter running;
+  running.state = queue::JobState::leased;
+  running.limit =
+      static_cast<std::uint32_t>(std::min<std::size_t>(most_running, broker_->limits().batch_jobs));
+  const queue::JobPage page = co_await broker_->list(running);
+  std::map<std::string, std::vector<const queue::JobInfo*>> by_worker;
+  for (const queue::JobInfo& job : page.jobs) by_worker[job.worker].push_back(&job);
+  JsonArray workers;
+  for (const auto& [name, jobs] : by_worker) {
+    JsonArray rows;
+    queue::UnixMillis heard_until = 0;
+    for (const queue::JobInfo* job : jobs) {
+      rows.raw(job_row(*job));
+      heard_until = std::max(heard_until, job->lease_until);
+    }
+    workers.raw(
+        JsonObject().add("name", name).add("lease_until_ms", heard_until).raw("jobs", rows.str()).str());
+  }
+  co_return json_response(JsonObject().raw("workers", workers.str()).add("bounded", page.next != 0).str());
+}
+
+Task<http::Response> Service::metrics(Call) {
+  if (!options_.metrics) throw ApiError(404, "no_metrics", "this process keeps no metrics");
+  co_return http::Response(200, "text/plain; version=0.0.4; charset=utf-8", options_.metrics());
+}
+
+Task<http::Response> Service::health(Call) {
+  co_return json_response(JsonObject().add("status", "ok").str());
+}
+
+Task<http::Response> Service::ready(Call) {
+  // Not why: whoever asks need not have logged in.
+  const bool is_ready = monitor_.problem().empty();
+  co_return json_response(JsonObject().add("status", is_ready ? "ready" : "no broker").str(),
+                          is_ready ? 200 : 503);
+}
+
+Task<http::Response> Service::openapi(Call) {
+  co_return json_response(std::string(openapi_document()));
+}
+
+}  // namespace coterie::dashboard

@@ -1,0 +1,55 @@
+#include "src/dashboard/router.hpp"
+
+#include <algorithm>
+
+#include "src/dashboard/json_writer.hpp"
+
+namespace coterie::dashboard {
+namespace {
+
+bool matches(std::string_view pattern, const std::vector<std::string>& segments,
+             std::vector<std::string>& parts) {
+  parts.clear();
+  for (const std::string& segment : segments) {
+    if (pattern.empty()) return false;
+    pattern.remove_prefix(1);
+    const std::string_view expected = pattern.substr(0, pattern.find('/'));
+    pattern.remove_prefix(expected.size());
+    if (expected.starts_with('{'))
+      parts.push_back(segment);
+    else if (expected != segment)
+      return false;
+  }
+  return pattern.empty();
+}
+
+}  // namespace
+
+void Router::add(std::string method, std::string pattern, Access access, Route::Answer answer) {
+  routes_.push_back(Route{std::move(method), std::move(pattern), access, std::move(answer)});
+}
+
+const Route* Router::find(const http::Request& request, std::vector<std::string>& parts) const {
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  bool elsewhere = false;
+  for (const Route& route : routes_) {
+    if (!matches(route.pattern, request.segments, parts)) continue;
+    if (route.method == method) return &route;
+    elsewhere = true;
+  }
+  if (elsewhere) throw ApiError(405, "method_not_allowed", "there is no " + request.method + " of this path");
+  return nullptr;
+}
+
+http::Response json_response(std::string json, int status) {
+  http::Response response(status, "application/json", std::move(json));
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+http::Response error_response(int status, std::string_view code, std::string_view message) {
+  return json_response(
+      JsonObject().raw("error", JsonObject().add("code", code).add("message", message).str()).str(), status);
+}
+
+}  // namespace coterie::dashboard

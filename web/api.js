@@ -1,0 +1,120 @@
+// @ts-check
+// The one way to the server: requests, and one stream of changes for all tabs of a browser.
+
+/** What the server refused, with its reason. */
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+async function read(response) {
+  const text = await response.text();
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not ours: a proxy's page.
+  }
+  if (response.ok && value) return value;
+  const error = value && value.error;
+  throw new ApiError(response.status, error ? error.code : 'http', error ? error.message : `HTTP ${response.status}`);
+}
+
+export async function get(path, parameters = {}) {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) if (value !== '' && value != null) query.set(key, String(value));
+  const text = query.toString();
+  return read(await fetch('/api/v1' + path + (text ? '?' + text : ''), { headers: { Accept: 'application/json' } }));
+}
+
+export async function post(path, body = {}) {
+  return read(await fetch('/api/v1' + path, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+  }));
+}
+
+// --- what changes -----------------------------------------------------------------------------------------------
+// A browser opens six connections to a server, over all its tabs, and a stream keeps one. So one visible tab holds
+// the stream (a lock says which) and tells the others; where the browser has no locks, or nothing comes, a tab asks
+// every five seconds.
+
+const listeners = new Map();
+const newest = new Map();
+const channel = 'BroadcastChannel' in window ? new BroadcastChannel('coterie') : null;
+let heard = 0;
+let status = 'connecting';
+
+export function subscribe(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic).add(listener);
+  if (newest.has(topic)) listener(newest.get(topic));
+  return () => listeners.get(topic).delete(listener);
+}
+
+function tell(topic, value) {
+  newest.set(topic, value);
+  for (const listener of listeners.get(topic) || []) listener(value);
+}
+
+function setStatus(value) {
+  if (value === status) return;
+  status = value;
+  tell('status', value);
+}
+
+function arrived(topic, value, fromOther) {
+  heard = Date.now();
+  setStatus('live');
+  tell(topic, value);
+  if (!fromOther && channel) channel.postMessage({ topic, value });
+}
+
+/** Holds the stream until the tab is hidden. */
+function lead() {
+  return new Promise((done) => {
+    if (document.hidden) return done(undefined);
+    const source = new EventSource('/api/v1/events?topics=overview,jobs');
+    for (const topic of ['overview', 'jobs']) source.addEventListener(topic, (event) => arrived(topic, JSON.parse(event.data), false));
+    source.onerror = () => setStatus(source.readyState === EventSource.CLOSED ? 'polling' : 'connecting');
+    const stop = () => {
+      if (!document.hidden && source.readyState !== EventSource.CLOSED) return;
+      source.close();
+      document.removeEventListener('visibilitychange', stop);
+      clearInterval(look);
+      done(undefined);
+    };
+    const look = setInterval(stop, 2000);
+    document.addEventListener('visibilitychange', stop);
+  });
+}
+
+async function follow() {
+  for (;;) {
+    if (document.hidden) await new Promise((done) => document.addEventListener('visibilitychange', done, { once: true }));
+    else if (navigator.locks) await navigator.locks.request('coterie-stream', lead);
+    else await lead();
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+async function poll() {
+  if (document.hidden || Date.now() - heard < 5000) return;
+  try {
+    const overview = await get('/overview');
+    setStatus('polling');
+    tell('overview', overview);
+    tell('jobs', { changes: Date.now() });
+  } catch {
+    setStatus('away');
+  }
+}
+
+export function start() {
+  if (channel) channel.onmessage = (event) => arrived(event.data.topic, event.data.value, true);
+  follow();
+  setInterval(poll, 5000);
+  setTimeout(poll, 3000);
+}

@@ -1,0 +1,89 @@
+// @ts-check
+// One job: what it is, how it went, and what can be done.
+import { html, useState, useEffect } from './standalone.module.js';
+import { get, post, subscribe } from './api.js';
+import { t, number, duration, bytes, clock, indented } from './text.js';
+import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, useNow, useLoad, news } from './ui.js';
+import { jobsLink } from './queues.js';
+
+const final = ['done', 'dead', 'cancelled', 'expired'];
+
+/** Text of the job's as text: never as markup, and never through numbers of JavaScript. */
+function Body({ title, text, size, all }) {
+  const [raw, setRaw] = useState(false);
+  const nice = indented(text);
+  return html`<section class="card body"><header><h2>${title}</h2><div class="tools">
+      ${nice !== text && html`<button class="small" aria-pressed=${raw} onClick=${() => setRaw(!raw)}>${t(raw ? 'indented' : 'raw')}</button>`}
+      <${Copy} text=${text} />${all && html`<a class="button small" href=${all} download>${t('download', { size: bytes(size) })}</a>`}</div></header>
+    <pre tabindex="0" role="region" aria-label=${title}>${raw ? text : nice}</pre>
+    ${size > 65536 && html`<p class="quiet">${t('cut')}</p>`}</section>`;
+}
+
+function Timeline({ job, now }) {
+  const steps = [['created', job.created_at_ms, '']];
+  if (job.state === 'scheduled') steps.push(['due', job.run_at_ms, '']);
+  if (job.started_at_ms) steps.push(['started', job.started_at_ms, job.started_at_ms - job.created_at_ms]);
+  if (job.finished_at_ms) steps.push(['finished', job.finished_at_ms, job.finished_at_ms - (job.started_at_ms || job.created_at_ms)]);
+  const last = job.finished_at_ms ? job.state : '';
+  return html`<section class="card"><header><h2>${t('timeline')}</h2></header><ol class="timeline">
+    ${steps.map(([name, at, after]) => html`<li key=${name} data-state=${name === 'finished' ? last : name === 'started' && !last ? 'leased' : ''}>
+      <b>${t(name)}</b> ${after !== '' && after >= 0 && html`<span class="quiet">+${duration(after)}</span>`}<br />
+      <span class="when">${clock(at)}</span> <small class="quiet"><${Ago} at=${at} now=${now} /></small></li>`)}
+    ${!job.finished_at_ms && html`<li data-state=${job.state} class="open"><b><${State} state=${job.state} /></b>
+      ${job.state === 'leased' && html` <span class="quiet">${duration(now - job.started_at_ms)}</span>`}</li>`}</ol></section>`;
+}
+
+function Details({ job, now }) {
+  const rows = [
+    [t('queue'), html`<${Link} to=${jobsLink(job.queue)}>${job.queue}</${Link}>`],
+    [t('attempt'), t('attempts_of', { attempt: job.attempt, most: job.max_attempts })],
+    [t('priority'), job.priority],
+    job.worker && [t('worker'), job.worker],
+    job.lease_until_ms && [t('lease'), html`<${Ago} at=${job.lease_until_ms} now=${now} />`],
+    job.crashes > 0 && [t('crashes'), job.crashes],
+    job.waits_for > 0 && [t('waits_for'), t('waits_for_count', { count: number(job.waits_for) })],
+    job.dependents_count > 0 && [t('dependents'), html`<ul class="ids">${job.dependents.map((id) => html`<li key=${id}><${Link} to=${'/jobs/' + id}><code>${id}</code></${Link}></li>`)}
+      ${job.dependents_count > job.dependents.length && html`<li>… ${number(job.dependents_count)}</li>`}</ul>`],
+  ].filter(Boolean);
+  return html`<section class="card"><header><h2>${t('details')}</h2></header><dl class="details">
+    ${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+}
+
+function Progress({ job }) {
+  const percent = Math.round(job.progress * 100);
+  return html`<section class="card"><header><h2>${t('progress')}</h2><span>${percent} %</span></header>
+    <progress max="100" value=${percent} aria-label=${t('progress')}></progress>${job.progress_note && html`<p class="note">${job.progress_note}</p>`}</section>`;
+}
+
+export function Job({ id, session }) {
+  const { value: job, error, again } = useLoad(() => get('/jobs/' + encodeURIComponent(id)), [id]);
+  const [asked, setAsked] = useState(null);
+  const now = useNow();
+  useEffect(() => subscribe('jobs', again), [id]);
+  if (error && error.status === 404) return html`<${Head} title=${t('no_job')} /><${Empty} title=${id} text=${t('no_job_text')} command=${'coterie job ' + id} />`;
+  if (error && !job) return html`<${Head} title=${t('job')} /><${Problem} error=${error} again=${again} />`;
+  if (!job) return html`<${Head} title=${t('job')} /><p class="quiet">${t('loading')}</p>`;
+  const may = session && session.role !== 'viewer' && !session.read_only;
+  const act = (action, said) => ({
+    title: t(action + '_title'), text: t(action + '_text'), danger: action === 'cancel',
+    yes: async () => {
+      await post(`/jobs/${job.id}/${action}`);
+      news(t(said));
+      again();
+    },
+  });
+  const over = final.includes(job.state);
+  return html`<${Head} title=${job.name}>
+      ${may && over && job.state !== 'done' && html`<button class="primary" data-key="r" onClick=${() => setAsked(act('retry', 'retried'))}>${t('retry')}</button>`}
+      ${may && !over && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}</${Head}>
+    <p class="under"><${State} state=${job.state} />${job.cancel_requested && !over && html` <span class="state" data-state="paused">${t('cancel_requested')}</span>`}
+      <code class="id">${job.id}</code> <${Copy} text=${job.id} /></p>
+    <div class="columns"><div>
+      ${job.error && html`<section class="card failed"><header><h2>${t('error')}: <span class="name">${job.error.type}</span></h2><${Copy} text=${job.error.message} /></header>
+        <pre tabindex="0" role="region" aria-label=${t('error')}>${job.error.message}</pre></section>`}
+      ${job.state === 'leased' && html`<${Progress} job=${job} />`}
+      <${Body} title=${t('args')} text=${job.args} size=${job.args_bytes} all=${`/api/v1/jobs/${job.id}/args`} />
+      ${job.result != null && html`<${Body} title=${t('result')} text=${job.result} size=${job.result_bytes} all=${`/api/v1/jobs/${job.id}/result`} />`}
+    </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} /></aside></div>
+    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;
+}

@@ -1,0 +1,157 @@
+// @ts-check
+// Jobs by a filter, in pages; and what can be done to many at once.
+import { html, useState, useEffect, useRef } from './standalone.module.js';
+import { get, post, subscribe } from './api.js';
+import { t, number, duration } from './text.js';
+import { Head, Empty, Problem, State, Ago, Link, Confirm, useNow, useLoad, news } from './ui.js';
+import { go } from './route.js';
+
+const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
+
+function firstLine(text) {
+  return text.split('\n', 1)[0];
+}
+
+/** The one thing to know beside the state. */
+function remark(job) {
+  if (job.state === 'leased' && (job.progress > 0 || job.progress_note))
+    return `${Math.round(job.progress * 100)} % ${firstLine(job.progress_note)}`;
+  if (job.error && job.state !== 'done') return `${job.error.type}: ${firstLine(job.error.message)}`;
+  return '';
+}
+
+function took(job, now) {
+  if (!job.started_at_ms) return '';
+  if (job.state === 'leased') return duration(now - job.started_at_ms);
+  return job.finished_at_ms >= job.started_at_ms ? duration(job.finished_at_ms - job.started_at_ms) : '';
+}
+
+function withState(filter, state) {
+  const rest = filter.replace(/(^|\s)state:\S+/g, ' ').trim();
+  return [state ? `state:${state}` : '', rest].filter(Boolean).join(' ');
+}
+
+function stateOf(filter) {
+  const found = /(?:^|\s)state:(\S+)/.exec(filter);
+  return found ? found[1] : '';
+}
+
+function FilterBar({ filter, use, fixed }) {
+  const [text, setText] = useState(filter);
+  const [help, setHelp] = useState(false);
+  useEffect(() => setText(filter), [filter]);
+  const submit = (event) => {
+    event.preventDefault();
+    use(text.trim());
+  };
+  return html`<form class="filter" role="search" onSubmit=${submit}>
+    ${!fixed && html`<nav class="choice states" aria-label=${t('state')}>${['', ...states].map((s) => html`<button type="button" key=${s}
+      aria-pressed=${stateOf(filter) === s} onClick=${() => use(withState(filter, s))}>${s ? html`<${State} state=${s} />` : t('all')}</button>`)}</nav>`}
+    <div class="line"><input id="filter" type="search" value=${text} aria-label=${t('filter')} placeholder=${t('filter_help')} spellcheck="false"
+      autocomplete="off" onInput=${(e) => setText(e.target.value)} onFocus=${() => setHelp(true)} onBlur=${() => setHelp(false)} aria-describedby="filter-help" />
+    <button class="primary">${t('search')}</button></div>
+    <p id="filter-help" class=${help ? 'quiet' : 'offscreen'}>${t('filter_keys')}</p></form>`;
+}
+
+/** A table whose rows are reached by j and k, opened by Enter, selected by x. */
+function JobTable({ jobs, selected, select, now, may }) {
+  const all = jobs.length > 0 && jobs.every((job) => selected.has(job.id));
+  const toggle = (id) => {
+    const next = new Set(selected);
+    if (!next.delete(id)) next.add(id);
+    select(next);
+  };
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('jobs')}><table class="jobs"><thead><tr>
+    ${may && html`<th class="tick"><input type="checkbox" aria-label=${t('select_all')} checked=${all}
+      onChange=${() => select(new Set(all ? [] : jobs.map((job) => job.id)))} /></th>`}
+    <th>${t('name')}</th><th>${t('state')}</th><th>${t('queue')}</th><th class="number">${t('attempt')}</th>
+    <th class="number">${t('created')}</th><th class="number">${t('took')}</th><th>${t('note')}</th></tr></thead>
+    <tbody>${jobs.map((job) => html`<tr key=${job.id} data-row=${job.id}>
+      ${may && html`<td class="tick"><input type="checkbox" aria-label=${t('select', { id: job.id })} checked=${selected.has(job.id)} onChange=${() => toggle(job.id)} /></td>`}
+      <th scope="row"><${Link} to=${'/jobs/' + job.id} class="row-link">${job.name}</${Link}><code class="id">${job.id}</code></th>
+      <td><${State} state=${job.state} /></td><td class="name">${job.queue}</td>
+      <td class="number">${job.attempt}/${job.max_attempts}</td><td class="number"><${Ago} at=${job.created_at_ms} now=${now} /></td>
+      <td class="number">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></div>`;
+}
+
+function bulkText(action, filter, counted) {
+  const count = counted.bounded ? t('at_least', { count: number(counted.count) }) : number(counted.count);
+  return { title: t('bulk_' + action, { count }), text: t('bulk_text', { filter: filter || t('everything') }) };
+}
+
+function Bulk({ filter, selected, session, jobs, done }) {
+  const [asked, setAsked] = useState(null);
+  const finish = (sum) => {
+    news(t('changed', { changed: number(sum.changed), matched: number(sum.matched) }));
+    done();
+  };
+  const byFilter = async (action) => {
+    try {
+      const counted = await get('/count', { filter });
+      setAsked({
+        ...bulkText(action, filter, counted), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',
+        yes: async () => finish(await post('/' + action, { filter, most: counted.count })),
+      });
+    } catch (error) {
+      news(error.message);
+    }
+  };
+  const byIds = (action) => setAsked({
+    title: t('bulk_' + action, { count: number(selected.size) }), text: t('bulk_selected'), danger: action === 'cancel',
+    yes: async () => finish(await post('/' + action, { ids: [...selected] })),
+  });
+  const state = stateOf(filter);
+  const canRetry = ['dead', 'failed', 'cancelled', 'expired'].includes(state);
+  const ended = canRetry || state === 'done';
+  const chosen = selected.size > 0;
+  return html`<div class="bulk">
+    <span class="quiet">${chosen ? t('selected', { count: number(selected.size) }) : t('page_of', { count: number(jobs.length) })}</span>
+    ${chosen
+      ? html`<button onClick=${() => byIds('retry')}>${t('retry')}</button><button onClick=${() => byIds('cancel')}>${t('cancel')}</button>`
+      : html`${canRetry && html`<button onClick=${() => byFilter('retry')}>${t('retry_all')}</button>`}
+        ${state && !ended && html`<button onClick=${() => byFilter('cancel')}>${t('cancel_all')}</button>`}
+        ${ended && session.role === 'admin' && html`<button onClick=${() => byFilter('purge')}>${t('purge_all')}</button>`}`}
+    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}</div>`;
+}
+
+export function Jobs({ parameters, path, session }) {
+  const fixed = path === '/dead';
+  const filter = fixed ? withState(parameters.get('filter') || '', 'dead') : parameters.get('filter') || '';
+  const after = parameters.get('after') || '';
+  const [turn, setTurn] = useState(0);
+  const [selected, setSelected] = useState(new Set());
+  const { value, error, again } = useLoad(() => get('/jobs', { filter, after, limit: 50 }), [filter, after, turn]);
+  const now = useNow();
+  const busy = useRef(false);
+  useEffect(() => subscribe('jobs', () => {
+    if (busy.current) return;  // at most one look in a second and a half, however much changes
+    busy.current = true;
+    setTimeout(() => {
+      busy.current = false;
+      setTurn((n) => n + 1);
+    }, 1500);
+  }), []);
+  useEffect(() => setSelected(new Set()), [filter, after]);
+  const use = (next, cursor) => go(path + '?' + new URLSearchParams({ ...(next ? { filter: next } : {}), ...(cursor ? { after: cursor } : {}) }).toString());
+  const may = session && session.role !== 'viewer' && !session.read_only;
+  const done = () => {
+    setSelected(new Set());
+    again();
+  };
+  const none = value && value.jobs.length === 0;
+  const plain = filter === (fixed ? 'state:dead' : '');
+  return html`<${Head} title=${t(fixed ? 'dead' : 'jobs')} />
+    <${FilterBar} filter=${fixed ? withState(filter, '') : filter} use=${use} fixed=${fixed} />
+    ${error && html`<${Problem} error=${error} again=${again} />`}
+    ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
+    ${value && !error && (none && plain && !after
+      ? fixed ? html`<${Empty} title=${t('no_dead')} text=${t('no_dead_text')} command="coterie retry --state dead" />`
+        : html`<${Empty} title=${t('no_jobs')} text=${t('no_jobs_text')} command="coterie enqueue --exec 'date; sleep 1; date'" />`
+      : html`<section class="card list">
+          ${may && html`<${Bulk} filter=${filter} selected=${selected} session=${session} jobs=${value.jobs} done=${done} />`}
+          ${none ? html`<p class="quiet soon">${t('no_match')}</p>`
+            : html`<${JobTable} jobs=${value.jobs} selected=${selected} select=${setSelected} now=${now} may=${may} />`}
+          ${value.bounded && html`<p class="quiet bounded">${t('bounded', { scanned: number(value.scanned) })}</p>`}
+          <nav class="pages" aria-label=${t('jobs')}>${after && html`<button onClick=${() => use(fixed ? withState(filter, '') : filter)}>${t('first')}</button>`}
+            ${value.next && html`<button onClick=${() => use(fixed ? withState(filter, '') : filter, value.next)}>${t('next')}</button>`}</nav></section>`)}`;
+}

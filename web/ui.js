@@ -1,0 +1,141 @@
+// @ts-check
+// Small parts that every page is made of.
+import { html, useState, useEffect, useRef } from './standalone.module.js';
+import { t, stateName, ago, clock } from './text.js';
+
+/** Now, for ages that grow on the page; once a second, and not while nobody looks. */
+export function useNow() {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+export function State({ state }) {
+  return html`<span class="state" data-state=${state}>${stateName(state)}</span>`;
+}
+
+export function Ago({ at, now }) {
+  if (!at) return html`<span class="quiet">–</span>`;
+  return html`<time dateTime=${new Date(at).toISOString()} title=${clock(at) + ' UTC'}>${ago(at, now)}</time>`;
+}
+
+/** A link inside the app: app.js follows it without loading the page again. */
+export function Link({ to, children, ...rest }) {
+  return html`<a href=${to} ...${rest}>${children}</a>`;
+}
+
+export function Head({ title, children }) {
+  return html`<header class="head"><h1 tabindex="-1">${title}</h1><div class="tools">${children}</div></header>`;
+}
+
+export function Empty({ title, text, command }) {
+  return html`<div class="empty"><h2>${title}</h2>${text && html`<p>${text}</p>`}${command && html`<${Command} text=${command} />`}</div>`;
+}
+
+export function Command({ text }) {
+  return html`<div class="command"><code>${text}</code><${Copy} text=${text} /></div>`;
+}
+
+export function Problem({ error, again }) {
+  return html`<div class="problem" role="alert"><strong>${t('problem')}</strong><span>${error.message}</span>
+    ${again && html`<button onClick=${again}>${t('try_again')}</button>`}</div>`;
+}
+
+/** navigator.clipboard is not there on pages without TLS. */
+function copyText(text) {
+  if (navigator.clipboard && window.isSecureContext) return void navigator.clipboard.writeText(text);
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'offscreen';
+  document.body.append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+}
+
+export function Copy({ text }) {
+  const [done, setDone] = useState(false);
+  const copy = () => {
+    copyText(text);
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  return html`<button class="small" onClick=${copy}><span aria-live="polite">${t(done ? 'copied' : 'copy')}</span></button>`;
+}
+
+/** A native dialog: it keeps the focus and gives it back. */
+export function Dialog({ title, close, children }) {
+  const place = useRef(null);
+  useEffect(() => {
+    place.current.showModal();
+  }, []);
+  const cancel = (event) => {
+    event.preventDefault();
+    close();
+  };
+  return html`<dialog ref=${place} aria-labelledby="dialog-title" onCancel=${cancel}
+    onClick=${(event) => event.target === place.current && close()}>
+    <div class="inside"><h2 id="dialog-title">${title}</h2>${children}</div></dialog>`;
+}
+
+/** Asks before something is changed. `word`: it has to be typed. */
+export function Confirm({ title, text, yes, danger, word, close }) {
+  const [typed, setTyped] = useState('');
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const go = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await yes();
+      close();
+    } catch (caught) {
+      setError(caught);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${title} close=${close}><form onSubmit=${go}>
+    <p>${text}</p>
+    ${word && html`<label>${t('purge_type', { word })}<input value=${typed} autocomplete="off" onInput=${(e) => setTyped(e.target.value)} /></label>`}
+    ${error && html`<${Problem} error=${error} />`}
+    <div class="buttons"><button type="button" onClick=${close}>${t('back')}</button>
+    <button class=${danger ? 'danger' : 'primary'} disabled=${busy || (word && typed !== word)} autofocus=${!word}>${t('go_on')}</button></div>
+  </form></${Dialog}>`;
+}
+
+// --- one line of news, at the bottom -------------------------------------------------------------------------------
+
+let showNews = () => {};
+export function news(text) {
+  showNews(text);
+}
+export function News() {
+  const [text, setText] = useState('');
+  showNews = setText;
+  useEffect(() => {
+    if (!text) return undefined;
+    const timer = setTimeout(() => setText(''), 4000);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return html`<div class="news" role="status">${text && html`<span>${text}</span>`}</div>`;
+}
+
+/** Loads, and loads again when `keys` change; keeps what was there meanwhile. */
+export function useLoad(load, keys) {
+  const [state, setState] = useState({ value: null, error: null });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let wanted = true;
+    load().then(
+      (value) => wanted && setState({ value, error: null }),
+      (error) => wanted && setState((before) => ({ value: error.status === 404 ? null : before.value, error })),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [...keys, turn]);
+  return { ...state, again: () => setTurn((n) => n + 1) };
+}
