@@ -1,9 +1,9 @@
 # The dashboard's files as part of a library: coterie_embed_dashboard(TARGET) gives TARGET a source with what stands in
-# web/ and in the two packages that its package-lock.json names, each as it is and gzipped; and its openapi.json.
+# web/ and in the package that its package-lock.json names, each as it is and gzipped; and its openapi.json.
 #
 #   COTERIE_DASHBOARD   AUTO: with pages where npm is installed and can have the packages, else the API alone.
 #                       ON: a build without pages is an error. OFF: the API alone; npm is not asked.
-set(COTERIE_DASHBOARD AUTO CACHE STRING "Build the dashboard's pages in: ON, OFF or AUTO (npm fetches two packages)")
+set(COTERIE_DASHBOARD AUTO CACHE STRING "Build the dashboard's pages in: ON, OFF or AUTO (npm fetches one package)")
 set_property(CACHE COTERIE_DASHBOARD PROPERTY STRINGS ON OFF AUTO)
 
 function(coterie_embed_dashboard target)
@@ -15,7 +15,7 @@ function(coterie_embed_dashboard target)
       message(STATUS "The dashboard has no pages in this build: npm is not installed (npm). Its API is there.")
       set(pages OFF)
     elseif(NOT COTERIE_NPM)
-      _coterie_missing("npm, which fetches two packages for the dashboard," "npm")
+      _coterie_missing("npm, which fetches a package for the dashboard," "npm")
     endif()
   endif()
 

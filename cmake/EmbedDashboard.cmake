@@ -9,10 +9,7 @@ function(as_array out name file)
   set(${out} "constexpr unsigned char ${name}[] = {${bytes}0};\n" PARENT_SCOPE)
 endfunction()
 
-set(third_party
-  "node_modules/htm/preact/standalone.module.js"
-  "node_modules/uplot/dist/uPlot.iife.min.js"
-  "node_modules/uplot/dist/uPlot.min.css")
+set(third_party "node_modules/htm/preact/standalone.module.js")  # preact, its hooks and htm in one file
 
 # Only where the lock has changed: no build asks the network twice.
 function(install_packages result)

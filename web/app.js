@@ -30,15 +30,7 @@ function useTheme() {
     document.documentElement.dataset.theme = after;
     return after;
   }), []);
-  // With auto the system may change it; charts are drawn in colours, so they must know.
-  const [dark, setDark] = useState(matchMedia('(prefers-color-scheme: dark)').matches);
-  useEffect(() => {
-    const query = matchMedia('(prefers-color-scheme: dark)');
-    const listen = () => setDark(query.matches);
-    query.addEventListener('change', listen);
-    return () => query.removeEventListener('change', listen);
-  }, []);
-  return { theme, next, drawn: theme === 'auto' ? (dark ? 'dark' : 'light') : theme };
+  return { theme, next };
 }
 
 function Login({ done }) {
@@ -59,9 +51,9 @@ function Login({ done }) {
     ${error && html`<${Problem} error=${error} />`}<button class="primary">${t('log_in')}</button></form></main>`;
 }
 
-function Page({ url, overview, theme, session }) {
+function Page({ url, overview, session }) {
   const path = url.pathname;
-  if (path === '/') return html`<${Overview} overview=${overview} theme=${theme} session=${session} />`;
+  if (path === '/') return html`<${Overview} overview=${overview} session=${session} />`;
   if (path === '/queues') return html`<${Queues} overview=${overview} session=${session} />`;
   if (path === '/jobs' || path === '/dead') return html`<${Jobs} key=${path} path=${path} parameters=${url.searchParams} session=${session} />`;
   if (path === '/workers') return html`<${Workers} />`;
@@ -110,7 +102,7 @@ function Frame({ session, theme }) {
         <button class="plain" onClick=${language} lang=${currentLanguage() === 'en' ? 'zh-CN' : 'en'}>${t('language')}</button>
         <button class="plain" onClick=${help}>${t('keyboard')} <kbd>?</kbd></button>
         ${session.can_log_out && html`<button class="plain" onClick=${logOut}>${t('log_out', { name: session.name })}</button>`}</div></nav>
-    <main id="content"><${Page} url=${url} overview=${overview} theme=${theme.drawn} session=${session} /></main></div>
+    <main id="content"><${Page} url=${url} overview=${overview} session=${session} /></main></div>
     <${News} />${keys && html`<${Keys} close=${() => setKeys(false)} />`}`;
 }
 

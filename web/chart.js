@@ -1,83 +1,104 @@
 // @ts-check
-// A chart over time, and the same as a table.
+// Lines over time, drawn as SVG in the colours of the page, and the same numbers as a table.
 import { html, useState, useEffect, useRef } from './standalone.module.js';
 import { t, clock } from './text.js';
 
-/* global uPlot */
+const height = 200;
+const inset = { left: 44, right: 6, top: 10, bottom: 24 };
 
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** 1, 2 or 5 times a power of ten: what a scale counts in. */
+function niceStep(most, wanted) {
+  const rough = most / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return power * ([1, 2, 5].find((n) => n * power >= rough) || 10);
 }
 
-function timeText(seconds, span) {
-  const date = new Date(seconds * 1000);
+const timeSteps = [5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 432000].map((s) => s * 1000);
+
+function timeText(at, step) {
+  const date = new Date(at);
   const two = (value) => String(value).padStart(2, '0');
-  if (span > 3 * 86400) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  if (step >= 86400000) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return span > 1200 ? minutes : `${minutes}:${two(date.getSeconds())}`;
+  return step < 60000 ? `${minutes}:${two(date.getSeconds())}` : minutes;
 }
 
-function options(width, series, show) {
-  const grid = { stroke: colour('--line'), width: 1 };
-  const axis = { stroke: colour('--quiet'), font: '12px system-ui, sans-serif', grid, ticks: { show: false } };
-  return {
-    width,
-    height: 190,
-    legend: { show: false },
-    padding: [8, 8, 0, 0],
-    cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    hooks: { setCursor: [(plot) => show(plot.cursor.idx)] },
-    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
-    axes: [
-      { ...axis, grid: { show: false }, space: 90, values: (plot, splits) => splits.map((s) => timeText(s, plot.scales.x.max - plot.scales.x.min)) },
-      { ...axis, size: 46, space: 40, values: (_, splits) => splits.map((v) => (v >= 10000 ? `${v / 1000}k` : String(Number(v.toFixed(2))))) },
-    ],
-    series: [{}, ...series.map((line) => ({
-      stroke: colour(line.colour), width: 1.75, points: { show: false },
-      fill: line.fill ? colour(line.colour) + '1f' : undefined,
-    }))],
-  };
+function short(value) {
+  return value >= 10000 ? `${value / 1000}k` : String(Number(value.toFixed(2)));
 }
 
-function Plot({ data, series, label, show, theme }) {
+/** Points and scales in pixels. */
+function layout(points, series, width) {
+  const first = points[0][0];
+  const last = points[points.length - 1][0];
+  const most = Math.max(1, ...points.flatMap((p) => series.map((line) => p[line.column])));
+  const step = niceStep(most, 4);
+  const top = Math.ceil(most / step) * step;
+  const right = width - inset.right;
+  const x = (at) => inset.left + ((at - first) / (last - first || 1)) * (right - inset.left);
+  const y = (value) => height - inset.bottom - (value / top) * (height - inset.bottom - inset.top);
+  const room = Math.max(2, Math.floor((right - inset.left) / 90));
+  const timeStep = timeSteps.find((s) => (last - first) / s <= room) || timeSteps[timeSteps.length - 1];
+  const offset = new Date(first).getTimezoneOffset() * 60000;
+  const times = [];
+  for (let at = Math.ceil((first - offset) / timeStep) * timeStep + offset; at <= last; at += timeStep) times.push(at);
+  const values = [];
+  for (let n = 0; n <= Math.round(top / step); n++) values.push(n * step);
+  return { x, y, times, values, timeStep, right };
+}
+
+function Plot({ points, series, label, at, show }) {
   const place = useRef(null);
-  const plot = useRef(null);
+  const [width, setWidth] = useState(0);
   useEffect(() => {
-    const element = place.current;
-    plot.current = new uPlot(options(element.clientWidth, series, show), data, element);
-    const observer = new ResizeObserver(() => plot.current.setSize({ width: element.clientWidth, height: 190 }));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      plot.current.destroy();
-    };
-  }, [theme]);
-  useEffect(() => plot.current.setData(data), [data]);
-  return html`<div class="plot" role="img" aria-label=${label} ref=${place}></div>`;
+    const observer = new ResizeObserver(() => place.current && setWidth(place.current.clientWidth));
+    observer.observe(place.current);
+    return () => observer.disconnect();
+  }, []);
+  if (width < 80) return html`<div class="plot" ref=${place}></div>`;
+  const { x, y, times, values, timeStep, right } = layout(points, series, width);
+  const path = (line) => points.map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}`).join('');
+  const area = (line) => `${path(line)}L${x(points[points.length - 1][0]).toFixed(1)},${y(0)}L${x(points[0][0]).toFixed(1)},${y(0)}Z`;
+  const hover = (event) => {
+    const left = event.clientX - place.current.getBoundingClientRect().left;
+    let best = 0;
+    points.forEach((p, i) => {
+      if (Math.abs(x(p[0]) - left) < Math.abs(x(points[best][0]) - left)) best = i;
+    });
+    show(best);
+  };
+  return html`<div class="plot" ref=${place} onPointerMove=${hover} onPointerLeave=${() => show(null)}>
+    <svg role="img" aria-label=${label} width=${width} height=${height}>
+      ${values.map((v) => html`<g key=${'y' + v}><line class="grid" x1=${inset.left} x2=${right} y1=${y(v)} y2=${y(v)} />
+        <text x=${inset.left - 8} y=${y(v) + 4} text-anchor="end">${short(v)}</text></g>`)}
+      ${times.map((v) => html`<text key=${'x' + v} x=${x(v)} y=${height - 6} text-anchor=${x(v) > right - 30 ? 'end' : 'middle'}>${timeText(v, timeStep)}</text>`)}
+      ${series.map((line) => line.fill && html`<path key=${'a' + line.column} class="area" data-colour=${line.colour} d=${area(line)} />`)}
+      ${series.map((line) => html`<path key=${'l' + line.column} class="curve" data-colour=${line.colour} d=${path(line)} />`)}
+      ${at != null && points[at] && html`<line class="cursor" x1=${x(points[at][0])} x2=${x(points[at][0])} y1=${inset.top} y2=${height - inset.bottom} />`}
+      ${at != null && points[at] && series.map((line) => html`<circle key=${'c' + line.column} data-colour=${line.colour} cx=${x(points[at][0])} cy=${y(points[at][line.column])} r="3.5" />`)}
+    </svg></div>`;
 }
 
 /**
- * @param {{title: string, unit: string, range: string, points: number[][], theme: string,
+ * @param {{title: string, unit: string, range: string, points: number[][],
  *          series: {name: string, column: number, colour: string, fill?: boolean, text: (v: number) => string}[]}} props
  */
-export function Chart({ title, unit, range, points, series, theme }) {
+export function Chart({ title, unit, range, points, series }) {
   const [table, setTable] = useState(false);
   const [at, setAt] = useState(null);
-  const data = [points.map((p) => p[0] / 1000), ...series.map((line) => points.map((p) => p[line.column]))];
   const shown = points[at ?? points.length - 1];
   const values = shown ? series.map((line) => `${line.name} ${line.text(shown[line.column])}`).join(', ') : '';
+  const row = (p) => html`<tr key=${p[0]}><td>${clock(p[0])}</td>
+    ${series.map((line) => html`<td class="number" key=${line.column}>${line.text(p[line.column])}</td>`)}</tr>`;
   return html`<section class="card chart" aria-label=${title}>
-    <header><h2>${title} <small>${unit}</small></h2>
+    <header><h2>${title} <small>${at != null && shown ? clock(shown[0]).slice(11, 19) : unit}</small></h2>
       <ul class="legend">${series.map((line) => html`<li key=${line.column}><i data-colour=${line.colour}></i>${line.name}
         <b>${shown ? line.text(shown[line.column]) : '–'}</b></li>`)}</ul>
       <button class="small" aria-pressed=${table} onClick=${() => setTable(!table)}>${t(table ? 'chart' : 'table')}</button></header>
-    ${points.length < 2
-      ? html`<p class="quiet soon">${t('no_points')}</p>`
-      : table
-        ? html`<div class="scroll short" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th>${t('time')}</th>
-            ${series.map((line) => html`<th class="number">${line.name}</th>`)}</tr></thead>
-            <tbody>${points.slice().reverse().map((p) => html`<tr key=${p[0]}><td>${clock(p[0])}</td>
-            ${series.map((line) => html`<td class="number">${line.text(p[line.column])}</td>`)}</tr>`)}</tbody></table></div>`
-        : html`<${Plot} data=${data} series=${series} label=${t('chart_label', { title, range, values })} show=${setAt} theme=${theme} />`}
+    ${points.length < 2 ? html`<p class="quiet soon">${t('no_points')}</p>` : table
+      ? html`<div class="scroll short" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th>${t('time')}</th>
+          ${series.map((line) => html`<th class="number" key=${line.column}>${line.name}</th>`)}</tr></thead>
+          <tbody>${points.slice().reverse().map(row)}</tbody></table></div>`
+      : html`<${Plot} points=${points} series=${series} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
   </section>`;
 }

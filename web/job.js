@@ -19,6 +19,16 @@ function Body({ title, text, size, all }) {
     ${size > 65536 && html`<p class="quiet">${t('cut')}</p>`}</section>`;
 }
 
+/** The lines that a command printed are worth more than one string of JSON. */
+function outputOf(result) {
+  try {
+    const value = JSON.parse(result);
+    return value && typeof value.output === 'string' && value.output ? value.output : null;
+  } catch {
+    return null;
+  }
+}
+
 function Timeline({ job, now }) {
   const steps = [['created', job.created_at_ms, '']];
   if (job.state === 'scheduled') steps.push(['due', job.run_at_ms, '']);
@@ -83,6 +93,8 @@ export function Job({ id, session }) {
         <pre tabindex="0" role="region" aria-label=${t('error')}>${job.error.message}</pre></section>`}
       ${job.state === 'leased' && html`<${Progress} job=${job} />`}
       <${Body} title=${t('args')} text=${job.args} size=${job.args_bytes} all=${`/api/v1/jobs/${job.id}/args`} />
+      ${job.result != null && outputOf(job.result) && html`<section class="card body"><header><h2>${t('output')}</h2><${Copy} text=${outputOf(job.result)} /></header>
+        <pre tabindex="0" role="region" aria-label=${t('output')}>${outputOf(job.result)}</pre></section>`}
       ${job.result != null && html`<${Body} title=${t('result')} text=${job.result} size=${job.result_bytes} all=${`/api/v1/jobs/${job.id}/result`} />`}
     </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} /></aside></div>
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;

@@ -48,7 +48,7 @@ function Tile({ name, value, unit, state, to }) {
   return to ? html`<a class="tile" href=${to}><dl>${inside}</dl></a>` : html`<div class="tile"><dl>${inside}</dl></div>`;
 }
 
-export function Overview({ overview, theme, session }) {
+export function Overview({ overview, session }) {
   const [range, setRange] = useState('5m');
   const { points, error } = usePoints(range);
   const now = overview && sums(overview);
@@ -65,9 +65,9 @@ export function Overview({ overview, theme, session }) {
       <${Tile} name=${t('oldest')} value=${overview.oldest_ms ? duration(overview.oldest_ms) : '–'} unit=${overview.oldest_ms ? '' : t('none_waits')} />
     </div>`}
     <div class="charts">
-      <${Chart} title=${t('throughput')} unit=${t('jobs_per_second')} range=${range} points=${points} theme=${theme}
+      <${Chart} title=${t('throughput')} unit=${t('jobs_per_second')} range=${range} points=${points}
         series=${[{ name: t('done_rate'), column: 5, colour: '--done', fill: true, text: rate }, { name: t('failed_rate'), column: 6, colour: '--dead', text: rate }]} />
-      <${Chart} title=${t('depth')} unit=${t('jobs_count')} range=${range} points=${points} theme=${theme}
+      <${Chart} title=${t('depth')} unit=${t('jobs_count')} range=${range} points=${points}
         series=${[{ name: t('waiting'), column: 1, colour: '--ready', fill: true, text: number }, { name: t('running'), column: 3, colour: '--leased', text: number },
           { name: t('later'), column: 2, colour: '--scheduled', text: number }]} />
     </div>

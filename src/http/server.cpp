@@ -65,7 +65,7 @@ class Connection {
       Request request;
       if (parser.error() != 0 || !parser.take(request)) {
         Response response = plain(parser.error());
-        co_await send(std::move(response), false, false);
+        co_await send(std::move(response), Sent(false));
         co_await linger();
         co_return;
       }
@@ -75,11 +75,13 @@ class Connection {
       const bool head = request.method == "HEAD";
       Task<Response> handling = answer(std::move(request));
       Response response = co_await std::move(handling);
-      const bool goes_on = keep_alive && !response.stream;
+      Sent sent(keep_alive && !response.stream);
+      sent.head = head;
+      sent.endless = static_cast<bool>(response.stream);
       std::function<Task<void>(Writer&)> stream = std::move(response.stream);
-      co_await send(std::move(response), goes_on, head);
+      co_await send(std::move(response), sent);
       if (stream && !head) co_await follow(stream);
-      if (!goes_on) co_return;
+      if (!sent.keep_alive) co_return;
     }
   }
 
@@ -105,7 +107,7 @@ class Connection {
       if (end.has_exception()) {
         if (parser.started() && timed_out(end.error())) {
           Response late = plain(408);
-          co_await send(std::move(late), false, false);
+          co_await send(std::move(late), Sent(false));
         }
         co_return false;
       }
@@ -142,7 +144,15 @@ class Connection {
     return Response(status, "text/plain; charset=utf-8", std::string(reason(status)) + "\n");
   }
 
-  Task<void> send(Response response, bool keep_alive, bool head) {
+  /// How a response is put on the wire.
+  struct Sent {
+    explicit Sent(bool goes_on) : keep_alive(goes_on) {}
+    bool keep_alive;
+    bool head = false;
+    bool endless = false;
+  };
+
+  Task<void> send(Response response, Sent how) {
     std::string text =
         "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason(response.status));
     text += "\r\nDate: " + date();
@@ -150,11 +160,10 @@ class Connection {
       if (one_line(name) && one_line(value)) text += "\r\n" + name + ": " + value;
     for (const auto& [name, value] : shared_.options.headers.fields())
       if (!response.headers.has(name)) text += "\r\n" + name + ": " + value;
-    const bool endless = static_cast<bool>(response.stream);
     const bool bodiless = response.status == 204 || response.status == 304;
-    if (!endless && !bodiless) text += "\r\nContent-Length: " + std::to_string(response.body.size());
-    text += keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
-    if (!head && !bodiless) text += response.body;
+    if (!how.endless && !bodiless) text += "\r\nContent-Length: " + std::to_string(response.body.size());
+    text += how.keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+    if (!how.head && !bodiless) text += response.body;
     co_await writer_.write(std::move(text));
   }
 
