@@ -1,0 +1,224 @@
+// What the API tells and does, on a broker in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dashboard/service_support.hpp"
+
+namespace coterie::dashboard_test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+/// The value of a string member, the first of that name.
+std::string member(const std::string& json, const std::string& name) {
+  const std::string key = "\"" + name + "\":\"";
+  const std::size_t at = json.find(key);
+  if (at == std::string::npos) return "";
+  return json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size());
+}
+
+Task<void> exact() {
+  World world;
+  const std::string id =
+      co_await world.add("send", R"({"n":9007199254740993,"x":1.50,"s":"<img onerror=1>"})");
+  const std::string text = co_await world.text("GET", "/api/v1/jobs/" + id);
+  EXPECT_THAT(text,
+              AllOf(StartsWith("200 "),
+                    HasSubstr(R"("args":"{\"n\":9007199254740993,\"x\":1.50,\"s\":\"<img onerror=1>\"}")")));
+  Task<http::Response> asking = world.ask(request("GET", "/api/v1/jobs/" + id + "/args"));
+  const http::Response whole = co_await std::move(asking);
+  EXPECT_EQ(whole.body, R"({"n":9007199254740993,"x":1.50,"s":"<img onerror=1>"})");
+  EXPECT_EQ(whole.headers.get("Content-Type"), "application/octet-stream");
+  EXPECT_THAT(std::string(whole.headers.get("Content-Disposition")), StartsWith("attachment;"));
+}
+TEST(DashboardApi, ArgumentsAreTheTextThatWasEnqueued) {
+  run(exact());
+}
+
+Task<void> cut() {
+  World world;
+  const std::string id = co_await world.add("big", "\"" + std::string(70'000, 'x') + "\"");
+  const std::string text = co_await world.text("GET", "/api/v1/jobs/" + id);
+  EXPECT_LT(text.size(), 67'000U);
+  EXPECT_THAT(text, HasSubstr("\"args_bytes\":70002"));
+}
+TEST(DashboardApi, LongArgumentsAreCutAndItSaysSo) {
+  run(cut());
+}
+
+Task<void> pages() {
+  World world;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 25; ++i)
+    ids.push_back(
+        co_await world.add(i % 5 == 0 ? "fifth" : "other", "{\"i\":" + std::to_string(i % 2) + "}"));
+  for (const std::string filter : {"", "filter=name:other&", "filter=args.i:1&"}) {
+    std::vector<std::string> seen;
+    std::string next = "0";
+    while (!next.empty()) {
+      const std::string text = co_await world.text("GET", "/api/v1/jobs?" + filter + "limit=3&after=" + next);
+      EXPECT_THAT(text, StartsWith("200 "));
+      std::size_t on_page = 0;
+      for (const std::string& id : ids)
+        if (text.find(id) != std::string::npos) {
+          seen.push_back(id);
+          ++on_page;
+        }
+      EXPECT_LE(on_page, 3U);
+      next = member(text, "next");
+    }
+    std::vector<std::string> expected;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      if (filter.empty() || (filter.find("name") != std::string::npos ? i % 5 != 0 : i % 2 == 1))
+        expected.push_back(ids[i]);
+    EXPECT_EQ(seen, expected) << filter;
+  }
+}
+TEST(DashboardApi, PagesGiveEachJobOnceAlsoWhereMostDoNotMatch) {
+  run(pages());
+}
+
+Task<void> refused() {
+  World world;
+  for (const std::string target :
+       {"/api/v1/jobs?limit=201", "/api/v1/jobs?limit=0", "/api/v1/jobs?after=-1",
+        "/api/v1/jobs?filter=state:lost", "/api/v1/jobs/abc", "/api/v1/history?range=1y",
+        "/api/v1/events?topics=all", "/api/v1/events"}) {
+    const std::string text = co_await world.text("GET", target);
+    EXPECT_THAT(text, StartsWith("400 {\"error\":")) << target;
+  }
+  const std::string unknown = co_await world.text("GET", "/api/v1/jobs/01a21cd7-07b3-76ec-92a3-1e8fa136fc9f");
+  EXPECT_THAT(unknown, StartsWith("404 "));
+  const std::string nowhere = co_await world.text("GET", "/api/v1/nothing");
+  EXPECT_THAT(nowhere, StartsWith("404 {\"error\":"));
+  const std::string method = co_await world.text("DELETE", "/api/v1/jobs");
+  EXPECT_THAT(method, StartsWith("405 "));
+}
+TEST(DashboardApi, WhatIsWrongIsSaidAsAnError) {
+  run(refused());
+}
+
+Task<void> one_job() {
+  World world;
+  const std::string id = co_await world.add("send");
+  const std::string early = co_await world.text("POST", "/api/v1/jobs/" + id + "/retry", "{}");
+  EXPECT_THAT(early, StartsWith("409 "));
+  const std::string cancelled = co_await world.text("POST", "/api/v1/jobs/" + id + "/cancel", "{}");
+  EXPECT_THAT(cancelled, HasSubstr("\"result\":\"cancelled\""));
+  const std::string retried = co_await world.text("POST", "/api/v1/jobs/" + id + "/retry", "{}");
+  EXPECT_THAT(retried, HasSubstr("\"retried\":true"));
+  const std::string now = co_await world.text("GET", "/api/v1/jobs/" + id);
+  EXPECT_THAT(now, HasSubstr("\"state\":\"ready\""));
+  EXPECT_THAT(world.audit, ElementsAre(HasSubstr(R"("action":"retry")"), HasSubstr(R"("action":"cancel")"),
+                                       HasSubstr(R"("count":1)")));
+}
+TEST(DashboardApi, CancelsAndRetriesAJobAndWritesItDown) {
+  run(one_job());
+}
+
+Task<void> many() {
+  World world;
+  for (int i = 0; i < 5; ++i) (void)co_await world.add("old");
+  (void)co_await world.add("other");
+  const std::string counted = co_await world.text("GET", "/api/v1/count?filter=name:old");
+  EXPECT_EQ(counted, R"(200 {"count":5,"bounded":false})");
+  (void)co_await world.add("old");  // came after it was counted
+  const std::string blind = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old"})");
+  EXPECT_THAT(blind, StartsWith("400 "));
+  const std::string sum = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old","most":5})");
+  EXPECT_EQ(sum, R"(200 {"matched":5,"changed":5})");
+  const std::string left = co_await world.text("GET", "/api/v1/count?filter=state:ready");
+  EXPECT_EQ(left, R"(200 {"count":2,"bounded":false})");
+  EXPECT_THAT(world.audit.back(), AllOf(HasSubstr(R"("filter":"name:old")"), HasSubstr("\"count\":5")));
+}
+TEST(DashboardApi, AFilterChangesNoMoreThanWasCounted) {
+  run(many());
+}
+
+Task<void> forgetting() {
+  World world;
+  const std::string id = co_await world.add("send");
+  (void)co_await world.text("POST", "/api/v1/jobs/" + id + "/cancel", "{}");
+  for (const std::string filter : {"", "state:ready", "name:send", "state:cancelled age>1s"}) {
+    const std::string no =
+        co_await world.text("POST", "/api/v1/purge", "{\"filter\":\"" + filter + "\",\"most\":9}");
+    EXPECT_THAT(no, StartsWith("400 ")) << filter;
+  }
+  const std::string gone =
+      co_await world.text("POST", "/api/v1/purge", R"({"filter":"state:cancelled","most":9})");
+  EXPECT_EQ(gone, R"(200 {"matched":1,"changed":1})");
+}
+TEST(DashboardApi, ForgetsOnlyWhatHasEnded) {
+  run(forgetting());
+}
+
+Task<void> pausing() {
+  World world;
+  (void)co_await world.add("send", "null", "a/b <i>");
+  http::Request asked = request("POST", "/api/v1/queues/x/pause", "{}");
+  asked.segments[3] = "a/b <i>";
+  Task<int> asking = world.status(asked);
+  EXPECT_EQ(co_await std::move(asking), 200);
+  const std::vector<std::string> paused = co_await world.broker->paused();
+  EXPECT_THAT(paused, ElementsAre("a/b <i>"));
+}
+TEST(DashboardApi, PausesAQueueOfAnyName) {
+  run(pausing());
+}
+
+Task<void> bodies() {
+  World world;
+  for (const std::string body : {"", "[]", "{", R"({"idz":[]})", R"({"ids":[],"filter":""})",
+                                 R"({"ids":["1"]})", R"({"filter":1,"most":1})"}) {
+    const std::string text = co_await world.text("POST", "/api/v1/retry", body);
+    EXPECT_THAT(text, StartsWith("400 {\"error\":")) << body;
+  }
+}
+TEST(DashboardApi, ABodyThatWillNotDoIsRefused) {
+  run(bodies());
+}
+
+Task<void> streams() {
+  World world;
+  std::vector<http::Response> open;
+  for (std::size_t i = 0; i < dashboard::Service::most_streams; ++i) {
+    Task<http::Response> asking = world.ask(request("GET", "/api/v1/events?topics=overview"));
+    open.push_back(co_await std::move(asking));
+    EXPECT_EQ(open.back().status, 200);
+  }
+  Task<http::Response> asking = world.ask(request("GET", "/api/v1/events?topics=overview"));
+  const http::Response full = co_await std::move(asking);
+  EXPECT_EQ(full.status, 503);
+  EXPECT_EQ(full.headers.get("Retry-After"), "5");
+  open.pop_back();
+  Task<int> again = world.status(request("GET", "/api/v1/events?topics=overview"));
+  EXPECT_EQ(co_await std::move(again), 200);
+}
+TEST(DashboardApi, SixtyFourPagesAreFollowedAndNoMore) {
+  run(streams());
+}
+
+Task<void> without_broker() {
+  World world;
+  const std::string before = co_await world.text("GET", "/readyz");
+  EXPECT_THAT(before, StartsWith("503 "));
+  const JoinHandle<void> watching =
+      spawn([](World* w) -> Task<void> { return w->service.monitor().run(); }, &world);
+  while (world.service.monitor().sequence() == 0) co_await yield();
+  const std::string after = co_await world.text("GET", "/readyz");
+  EXPECT_THAT(after, StartsWith("200 "));
+  const std::string alive = co_await world.text("GET", "/healthz");
+  EXPECT_THAT(alive, StartsWith("200 "));
+  watching.cancel();
+  (void)co_await outcome(watching.wait());
+}
+TEST(DashboardApi, IsReadyOnceTheBrokerHasAnswered) {
+  run(without_broker());
+}
+
+}  // namespace
+}  // namespace coterie::dashboard_test

@@ -1,0 +1,75 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "coterie/coterie.hpp"
+#include "coterie/queue/client.hpp"
+#include "src/dashboard/service.hpp"
+
+namespace coterie::dashboard_test {
+
+/// A request as a program sends it.
+inline http::Request request(const std::string& method, const std::string& target,
+                             const std::string& body = {}) {
+  http::Request made;
+  made.method = method;
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  made.path = target.substr(0, mark);
+  std::size_t at = 1;
+  while (at <= made.path.size()) {
+    const std::size_t end = std::min(made.path.find('/', at), made.path.size());
+    made.segments.push_back(made.path.substr(at, end - at));
+    at = end + 1;
+  }
+  std::string query = target.substr(std::min(mark + 1, target.size()));
+  while (!query.empty()) {
+    const std::string pair = query.substr(0, query.find('&'));
+    query.erase(0, pair.size() + 1);
+    const std::size_t equals = pair.find('=');
+    made.query.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  made.headers.add("Host", "localhost:8420");
+  if (method == "POST") made.headers.add("Content-Type", "application/json");
+  made.body = body;
+  made.peer = "127.0.0.1:4711";
+  return made;
+}
+
+/// A dashboard of a broker in memory, without a network.
+struct World {
+  explicit World(dashboard::DashboardOptions options = {})
+      : broker(queue::open_broker("memory://")),
+        client(broker),
+        service(broker, audited(std::move(options))) {}
+
+  Task<http::Response> ask(http::Request what) { return service.answer(std::move(what)); }
+  Task<std::string> text(std::string method, std::string target, std::string body = {}) {
+    Task<http::Response> asking = ask(request(method, target, body));
+    const http::Response response = co_await std::move(asking);
+    co_return std::to_string(response.status) + " " + response.body;
+  }
+  Task<int> status(http::Request what) {
+    Task<http::Response> asking = ask(std::move(what));
+    const http::Response response = co_await std::move(asking);
+    co_return response.status;
+  }
+  /// Enqueues and gives the id.
+  Task<std::string> add(std::string name, std::string payload = "null", std::string queue = "default") {
+    queue::JobSpec spec(std::move(name), std::move(payload));
+    spec.queue = std::move(queue);
+    Task<queue::JobId> adding = client.enqueue(std::move(spec));
+    const queue::JobId id = co_await std::move(adding);
+    co_return id.str();
+  }
+
+  dashboard::DashboardOptions audited(dashboard::DashboardOptions options) {
+    options.audit = [this](std::string_view line) { audit.emplace_back(line); };
+    return options;
+  }
+  std::vector<std::string> audit;
+  std::shared_ptr<queue::Broker> broker;
+  queue::Client client;
+  dashboard::Service service;
+};
+
+}  // namespace coterie::dashboard_test

@@ -1,0 +1,33 @@
+// What can be seen without a browser.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const web = join(process.env.COTERIE_SOURCE, 'web');
+const sources = readdirSync(web).filter((name) => name.endsWith('.js'));
+
+test('both languages have the same words', async () => {
+  const { default: en } = await import(join(web, 'en.js'));
+  const { default: zh } = await import(join(web, 'zh.js'));
+  assert.deepEqual(Object.keys(zh).sort(), Object.keys(en).sort());
+  for (const key of Object.keys(en)) {
+    const holes = (text) => (text.match(/\{\w+\}/g) || []).sort().join();
+    assert.equal(holes(zh[key]), holes(en[key]), key);
+  }
+});
+
+test('every word that is asked for is there, and none is there in vain', async () => {
+  const { default: en } = await import(join(web, 'en.js'));
+  const all = sources.filter((name) => !['en.js', 'zh.js'].includes(name)).map((name) => readFileSync(join(web, name), 'utf8')).join('\n');
+  for (const [, key] of all.matchAll(/\bt\('(\w+)'/g)) assert.ok(key in en, `t('${key}')`);
+  for (const key of Object.keys(en)) assert.ok(new RegExp(`['"]${key}['"]|\\b${key.replace(/_(title|text)$/, '')}\\b`).test(all) || key.startsWith('bulk_'), `${key} is never used`);
+});
+
+test('nothing makes markup or code out of text', () => {
+  for (const name of sources) {
+    const text = readFileSync(join(web, name), 'utf8');
+    assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySet|\beval\(|new Function|javascript:/, name);
+    assert.doesNotMatch(text, /https?:\/\//, `${name} names another place`);
+  }
+});
