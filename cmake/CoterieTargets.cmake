@@ -209,7 +209,11 @@ function(coterie_tests)
     foreach(script IN LISTS scripts_${dir})
       get_filename_component(name "${script}" NAME_WE)
       add_test(NAME "${dir}.${name}" COMMAND bash "${script}")
-      set_tests_properties("${dir}.${name}" PROPERTIES LABELS ${dir} TIMEOUT 120 SKIP_RETURN_CODE 77
+      set(seconds 120)
+      if(dir STREQUAL "web")
+        set(seconds 600)  # a browser, on a machine that does other things too
+      endif()
+      set_tests_properties("${dir}.${name}" PROPERTIES LABELS ${dir} TIMEOUT ${seconds} SKIP_RETURN_CODE 77
         ENVIRONMENT "COTERIE_BIN=${COTERIE_BIN_DIR};COTERIE_BUILD=${PROJECT_BINARY_DIR};COTERIE_SOURCE=${PROJECT_SOURCE_DIR}")
     endforeach()
   endforeach()

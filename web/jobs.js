@@ -70,8 +70,8 @@ function JobTable({ jobs, selected, select, now, may }) {
       ${may && html`<td class="tick"><input type="checkbox" aria-label=${t('select', { id: job.id })} checked=${selected.has(job.id)} onChange=${() => toggle(job.id)} /></td>`}
       <th scope="row"><${Link} to=${'/jobs/' + job.id} class="row-link">${job.name}</${Link}><code class="id">${job.id}</code></th>
       <td><${State} state=${job.state} /></td><td class="name">${job.queue}</td>
-      <td class="number">${job.attempt}/${job.max_attempts}</td><td class="number"><${Ago} at=${job.created_at_ms} now=${now} /></td>
-      <td class="number">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></div>`;
+      <td class="number try">${job.attempt}/${job.max_attempts}</td><td class="number age"><${Ago} at=${job.created_at_ms} now=${now} /></td>
+      <td class="number took">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></div>`;
 }
 
 function bulkText(action, filter, counted) {

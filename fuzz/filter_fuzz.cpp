@@ -1,0 +1,17 @@
+// The dashboard's filters: any text is a filter or a BadFilter, and one is asked of a job.
+#include <string_view>
+
+#include "src/dashboard/filter.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  coterie::queue::JobInfo job;
+  job.name = "send";
+  job.payload = R"({"user":{"id":9007199254740993,"tags":["a",null,1.5]}})";
+  try {
+    const coterie::dashboard::Filter filter = coterie::dashboard::Filter::parse(text);
+    (void)filter.matches(job, 1'000'000);
+  } catch (const coterie::dashboard::BadFilter&) {
+  }
+  return 0;
+}
