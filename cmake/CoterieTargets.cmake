@@ -3,6 +3,8 @@
 #   tests/<dir>/**.cpp      one GoogleTest executable <dir>_tests; tests/<dir>/CMakeLists.txt, if any, instead
 #   tests/**/*_test.sh      one test each, run by bash with COTERIE_BIN set
 #   bench/*_bench.cpp       an executable each
+#   bench/runtime/*.cpp     runtime_bench
+#   bench/reference/*.cpp   an executable each: what make bench compares it with
 #   bench/queue/*.cpp       our side of make bench-queue
 #   examples/x.cpp, examples/x/*.cpp   an executable each
 #   fuzz/*.cpp              a fuzzer each
@@ -116,11 +118,29 @@ function(coterie_benches)
   add_custom_target(benchmarks)
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
-    coterie_executable(${name} bench ${source})
-    add_dependencies(benchmarks ${name})
-    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
-    target_link_libraries(${name} PRIVATE coterie::queue coterie::testing benchmark::benchmark)
+    coterie_benchmark(${name} ${source})
   endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/runtime/*.cpp")
+  coterie_benchmark(runtime_bench ${sources})
+
+  # Each stands for itself: no library of ours, and flags as ours have them.
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/reference/*.cpp")
+  foreach(source IN LISTS sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(reference_${name} "${source}")
+    set_target_properties(reference_${name} PROPERTIES
+      OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench/reference" EXCLUDE_FROM_ALL ON)
+    target_compile_features(reference_${name} PRIVATE cxx_std_20)
+    target_link_libraries(reference_${name} PRIVATE Threads::Threads)
+    add_dependencies(benchmarks reference_${name})
+  endforeach()
+endfunction()
+
+function(coterie_benchmark name)
+  coterie_executable(${name} bench ${ARGN})
+  add_dependencies(benchmarks ${name})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE coterie::queue coterie::testing benchmark::benchmark)
 endfunction()
 
 # coterie_test_executable(dir source...): what a tests/<dir>/CMakeLists.txt can call too. Only tests of the queue wait

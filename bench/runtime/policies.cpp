@@ -1,19 +1,16 @@
 // What the scheduling policies cost: a push and a pop with so many ready in eight classes; and what looking
 // at steps costs.
-#include <benchmark/benchmark.h>
-
 #include <memory>
 #include <vector>
 
-#include "coterie/coterie.hpp"
+#include "bench/runtime/bench.hpp"
 #include "coterie/sched/fair_share.hpp"
 #include "coterie/sched/priority.hpp"
 #include "coterie/sched/weighted_round_robin_policy.hpp"
 #include "coterie/testing/random.hpp"
 
+namespace coterie::bench {
 namespace {
-
-using namespace coterie;
 
 constexpr int classes = 8;
 
@@ -72,7 +69,8 @@ void push_pop(benchmark::State& state, std::unique_ptr<ReadyQueue> (*make)()) {
 }
 
 void sizes(benchmark::internal::Benchmark* bench) {
-  bench->Arg(10)->Arg(1000)->Arg(100'000);
+  as_told(bench);
+  bench->Arg(10)->Arg(1000)->Arg(10'000)->Arg(100'000);
 }
 BENCHMARK_CAPTURE(push_pop, fifo, fifo)->Apply(sizes);
 BENCHMARK_CAPTURE(push_pop, priority, priority)->Apply(sizes);
@@ -109,5 +107,4 @@ BENCHMARK_CAPTURE(step, priority, [](LoopOptions& options) { options.policy = pr
 BENCHMARK_CAPTURE(step, fair_share, [](LoopOptions& options) { options.policy = fair_share; });
 
 }  // namespace
-
-BENCHMARK_MAIN();
+}  // namespace coterie::bench
