@@ -9,9 +9,11 @@
 
 namespace {
 namespace asio = boost::asio;
-using asio::awaitable;
-using asio::use_awaitable;
 using Executor = asio::io_context::executor_type;
+// The executor by its type: without what any_io_executor would cost.
+template <class T>
+using awaitable = asio::awaitable<T, Executor>;
+constexpr asio::use_awaitable_t<Executor> use_awaitable;
 
 awaitable<void> nop() {
   co_return;

@@ -9,9 +9,11 @@
 
 namespace {
 namespace asio = boost::asio;
-using asio::awaitable;
 using boost::system::error_code;
 using Executor = asio::io_context::executor_type;
+// The executor by its type: without what any_io_executor would cost.
+template <class T>
+using awaitable = asio::awaitable<T, Executor>;
 using Channel = asio::experimental::channel<Executor, void(error_code, int)>;
 
 double now_ns() {

@@ -9,9 +9,13 @@
 
 namespace {
 namespace asio = boost::asio;
-using asio::awaitable;
-using asio::use_awaitable;
 using Executor = asio::io_context::executor_type;
+// The executor by its type: without what any_io_executor would cost.
+template <class T>
+using awaitable = asio::awaitable<T, Executor>;
+constexpr asio::use_awaitable_t<Executor> use_awaitable;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 double now_ns() {
   timespec time;
@@ -38,10 +42,10 @@ awaitable<void> spawn_one(Executor executor, long count) {
 
 /// 1000 at a time: each counts itself off, and the last releases who waits for all.
 awaitable<void> spawn_1000(Executor executor, long count) {
-  asio::steady_timer ended(executor);
+  Timer ended(executor);
   for (long i = 0; i < count; i += 1000) {
     int left = 1000;
-    ended.expires_at(asio::steady_timer::time_point::max());
+    ended.expires_at(Timer::time_point::max());
     for (int task = 0; task < 1000; ++task) {
       asio::co_spawn(executor, nop(), [&](std::exception_ptr) {
         if (--left == 0) ended.cancel();

@@ -14,9 +14,13 @@
 namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using asio::awaitable;
 using boost::system::error_code;
 using Executor = asio::io_context::executor_type;
+template <class T>
+using awaitable = asio::awaitable<T, Executor>;
+constexpr asio::use_awaitable_t<Executor> use_awaitable;
+using Clock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 using Delay = std::chrono::nanoseconds;
 
 double now_ns() {
@@ -33,35 +37,31 @@ double resident_bytes() {
 }
 
 awaitable<void> sleeper(Executor executor, Delay delay) {
-  asio::steady_timer timer(executor, delay);
+  Timer timer(executor, delay);
   co_await timer.async_wait(asio::deferred);
 }
 /// Without the exception that a cancel would else be: the cheap way.
 awaitable<void> quiet_sleeper(Executor executor) {
-  asio::steady_timer timer(executor, 1000s);
+  Timer timer(executor, 1000s);
   error_code cancelled;
-  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  co_await timer.async_wait(asio::redirect_error(use_awaitable, cancelled));
 }
 void spawn_sleepers(asio::io_context& context, long count, Delay delay) {
   for (long i = 0; i < count; ++i)
     asio::co_spawn(context, sleeper(context.get_executor(), delay), asio::detached);
 }
 
-awaitable<void> nop() {
-  co_return;
-}
-
 /// Around an await that does not suspend: a timer that would cancel it. Once in a while what was cancelled is
 /// let through.
 awaitable<void> timeouts(Executor executor, long count) {
   asio::cancellation_signal stop;
-  asio::steady_timer timer(executor);
+  Timer timer(executor);
   for (long i = 0; i < count; ++i) {
     timer.expires_after(10s);
     timer.async_wait([&](error_code error) {
       if (!error) stop.emit(asio::cancellation_type::terminal);
     });
-    co_await nop();
+    co_await asio::this_coro::executor;  // what does not suspend
     timer.cancel();
     if (i % 64 == 0) co_await asio::post(executor, asio::deferred);
   }
