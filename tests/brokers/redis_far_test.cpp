@@ -97,18 +97,19 @@ TEST_F(RedisFarTest, AnUnknownJobInAnotherShardIsRefusedBeforeAnythingIsWritten)
 /// Who enqueues may die in between, and nobody would ever let it go.
 TEST_F(RedisFarTest, AJobIsNotThereBeforeThoseOfTheSameCallThatItWaitsFor) {
   const auto broker = open("shards=4");
-  enqueue(*broker, {job_in(2)});
+  enqueue(*broker, {job_in(1)});
+  const std::string ready = administer("KEYS {coterie:1}r*").at(0).string();
   const JobSpec first = job_in(1);
   JobSpec second = job_in(2);
   second.after = {first.id};
   JobSpec third = job_in(3);
   third.after = {second.id};
-  administer("DEL {coterie:1}m");
-  administer("SET {coterie:1}m damaged");
+  administer("DEL " + ready);
+  administer("SET " + ready + " damaged");
   EXPECT_ANY_THROW(enqueue(*broker, {first, second, third}));
   EXPECT_FALSE(await(broker->get({second.id}, false)).at(0));
   EXPECT_FALSE(await(broker->get({third.id}, false)).at(0));
-  administer("DEL {coterie:1}m");
+  administer("DEL " + ready);
   enqueue(*broker, {first, second, third});
   EXPECT_EQ(state(*broker, first.id), JobState::ready);
   EXPECT_EQ(state(*broker, third.id), JobState::blocked);

@@ -4,6 +4,8 @@
 #include <sstream>
 
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/slots.hpp"
+#include "tests/brokers/redis_cluster.hpp"
 #include "tests/brokers/redis_scripted_server.hpp"
 #include "tests/brokers/redis_support.hpp"
 
@@ -244,6 +246,15 @@ TEST(RedisGreeting, CommandsThatWereRenamed) {
   EXPECT_THAT(refusal<BadBroker>(scripts.url()), HasSubstr("is EVALSHA renamed there?"));
   const RedisServer info({"--rename-command", "INFO", ""});
   EXPECT_THAT(refusal<BadBroker>(info.url()), HasSubstr("is it renamed there?"));
+}
+
+/// It answers ASK to a script, for a key that it has not.
+TEST(RedisGreeting, ANodeWhoseSlotIsBeingMovedIsNoneThatRunsNoScripts) {
+  const broker_suite::RedisCluster cluster(2);
+  const std::uint16_t slot = slot_of("{coterie:0}m");
+  const std::size_t from = cluster.owner(slot);
+  cluster.begin_move(slot, from, 1 - from);
+  EXPECT_EQ(info_of("redis://" + cluster.place(from)).mode, "cluster");
 }
 
 TEST(RedisGreeting, WhatIsNoRedis) {
