@@ -91,8 +91,6 @@ class TaskRec : public Runnable {
   [[nodiscard]] std::string name() const;
   void set_name(std::string name);
   [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
-  /// Where it was given its name. When it was given none: where its function stands, or, if that had to be
-  /// wrapped to keep its arguments, the newest `co_await` of the coroutine that spawned it.
   /// Who requested the newest cancel, and when by the loop's clock. Kept of a task that has a name: there it
   /// costs no memory.
   struct CancelNote {
@@ -100,6 +98,8 @@ class TaskRec : public Runnable {
     TimePoint at{};          ///< the epoch: nobody yet
   };
   [[nodiscard]] CancelNote newest_cancel() const noexcept { return notes_ ? notes_->cancel : CancelNote(); }
+  /// Where it was given its name. When it was given none: where its function stands, or, if that had to be
+  /// wrapped to keep its arguments, the newest `co_await` of the coroutine that spawned it.
   [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
   /// The coroutine that runs now, or at whose await the task is suspended; walk `Frame::caller()` outwards
   /// from it. Null once the task has ended.
