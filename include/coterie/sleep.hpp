@@ -48,8 +48,7 @@ class SleepAwaiter final : public Leaf, private Timer {
       return;
     }
     EventLoop& loop = EventLoop::current();
-    deadline_ = loop.now() + delay_;
-    loop.arm(*this, deadline_);
+    loop.arm(*this, loop.now() + delay_);
     suspend(caller);
   }
   void await_resume() {
@@ -71,7 +70,6 @@ class SleepAwaiter final : public Leaf, private Timer {
     if (armed() || queued()) task()->loop().disarm(*this);
   }
   Duration delay_;
-  TimePoint deadline_{};
   YieldAwaiter yield_;
 };
 }  // namespace detail

@@ -52,14 +52,14 @@ class TaskState final : public TaskRec {
   [[nodiscard]] std::exception_ptr error() const noexcept override { return outcome_.error(); }
   /// To look at; InvalidState when the value was moved out.
   [[nodiscard]] Outcome<T>& kept() {
-    if (moved_) throw InvalidState("the result of task '" + name() + "' was moved out before");
+    if (result_moved_) throw InvalidState("the result of task '" + name() + "' was moved out before");
     return outcome_;
   }
   /// The value moves out, once; an exception or a cancel stays for others.
   [[nodiscard]] Outcome<T> take() {
     Outcome<T>& end = kept();
     if (end.has_value()) {
-      moved_ = true;
+      result_moved_ = true;
       return std::move(end);
     }
     Outcome<T> error;
@@ -90,7 +90,6 @@ class TaskState final : public TaskRec {
   }
 
   Outcome<T> outcome_;
-  bool moved_ = false;
 };
 
 /// Waits for a task. A cancel of the waiter goes on to the task, and the waiter stays until that has ended.

@@ -8,17 +8,23 @@ constexpr std::uint32_t arity = 4;
 }
 
 void TimerHeap::push(Timer& timer, TimePoint when) {
-  const Entry entry{when, next_seq_++, &timer};
-  entries_.push_back(entry);
-  sift_up(static_cast<std::uint32_t>(entries_.size() - 1), entry);
+  entries_.push_back(Entry{when, next_seq_++, &timer});
+  timer.slot_ = static_cast<std::uint32_t>(entries_.size() - 1);
 }
 
 void TimerHeap::remove(Timer& timer) noexcept {
   const std::uint32_t slot = timer.slot_;
   timer.slot_ = Timer::none;
-  const Entry last = entries_.back();
+  const Entry newest = entries_.back();
   entries_.pop_back();
-  if (slot == entries_.size()) return;
+  if (slot >= sorted_) {
+    if (slot < entries_.size()) place(slot, newest);
+    return;
+  }
+  // The last of the heap takes the place of the one that goes, and the newest of those behind it the last's.
+  const Entry last = --sorted_ < entries_.size() ? entries_[sorted_] : newest;
+  if (sorted_ < entries_.size()) place(sorted_, newest);
+  if (slot == sorted_) return;
   if (slot > 0 && last.before(entries_[(slot - 1) / arity]))
     sift_up(slot, last);
   else
@@ -26,12 +32,13 @@ void TimerHeap::remove(Timer& timer) noexcept {
 }
 
 Timer* TimerHeap::pop_due(TimePoint now) noexcept {
-  if (entries_.empty() || entries_.front().when > now) return nullptr;
+  if (entries_.empty() || earliest() > now) return nullptr;
   return pop_any();
 }
 
 Timer* TimerHeap::pop_any() noexcept {
   if (entries_.empty()) return nullptr;
+  settle();
   Timer* timer = entries_.front().timer;
   remove(*timer);
   return timer;
@@ -48,12 +55,11 @@ void TimerHeap::sift_up(std::uint32_t slot, const Entry& entry) noexcept {
 }
 
 void TimerHeap::sift_down(std::uint32_t slot, const Entry& entry) noexcept {
-  const auto size = static_cast<std::uint32_t>(entries_.size());
   for (;;) {
     const std::uint32_t first = slot * arity + 1;
-    if (first >= size) break;
+    if (first >= sorted_) break;
     std::uint32_t best = first;
-    for (std::uint32_t child = first + 1; child < std::min(first + arity, size); ++child)
+    for (std::uint32_t child = first + 1; child < std::min(first + arity, sorted_); ++child)
       if (entries_[child].before(entries_[best])) best = child;
     if (!entries_[best].before(entry)) break;
     place(slot, entries_[best]);

@@ -193,7 +193,8 @@ class TaskRec : public Runnable {
   virtual void destroy() noexcept = 0;
   void report_never_retrieved() noexcept;
 
-  bool ended_cancelled_ = false;
+  bool ended_cancelled_ : 1 = false;
+  bool result_moved_ : 1 = false;  // out of the TaskState's outcome: here, where it takes no room
 
  private:
   friend class DoneHook;

@@ -23,13 +23,18 @@ class Timer : public Runnable {
 };
 
 /// A heap of timers with four children a node: the keys stand in the array, so that sifting touches no timer
-/// but to note its new place; any timer can be removed. Equal deadlines run in the order of arming.
+/// but to note its new place; any timer can be removed. Equal deadlines run in the order of arming. A timer
+/// enters the heap when somebody asks what is due: one that is removed before that, as most timeouts are, is
+/// never sifted.
 class TimerHeap {
  public:
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// Precondition: not empty.
-  [[nodiscard]] TimePoint earliest() const noexcept { return entries_.front().when; }
+  [[nodiscard]] TimePoint earliest() noexcept {
+    settle();
+    return entries_.front().when;
+  }
 
   /// Precondition: not armed.
   void push(Timer& timer, TimePoint when);
@@ -53,10 +58,18 @@ class TimerHeap {
     entries_[slot] = entry;
     entry.timer->slot_ = slot;
   }
+  /// Takes what has come into the heap.
+  void settle() noexcept {
+    for (; sorted_ < entries_.size(); ++sorted_) {
+      const Entry newcomer = entries_[sorted_];
+      sift_up(sorted_, newcomer);
+    }
+  }
   void sift_up(std::uint32_t slot, const Entry& entry) noexcept;
   void sift_down(std::uint32_t slot, const Entry& entry) noexcept;
 
-  std::vector<Entry> entries_;
+  std::vector<Entry> entries_;  // the heap, and behind it those that have come since
+  std::uint32_t sorted_ = 0;    // in the heap
   std::uint64_t next_seq_ = 0;
 };
 
