@@ -17,9 +17,12 @@ ARGS ?=
 TESTS ?=
 # Seconds for make compile-cost
 COST_S ?= 600
-# make bench-queue: how often everybody is measured, and who beside Coterie
-ROUNDS ?= 5
+# make bench, make bench-queue: how often everybody is measured (9, 5), and who beside Coterie
+ROUNDS ?=
 PEERS ?= celery,rq,sidekiq,bullmq
+# make bench: a rough look instead of figures that count, and only rows that contain a word
+QUICK ?=
+ONLY ?=
 # Seconds a fuzzer runs in make fuzz
 FUZZ_S ?= 30
 # Of faults in make chaos, and what its schedule is drawn from (empty: anything, which it prints)
@@ -40,7 +43,7 @@ help:
 	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
 	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
-	@echo 'make bench                       the benchmarks of the runtime and the queue'
+	@echo 'make bench [ROUNDS=9] [QUICK=1] [ONLY=word]   the runtime beside a bare coroutine, Boost.Asio, asyncio and uvloop: 8 minutes; QUICK: 3'
 	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
 	@echo 'make bench-queue-load                what a big backlog, a long life, busy and idle workers cost Redis: half an hour'
 	@echo 'make chaos [SECONDS=60] [SEED=n] [BROKER=redis|sqlite|sentinel|cluster]   kills, power cuts, rollbacks, failovers and moved slots under load, and a judge of what is left'
@@ -105,11 +108,13 @@ test-mutants:
 	  scripts/mutants table build/mutants/mutants/results || true; exit $$status
 
 bench:
-	@scripts/bootstrap all
+	@scripts/bootstrap run
+	@scripts/bootstrap bench
 	$(call say,Building the benchmarks (release))
 	$(call configure,release,-DCOTERIE_BENCH=ON)
-	$(call build,release,benchmarks)
-	@for b in build/release/bench/*_bench; do [[ -x $$b ]] || continue; printf '\033[1m== %s\033[0m\n' "$$b"; "$$b" $(ARGS); done
+	$(call build,release,runtime_bench references)
+	$(call say,Measuring: nothing else should run on this machine)
+	@bench/compare --rounds '$(or $(ROUNDS),$(if $(QUICK),3,9))' $(if $(QUICK),--no-count) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 bench-queue:
 	@scripts/bootstrap run
@@ -118,7 +123,7 @@ bench-queue:
 	$(call configure,release)
 	$(call build,release,coterie_command bench_queue_coterie)
 	$(call say,Measuring: nothing else should run on this machine)
-	@bench/bench-queue --rounds '$(ROUNDS)' --peers '$(PEERS)' $(ARGS)
+	@bench/bench-queue --rounds '$(or $(ROUNDS),5)' --peers '$(PEERS)' $(ARGS)
 
 bench-queue-load:
 	@scripts/bootstrap run
