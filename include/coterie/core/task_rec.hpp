@@ -193,8 +193,9 @@ class TaskRec : public Runnable {
   virtual void destroy() noexcept = 0;
   void report_never_retrieved() noexcept;
 
-  bool ended_cancelled_ : 1 = false;
-  bool result_moved_ : 1 = false;  // out of the TaskState's outcome: here, where it takes no room
+  bool ended_cancelled_ = false;
+  // These three are only ever set to true, and share a byte.
+  bool result_moved_ : 1 = false;  // out of the TaskState's outcome
 
  private:
   friend class DoneHook;
@@ -225,7 +226,7 @@ class TaskRec : public Runnable {
   void take_reply(Leaf& leaf, CancelReply reply, const CancelMessage& message);
   Notes& notes();
 
-  bool retrieved_ : 1 = false;  // these two are only ever set to true
+  bool retrieved_ : 1 = false;
   bool destroyed_ : 1 = false;  // its frames are being destroyed, from outside
   bool started_ = false;
   bool ended_ = false;
