@@ -9,10 +9,10 @@
 #include "coterie/queue/worker.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
-#include "src/brokers/redis/routing.hpp"
 #include "src/brokers/redis/slots.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_cluster.hpp"
+#include "tests/brokers/redis_jobs.hpp"
 #include "tests/support/runtime.hpp"
 
 namespace broker_suite {
@@ -23,7 +23,6 @@ using coterie::Outcome;
 using coterie::outcome;
 using coterie::sleep;
 using coterie::spawn;
-using coterie::brokers::redis::shard_of;
 using coterie::brokers::redis::slot_of;
 
 constexpr std::uint32_t shards = 8;
@@ -37,9 +36,7 @@ std::uint16_t slot_of_shard(std::uint32_t shard) {
   return slot_of(prefix(shard));
 }
 JobSpec job_in(std::uint32_t shard) {
-  JobSpec spec = BrokerSuite::job("count");
-  while (shard_of(spec.id, shards) != shard) spec.id = new_uuid();
-  return spec;
+  return job_in_shard(shard, shards, "count");
 }
 Task<void> until(std::function<bool()> is_so) {
   while (!is_so()) co_await sleep(1ms);
@@ -163,18 +160,6 @@ TEST(RedisClusterListeners, AWakeUpArrivesAfterASlotWasMoved) {
     co_await worker.end();
   };
   ASSERT_EQ(coterie::run(body()), 0);
-}
-
-Task<void> enqueue_until_confirmed(std::shared_ptr<Broker> broker, std::vector<JobSpec> jobs) {
-  for (;;) {
-    Task<std::vector<Enqueued>> call = broker->enqueue(jobs);
-    const Outcome<std::vector<Enqueued>> end = co_await outcome(std::move(call));
-    try {
-      (void)end.get();
-      co_return;
-    } catch (const BrokerUnavailable&) {
-    }
-  }
 }
 
 TEST(RedisClusterListeners, AWakeUpArrivesAfterAFailover) {

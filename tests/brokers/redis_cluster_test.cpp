@@ -13,6 +13,7 @@
 #include "coterie/spawn.hpp"
 #include "src/brokers/redis/slots.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/redis_jobs.hpp"
 #include "tests/support/runtime.hpp"
 
 namespace broker_suite {
@@ -26,25 +27,6 @@ using coterie::spawn;
 using coterie::brokers::redis::slot_of;
 using coterie::test::end_of;
 using testing::HasSubstr;
-
-std::vector<JobSpec> some_jobs(std::size_t count) {
-  std::vector<JobSpec> jobs;
-  for (std::size_t i = 0; i < count; ++i) jobs.push_back(BrokerSuite::job("count"));
-  return jobs;
-}
-
-/// As the contract has it: who got no answer says the same again.
-Task<void> enqueue_until_confirmed(std::shared_ptr<Broker> broker, std::vector<JobSpec> jobs) {
-  for (;;) {
-    Task<std::vector<Enqueued>> call = broker->enqueue(jobs);
-    const Outcome<std::vector<Enqueued>> end = co_await outcome(std::move(call));
-    try {
-      (void)end.get();
-      co_return;
-    } catch (const BrokerUnavailable&) {
-    }
-  }
-}
 
 /// Runs all that is there, and counts what each job was run.
 Task<void> work_until(std::shared_ptr<Broker> broker, std::multiset<JobId>* runs, std::size_t count) {
@@ -165,7 +147,7 @@ TEST(RedisCluster, WhileASlotIsBeingMovedNoScriptWritesAnything) {
     cluster.begin_move(slot, from, to);
     const std::map<std::string, std::string> before = contents(cluster, slot, {from, to});
     // Who comes anew waits too; to the greeting's questions a node answers that the slot is on its way.
-    EXPECT_THAT(refusal_of("redis+cluster://" + cluster.place(from) + "?shards=1&command_timeout_ms=100"),
+    EXPECT_THAT(refusal_of("redis+cluster://" + cluster.place(from) + "?shards=1&command_timeout_ms=1000"),
                 HasSubstr("is being moved"));
     // Also where all keys are still there, or none is any more: what is new would be missed at the one node,
     // and what was there at the other.
@@ -208,7 +190,7 @@ TEST(RedisCluster, AFailoverInTheMiddleOfAMoveLosesNoJobThatHasGoneAlready) {
     const std::size_t from = cluster.owner(slot);
     const std::size_t to = (from + 1) % 3;
     const std::size_t replica = from + 3;
-    (void)co_await broker->enqueue(some_jobs(100));
+    co_await enqueue_until_confirmed(broker, some_jobs(100));
     cluster.begin_move(slot, from, to);
     EXPECT_EQ(cluster.move_keys(slot, from, to, 60), 60U);
     EXPECT_EQ(cluster.tell(from, "WAIT 1 0").integer(), 1);

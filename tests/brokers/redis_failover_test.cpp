@@ -9,6 +9,7 @@
 #include "coterie/spawn.hpp"
 #include "coterie/sync/event.hpp"
 #include "tests/brokers/broker_suite.hpp"
+#include "tests/brokers/redis_jobs.hpp"
 #include "tests/brokers/redis_sentinels.hpp"
 #include "tests/support/runtime.hpp"
 
@@ -22,25 +23,6 @@ using coterie::outcome;
 using coterie::sleep;
 using coterie::spawn;
 using testing::HasSubstr;
-
-/// As the contract has it: who got no answer says the same again.
-Task<void> enqueue_until_confirmed(std::shared_ptr<Broker> broker, std::vector<JobSpec> jobs) {
-  for (;;) {
-    Task<std::vector<Enqueued>> call = broker->enqueue(jobs);
-    const Outcome<std::vector<Enqueued>> end = co_await outcome(std::move(call));
-    try {
-      (void)end.get();
-      co_return;
-    } catch (const BrokerUnavailable&) {
-    }
-  }
-}
-
-std::vector<JobSpec> some_jobs(std::size_t count) {
-  std::vector<JobSpec> jobs;
-  for (std::size_t i = 0; i < count; ++i) jobs.push_back(BrokerSuite::job("count"));
-  return jobs;
-}
 
 Task<std::size_t> count_done(std::shared_ptr<Broker> broker, std::vector<JobSpec> jobs) {
   std::vector<JobId> ids;

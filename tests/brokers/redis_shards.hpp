@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "src/brokers/redis/routing.hpp"
 #include "tests/brokers/redis_fixture.hpp"
+#include "tests/brokers/redis_jobs.hpp"
 
 namespace broker_suite {
 
@@ -18,9 +18,7 @@ class RedisShardsTest : public RedisBrokerTest {
  protected:
   /// A job whose id belongs to that shard.
   static JobSpec job_in(std::uint32_t shard, const char* name = "noop") {
-    JobSpec spec = BrokerSuite::job(name);
-    while (coterie::brokers::redis::shard_of(spec.id, shards) != shard) spec.id = new_uuid();
-    return spec;
+    return job_in_shard(shard, shards, name);
   }
   JobState state(Broker& broker, const JobId& id) {
     return await(broker.get({id}, false)).at(0).value().state;
