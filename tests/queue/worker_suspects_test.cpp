@@ -41,7 +41,7 @@ class WorkerSuspects : public WorkerTest {
     }
     co_return ids;
   }
-  static Task<void> sleep_for(Milliseconds time) { co_await sleep(time); }
+  static Task<void> let_pass(Milliseconds time) { co_await sleep(time); }
   static Task<void> all_ended(Client jobs, std::vector<JobId> ids) {
     for (const JobId& id : ids) (void)co_await jobs.wait(id);
   }
@@ -58,7 +58,7 @@ TEST_F(WorkerSuspects, ManyTakeAtMostAFifthOfAWorkersTimeFromOtherJobs) {
     (void)co_await test.enqueue_suspects(many(2000, "suspicious", "100"));
     Client jobs = test.client();
     (void)co_await jobs.enqueue(many(20'000, "innocent", "100"));
-    co_await beside(serving, sleep_for(100s));
+    co_await beside(serving, let_pass(100s));
   }(*this, worker));
   EXPECT_GE(started("innocent"), 7500) << "ten run at a time, for 100 ms each: 10,000 are possible";
   EXPECT_GE(started("suspicious"), 100) << "nor are these forgotten";
@@ -77,7 +77,7 @@ TEST_F(WorkerSuspects, AWorkerThatHasJustStartedWorksForSecondsBeforeItRunsOne) 
     (void)co_await test.enqueue_suspects(many(1, "suspicious", "0"));
     Client jobs = test.client();
     (void)co_await jobs.enqueue(many(20'000, "innocent", "100"));
-    co_await beside(serving, sleep_for(10s));
+    co_await beside(serving, let_pass(10s));
   }(*this, worker));
   EXPECT_GE(before, 240);
 }
