@@ -62,16 +62,16 @@ std::int64_t wall_us() {
 int sync(int fd, long call) {
   struct stat before{};
   timespec began{};
+  real_time(CLOCK_MONOTONIC, &began);  // first: what is confirmed from now on may be missed
   const std::int64_t logged = chaos::log_position(fd);
   ::fstat(fd, &before);
-  real_time(CLOCK_MONOTONIC, &began);
   if (control != nullptr) {
     const std::int64_t delay = control->sync_us.load(std::memory_order_relaxed);
     if (delay > 0) ::usleep(static_cast<useconds_t>(delay));  // lint: sleeps, because such is the disk
   }
   const int result = static_cast<int>(::syscall(call, fd));
   const int error = errno;
-  if (result == 0) chaos::note_sync(fd, logged);
+  if (result == 0) chaos::note_sync(fd, logged, began);
   char link[64];
   char path[512];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);

@@ -46,11 +46,16 @@ bool is_database(int fd) {
   return name.ends_with(".db") || name.ends_with(".db-wal");
 }
 
-void append(int fd, std::int64_t kind, std::int64_t at, const void* old, std::size_t old_size) {
-  struct stat file{};
+timespec time_now() {
   timespec now{};
-  ::fstat(fd, &file);
   ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  return now;
+}
+
+void append(int fd, std::int64_t kind, std::int64_t at, const timespec& now, const void* old,
+            std::size_t old_size) {
+  struct stat file{};
+  ::fstat(fd, &file);
   std::array<std::int64_t, 8> head{mark,
                                    kind,
                                    static_cast<std::int64_t>(file.st_dev),
@@ -70,8 +75,8 @@ std::int64_t chaos::log_position(int fd) noexcept {
   return log_fd() >= 0 && is_database(fd) && ::fstat(log_fd(), &log) == 0 ? log.st_size : -1;
 }
 
-void chaos::note_sync(int fd, std::int64_t position) noexcept {
-  if (position >= 0) append(fd, a_sync, position, nullptr, 0);
+void chaos::note_sync(int fd, std::int64_t position, const timespec& began) noexcept {
+  if (position >= 0) append(fd, a_sync, position, began, nullptr, 0);
 }
 
 extern "C" __attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void* bytes, size_t size,
@@ -79,7 +84,7 @@ extern "C" __attribute__((visibility("default"))) ssize_t pwrite64(int fd, const
   if (log_fd() >= 0 && size <= most && is_database(fd)) {
     thread_local char old[most];
     const ssize_t got = ::syscall(SYS_pread64, fd, old, size, at);
-    append(fd, a_write, at, old, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    append(fd, a_write, at, time_now(), old, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
   return ::syscall(SYS_pwrite64, fd, bytes, size, at);
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <ctime>
 
 namespace chaos {
 
@@ -7,7 +8,7 @@ namespace chaos {
 /// the log.
 [[nodiscard]] std::int64_t log_position(int fd) noexcept;
 
-/// What had been written to the descriptor's file when the log ended there is on the disk.
-void note_sync(int fd, std::int64_t position) noexcept;
+/// What had been written to the descriptor's file when the log ended there, at that time, is on the disk.
+void note_sync(int fd, std::int64_t position, const timespec& began) noexcept;
 
 }  // namespace chaos
