@@ -44,7 +44,7 @@ ROWS = [
         python=("spawn_1000", 40_000), target_asio=0.12, target=33, peer="31 (TMC), 33 (corral)",
         grown="spawn_join/10000", grown_operations=10_000),
     Row("yield_among/2", "yield, 2 tasks", 2, asio=("asio_tasks", "yield_2", 1_000_000), bare=("bare_yield", "2", 10_000_000),
-        python=("yield_2", 50_000), target_asio=0.06, target_bare=2.7, target=8, peer="8.7 (corral)"),
+        python=("yield_2", 100_000), target_asio=0.06, target_bare=2.7, target=8, peer="8.7 (corral)"),
     Row("yield_among/1000", "yield, 1000 tasks", 1000, asio=("asio_tasks", "yield_1000", 1_000_000),
         bare=("bare_yield", "1000", 10_000_000), python=("yield_1000", 50_000), target_asio=0.06, target_bare=2.7, target=8,
         peer="8.7 (corral)", grown="yield_among/10000", grown_operations=10_000),
@@ -73,7 +73,7 @@ ROWS = [
         bare_times=3, python=("cancel_caught", 10_000), target_bare=1.3),
     Row("queue/1024", "queue, buffered", asio=("asio_sync", "queue_1024", 300_000), python=("queue_1024", 100_000),
         target_asio=0.03, target=10, peer="10.6 (corral)", grown="queue/10240"),
-    Row("queue/1", "queue, rendezvous", asio=("asio_sync", "queue_1", 300_000), python=("queue_1", 20_000), target_asio=0.1,
+    Row("queue/1", "queue, rendezvous", asio=("asio_sync", "queue_1", 300_000), python=("queue_1", 50_000), target_asio=0.1,
         target=42, peer="44 (TMC)"),
     Row("lock_free", "mutex, free", asio=("asio_sync", "lock_free", 1_000_000), python=("lock_free", 200_000), target=3.2,
         peer="3.2 (corral)"),
@@ -100,9 +100,9 @@ CALIBRATION = {
     "memory": (("calibration", "heap", 1_000_000), 152.0),
     "kernel": (("calibration", "eventfd", 200_000), 538.0),
 }
-# reference -> (what bounds it, what was measured there, ns). "pages": the time to touch fresh pages, which nobody measured there
-# by itself, so that this machine counts as no faster. One that is slower than 1.15 times that, for this machine, is a
-# bad reference, and the run void.
+# reference -> (what bounds it, what was measured there, ns). One that is slower than 1.15 times that, for this machine, is a bad
+# reference, and the run void. "pages": the time to touch fresh pages, which nobody measured there by itself, so that this
+# machine counts as no faster. Python's loops ask epoll in each turn: the kernel bounds what takes a turn.
 ALLOWED = 1.15
 MEASURED_ELSEWHERE = {
     ("bare_await", "direct"): ("processor", 6.3),
@@ -120,25 +120,25 @@ MEASURED_ELSEWHERE = {
     ("asio_sync", "lock_contended"): ("processor", 522.4),
     ("asio_sync", "lock_free"): ("processor", 107.1),
     ("asyncio", "direct"): ("processor", 118.0),
-    ("asyncio", "spawn_one"): ("processor", 5956.0),
+    ("asyncio", "spawn_one"): ("kernel", 5956.0),
     ("asyncio", "spawn_1000"): ("processor", 2433.0),
-    ("asyncio", "yield_2"): ("processor", 1791.0),
+    ("asyncio", "yield_2"): ("kernel", 1791.0),
     ("asyncio", "sleeping"): ("pages", 13018.0),
     ("asyncio", "random"): ("pages", 26668.0),
     ("asyncio", "cancel"): ("pages", 4352.0),
     ("asyncio", "queue_1024"): ("processor", 771.0),
-    ("asyncio", "queue_1"): ("processor", 7363.0),
-    ("asyncio", "lock_contended"): ("processor", 6616.0),
+    ("asyncio", "queue_1"): ("kernel", 7363.0),
+    ("asyncio", "lock_contended"): ("kernel", 6616.0),
     ("asyncio", "lock_free"): ("processor", 423.0),
     ("uvloop", "direct"): ("processor", 124.0),
-    ("uvloop", "spawn_one"): ("processor", 3303.0),
+    ("uvloop", "spawn_one"): ("kernel", 3303.0),
     ("uvloop", "spawn_1000"): ("processor", 2337.0),
-    ("uvloop", "yield_2"): ("processor", 873.0),
+    ("uvloop", "yield_2"): ("kernel", 873.0),
     ("uvloop", "sleeping"): ("pages", 12619.0),
     ("uvloop", "random"): ("pages", 24075.0),
     ("uvloop", "cancel"): ("pages", 3210.0),
     ("uvloop", "queue_1024"): ("processor", 694.0),
-    ("uvloop", "queue_1"): ("processor", 4255.0),
-    ("uvloop", "lock_contended"): ("processor", 4076.0),
+    ("uvloop", "queue_1"): ("kernel", 4255.0),
+    ("uvloop", "lock_contended"): ("kernel", 4076.0),
     ("uvloop", "lock_free"): ("processor", 441.0),
 }

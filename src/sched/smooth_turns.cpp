@@ -31,7 +31,11 @@ void SmoothTurns::set_weight(std::size_t place, std::uint32_t weight) noexcept {
 
 std::size_t SmoothTurns::next() noexcept {
   for (Member& member : members_) member.owed += member.weight;
-  const std::size_t place = members_.size() > 4 && no_slack() ? due_first() : most_owed();
+  std::size_t place = most_owed();
+  if (members_.size() > 4) {
+    const std::size_t due = due_first();
+    if (due != place && no_slack()) place = due;  // the look ahead costs most: only where it decides
+  }
   members_[place].owed -= total_;
   return place;
 }
