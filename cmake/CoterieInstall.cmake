@@ -1,10 +1,10 @@
-# Installation (find_package(coterie COMPONENTS runtime queue testing)) and the Debian packages.
+# Installation (find_package(coterie COMPONENTS runtime queue http dashboard testing)) and the Debian packages.
 
 include(CMakePackageConfigHelpers)
 
 set(_coterie_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/coterie")
 
-install(TARGETS coterie_runtime coterie_queue coterie_testing EXPORT coterie-targets
+install(TARGETS coterie_runtime coterie_queue coterie_http coterie_dashboard coterie_testing EXPORT coterie-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
@@ -20,7 +20,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/coterie-config-version.c
 install(FILES "${PROJECT_BINARY_DIR}/coterie-config.cmake" "${PROJECT_BINARY_DIR}/coterie-config-version.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/FindCoterieHiredis.cmake" DESTINATION ${_coterie_config_dir} COMPONENT dev)
 # What the packages hold, and no test or benchmark beside it.
-add_custom_target(packaged DEPENDS coterie_runtime coterie_queue coterie_testing)
+add_custom_target(packaged DEPENDS coterie_runtime coterie_queue coterie_http coterie_dashboard coterie_testing)
 if(TARGET coterie_command)
   install(TARGETS coterie_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
   add_dependencies(packaged coterie_command)

@@ -7,7 +7,6 @@
 
 #include "coterie/queue/json.hpp"
 
-
 namespace coterie::dashboard {
 
 BOOST_DESCRIBE_STRUCT(ActionBody, (), (ids, filter, most, name, password))
