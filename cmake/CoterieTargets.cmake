@@ -150,7 +150,7 @@ endfunction()
 # for it to be built.
 function(coterie_test_executable dir)
   set(library coterie::runtime)
-  if(dir MATCHES "^(queue|brokers|cli)$")
+  if(dir MATCHES "^(queue|brokers|cli|metrics)$")
     set(library coterie::queue SQLite::SQLite3)
   elseif(dir STREQUAL "http")
     set(library coterie::http)

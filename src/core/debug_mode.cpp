@@ -8,6 +8,7 @@
 
 #include "coterie/loop.hpp"
 #include "coterie/task.hpp"
+#include "src/core/counts.hpp"
 
 namespace coterie {
 
@@ -66,7 +67,9 @@ void EventLoop::watch_step(Runnable& node, Duration limit) noexcept {
   const TimePoint start = now();
   node.run();
   const Duration took = now() - start;
-  if (took >= limit) report(step.took(took));
+  if (took < limit) return;
+  detail::count(detail::counts.long_steps);
+  report(step.took(took));
 }
 
 Stack EventLoop::debug_stack() const {

@@ -24,7 +24,4 @@ class LoopRegistry {
   [[nodiscard]] static std::vector<Entry> all();
 };
 
-/// Ids are given in the order of spawning, from 1.
-[[nodiscard]] std::uint64_t newest_task_id() noexcept;
-
 }  // namespace coterie::detail

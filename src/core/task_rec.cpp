@@ -3,7 +3,6 @@
 #include <cxxabi.h>
 
 #include <algorithm>
-#include <atomic>
 #include <stdexcept>
 #include <typeinfo>
 #include <utility>
@@ -13,16 +12,9 @@
 #include "coterie/loop.hpp"
 #include "coterie/spawn_options.hpp"
 #include "coterie/task.hpp"
-#include "src/core/loop_registry.hpp"
+#include "src/core/counts.hpp"
 
 namespace coterie {
-namespace {
-std::atomic<std::uint64_t> last_task_id{0};
-}
-
-std::uint64_t detail::newest_task_id() noexcept {
-  return last_task_id.load(std::memory_order_relaxed);
-}
 
 void detail::throw_no_coroutine() {
   throw std::logic_error("this Task holds no coroutine: it was moved from, or awaited before");
@@ -71,7 +63,7 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   loop_ = &loop;
   top_ = &root;
   root.set_root_of(*this);
-  id_ = last_task_id.fetch_add(1, std::memory_order_relaxed) + 1;
+  id_ = detail::counts.spawned.fetch_add(1, std::memory_order_relaxed) + 1;
   const TaskRec* parent = loop.current_task();
   if (options != nullptr) take(*options);
   if (context_.empty()) context_ = detail::ContextSlot::capture();
@@ -309,6 +301,7 @@ void TaskRec::finish() noexcept {
   waiting_on_ = nullptr;
   must_cancel_ = false;
   message_.reset();
+  if (ended_cancelled_) detail::count(detail::counts.cancelled);
   loop_->delist(*this);
   while (DoneHook* hook = first_hook_) {
     hook->unlink();
@@ -327,6 +320,7 @@ ErrorContext TaskRec::error_context(std::string message, std::exception_ptr erro
 
 void TaskRec::report_never_retrieved() noexcept {
   constexpr const char* message = "Task exception was never retrieved";
+  detail::count(detail::counts.failed_unobserved);
   // The loop may be gone; the one that runs here is not.
   if (EventLoop::current_or_null() == loop_)
     loop_->report(*this, message, error());

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "coterie/core/runtime_counts.hpp"
 #include "src/core/debug_block.hpp"
 #include "src/core/loop_registry.hpp"
 #include "src/debug/capture.hpp"
@@ -111,7 +112,7 @@ std::optional<LoopSnapshot> read_unasked(const LoopRegistry::Entry& loop) {
 }  // namespace
 
 void Collector::note_ages() {
-  ages_.note(Clock::now(), coterie::detail::newest_task_id());
+  ages_.note(Clock::now(), runtime_counts().spawned);
 }
 
 Report Collector::collect(int stop) {

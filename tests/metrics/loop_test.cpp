@@ -1,0 +1,188 @@
+// What is told about a loop.
+#include "coterie/metrics/loop.hpp"
+
+#include <gtest/gtest.h>
+
+#include "coterie/core/runtime_counts.hpp"
+#include "coterie/coterie.hpp"
+#include "coterie/testing/virtual_loop.hpp"
+#include "tests/metrics/page.hpp"
+
+namespace {
+
+using namespace coterie;
+using namespace std::chrono_literals;
+using coterie::testing::run_virtual;
+using coterie::testing::VirtualLoop;
+using coterie::tests::count_of;
+using coterie::tests::value_of;
+
+Task<void> watched(metrics::Registry* registry, Duration time) {
+  metrics::watch_loop(*registry, "0");
+  co_await sleep(time);
+}
+
+TEST(LoopMetrics, ALoopThatComesRoundInTimeHasNoLag) {
+  metrics::Registry registry;
+  run_virtual(watched(&registry, 1050ms));
+  const std::string page = registry.scrape();
+  EXPECT_EQ(value_of(page, "coterie_loop_lag_seconds_count{loop=\"0\"}"), 10);
+  EXPECT_EQ(value_of(page, "coterie_loop_lag_seconds_bucket{loop=\"0\",le=\"0.0001\"}"), 10);
+}
+
+TEST(LoopMetrics, AStepThatBlocksTheLoopIsLag) {
+  metrics::Registry registry;
+  VirtualLoop time;
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    co_await sleep(50ms);
+    time.block_for(350ms);  // over the look at 100 ms
+    co_await sleep(10ms);
+  };
+  time.run(body());
+  const std::string page = registry.scrape();
+  EXPECT_NEAR(value_of(page, "coterie_loop_lag_seconds_sum{loop=\"0\"}"), .3, 1e-6);
+  EXPECT_EQ(value_of(page, "coterie_loop_lag_seconds_bucket{loop=\"0\",le=\"0.25\"}"), 0);
+  EXPECT_EQ(value_of(page, "coterie_loop_lag_seconds_bucket{loop=\"0\",le=\"0.5\"}"), 1);
+}
+
+TEST(LoopMetrics, TasksAreCountedByWhatTheyDo) {
+  metrics::Registry registry;
+  std::string page;
+  VirtualLoop time;
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    Event never;
+    std::vector<JoinHandle<void>> waiting;
+    for (int i = 0; i < 3; ++i)
+      waiting.push_back(spawn([](Event* event) -> Task<void> { co_await event->wait(); }, &never));
+    co_await sleep(1s + 1ms);
+    page = registry.scrape();
+    for (auto& each : waiting) each.cancel();
+  };
+  time.run(body());
+  EXPECT_EQ(value_of(page, "coterie_tasks{loop=\"0\",state=\"waiting\"}"), 4);  // and main
+  EXPECT_EQ(value_of(page, "coterie_tasks{loop=\"0\",state=\"ready\"}"), 0);
+  EXPECT_EQ(value_of(page, "coterie_tasks{loop=\"0\",state=\"uncounted\"}"), 0);
+}
+
+TEST(LoopMetrics, MoreTasksThanItLooksAtAreUncounted) {
+  metrics::Registry registry;
+  std::string page;
+  VirtualLoop time;
+  const auto body = [&]() -> Task<void> {
+    Event never;
+    std::vector<JoinHandle<void>> waiting;
+    for (int i = 0; i < 9; ++i)
+      waiting.push_back(spawn([](Event* event) -> Task<void> { co_await event->wait(); }, &never));
+    co_await yield();
+    metrics::LoopWatchOptions options;
+    options.most_tasks = 4;
+    metrics::watch_loop(registry, "0", options);
+    page = registry.scrape();
+    for (auto& each : waiting) each.cancel();
+  };
+  time.run(body());
+  EXPECT_EQ(value_of(page, "coterie_tasks{loop=\"0\",state=\"uncounted\"}"), 6);
+}
+
+TEST(LoopMetrics, ALoopThatHasClosedHasNoTasks) {
+  metrics::Registry registry;
+  {
+    VirtualLoop time;
+    time.run(watched(&registry, 2s));
+  }
+  const std::string page = registry.scrape();
+  EXPECT_EQ(value_of(page, "coterie_tasks{loop=\"0\",state=\"waiting\"}"), 0);
+  EXPECT_EQ(value_of(page, "coterie_loop_overdue_seconds{loop=\"0\"}"), 0);
+  EXPECT_GT(value_of(page, "coterie_loop_lag_seconds_count{loop=\"0\"}"), 0) << "what was counted is kept";
+}
+
+TEST(LoopMetrics, TwoLoopsAreToldApart) {
+  metrics::Registry registry;
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    metrics::watch_loop(registry, "1");
+    co_return;
+  };
+  run_virtual(body());
+  EXPECT_EQ(count_of(registry.scrape(), "coterie_loop_lag_seconds_count"), 2u);
+}
+
+TEST(LoopMetrics, ClassesAreToldWhereTheLoopKeepsTheirTimes) {
+  metrics::Registry registry;
+  LoopOptions options;
+  options.class_times = true;
+  VirtualLoop time(nullptr, options);
+  std::string page;
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    const auto block = [&time]() -> Task<void> {
+      time.block_for(2s);
+      co_return;
+    };
+    co_await spawn(SpawnOptions().sched_class(7), block);
+    page = registry.scrape();
+  };
+  time.run(body());
+  EXPECT_EQ(value_of(page, "coterie_class_runtime_seconds_total{class=\"7\"}"), 2);
+  EXPECT_EQ(value_of(page, "coterie_class_steps_total{class=\"7\"}"), 1);
+  EXPECT_EQ(value_of(page, "coterie_class_starved_seconds_total{class=\"7\"}"), 0);
+}
+
+TEST(LoopMetrics, ManyClassesAreFoldedAndThatIsTold) {
+  metrics::Registry registry;
+  LoopOptions options;
+  options.class_times = true;
+  VirtualLoop time(nullptr, options);
+  std::string page;
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    const auto nothing = []() -> Task<void> { co_return; };
+    for (std::int16_t i = 1; i <= 250; ++i) co_await spawn(SpawnOptions().sched_class(i), nothing);
+    page = registry.scrape();
+  };
+  time.run(body());
+  EXPECT_EQ(count_of(page, "coterie_class_steps_total"), metrics::most_label_values + 1);
+  EXPECT_GT(value_of(page, "coterie_class_steps_total{class=\"_other\"}"), 0);
+  EXPECT_GT(value_of(page, "coterie_metrics_dropped_labels_total"), 0);
+}
+
+TEST(RuntimeCounts, TasksThatAreSpawnedCancelledAndUnobservedAreCounted) {
+  const RuntimeCounts before = runtime_counts();
+  VirtualLoop time;
+  time.loop().set_exception_handler([](const ErrorContext&) {});
+  const auto body = []() -> Task<void> {
+    JoinHandle<void> sleeper = spawn([]() -> Task<void> { co_await sleep(1s); });
+    co_await yield();
+    sleeper.cancel();
+    (void)co_await outcome(sleeper);
+    spawn([]() -> Task<void> {
+      throw std::runtime_error("nobody looks");
+      co_return;
+    });
+    co_await sleep(1s);
+  };
+  time.run(body());
+  const RuntimeCounts now = runtime_counts();
+  EXPECT_EQ(now.spawned - before.spawned, 3u);
+  EXPECT_EQ(now.cancelled - before.cancelled, 1u);
+  EXPECT_EQ(now.failed_unobserved - before.failed_unobserved, 1u);
+}
+
+TEST(RuntimeCounts, StepsThatAreReportedAsLongAreCounted) {
+  const RuntimeCounts before = runtime_counts();
+  LoopOptions options;
+  options.long_step = 100ms;
+  VirtualLoop time(nullptr, options);
+  time.loop().set_exception_handler([](const ErrorContext&) {});
+  const auto body = [&time]() -> Task<void> {
+    time.block_for(99ms);
+    co_await yield();
+    time.block_for(100ms);
+  };
+  time.run(body());
+  EXPECT_EQ(runtime_counts().long_steps - before.long_steps, 1u);
+}
+
+}  // namespace
