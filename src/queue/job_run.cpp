@@ -31,6 +31,7 @@ void JobRun::begin(Lease&& lease) {
   progress_dirty_ = false;
   fenced = cancel_heard = loss_heard = false;
   handler_name = nullptr;
+  cells = nullptr;
   refusal_.reset();
   started_at_ = ended_at_ = TimePoint{};
   stop_ = Stop::none;
@@ -56,7 +57,10 @@ void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
 }
 
 void JobRun::stop(Stop why, const char* message) {
-  if (stop_ == Stop::none) stop_ = why;
+  if (stop_ == Stop::none) {
+    stop_ = why;
+    if (session_->observed()) stopped_at_ = session_->loop().now();
+  }
   if (why == Stop::lease_lost) note_lost(run_);
   cancelled_.store(true, std::memory_order_release);
   if (task_ != nullptr) task_->cancel(std::make_shared<const std::string>(message));

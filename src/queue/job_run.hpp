@@ -6,6 +6,7 @@
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
 #include "coterie/spawn.hpp"
+#include "src/queue/worker_metrics.hpp"
 
 namespace coterie::queue {
 
@@ -46,6 +47,10 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   [[nodiscard]] Stop why_stopped() const noexcept { return stop_; }
   [[nodiscard]] bool was_started() const noexcept { return started_at_ != TimePoint{} || task_ != nullptr; }
   [[nodiscard]] Duration ran() const noexcept { return ended_at_ - started_at_; }
+  /// Since it was stopped, where it was.
+  [[nodiscard]] Duration stop_took() const noexcept { return ended_at_ - stopped_at_; }
+  [[nodiscard]] UnixMillis run_at() const noexcept { return lease_.run_at; }
+  [[nodiscard]] bool lost_before() const noexcept { return lease_.lost_before; }
   /// Moves the newest progress into `alive`; false when there is none.
   bool take_progress(Alive& alive);
   /// It will not be run: what to say instead.
@@ -53,12 +58,13 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
 
   /// The name that the session keeps; null while the handler has not begun.
   const std::string* handler_name = nullptr;
-  std::size_t slot = 0;       ///< in the session's records
-  std::size_t place = 0;      ///< among the running ones
-  TimePoint lease_until;      ///< a lease time, counted from before the call that gave it
-  bool fenced = false;        ///< the broker gave it to another: nothing more to say
-  bool cancel_heard = false;  ///< the request to cancel it was acted upon
-  bool loss_heard = false;    ///< that its lease is lost was acted upon
+  WorkerMetrics::Cells* cells = nullptr;  ///< where it is counted, once it has begun
+  std::size_t slot = 0;                   ///< in the session's records
+  std::size_t place = 0;                  ///< among the running ones
+  TimePoint lease_until;                  ///< a lease time, counted from before the call that gave it
+  bool fenced = false;                    ///< the broker gave it to another: nothing more to say
+  bool cancel_heard = false;              ///< the request to cancel it was acted upon
+  bool loss_heard = false;                ///< that its lease is lost was acted upon
 
  private:
   void task_done(TaskRec& task) noexcept override;
@@ -69,6 +75,7 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   std::optional<Failed> refusal_;
   TimePoint started_at_;
   TimePoint ended_at_;
+  TimePoint stopped_at_;
   Stop stop_ = Stop::none;
 };
 

@@ -50,6 +50,7 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
       handlers_(std::move(handlers)),
       loop_(loop),
       observer_(options_.observer()),
+      metrics_(std::move(around.metrics)),
       beat_every_(Duration(options_.lease()) / 3),
       watchdog_loop_(around.watchdog),
       suspended_(std::move(around.suspended)) {
@@ -149,6 +150,8 @@ void Session::launch(JobRun& run, TimePoint now) {
       loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
     }
   }
+  if (metrics_)
+    run.cells = &metrics_->run_starts(run, Milliseconds(reply_.now - run.run_at()), run.lost_before());
   try {
     run.launch(*handler->second, now);
   } catch (const std::exception& error) {
@@ -165,6 +168,7 @@ void Session::launch(JobRun& run, TimePoint now) {
   run.handler_name = &handler->first;
   run.place = running_.size();
   running_.push_back(&run);
+  if (metrics_) metrics_->running(running_.size());
   if (run.lease_until < lease_timer_at_) arm_lease_timer(run.lease_until);
 }
 
@@ -174,6 +178,10 @@ void Session::ended(JobRun& run) noexcept {
   running_[run.place] = last;
   last->place = run.place;
   running_.pop_back();
+  if (metrics_) {
+    metrics_->running(running_.size());
+    if (run.why_stopped() != Stop::none) metrics_->cancel_took(run.stop_took());
+  }
   finished_.push_back(&run);
   wakeup_.notify();
 }
@@ -273,6 +281,25 @@ void Session::report(const JobRun& run, const JobEnd& end) {
   } catch (...) {
     loop_.report(ErrorContext("Exception in a worker's observer", std::current_exception()));
   }
+}
+
+/// `failure`: what the broker was told where it did not succeed.
+void Session::count(const JobRun& run, const Failed* failure, Verdict verdict) {
+  if (run.cells == nullptr) return;  // it never began, or nothing is counted
+  RunOutcome outcome = RunOutcome::success;
+  if (verdict == Verdict::fenced || verdict == Verdict::unknown)
+    outcome = RunOutcome::lost;
+  else if (failure == nullptr)
+    outcome = RunOutcome::success;
+  else if (failure->kind == FailKind::give_back)
+    outcome = RunOutcome::given_back;
+  else if (failure->kind == FailKind::cancelled)
+    outcome = RunOutcome::cancelled;
+  else if (failure->kind == FailKind::dead || run.last_attempt())
+    outcome = RunOutcome::dead;
+  else
+    outcome = run.why_stopped() == Stop::timeout ? RunOutcome::timeout : RunOutcome::retry;
+  metrics_->run_ended(*run.cells, outcome, run.ran(), run.attempt());
 }
 
 void Session::warn(const std::string& line) {

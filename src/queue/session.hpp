@@ -17,6 +17,7 @@
 #include "src/queue/job_run.hpp"
 #include "src/queue/pulse.hpp"
 #include "src/queue/wakeup.hpp"
+#include "src/queue/worker_metrics.hpp"
 
 namespace coterie::queue {
 
@@ -44,6 +45,7 @@ class SessionGate final : public detail::JobHost {
 struct Surroundings {
   EventLoop* watchdog = nullptr;  ///< on whose thread its watchdog lives, as long as the session; null: none
   SuspendedTime suspended = [] { return Duration::zero(); };
+  std::shared_ptr<WorkerMetrics> metrics;  ///< null: nothing is counted
   Surroundings() = default;
 };
 
@@ -73,7 +75,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void drain(Milliseconds grace);
 
   [[nodiscard]] EventLoop& loop() const noexcept { return loop_; }
-  [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr; }
+  /// Somebody wants to know how long runs take.
+  [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr || metrics_ != nullptr; }
   [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
   [[nodiscard]] Milliseconds grace() const noexcept { return options_.grace(); }
   /// A job's task is over.
@@ -100,6 +103,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void look_at_clock() { suspended_for_ = suspended_(); }
   void show_leases();
   void report(const JobRun& run, const JobEnd& end);
+  void count(const JobRun& run, const Failed* failure, Verdict verdict);
   void warn(const std::string& line);
   void log(LogLevel level, const std::string& line);
 
@@ -144,6 +148,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<const HandlerMap> handlers_;
   EventLoop& loop_;
   const std::shared_ptr<WorkerObserver> observer_;
+  const std::shared_ptr<WorkerMetrics> metrics_;
   std::shared_ptr<SessionGate> gate_;
   const Duration beat_every_;  // a third of the lease
   EventLoop* const watchdog_loop_;

@@ -116,6 +116,7 @@ Task<void> Session::call() {
     Outcome<CycleReply> answer = co_await outcome(ask());
     if (answer.has_value()) {
       reply_ = std::move(answer.get());
+      if (metrics_) metrics_->broker_answered(reply_.now);
       granted_at_ = reply_.repeated ? first : sent;
       if (warned) log(LogLevel::info, "the broker answers again: " + broker_->url());
       co_return;
@@ -165,6 +166,7 @@ void Session::take_verdicts() {
   };
   for (std::size_t i = 0; i < settling_done_.size(); ++i) {
     JobRun& run = *settling_done_[i];
+    if (metrics_) count(run, nullptr, at(reply_.done, i));
     if (observer_) {
       JobEnd end;
       end.succeeded = true;
@@ -177,6 +179,7 @@ void Session::take_verdicts() {
   }
   for (std::size_t i = 0; i < settling_failed_.size(); ++i) {
     JobRun& run = *settling_failed_[i];
+    if (metrics_) count(run, &request_.failed[i], at(reply_.failed, i));
     if (observer_) {
       JobEnd end;
       end.kind = request_.failed[i].kind;

@@ -54,6 +54,7 @@ std::unique_ptr<Runtime> watchdog_for(EventLoop& loop, const WorkerOptions& opti
 
 struct Worker::State {
   std::shared_ptr<HandlerMap> handlers = std::make_shared<HandlerMap>();
+  std::shared_ptr<WorkerMetrics> metrics;  // from the first serve() on
   std::weak_ptr<Session> session;
   std::mutex mutex;  // of what drain() reads from other threads
   bool draining = false;
@@ -87,6 +88,13 @@ Task<void> Worker::serve() {
   Surroundings around;
   if (watchdog) around.watchdog = &watchdog->loop(0);
   if (!loop.poller().is_virtual()) around.suspended = suspended_from_now();
+  if (options_.metrics() && !state->metrics) {
+    std::vector<std::string> tasks;
+    for (const auto& [name, handler] : *state->handlers) tasks.push_back(name);
+    state->metrics = std::make_shared<WorkerMetrics>(options_, std::move(tasks));
+    options_.metrics()->add(state->metrics);
+  }
+  around.metrics = state->metrics;
   auto session = std::make_shared<Session>(broker_, options_, state->handlers, loop, around);
   state->session = session;
   bool drained = false;

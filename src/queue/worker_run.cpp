@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "coterie/await_outcome.hpp"
+#include "coterie/metrics/loop.hpp"
 #include "coterie/queue/worker.hpp"
 #include "coterie/run.hpp"
 #include "coterie/spawn.hpp"
@@ -20,6 +21,7 @@ Task<void> serve(Worker* worker) {
 /// run() cancels its main task on SIGINT and SIGTERM; here that means to drain, and a second signal ends at
 /// once.
 Task<int> serve_until_told(Worker* worker) {
+  if (const auto& registry = worker->options().metrics()) metrics::watch_loop(*registry, "worker");
   const JoinHandle<void> serving = spawn(named("worker"), serve, worker);
   while (!serving.done()) {
     const Outcome<void> waited = co_await outcome(serving.wait());

@@ -112,6 +112,7 @@ struct Lease {
   /// crash.
   bool lost_before = false;
   UnixMillis created_at = 0;
+  UnixMillis run_at = 0;  ///< since when it could run
   Lease() = default;
 };
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coterie/metrics/registry.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
@@ -144,6 +145,16 @@ class WorkerOptions {
   WorkerOptions& observer(std::shared_ptr<WorkerObserver> sink) { return set(observer_, std::move(sink)); }
   [[nodiscard]] const std::shared_ptr<WorkerObserver>& observer() const noexcept { return observer_; }
 
+  /// Where it counts its jobs for Prometheus, see docs/metrics.md; run() watches its loop there too. Costs a
+  /// look at the clock and some twenty stores a job. Names that are no handler's when it begins to serve are
+  /// counted as `_other`. Default: nowhere.
+  WorkerOptions& metrics(std::shared_ptr<coterie::metrics::Registry> registry) {
+    return set(metrics_, std::move(registry));
+  }
+  [[nodiscard]] const std::shared_ptr<coterie::metrics::Registry>& metrics() const noexcept {
+    return metrics_;
+  }
+
  private:
   template <class T>
   WorkerOptions& set(T& field, T value) {
@@ -164,6 +175,7 @@ class WorkerOptions {
   Milliseconds cancel_latency_{1000};
   bool stop_when_idle_ = false;
   std::shared_ptr<WorkerObserver> observer_;
+  std::shared_ptr<coterie::metrics::Registry> metrics_;
 };
 
 /// Takes jobs from a broker and runs their handlers as tasks of one loop.

@@ -259,6 +259,7 @@ queue::Lease Store::describe_lease(Slot slot) const {
   lease.alone = record.alone;
   lease.lost_before = record.lost_before;
   lease.created_at = record.created_at;
+  lease.run_at = record.run_at;
   return lease;
 }
 

@@ -217,6 +217,7 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Ta
     lease.alone = repeated ? record.has(Record::alone) : reply.at(9).integer() == 1;
     lease.lost_before = record.has(Record::lost_before);
     lease.created_at = record.created_at;
+    lease.run_at = record.run_at;
     taken.bytes += record.payload_bytes;
     if (record.has(Record::long_payload)) taken.long_ones.push_back(lease.ref.id);
   }

@@ -52,12 +52,12 @@ struct Statements {
   /// One for each stream that is read at the same time.
   static constexpr const char* take_sql =
       "SELECT r.key, r.job, j.id, j.name, j.priority, j.attempt, j.max_attempts, j.timeout, j.result_ttl,"
-      " j.created_at, j.expires_at, j.payload, j.crashes, j.lost"
+      " j.created_at, j.expires_at, j.payload, j.crashes, j.lost, j.run_at"
       " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.name = ? ORDER BY r.key LIMIT "
       "?";
   std::deque<Statement> take;
   Statement reread{
-      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost FROM job WHERE job "
+      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost, run_at FROM job WHERE job "
       "= ?"};
 
   Statement add_scheduled{"INSERT INTO scheduled VALUES(?, ?)"};

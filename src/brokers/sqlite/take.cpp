@@ -196,6 +196,7 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.alone = suspects;
       lease.lost_before = row.integer(13) != 0;
       lease.created_at = row.integer(9);
+      lease.run_at = row.integer(14);
       sql_.add_lease
           .with(db_, job, lease.ref.id, meta_.token, taking.worker.id, until,
                 suspects ? lease_alone : no_flags, queue_id, attempt + 1, now_, row.integer(8))
@@ -339,6 +340,7 @@ CycleReply Engine::unpack(std::string_view packed, const WorkerRow& worker) {
     lease.created_at = row.integer(6);
     lease.payload = row.is_null(7) ? body(job) : std::string(row.text(7));
     lease.lost_before = row.integer(8) != 0;
+    lease.run_at = row.integer(9);
   }
   return reply;
 }
