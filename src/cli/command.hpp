@@ -37,6 +37,7 @@ void add_inspect(CLI::App& app, Action& chosen);  // jobs, job, queues
 void add_manage(CLI::App& app, Action& chosen);   // cancel, retry, purge
 void add_pause(CLI::App& app, Action& chosen);    // pause, resume
 void add_move(CLI::App& app, Action& chosen);
+void add_metrics(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 void add_top(CLI::App& app, Action& chosen);

@@ -85,6 +85,7 @@ int main_or_throw(int argc, char** argv) {
   add_top(app, chosen);
   add_pause(app, chosen);
   add_move(app, chosen);
+  add_metrics(app, chosen);
   add_bench(app, chosen);
   add_doctor(app, chosen);
   add_eyes(app, chosen);

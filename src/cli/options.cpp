@@ -20,13 +20,18 @@ CLI::Option* add_value(CLI::App& command, const std::string& names,
 Flags::Flags(CLI::App& app, const std::string& name, const std::string& description)
     : command_(app.add_subcommand(name, description)) {}
 
-Flags& Flags::common(CommonOptions& target) {
+Flags& Flags::broker(std::string& target) {
   command_
       ->add_option(
-          "--broker", target.broker,
+          "--broker", target,
           "Where the jobs are: sqlite://PATH, redis://HOST [default " + std::string(default_broker) + "]")
       ->type_name("URL")
       ->envname("COTERIE_BROKER");
+  return *this;
+}
+
+Flags& Flags::common(CommonOptions& target) {
+  broker(target.broker);
   command_->add_flag("--json", target.json, "Print JSON instead of text");
   return *this;
 }

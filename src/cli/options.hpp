@@ -26,6 +26,7 @@ class Flags {
   /// A new subcommand of `app`.
   Flags(CLI::App& app, const std::string& name, const std::string& description);
 
+  Flags& broker(std::string& target);
   /// --broker and --json.
   Flags& common(CommonOptions& target);
   Flags& text(const std::string& names, std::string& target, const std::string& help,

@@ -1,11 +1,13 @@
 // coterie worker: runs the jobs of a queue in this process until it is told to stop.
 #include <thread>
 
+#include "coterie/queue/metrics.hpp"
 #include "coterie/queue/worker.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/dashboard.hpp"
 #include "src/cli/exec_handler.hpp"
 #include "src/cli/log.hpp"
+#include "src/cli/metrics_server.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
 
@@ -25,6 +27,8 @@ struct WorkerFlags {
   std::string log_level = "info";
   std::string dashboard;
   std::string accounts;
+  std::optional<std::string> metrics;
+  bool metrics_public = false;
   WorkerFlags() = default;
 };
 
@@ -106,6 +110,10 @@ std::string list(const std::vector<std::string>& queues) {
   return text;
 }
 
+Task<std::string> scrape(std::shared_ptr<const metrics::Registry> registry) {
+  co_return registry->scrape();
+}
+
 int work(const WorkerFlags& flags) {
   if (!flags.allow_exec) {
     throw UsageError(
@@ -126,7 +134,17 @@ int work(const WorkerFlags& flags) {
   if (flags.lease) options.lease(*flags.lease);
   options.stop_when_idle(flags.until_idle);
   options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
-  const std::shared_ptr<queue::Broker> broker = open_shared(flags.common.broker);
+  std::optional<MetricsAddress> address;
+  if (flags.metrics) address = MetricsAddress::parse("--metrics", *flags.metrics, flags.metrics_public);
+  std::shared_ptr<queue::Broker> broker = open_shared(flags.common.broker);
+  std::optional<MetricsServer> server;
+  if (address) {
+    const auto registry = std::make_shared<metrics::Registry>();
+    options.metrics(registry);
+    broker = queue::metered(broker, *registry, queue::MetricLabels(options.queues(), {exec_handler_name}));
+    server.emplace(*address, [registry] { return scrape(registry); });
+    log.write(queue::LogLevel::info, "metrics at " + server->url());
+  }
   const std::uint64_t wanted = flags.concurrency == 0 ? cores : static_cast<std::uint64_t>(flags.concurrency);
   options.concurrency(at_most(*broker, wanted));
   queue::Worker worker(broker, options);
@@ -167,6 +185,12 @@ void add_worker(CLI::App& app, Action& chosen) {
       .text("--dashboard", flags->dashboard, "Show its broker in a browser too, see `coterie dashboard`",
             "ADDR:PORT")
       .text("--accounts", flags->accounts, "With --dashboard: who may log in", "FILE")
+      .text("--metrics", flags->metrics,
+            "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics; ADDRESS is 127.0.0.1 where it is "
+            "left out",
+            "ADDRESS:PORT")
+      .flag("--metrics-public", flags->metrics_public,
+            "Let --metrics be an address that other machines can reach")
       .footer(
           "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
           "cancelled and "
