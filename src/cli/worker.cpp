@@ -138,10 +138,13 @@ int work(const WorkerFlags& flags) {
   if (flags.metrics) address = MetricsAddress::parse("--metrics", *flags.metrics, flags.metrics_public);
   std::shared_ptr<queue::Broker> broker = open_shared(flags.common.broker);
   std::optional<MetricsServer> server;
-  if (address) {
-    const auto registry = std::make_shared<metrics::Registry>();
+  std::shared_ptr<metrics::Registry> registry;
+  if (address || !flags.dashboard.empty()) {
+    registry = std::make_shared<metrics::Registry>();
     options.metrics(registry);
     broker = queue::metered(broker, *registry, queue::MetricLabels(options.queues(), {exec_handler_name}));
+  }
+  if (address) {
     server.emplace(*address, [registry] { return scrape(registry); });
     log.write(queue::LogLevel::info, "metrics at " + server->url());
   }
@@ -157,6 +160,7 @@ int work(const WorkerFlags& flags) {
     dashboard::DashboardOptions shown;
     read_address("--dashboard", flags.dashboard, shown);
     shown.accounts = flags.accounts;
+    shown.metrics = registry;
     dashboard.emplace(broker, std::move(shown), log);
   }
   const int code = worker.run();

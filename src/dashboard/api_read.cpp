@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "coterie/queue/metrics.hpp"
 #include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/openapi.hpp"
 #include "src/dashboard/search.hpp"
@@ -132,8 +133,9 @@ Task<http::Response> Service::workers(Call) {
 }
 
 Task<http::Response> Service::metrics(Call) {
-  if (!options_.metrics) throw ApiError(404, "no_metrics", "this process keeps no metrics");
-  co_return http::Response(200, "text/plain; version=0.0.4; charset=utf-8", options_.metrics());
+  Task<std::string> asked = queue::scrape(broker_, options_.metrics);
+  std::string text = co_await std::move(asked);
+  co_return http::Response(200, "text/plain; version=0.0.4; charset=utf-8", std::move(text));
 }
 
 Task<http::Response> Service::health(Call) {

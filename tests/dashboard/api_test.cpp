@@ -202,6 +202,18 @@ TEST(DashboardApi, SixtyFourPagesAreFollowedAndNoMore) {
   run(streams());
 }
 
+Task<void> scraped() {
+  World world;
+  (void)co_await world.add("send", "1");
+  Task<http::Response> asking = world.ask(request("GET", "/metrics"));
+  const http::Response page = co_await std::move(asking);
+  EXPECT_THAT(page.headers.get("Content-Type"), StartsWith("text/plain"));
+  EXPECT_THAT(page.body, HasSubstr(R"(coterie_queue_jobs{queue="default",state="ready"} 1)"));
+}
+TEST(DashboardApi, MetricsAreTheQueuesOfTheStore) {
+  run(scraped());
+}
+
 Task<void> without_broker() {
   World world;
   const std::string before = co_await world.text("GET", "/readyz");

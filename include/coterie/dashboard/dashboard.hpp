@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coterie/io/tls.hpp"
+#include "coterie/metrics/registry.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/task.hpp"
 
@@ -40,8 +41,8 @@ struct DashboardOptions {
   /// Read for the pages instead of what is built in, for who works on them.
   std::string web_root;
   std::optional<io::TlsServerContext> tls;
-  /// The text of /metrics in Prometheus' format; null: there is none. Called on the loop.
-  std::function<std::string()> metrics;
+  /// What /metrics has beside the queues' gauges, for Prometheus; null: these alone.
+  std::shared_ptr<const metrics::Registry> metrics;
   /// One line of JSON for each change that somebody made: who, what, to what, with what result. Called on
   /// the loop.
   std::function<void(std::string_view)> audit;
