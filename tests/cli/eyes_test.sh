@@ -115,8 +115,26 @@ for _ in $(seq 600); do
   read -rt 0.1 <> <(:) || true
 done
 [[ $(grep -c '^deadlock' watched) -ge 3 ]] || fail "watch has not looked three times"
-kill -INT "$watcher"
+kill -9 "$watcher"
 lacks watched $'\e'
+# On a terminal it redraws, within its size, and Ctrl-C ends it.
+python3 - "$coterie" "$pid" <<'END'
+import fcntl, os, pty, struct, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], ["coterie", "watch", sys.argv[2], "--interval", "1ms"])
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 40, 0, 0))
+seen = b""
+while seen.count(b"\x1b[J") < 4:
+    seen += os.read(terminal, 4096)
+os.write(terminal, b"\x03")
+_, status = os.waitpid(child, 0)
+assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == 2, status
+screen = seen.split(b"\x1b[H")[3].split(b"\x1b[J")[0].decode()
+lines = screen.replace("\x1b[K", "").split("\r\n")
+assert len(lines) <= 8 and all(len(line) <= 40 for line in lines), lines
+assert lines[0].startswith("coterie dump v1  pid "), lines
+END
 
 # --- who does not answer ---------------------------------------------------------------------------------------------
 expect 2 dump
