@@ -2,7 +2,6 @@
 
 #include <cxxabi.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <typeinfo>
 #include <utility>
@@ -156,7 +155,7 @@ void TaskRec::note_cancel() noexcept {
   const TaskRec* by = loop_->current_task();
   notes_->cancel.task = by != nullptr ? by->id() : 0;
   // A virtual loop begins at the epoch, which means nobody.
-  notes_->cancel.at = std::max(loop_->now(), TimePoint(Duration(1)));
+  notes_->cancel.at = loop_->now() + Duration(1);
 }
 
 /// A leaf's cancel may run what users gave (a callback's on_cancel, a stop callback), which may cancel this

@@ -12,10 +12,11 @@ namespace coterie::debug {
 class Ages {
  public:
   void note(TimePoint now, std::uint64_t newest_id);
-  /// It is at least so old; not older by more than the distance of two notes, or a thousandth of its age.
+  /// It is at least so old; not older by more than the distance of two notes, or a hundredth of its age.
   [[nodiscard]] Duration at_least(std::uint64_t id, TimePoint now) const;
 
  private:
+  void thin_out(TimePoint now);
   struct Note {
     TimePoint at;
     std::uint64_t newest_id;

@@ -50,7 +50,7 @@ TaskSnapshot look_at(const TaskRec& task, TimePoint now) {
   seen.state = state_of(seen, task);
   if (const TaskRec::CancelNote cancel = task.newest_cancel(); cancel.at != TimePoint()) {
     seen.cancelled_by = cancel.task;
-    seen.cancelled_ago = now - cancel.at;
+    seen.cancelled_ago = now + Duration(1) - cancel.at;  // see TaskRec::note_cancel()
   }
   return seen;
 }

@@ -3,10 +3,10 @@
 
 #include <gmock/gmock.h>
 
-#include <map>
 #include <string>
 
 #include "support/runtime.hpp"
+#include "tests/debug/masked.hpp"
 
 namespace coterie {
 namespace {
@@ -22,24 +22,6 @@ Task<void> at_lock(Lock& lock) {
 }
 Task<void> join(JoinHandle<void> task) {
   co_await task;
-}
-
-/// Ids count up in the whole process and lines are those of this file: #1, #2… and `:L` instead. By hand:
-/// <regex> takes seconds to compile.
-std::string masked(const std::string& dump) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  std::map<std::string, std::size_t> ids;
-  std::string result;
-  for (std::size_t at = 0; at < dump.size();) {
-    const char sign = dump[at++];
-    result += sign;
-    if (sign != ':' && sign != '#') continue;
-    std::string number;
-    while (at < dump.size() && is_digit(dump[at])) number += dump[at++];
-    if (number.empty()) continue;
-    result += sign == ':' ? "L" : std::to_string(ids.try_emplace(number, ids.size() + 1).first->second);
-  }
-  return result;
 }
 
 TEST(Dump, TasksStandUnderTheirSpawnersWithStateWaitAndStack) {
@@ -66,14 +48,16 @@ TEST(Dump, TasksStandUnderTheirSpawnersWithStateWaitAndStack) {
         "#1 main  running  spawned dump_test.cpp:L\n"
         "|  at coterie::Dump_TasksStandUnderTheirSpawnersWithStateWaitAndStack_Test::TestBody::<lambda>() "
         "dump_test.cpp:L  <- runs now\n"
-        "|- #2 parent  cancelling  waits for a gather: #3 'one', #4 'two'  spawned dump_test.cpp:L\n"
+        "|- #2 parent  cancelling  waits for a gather: #3 'one', #4 'two'  cancel requested by #1 'main' 0ms "
+        "ago  "
+        "spawned dump_test.cpp:L\n"
         "|  |  at "
         "coterie::Dump_TasksStandUnderTheirSpawnersWithStateWaitAndStack_Test::TestBody::<lambda>::<lambda>()"
         " "
         "dump_test.cpp:L\n"
-        "|  |- #3 one  cancelling  ready  spawned dump_test.cpp:L\n"
+        "|  |- #3 one  cancelling  ready  cancel requested by #1 'main' 0ms ago  spawned dump_test.cpp:L\n"
         "|  |     at coterie::at_lock() dump_test.cpp:L\n"
-        "|  '- #4 two  cancelling  ready  spawned dump_test.cpp:L\n"
+        "|  '- #4 two  cancelling  ready  cancel requested by #1 'main' 0ms ago  spawned dump_test.cpp:L\n"
         "|        at coterie::at_lock() dump_test.cpp:L\n"
         "|- #5 timed  pending  waits for a timer  spawned dump_test.cpp:L\n"
         "|     at coterie::test::sleeper() runtime.hpp:L\n"

@@ -1,0 +1,93 @@
+// What a crash says of the task in which it happened. In children: they die.
+#include "coterie/debug/crash.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "support/runtime.hpp"
+#include "tests/debug/eyes_support.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+Task<void> inner(void (*end)()) {
+  co_await yield();
+  end();
+}
+
+void fail() {
+  throw std::runtime_error("too much");
+}
+
+Task<void> outer(void (*end)()) {
+  co_await inner(end);
+}
+
+/// Runs `end` in a named task of a child process; gives what that wrote, and by which signal it died.
+std::string last_words(void (*end)(), int& signo) {
+  const Folder folder;
+  const std::string output = folder.path + "/stderr";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (std::freopen(output.c_str(), "w", stderr) == nullptr) ::_exit(2);
+    std::setvbuf(stderr, nullptr, _IONBF, 0);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    for (const int one : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(one, SIG_DFL);  // a sanitizer's
+    debug::report_crashes();
+    test::run([end]() -> Task<void> { co_await spawn(named("doomed\x1b[2J"), outer, end); });
+    ::_exit(3);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  std::ifstream file(output);
+  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
+TEST(Crash, NamesTheTaskAndItsCoroutinesAndDiesOfTheSameSignal) {
+  int signo = 0;
+  const std::string words = last_words([] { ::raise(SIGSEGV); }, signo);
+  EXPECT_EQ(signo, SIGSEGV);
+  EXPECT_THAT(words,
+              AllOf(HasSubstr("coterie: SIGSEGV in task #"), HasSubstr(" 'doomed?[2J'\n   at coterie::"),
+                    HasSubstr("inner() crash_test.cpp:"), HasSubstr("outer() crash_test.cpp:")));
+  EXPECT_LT(words.find("inner()"), words.find("outer()"));
+}
+
+TEST(Crash, AnAbortIsOneAndSoIsAnExceptionThatNobodyMayCatch) {
+  int signo = 0;
+  EXPECT_THAT(last_words([] { std::abort(); }, signo), HasSubstr("coterie: SIGABRT in task #"));
+  EXPECT_EQ(signo, SIGABRT);
+  EXPECT_THAT(
+      last_words([]() noexcept { fail(); }, signo),
+      AllOf(HasSubstr("too much"), HasSubstr("coterie: SIGABRT in task #"), HasSubstr("inner() crash_test")));
+  EXPECT_EQ(signo, SIGABRT);
+}
+
+TEST(Crash, ASignalThatSomebodyHandlesStaysTheirs) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int one : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(one, SIG_DFL);
+    ::signal(SIGFPE, [](int) { ::_exit(42); });
+    debug::report_crashes();
+    ::raise(SIGFPE);
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
+}  // namespace
+}  // namespace coterie

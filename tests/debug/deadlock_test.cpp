@@ -1,0 +1,265 @@
+// Who holds what is waited for, who cancelled whom, and what dumps leave out when they are told to.
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <string>
+
+#include "coterie/debug/dump.hpp"
+#include "coterie/sync/lock.hpp"
+#include "coterie/sync/rw_lock.hpp"
+#include "support/runtime.hpp"
+#include "tests/debug/masked.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using debug::DumpOptions;
+using debug::LoopSnapshot;
+using debug::TaskSnapshot;
+using debug::TaskState;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Task<void> both(Lock& first, Lock& second) {
+  const LockGuard one = co_await first.scoped();
+  co_await yield();
+  const LockGuard other = co_await second.scoped();
+}
+
+Task<void> at_lock(Lock& lock) {
+  const LockGuard guard = co_await lock.scoped();
+}
+
+TEST(Deadlock, NamesTasksLocksAndLines) {
+  run([]() -> Task<void> {
+    Lock a;
+    Lock b;
+    auto first = spawn(named("first"), both, std::ref(a), std::ref(b));
+    auto second = spawn(named("second"), both, std::ref(b), std::ref(a));
+    co_await ticks(4);
+    const std::string text = masked(debug::dump(EventLoop::current()));
+    EXPECT_THAT(text, HasSubstr("#2 first  pending  waits for a lock @1, held by #3 'second'"));
+    EXPECT_THAT(text, HasSubstr("#3 second  pending  waits for a lock @2, held by #2 'first'"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("\ndeadlock: #2 'first' -> lock @1 held by #3 'second' -> lock @2 held by #2 'first'\n"
+                  "   #2 'first' waits at coterie::both() deadlock_test.cpp:L\n"
+                  "   #3 'second' waits at coterie::both() deadlock_test.cpp:L\n"));
+    const std::string json = debug::dump_json(EventLoop::current());
+    const std::string ids[] = {std::to_string(first.id()), std::to_string(second.id())};
+    EXPECT_THAT(json, HasSubstr("\"deadlocks\":[[{\"task\":" + ids[0] + ",\"waits_for\":" + ids[1] +
+                                ",\"object\":\"0x"));
+    first.cancel();
+    co_await first.wait();
+    EXPECT_THAT(debug::dump(EventLoop::current()), Not(HasSubstr("deadlock: ")));
+    co_await second;
+  });
+}
+
+TEST(Deadlock, ALockTwiceIsWaitingForOneself) {
+  run([]() -> Task<void> {
+    Lock lock;
+    auto alone = spawn(named("alone"), both, std::ref(lock), std::ref(lock));
+    co_await ticks(3);
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                HasSubstr("deadlock: #2 'alone' -> lock @1 held by #2 'alone'\n"));
+    alone.cancel();
+    co_await alone.wait();
+  });
+}
+
+TEST(Deadlock, GoesThroughTasksThatAreAwaited) {
+  run([]() -> Task<void> {
+    Lock lock;
+    auto parent = spawn(
+        named("parent"),
+        [](Lock& l) -> Task<void> {
+          const LockGuard guard = co_await l.scoped();
+          co_await spawn(named("child"), at_lock, std::ref(l));
+        },
+        std::ref(lock));
+    co_await ticks(4);
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                AllOf(HasSubstr("'parent' -> "), HasSubstr("'child' -> lock @1 held by #2 'parent'")));
+    parent.cancel();
+    co_await parent.wait();
+  });
+}
+
+TEST(Holders, AWriterIsKnownAndReadersAreNot) {
+  run([]() -> Task<void> {
+    RwLock lock;
+    const auto write = [](RwLock& l, Future<void> end) -> Task<void> {
+      const WriteGuard guard = co_await l.write();
+      co_await end;
+    };
+    Future<void> end;
+    auto writer = spawn(named("writer"), write, std::ref(lock), end);
+    auto next = spawn(named("next"), write, std::ref(lock), end);
+    co_await ticks(2);
+    EXPECT_EQ(debug::snapshot(next).held_by, writer.id());
+    end.set_value();
+    co_await writer;
+    co_await next;
+    const ReadGuard reader = co_await lock.read();
+    auto last = spawn(write, std::ref(lock), end);
+    co_await ticks(2);
+    EXPECT_EQ(debug::snapshot(last).held_by, 0U);
+    last.cancel();
+    co_await last.wait();
+  });
+}
+
+TEST(Holders, AWriterThatWasHandedTheLockHoldsIt) {
+  run([]() -> Task<void> {
+    RwLock lock;
+    auto end = std::make_unique<WriteGuard>(co_await lock.write());
+    Event leave;
+    auto second = spawn(
+        [](RwLock& l, Event& e) -> Task<void> {
+          const WriteGuard guard = co_await l.write();
+          co_await e.wait();
+        },
+        std::ref(lock), std::ref(leave));
+    auto third =
+        spawn([](RwLock& l) -> Task<void> { const WriteGuard guard = co_await l.write(); }, std::ref(lock));
+    co_await ticks(2);
+    end.reset();
+    EXPECT_EQ(debug::snapshot(third).held_by, second.id());
+    leave.set();
+    co_await third;
+  });
+}
+
+TEST(Holders, NobodyAfterTheLockHasGone) {
+  run([]() -> Task<void> {
+    auto lock = std::make_unique<Lock>();
+    co_await lock->acquire();
+    auto waiter = spawn(at_lock, std::ref(*lock));
+    co_await ticks(2);
+    lock.reset();
+    const TaskSnapshot seen = debug::snapshot(waiter);
+    EXPECT_EQ(seen.wait.object, nullptr);
+    EXPECT_EQ(seen.held_by, 0U);
+    waiter.cancel();
+    co_await waiter.wait();
+  });
+}
+
+TEST(Cancels, WhoAskedAndHowLongAgoIsKnownOfTasksWithNames) {
+  run([]() -> Task<void> {
+    const auto stubborn = []() -> Task<void> {
+      Outcome<void> end = co_await outcome(sleep(1h));
+      EXPECT_TRUE(end.cancelled());
+      co_await sleep(1h);
+    };
+    auto named_one = spawn(named("stubborn"), stubborn);
+    auto unnamed = spawn(stubborn);
+    co_await ticks(2);
+    named_one.cancel();
+    unnamed.cancel();
+    co_await sleep(90s);
+    const TaskSnapshot seen = debug::snapshot(named_one);
+    EXPECT_EQ(seen.cancelled_by, current_task()->id());
+    EXPECT_EQ(seen.cancelled_ago, Duration(90s));
+    EXPECT_EQ(debug::snapshot(unnamed).cancelled_ago, std::nullopt);
+    EXPECT_THAT(
+        masked(debug::dump(EventLoop::current())),
+        HasSubstr("#2 stubborn  cancelling  waits for a timer  cancel requested by #1 'main' 1m30s ago"));
+    named_one.cancel();
+    unnamed.cancel();
+    co_await named_one.wait();
+    co_await unnamed.wait();
+  });
+}
+
+TaskSnapshot task_of(std::uint64_t id, const std::string& name, TaskState state, SchedClass its_class) {
+  TaskSnapshot task;
+  task.id = id;
+  task.name = name;
+  task.state = state;
+  task.sched_class = its_class;
+  return task;
+}
+
+LoopSnapshot four_tasks() {
+  LoopSnapshot loop;
+  for (const std::uint64_t id : {1, 2, 3}) {
+    TaskSnapshot& task = loop.tasks.emplace_back(task_of(id, "page", TaskState::pending, 0));
+    task.stack.emplace_back("fetch", "/src/fetch.cpp", 7);
+    task.wait = WaitInfo{WaitKind::event, &loop};
+    task.age = Duration(std::chrono::minutes(10 * id));
+  }
+  loop.tasks.push_back(task_of(4, "other", TaskState::cancelling, 3));
+  loop.tasks.back().ready = true;
+  return loop;
+}
+
+TEST(DumpOptions, EqualTasksAreShownOnceWithTheirNumberAndTheOldest) {
+  DumpOptions options;
+  options.group = true;
+  EXPECT_EQ(debug::format_dump(four_tasks(), options),
+            "4 tasks\n"
+            "3 x pending  waits for an event  oldest #1 'page'  age 10m00s\n"
+            "   at fetch() fetch.cpp:7\n"
+            "cancelling  ready  class 3  #4 'other'\n");
+  EXPECT_THAT(debug::equal_tasks(four_tasks()), ElementsAre(ElementsAre(0U, 1U, 2U), ElementsAre(3U)));
+  EXPECT_THAT(debug::format_json(four_tasks(), options),
+              HasSubstr(R"("groups":[{"count":3,"tasks":[1,2,3],)"));
+}
+
+TEST(DumpOptions, TasksThatStandAtOtherLinesAreNotEqual) {
+  LoopSnapshot loop = four_tasks();
+  loop.tasks[1].stack[0].line = 8;
+  EXPECT_THAT(debug::equal_tasks(loop), ElementsAre(ElementsAre(0U, 2U), ElementsAre(1U), ElementsAre(3U)));
+}
+
+TEST(DumpOptions, AFilterKeepsWhatHasAllThatIsAskedFor) {
+  const auto kept = [](auto set) {
+    debug::TaskFilter filter;
+    set(filter);
+    std::vector<std::uint64_t> ids;
+    for (const TaskSnapshot& task : debug::filtered(four_tasks(), filter).tasks) ids.push_back(task.id);
+    return ids;
+  };
+  EXPECT_THAT(kept([](auto&) {}), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(kept([](auto& f) { f.state = "waiting"; }), ElementsAre(1, 2, 3));
+  EXPECT_THAT(kept([](auto& f) { f.state = "ready"; }), ElementsAre(4));
+  EXPECT_THAT(kept([](auto& f) { f.state = "cancelling"; }), ElementsAre(4));
+  EXPECT_THAT(kept([](auto& f) { f.sched_class = 3; }), ElementsAre(4));
+  EXPECT_THAT(kept([](auto& f) { f.name = "age"; }), ElementsAre(1, 2, 3));
+  EXPECT_THAT(kept([](auto& f) { f.id = 2; }), ElementsAre(2));
+  EXPECT_THAT(kept([](auto& f) { f.older_than = 20min; }), ElementsAre(2, 3, 4))
+      << "the age of 4 is not known";
+  EXPECT_THAT(kept([](auto& f) { f.older_than = 20min, f.state = "waiting", f.id = 3; }), ElementsAre(3));
+}
+
+TEST(DumpOptions, ADeadlockIsNamedAlsoWhereItsTasksAreLeftOut) {
+  LoopSnapshot loop = four_tasks();
+  loop.tasks[0].wait.kind = loop.tasks[1].wait.kind = WaitKind::lock;
+  loop.tasks[0].held_by = 2;
+  loop.tasks[1].held_by = 1;
+  DumpOptions options;
+  options.filter.id = 4;
+  EXPECT_THAT(debug::format_dump(loop, options),
+              AllOf(HasSubstr("1 of 4 tasks\n#4 other"),
+                    HasSubstr("deadlock: #1 'page' -> lock @1 held by #2 'page'")));
+}
+
+TEST(DumpText, NamesCannotWriteToTheTerminal) {
+  LoopSnapshot loop;
+  loop.tasks.push_back(task_of(1,
+                               "\x1b[2J\xc2\x9b"
+                               "31m\xe2\x80\xae\xff\n",
+                               TaskState::pending, 0));
+  EXPECT_EQ(debug::format_dump(loop), "1 task\n#1 \\x1b[2J\\u009b31m\\u202e\\xff\\x0a  pending\n");
+  EXPECT_THAT(debug::format_json(loop), HasSubstr(R"("name":"\u001b[2J\u009b31m\u202e\ufffd\u000a")"));
+  loop.tasks[0].name = "\xe4\xbb\xbb\xe5\x8a\xa1 \"1\"";
+  EXPECT_THAT(debug::format_dump(loop), HasSubstr("#1 \xe4\xbb\xbb\xe5\x8a\xa1 \"1\"  pending"));
+  EXPECT_THAT(debug::format_json(loop), HasSubstr("\"name\":\"\xe4\xbb\xbb\xe5\x8a\xa1 \\\"1\\\"\""));
+}
+
+}  // namespace
+}  // namespace coterie

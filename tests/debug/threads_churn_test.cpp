@@ -1,0 +1,82 @@
+// Dumps while tasks come, wait, are cancelled and end, and a loop is blocked now and then.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+
+#include "src/debug/collect.hpp"
+#include "support/runtime.hpp"
+#include "tests/debug/eyes_support.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+
+/// Lives a while: sleeps, takes a lock, spawns a child, or is cancelled.
+Task<void> life(Lock& lock, std::mt19937& random, int depth) {
+  const std::string name = "task of depth " + std::to_string(depth);
+  for (int i = 0; i < 3; ++i) {
+    const auto choice = random() % 5;
+    if (choice == 0) co_await sleep(100us);
+    if (choice == 1) co_await yield();
+    if (choice == 2) {
+      const LockGuard guard = co_await lock.scoped();
+      co_await yield();
+    }
+    if (choice == 3 && depth < 3) {
+      auto child = spawn(named(name), life, std::ref(lock), std::ref(random), depth + 1);
+      if (random() % 4 == 0) child.cancel();
+      Outcome<void> end = co_await outcome(child);
+    }
+    if (choice == 4) co_await life(lock, random, 4);
+  }
+}
+
+/// Blocks the thread without a system call, for longer than a dump waits where `long_block` says so.
+[[gnu::noinline]] void block_for(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+Task<void> churn(unsigned seed, const std::atomic<bool>& stop) {
+  std::mt19937 random(seed);
+  Lock lock;
+  while (!stop.load()) {
+    std::vector<JoinHandle<void>> tasks;
+    for (int i = 0; i < 20; ++i)
+      tasks.push_back(spawn(named("life"), life, std::ref(lock), std::ref(random), 0));
+    if (random() % 64 == 0) block_for(300ms);
+    for (auto& task : tasks) Outcome<void> end = co_await outcome(task);
+  }
+}
+
+TEST(ThreadsChurn, DumpsAreTakenWhileTasksComeAndGo) {
+  const char* const wanted = std::getenv("COTERIE_DUMPS");
+  const int dumps = wanted != nullptr ? std::atoi(wanted) : 200;
+  std::atomic<bool> stop{false};
+  RuntimeOptions options;
+  options.loops = 2;
+  options.debug_socket = false;
+  Runtime runtime(options);
+  auto one = spawn_on(runtime.loop(0), churn, 1U, std::ref(stop));
+  auto two = spawn_on(runtime.loop(1), churn, 2U, std::ref(stop));
+  const Eyes eyes;
+  std::size_t answered = 0;
+  std::size_t unsynchronised = 0;
+  constexpr const char* requests[] = {"dump\n", "dump json\n", "dump group\n", "tree\n", "ps\n"};
+  for (int i = 0; i < dumps; ++i) {
+    const std::string text = say(eyes.server.path(), requests[i % 5]);
+    if (text.starts_with("ok ")) ++answered;
+    if (text.find("UNSYNCHRONISED") != std::string::npos) ++unsynchronised;
+  }
+  stop.store(true);
+  one.get();
+  two.get();
+  EXPECT_EQ(answered, static_cast<std::size_t>(dumps));
+  RecordProperty("unsynchronised", static_cast<int>(unsynchronised));
+}
+
+}  // namespace
+}  // namespace coterie

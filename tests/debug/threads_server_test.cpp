@@ -1,0 +1,235 @@
+// The debug socket: who asks gets an answer, also while the loops are blocked; who must not, gets none.
+#include "src/debug/server.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "support/runtime.hpp"
+#include "tests/debug/eyes_support.hpp"
+
+namespace coterie {
+namespace {
+using namespace test;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+RuntimeOptions loops(std::size_t count) {
+  RuntimeOptions options;
+  options.loops = count;
+  options.debug_socket = false;  // each test has its own
+  return options;
+}
+
+Task<void> sleeps() {
+  co_await sleep(1h);
+}
+
+TEST(ThreadsDebugSocket, AnswersForEveryLoop) {
+  Runtime runtime(loops(2));
+  const Eyes eyes;
+  auto one = spawn_on(runtime.loop(0), named("first sleeper"), sleeps);
+  auto two = spawn_on(runtime.loop(1), named("second sleeper"), sleeps);
+  const std::string text = say(eyes.server.path(), "dump\n");
+  EXPECT_THAT(text,
+              AllOf(StartsWith("ok "), HasSubstr("coterie dump v1  pid "), HasSubstr("loops 2  tasks 2 (")));
+  EXPECT_THAT(text, AllOf(HasSubstr("\nloop 1  thread "), HasSubstr("first sleeper  pending"),
+                          HasSubstr("\nloop 2  thread "), HasSubstr("second sleeper  pending")));
+  EXPECT_THAT(say(eyes.server.path(), "ps\n"), AllOf(HasSubstr("task name"), HasSubstr("second sleeper")));
+  EXPECT_THAT(say(eyes.server.path(), "tree\n"), HasSubstr("(T) second sleeper"));
+  EXPECT_THAT(say(eyes.server.path(), "dump name=second\n"), Not(HasSubstr("first sleeper")));
+  EXPECT_THAT(say(eyes.server.path(), "dump json\n"), HasSubstr("\"name\":\"first sleeper\""));
+  EXPECT_THAT(say(eyes.server.path(), "info\n"), HasSubstr("\"loops\":2,\"tasks\":2,"));
+  EXPECT_THAT(say(eyes.server.path(), "hello\n"), StartsWith("error 'hello' is unknown"));
+}
+
+TEST(ThreadsDebugSocket, ABlockedLoopIsReadUnsynchronisedWithItsNativeStack) {
+  Block block;
+  Runtime runtime(loops(2));
+  const Eyes eyes;
+  auto idle = spawn_on(runtime.loop(0), named("idle"), sleeps);
+  auto stuck = spawn_on(
+      runtime.loop(1), named("stuck"),
+      [](Block& at) -> Task<void> {
+        co_await yield();
+        at.stand_here();
+      },
+      std::ref(block));
+  block.wait_until_it_stands();
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string text = say(eyes.server.path(), "dump\n");
+  const auto took = std::chrono::steady_clock::now() - begin;
+  block.let_go();
+  EXPECT_THAT(text, HasSubstr("UNSYNCHRONISED  it has not answered for 200 ms\nnative stack:\n   at "));
+  EXPECT_THAT(text, AllOf(HasSubstr("stand_here() "), HasSubstr("stuck  running"), HasSubstr("<- runs now")));
+  EXPECT_THAT(text, HasSubstr("idle  pending  waits for a timer"));
+  if (!sanitized) {
+    EXPECT_LT(took, 1s);
+  }
+  stuck.get();
+}
+
+TEST(ThreadsDebugSocket, IsForThisUserAlone) {
+  const Eyes eyes;
+  struct stat its{};
+  ASSERT_EQ(::stat(eyes.server.path().c_str(), &its), 0);
+  EXPECT_EQ(its.st_mode & 0777U, 0600U);
+  ::chmod(eyes.folder.path.c_str(), 0755);
+  EXPECT_FALSE(debug::is_private_directory(eyes.folder.path));
+  EXPECT_TRUE(debug::sockets_in(eyes.folder.path).empty()) << "what others can write to is not believed";
+  EXPECT_THROW(debug::make_socket_directory(eyes.folder.path), std::runtime_error);
+  if (::geteuid() != 0) return;  // only root can be somebody else
+  ::chmod(eyes.server.path().c_str(), 0666);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setuid(65534) != 0) ::_exit(2);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    eyes.server.path().copy(address.sun_path, sizeof address.sun_path - 1);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) ::_exit(3);
+    (void)::send(fd, "dump\n", 5, MSG_NOSIGNAL);
+    char answer[64] = "";
+    const ssize_t got = ::recv(fd, answer, sizeof answer - 1, MSG_WAITALL);
+    ::_exit(got > 0 && std::string_view(answer).starts_with("error this process answers its own user only")
+                ? 0
+                : 4);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(ThreadsDebugSocket, WhoIsSilentOrSaysTooMuchIsDropped) {
+  const Eyes eyes;
+  EXPECT_THAT(say(eyes.server.path(), std::string(8000, 'x')),
+              StartsWith("error a request has at most 4096 bytes"));
+  EXPECT_EQ(say(eyes.server.path(), "dump without an end"), "") << "a second later";
+  EXPECT_THAT(say(eyes.server.path(), "info\n"), StartsWith("ok ")) << "and the next is served";
+}
+
+TEST(ThreadsDebugSocket, EndsWithItsServerAlsoWhileAClientIsSilent) {
+  auto eyes = std::make_unique<Eyes>();
+  const std::string path = eyes->server.path();
+  const int fd = debug::connect_to(path);
+  ASSERT_GE(fd, 0);
+  const auto begin = std::chrono::steady_clock::now();
+  eyes.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s) << "its second had not passed";
+  ::close(fd);
+  EXPECT_EQ(say(path, "info\n"), "refused");
+}
+
+TEST(ThreadsDebugSocket, WhatAKilledProcessLeftIsRemoved) {
+  const Eyes eyes;
+  const std::string stale = eyes.folder.path + "/1.sock";
+  {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    stale.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ::close(fd);
+  }
+  EXPECT_EQ(debug::sockets_in(eyes.folder.path).size(), 2U);
+  EXPECT_EQ(say(stale, "info\n"), "refused");
+  EXPECT_EQ(debug::sockets_in(eyes.folder.path).size(), 1U);
+}
+
+TEST(ThreadsDebugSocket, AChildDoesNotServeForItsParent) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  pid_t child = 0;
+  std::string path;
+  {
+    const Folder folder;
+    ::setenv("XDG_RUNTIME_DIR", folder.path.c_str(), 1);
+    const std::shared_ptr<debug::DebugServer> server = debug::serve_this_process(true, 0);
+    ASSERT_NE(server, nullptr);
+    EXPECT_EQ(debug::serve_this_process(true, 0), server) << "one for the process";
+    path = server->path();
+    child = ::fork();
+    if (child == 0) {
+      // It lives on, and has the parent's descriptors but the listener.
+      char byte = 0;
+      ::close(ready[1]);
+      (void)!::read(ready[0], &byte, 1);
+      ::_exit(0);
+    }
+    ::close(ready[0]);
+    EXPECT_THAT(say(path, "info\n"), HasSubstr("\"pid\":" + std::to_string(::getpid()) + ","));
+    ASSERT_EQ(::rename(path.c_str(), (path + ".kept").c_str()), 0);
+  }
+  // The parent's listener is closed; were it open in the child, this would connect, and hang.
+  EXPECT_EQ(say(path + ".kept", "info\n"), "refused");
+  ::close(ready[1]);
+  ::waitpid(child, nullptr, 0);
+  ::unsetenv("XDG_RUNTIME_DIR");
+}
+
+TEST(ThreadsDebugSocket, IsOffWhereTheEnvironmentSaysSo) {
+  ::setenv("COTERIE_DEBUG_SOCKET", "0", 1);
+  EXPECT_EQ(debug::serve_this_process(true, 0), nullptr);
+  ::unsetenv("COTERIE_DEBUG_SOCKET");
+}
+
+TEST(ThreadsDebugSocket, IsThereWhileAProgramRuns) {
+  const Folder folder;
+  ::setenv("XDG_RUNTIME_DIR", folder.path.c_str(), 1);
+  const std::string path = folder.path + "/coterie/" + std::to_string(::getpid()) + ".sock";
+  const auto ask = [](std::string at) { return say(at, "info\n"); };
+  std::string seen;
+  const auto main = [&]() -> Task<void> { seen = co_await to_thread(ask, path); };
+  coterie::run(main());
+  EXPECT_THAT(seen, HasSubstr("\"loops\":1,\"tasks\":1,"));
+  EXPECT_EQ(say(path, "info\n"), "refused");
+  RunOptions off;
+  off.debug_socket = false;
+  coterie::run(main(), off);
+  EXPECT_EQ(seen, "refused");
+  ::unsetenv("XDG_RUNTIME_DIR");
+}
+
+TEST(ThreadsDebugSocket, ASignalPrintsADump) {
+  const Folder folder;
+  const std::string output = folder.path + "/stderr";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (std::freopen(output.c_str(), "w", stderr) == nullptr) ::_exit(2);
+    Runtime runtime(loops(1));
+    std::atomic<bool> begun{false};
+    const auto tells = [](std::atomic<bool>& here) -> Task<void> {
+      here.store(true);
+      here.notify_all();
+      co_await sleeps();
+    };
+    auto task = spawn_on(runtime.loop(0), named("asleep"), tells, std::ref(begun));
+    begun.wait(false);
+    const Eyes eyes(SIGUSR1);
+    ::raise(SIGUSR1);
+    // The answer to the next question comes after it.
+    ::_exit(say(eyes.server.path(), "info\n").starts_with("ok ") &&
+                    say(eyes.server.path(), "info\n").starts_with("ok ")
+                ? 0
+                : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  std::ifstream file(output);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, AllOf(HasSubstr("coterie dump v1"), HasSubstr("asleep  pending  waits for a timer")));
+}
+
+}  // namespace
+}  // namespace coterie
