@@ -86,7 +86,7 @@ std::string dump_json_text(const Report& report, const DumpOptions& options) {
 std::string info_text(const Report& report) {
   std::string state;
   for (const LoopSnapshot& loop : report.loops)
-    if (!loop.synchronised) state = "blocked";
+    if (!loop.synchronised && loop.thread != 0) state = "blocked";
   return R"({"pid":)" + std::to_string(report.pid) + ",\"program\":" + json_quoted(report.program) +
          ",\"loops\":" + std::to_string(report.loops.size()) +
          ",\"tasks\":" + std::to_string(count(report).tasks) +

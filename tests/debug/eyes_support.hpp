@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -55,6 +56,26 @@ inline std::string say(const std::string& path, const std::string& text) {
     answer.append(piece, static_cast<std::size_t>(got));
   ::close(fd);
   return answer;
+}
+
+/// Tasks that have begun, on any loop.
+class Begun {
+ public:
+  void one_more() {
+    count_.fetch_add(1);
+    count_.notify_all();
+  }
+  void wait_for(int count) const {
+    for (int seen = count_.load(); seen < count; seen = count_.load()) count_.wait(seen);
+  }
+
+ private:
+  std::atomic<int> count_{0};
+};
+
+inline Task<void> sleeps(Begun& begun) {
+  begun.one_more();
+  co_await sleep(std::chrono::hours(1));
 }
 
 /// Blocks a thread until it is let go, in a system call as real code does.

@@ -30,15 +30,13 @@ RuntimeOptions loops(std::size_t count) {
   return options;
 }
 
-Task<void> sleeps() {
-  co_await sleep(1h);
-}
-
 TEST(ThreadsDebugSocket, AnswersForEveryLoop) {
+  Begun begun;
   Runtime runtime(loops(2));
   const Eyes eyes;
-  auto one = spawn_on(runtime.loop(0), named("first sleeper"), sleeps);
-  auto two = spawn_on(runtime.loop(1), named("second sleeper"), sleeps);
+  auto one = spawn_on(runtime.loop(0), named("first sleeper"), sleeps, std::ref(begun));
+  auto two = spawn_on(runtime.loop(1), named("second sleeper"), sleeps, std::ref(begun));
+  begun.wait_for(2);
   const std::string text = say(eyes.server.path(), "dump\n");
   EXPECT_THAT(text,
               AllOf(StartsWith("ok "), HasSubstr("coterie dump v1  pid "), HasSubstr("loops 2  tasks 2 (")));
@@ -54,9 +52,11 @@ TEST(ThreadsDebugSocket, AnswersForEveryLoop) {
 
 TEST(ThreadsDebugSocket, ABlockedLoopIsReadUnsynchronisedWithItsNativeStack) {
   Block block;
+  Begun begun;
   Runtime runtime(loops(2));
   const Eyes eyes;
-  auto idle = spawn_on(runtime.loop(0), named("idle"), sleeps);
+  auto idle = spawn_on(runtime.loop(0), named("idle"), sleeps, std::ref(begun));
+  begun.wait_for(1);
   auto stuck = spawn_on(
       runtime.loop(1), named("stuck"),
       [](Block& at) -> Task<void> {
@@ -206,15 +206,10 @@ TEST(ThreadsDebugSocket, ASignalPrintsADump) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (std::freopen(output.c_str(), "w", stderr) == nullptr) ::_exit(2);
+    Begun begun;
     Runtime runtime(loops(1));
-    std::atomic<bool> begun{false};
-    const auto tells = [](std::atomic<bool>& here) -> Task<void> {
-      here.store(true);
-      here.notify_all();
-      co_await sleeps();
-    };
-    auto task = spawn_on(runtime.loop(0), named("asleep"), tells, std::ref(begun));
-    begun.wait(false);
+    auto task = spawn_on(runtime.loop(0), named("asleep"), sleeps, std::ref(begun));
+    begun.wait_for(1);
     const Eyes eyes(SIGUSR1);
     ::raise(SIGUSR1);
     // The answer to the next question comes after it.
