@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <future>
 #include <iostream>
 
+#include "coterie/cancel.hpp"
 #include "coterie/run.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/options.hpp"
@@ -157,28 +159,32 @@ void read_address(const std::string& flag, const std::string& text, dashboard::D
 
 DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboard::DashboardOptions options,
                                  Log& log) {
-  std::promise<void> listening;
-  std::future<void> listens = listening.get_future();
+  const auto listening = std::make_shared<std::promise<void>>();
+  const auto listens = std::make_shared<std::atomic<bool>>(false);
   options.audit = [&log](std::string_view line) { log.write(queue::LogLevel::info, line); };
-  options.listening = [&log, &listening](const std::string& url) {
+  options.listening = [&log, listening, listens](const std::string& url) {
     log.write(queue::LogLevel::info, "dashboard: " + url);
-    listening.set_value();
+    *listens = true;
+    listening->set_value();
   };
-  thread_ = std::jthread([&listening, broker = std::move(broker), options](std::stop_token stop) {
-    RunOptions run_options;
-    run_options.handle_signals = false;
-    run_options.stop_token = std::move(stop);
-    try {
-      coterie::run(dashboard::serve(broker, options), run_options);
-    } catch (const std::exception&) {
-      try {
-        listening.set_exception(std::current_exception());
-      } catch (const std::future_error&) {
-        // It listened, and was told to stop.
-      }
-    }
-  });
-  listens.get();
+  std::future<void> began = listening->get_future();
+  thread_ =
+      std::jthread([&log, listening, listens, broker = std::move(broker), options](std::stop_token stop) {
+        RunOptions run_options;
+        run_options.handle_signals = false;
+        run_options.stop_token = std::move(stop);
+        try {
+          coterie::run(dashboard::serve(broker, options), run_options);
+        } catch (const Cancelled&) {
+          // It was told to stop.
+        } catch (const std::exception& error) {
+          if (*listens)
+            log.write(queue::LogLevel::error, std::string("the dashboard has stopped: ") + error.what());
+          else
+            listening->set_exception(std::current_exception());
+        }
+      });
+  began.get();
 }
 
 void add_dashboard(CLI::App& app, Action& chosen) {

@@ -155,13 +155,17 @@ int work(const WorkerFlags& flags) {
   log.write(queue::LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) +
                                        ", " + counted(options.concurrency(), "job") +
                                        " at a time; SIGTERM or Ctrl-C lets running jobs end and stops");
-  std::optional<DashboardThread> dashboard;
+  std::optional<DashboardThread> shown_here;
   if (!flags.dashboard.empty()) {
     dashboard::DashboardOptions shown;
     read_address("--dashboard", flags.dashboard, shown);
     shown.accounts = flags.accounts;
     shown.metrics = registry;
-    dashboard.emplace(broker, std::move(shown), log);
+    try {
+      shown_here.emplace(broker, std::move(shown), log);
+    } catch (const dashboard::BadOptions& error) {
+      throw UsageError(error.what());
+    }
   }
   const int code = worker.run();
   if (code == exit_ok) log.write(queue::LogLevel::info, "stopped");

@@ -21,10 +21,43 @@ std::size_t jobs_until(const queue::JobPage& page, const Filter& filter, queue::
   return page.jobs.size();
 }
 
+Task<std::uint64_t> count_at_broker(std::shared_ptr<queue::Broker> broker, queue::JobFilter filter) {
+  std::uint64_t jobs = 0;
+  std::vector<queue::QueueInfo> queues = co_await broker->queues();
+  for (const queue::QueueInfo& info : queues) {
+    if (!filter.queue.empty() && filter.queue != info.name) continue;
+    for (const auto& [state, count] : info.counts)
+      if (!filter.state || *filter.state == state) jobs += count;
+  }
+  co_return jobs;
+}
+
+/// The first page of a state that few jobs have. A broker without an index of states would look at all jobs
+/// to learn that there are no more; the counts tell.
+Task<std::optional<Found>> find_few(std::shared_ptr<queue::Broker> broker, queue::JobFilter filter,
+                                    std::uint32_t limit) {
+  Task<std::uint64_t> counting = count_at_broker(broker, filter);
+  const std::uint64_t jobs = co_await std::move(counting);
+  if (jobs > limit) co_return std::nullopt;
+  Found found;
+  if (jobs == 0) co_return found;
+  filter.limit = static_cast<std::uint32_t>(jobs);
+  queue::JobPage page = co_await broker->list(filter);
+  found.jobs = std::move(page.jobs);
+  found.scanned = found.jobs.size();
+  if (found.jobs.size() < jobs) found.next = page.next;
+  co_return found;
+}
+
 }  // namespace
 
 Task<Found> search(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t after,
                    std::uint32_t limit) {
+  if (after == 0 && filter.is_simple() && filter.at_broker().state && filter.at_broker().name.empty()) {
+    Task<std::optional<Found>> few = find_few(broker, filter.at_broker(), limit);
+    std::optional<Found> all = co_await std::move(few);
+    if (all) co_return *std::move(all);
+  }
   Found found;
   queue::JobFilter ask = filter.at_broker();
   ask.bodies = filter.needs_args();
@@ -59,12 +92,8 @@ Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter) {
   Count total;
   const queue::JobFilter& at = filter.at_broker();
   if (filter.is_simple() && at.name.empty()) {
-    std::vector<queue::QueueInfo> queues = co_await broker->queues();
-    for (const queue::QueueInfo& info : queues) {
-      if (!at.queue.empty() && at.queue != info.name) continue;
-      for (const auto& [state, jobs] : info.counts)
-        if (!at.state || *at.state == state) total.jobs += jobs;
-    }
+    Task<std::uint64_t> counting = count_at_broker(broker, at);
+    total.jobs = co_await std::move(counting);
     co_return total;
   }
   queue::JobFilter ask = at;

@@ -1,0 +1,63 @@
+# The command's side of the dashboard: what it refuses, that it prints its URL, that a worker has one, that SIGTERM ends it.
+set -euo pipefail
+[[ -x $COTERIE_BIN/coterie ]] || { echo "skipped: the command is not built"; exit 77; }
+work=$(mktemp -d)
+pids=()
+trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+cd "$work"
+export COTERIE_BROKER=sqlite://$work/queue.db
+coterie=$COTERIE_BIN/coterie
+
+fail() { echo "dashboard_test: $*" >&2; exit 1; }
+
+# What a request to the port is answered with, header and body.
+ask() { # port, request line, more of the header
+  exec 3<>"/dev/tcp/127.0.0.1/$1"
+  printf '%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n%s\r\n' "$2" "${3:-}" >&3
+  cat <&3
+  exec 3>&-
+}
+# The port of the URL that comes into the file, once it is there.
+port_in() {
+  local line
+  for _ in $(seq 600); do
+    line=$(grep -o 'http://127.0.0.1:[0-9]*' "$1" | head -n 1) && { echo "${line##*:}"; return; }
+    sleep 0.1
+  done
+  cat "$1" >&2
+  fail "no URL"
+}
+
+# Others could connect: refused before anything listens, with the cure.
+code=0
+said=$("$coterie" dashboard --listen 0.0.0.0:0 2>&1) || code=$?
+((code == 2)) || fail "0.0.0.0 gave exit code $code"
+[[ $said == *--accounts*--insecure-no-auth* ]] || fail "the refusal does not say the cure: $said"
+
+# An account file that others may read is refused; one that they may not is taken.
+"$coterie" dashboard --new-token me=viewer >accounts 2>token
+token=$(grep -o 'coterie_[0-9a-f]*' token)
+chmod 644 accounts
+said=$("$coterie" dashboard --listen 127.0.0.1:0 --accounts accounts 2>&1) && fail "a file for all was taken"
+[[ $said == *"chmod 600"* ]] || fail "$said"
+chmod 600 accounts
+
+"$coterie" dashboard --listen 127.0.0.1:0 --accounts accounts --audit audit.log >shown 2>&1 &
+pids+=($!)
+port=$(port_in shown)
+[[ $(ask "$port" "GET /api/v1/overview") == "HTTP/1.1 401 "* ]] || fail "nobody was let in"
+[[ $(ask "$port" "GET /api/v1/overview" "Authorization: Bearer $token"$'\r\n') == "HTTP/1.1 200 "* ]] || fail "the token was refused"
+refused=$(ask "$port" "GET /nothing" "X: $(head -c 20000 /dev/zero | tr '\0' x)"$'\r\n')
+[[ $refused == "HTTP/1.1 431 "*"Content-Security-Policy: default-src 'none'"* ]] || fail "a refusal without the policy: ${refused:0:200}"
+kill -TERM "${pids[0]}"
+code=0
+wait "${pids[0]}" || code=$?
+((code == 0)) || fail "SIGTERM ended it with $code"
+
+# A worker shows its broker, too, and ends with it.
+"$coterie" worker --allow-exec --dashboard 127.0.0.1:0 >worker 2>&1 &
+pids+=($!)
+port=$(port_in worker)
+[[ $(ask "$port" "GET /healthz") == "HTTP/1.1 200 "*'{"status":"ok"}' ]] || fail "the worker's dashboard does not answer"
+kill -TERM "${pids[1]}"
+wait "${pids[1]}" || fail "the worker did not end well"
