@@ -62,6 +62,9 @@ deadlock: #2 'alice to bob' -> lock @1 held by #3 'bob to alice' -> lock @2 held
    #3 'bob to alice' waits at transfer() deadlock.cpp:L
 END
 diff <(sed -E 's/([a-z]\.[ch]pp):[0-9]+/\1:L/g' seen) golden || fail "the dump is not the golden one"
+# The guide shows the same.
+sed -n '/^\$ coterie dump 2899/,/^```/{/^\$\|^```/d; p}' "$COTERIE_SOURCE/docs/debugging.md" | masked >guide
+diff <(sed -E 's/(group\.hpp):[0-9]+/\1:L/' guide) <(sed -E 's/(group\.hpp):[0-9]+/\1:L/' seen) || fail "docs/debugging.md shows another dump"
 line=$(grep -n 'co_await to.scoped()' "$COTERIE_SOURCE/examples/deadlock.cpp" | cut -d: -f1)
 has out "waits at transfer() deadlock.cpp:$line"
 
