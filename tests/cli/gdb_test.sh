@@ -4,11 +4,11 @@ deadlock=$COTERIE_BUILD/examples/deadlock
 coterie=$COTERIE_BIN/coterie
 script=$COTERIE_SOURCE/share/coterie/gdb/coterie.py
 [[ -x $coterie && -x $deadlock ]] || { echo "no command or no example was built"; exit 77; }
-if grep -q '__asan_init\|__tsan_init' "$deadlock"; then
+if [[ $(nm "$deadlock" | grep -c ' [UTtW] __[at]san_init') -gt 0 ]]; then
   echo "a sanitizer maps terabytes, which a core would hold: the release build runs this"
   exit 77
 fi
-for tool in gdb gcore strip; do
+for tool in nm gdb gcore strip; do
   command -v $tool >/dev/null || { echo "gdb_test: $tool is missing: scripts/bootstrap test installs it" >&2; exit 1; }
 done
 tmp=$(mktemp -d)
