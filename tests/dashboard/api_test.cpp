@@ -82,6 +82,25 @@ TEST(DashboardApi, PagesGiveEachJobOnceAlsoWhereMostDoNotMatch) {
   run(pages());
 }
 
+Task<void> few() {
+  World world;
+  const std::string first = co_await world.add("a");
+  const std::string second = co_await world.add("b");
+  (void)co_await world.text("POST", "/api/v1/jobs/" + second + "/cancel", "{}");
+  const std::string one = co_await world.text("GET", "/api/v1/jobs?filter=state:cancelled");
+  EXPECT_THAT(one, AllOf(HasSubstr(second), Not(HasSubstr(first)), HasSubstr("\"next\":null")));
+  const std::string none = co_await world.text("GET", "/api/v1/jobs?filter=state:dead");
+  EXPECT_EQ(none, R"(200 {"jobs":[],"next":null,"scanned":0,"bounded":false})");
+  http::Request asked = request("GET", "/api/v1/jobs");
+  asked.query.emplace_back("filter", "state:ready queue:other");
+  Task<http::Response> asking = world.ask(asked);
+  const http::Response other = co_await std::move(asking);
+  EXPECT_THAT(other.body, HasSubstr("\"jobs\":[]"));
+}
+TEST(DashboardApi, FewJobsOfAStateAreAllOnTheFirstPage) {
+  run(few());
+}
+
 Task<void> refused() {
   World world;
   for (const std::string target :
