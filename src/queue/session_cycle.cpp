@@ -61,6 +61,7 @@ void Session::add_ended() {
   for (JobRun* run : finished_) {
     if (alone_run_ == run) alone_run_ = nullptr;
     if (run->fenced) {
+      if (metrics_) count(*run, nullptr, Verdict::fenced);
       free_run(*run);
       continue;
     }

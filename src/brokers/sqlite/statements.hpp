@@ -57,7 +57,8 @@ struct Statements {
       "?";
   std::deque<Statement> take;
   Statement reread{
-      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost, run_at FROM job WHERE job "
+      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost, run_at FROM job "
+      "WHERE job "
       "= ?"};
 
   Statement add_scheduled{"INSERT INTO scheduled VALUES(?, ?)"};
