@@ -66,7 +66,7 @@ std::string with_output(std::string message, const std::string& output, bool tru
 
 class ExecHandler final : public queue::Handler {
  public:
-  explicit ExecHandler(ExecOptions options) : options_(options) {}
+  ExecHandler(ExecOptions options, Logger log) : options_(options), log_(std::move(log)) {}
 
   Task<std::string> run(JobContext& job) override {
     const ExecArgs args = parse(job);
@@ -82,7 +82,11 @@ class ExecHandler final : public queue::Handler {
       const TimePoint start = EventLoop::current().now();
       Task<io::ShellResult> command = io::run_shell(args.command, shell);
       Outcome<io::ShellResult> end = co_await outcome(std::move(command));
-      if (!is_shortage(end) || since(begin) > longest_shortage) co_return result_of(end, args, since(start));
+      if (!is_shortage(end) || since(begin) > longest_shortage) {
+        if (end.has_value()) log_.debug("the command has ended: " + end.get().status.str());
+        co_return result_of(end, args, since(start));
+      }
+      log_.warning("the machine has no process or descriptor left for the command: trying again");
       co_await sleep(pause);
     }
   }
@@ -125,6 +129,7 @@ class ExecHandler final : public queue::Handler {
   }
 
   ExecOptions options_;
+  Logger log_;
   ExecGuard guard_;
 };
 
@@ -137,8 +142,8 @@ ExecArgs read_exec_args(std::string_view json) {
   return queue::from_json<ExecArgs>(json);
 }
 
-std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options) {
-  return std::make_shared<ExecHandler>(options);
+std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options, Logger log) {
+  return std::make_shared<ExecHandler>(options, std::move(log));
 }
 
 ExecEnd read_exec_result(std::string_view result) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "coterie/log.hpp"
 #include "coterie/queue/handler.hpp"
 
 namespace coterie::cli {
@@ -52,7 +53,10 @@ struct ExecOptions {
 /// What a command leaves running in the background is not waited for. Commands die with the worker, however
 /// it goes: the kernel kills the shell, an ExecGuard what that had started. Those that make themselves
 /// daemons (setsid) are out of reach.
-[[nodiscard]] std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options = ExecOptions());
+///
+/// `log` hears of its end, as `debug`, and of such a wait, as a warning.
+[[nodiscard]] std::shared_ptr<queue::Handler> make_exec_handler(ExecOptions options = ExecOptions(),
+                                                                Logger log = Logger(nullptr));
 
 /// How a command ended, read back from what the broker keeps.
 struct ExecEnd {

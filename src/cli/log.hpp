@@ -3,21 +3,23 @@
 #include <string>
 #include <string_view>
 
-#include "coterie/queue/worker.hpp"
+#include "coterie/log.hpp"
+#include "src/cli/log_line.hpp"
 
 namespace coterie::cli {
 
-/// The command's log: a line with time (UTC), level and text on stderr, in colour on a terminal. The
-/// libraries know only their sinks (WorkerObserver::log); only log.cpp knows spdlog.
-class Log {
+/// The command's log: lines on stderr, as text with time (UTC) and level in front, in colour on a terminal,
+/// or as JSON. The libraries know only their sinks, LogSink and WorkerObserver::log(); only log.cpp knows
+/// spdlog. A reader that has gone away is no error.
+class Log final : public LogSink {
  public:
   /// What is below `least` is left out.
-  explicit Log(queue::LogLevel least);
-  ~Log();
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
-  /// Any thread. A reader that has gone away is no error.
-  void write(queue::LogLevel level, std::string_view line);
+  explicit Log(LogLevel least, LogFormat format = LogFormat::text);
+  ~Log() override;
+  [[nodiscard]] bool wants(LogLevel level) const noexcept override;
+  void write(const LogRecord& record) override;
+  /// About the command itself, or about what `fields` say.
+  void write(LogLevel level, std::string_view line, LogFields fields = LogFields());
 
  private:
   struct Impl;
@@ -25,6 +27,6 @@ class Log {
 };
 
 /// "debug", "info", "warning", "error"; UsageError, naming --log-level, for anything else.
-[[nodiscard]] queue::LogLevel parse_log_level(const std::string& text);
+[[nodiscard]] LogLevel parse_log_level(const std::string& text);
 
 }  // namespace coterie::cli

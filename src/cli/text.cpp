@@ -159,7 +159,7 @@ std::string json_string(std::string_view text) {
       out.append("\\").push_back(static_cast<char>(next.code));
     } else if (next.code == '\n') {
       out.append("\\n");
-    } else if (next.code < 0x20 || next.code == 0x7F || (next.code >= 0x2028 && next.code <= 0x2029)) {
+    } else if (next.code < 0x20 || (next.code >= 0x7F && next.code < 0xA0) || within(deceptive, next.code)) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\u%04x", next.code);
       out.append(escape);

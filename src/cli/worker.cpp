@@ -27,6 +27,7 @@ struct WorkerFlags {
   std::string log_level = "info";
   std::string dashboard;
   std::string accounts;
+  std::string log_format = "text";
   std::optional<std::string> metrics;
   bool metrics_public = false;
   WorkerFlags() = default;
@@ -36,14 +37,19 @@ struct WorkerFlags {
 /// on without them.
 class Reporter final : public queue::WorkerObserver {
  public:
-  Reporter(Log& log, bool json, bool quiet) : log_(log), json_(json), quiet_(quiet) {}
+  Reporter(std::shared_ptr<Log> log, bool json, bool quiet)
+      : log_(std::move(log)), json_(json), quiet_(quiet) {}
 
-  void log(queue::LogLevel level, std::string_view line) override { log_.write(level, line); }
-  void loop_stalled(std::string_view line) override { log_.write(queue::LogLevel::error, line); }
+  void log(queue::LogLevel level, std::string_view line) override { log_->write(level, line); }
+  void loop_stalled(std::string_view line) override { log_->write(LogLevel::error, line); }
   void job_started(const queue::JobContext& job) override {
-    log_.write(queue::LogLevel::debug, job.id().str() + "  " + job.name() + "  begins, try " +
-                                           std::to_string(job.attempt()) + "/" +
-                                           std::to_string(job.max_attempts()));
+    if (!log_->wants(LogLevel::debug)) return;
+    LogFields fields;
+    fields.emplace_back("job", job.id().str());
+    fields.emplace_back("handler", job.name());
+    fields.emplace_back("queue", job.queue());
+    fields.emplace_back("attempt", std::to_string(job.attempt()));
+    log_->write(LogLevel::debug, "begins", std::move(fields));
   }
   void job_finished(const queue::JobContext& job, const queue::JobEnd& end) override {
     if (quiet_) return;
@@ -98,7 +104,7 @@ class Reporter final : public queue::WorkerObserver {
       closed_ = true;
     }
   }
-  Log& log_;
+  const std::shared_ptr<Log> log_;
   bool json_;
   bool quiet_;
   bool closed_ = false;
@@ -125,7 +131,8 @@ int work(const WorkerFlags& flags) {
   for (const std::string& queue : flags.queues)
     if (queue.empty())
       throw UsageError("--queue '': a queue's name is not empty; leave it out for 'default'");
-  Log log(parse_log_level(flags.log_level));
+  const auto log =
+      std::make_shared<Log>(parse_log_level(flags.log_level), parse_log_format(flags.log_format));
   queue::WorkerOptions options;
   const auto cores = std::max(1u, std::thread::hardware_concurrency());
   if (!flags.queues.empty()) options.queues(flags.queues);
@@ -133,6 +140,7 @@ int work(const WorkerFlags& flags) {
   if (flags.grace) options.grace(*flags.grace);
   if (flags.lease) options.lease(*flags.lease);
   options.stop_when_idle(flags.until_idle);
+  options.log_fields();
   options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
   std::optional<MetricsAddress> address;
   if (flags.metrics) address = MetricsAddress::parse("--metrics", *flags.metrics, flags.metrics_public);
@@ -146,15 +154,15 @@ int work(const WorkerFlags& flags) {
   }
   if (address) {
     server.emplace(*address, [registry] { return scrape(registry); });
-    log.write(queue::LogLevel::info, "metrics at " + server->url());
+    log->write(LogLevel::info, "metrics at " + server->url());
   }
   const std::uint64_t wanted = flags.concurrency == 0 ? cores : static_cast<std::uint64_t>(flags.concurrency);
   options.concurrency(at_most(*broker, wanted));
   queue::Worker worker(broker, options);
-  worker.handle_with(exec_handler_name, make_exec_handler());
-  log.write(queue::LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) +
-                                       ", " + counted(options.concurrency(), "job") +
-                                       " at a time; SIGTERM or Ctrl-C lets running jobs end and stops");
+  worker.handle_with(exec_handler_name, make_exec_handler(ExecOptions(), Logger(log)));
+  log->write(LogLevel::info, "working on " + worker.broker()->url() + ", " + list(options.queues()) + ", " +
+                                 counted(options.concurrency(), "job") +
+                                 " at a time; SIGTERM or Ctrl-C lets running jobs end and stops");
   std::optional<DashboardThread> shown_here;
   if (!flags.dashboard.empty()) {
     dashboard::DashboardOptions shown;
@@ -162,13 +170,13 @@ int work(const WorkerFlags& flags) {
     shown.accounts = flags.accounts;
     shown.metrics = registry;
     try {
-      shown_here.emplace(broker, std::move(shown), log);
+      shown_here.emplace(broker, std::move(shown), *log);
     } catch (const dashboard::BadOptions& error) {
       throw UsageError(error.what());
     }
   }
   const int code = worker.run();
-  if (code == exit_ok) log.write(queue::LogLevel::info, "stopped");
+  if (code == exit_ok) log->write(LogLevel::info, "stopped");
   return code;
 }
 
@@ -193,6 +201,8 @@ void add_worker(CLI::App& app, Action& chosen) {
       .text("--dashboard", flags->dashboard, "Show its broker in a browser too, see `coterie dashboard`",
             "ADDR:PORT")
       .text("--accounts", flags->accounts, "With --dashboard: who may log in", "FILE")
+      .text("--log-format", flags->log_format,
+            "How: text, for people, or json, an object a line [default text]", "FORMAT")
       .text("--metrics", flags->metrics,
             "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics; ADDRESS is 127.0.0.1 where it is "
             "left out",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coterie/core/duration.hpp"
+#include "coterie/log.hpp"
 #include "src/queue/session.hpp"
 
 namespace coterie::queue {
@@ -45,10 +46,22 @@ void JobRun::launch(Handler& handler, TimePoint now) {
   label.reserve(lease_.name.size() + 37);
   label.append(lease_.name).append(1, ' ').append(lease_.ref.id.str());
   SpawnOptions options(std::move(label), std::source_location());
+  if (session_->names_jobs_in_logs()) options.context(log_context());
   task_ = coterie::detail::TaskState<std::string>::spawn_on(loop, handler.run(*this), &options);
   task_->add_ref();
   task_->add_hook(*this);
   if (deadline_ != TimePoint::max()) loop.arm(*this, deadline_);
+}
+
+Context JobRun::log_context() const {
+  Context context = copy_context();
+  context.run([this] {
+    set_log_field("job", id().str());
+    set_log_field("handler", name());
+    set_log_field("queue", queue());
+    set_log_field("attempt", std::to_string(attempt()));
+  });
+  return context;
 }
 
 void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "coterie/context.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
 #include "coterie/spawn.hpp"
@@ -67,6 +68,8 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   bool loss_heard = false;                ///< that its lease is lost was acted upon
 
  private:
+  /// The current one, with the fields that lines of its handler carry.
+  [[nodiscard]] Context log_context() const;
   void task_done(TaskRec& task) noexcept override;
   void run() noexcept override;
 

@@ -77,6 +77,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   [[nodiscard]] EventLoop& loop() const noexcept { return loop_; }
   /// Somebody wants to know how long runs take.
   [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr || metrics_ != nullptr; }
+  [[nodiscard]] bool names_jobs_in_logs() const noexcept { return options_.log_fields(); }
   [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
   [[nodiscard]] Milliseconds grace() const noexcept { return options_.grace(); }
   /// A job's task is over.

@@ -330,7 +330,8 @@ TEST(Worker, ItsLogHasTimesAndLevelsAndAThreshold) {
   EXPECT_EQ(loud.code, 0);
   EXPECT_THAT(loud.err, testing::ContainsRegex("20[0-9-]+T[0-9:.]+Z info    working on sqlite://coterie.db"));
   EXPECT_THAT(loud.err,
-              AllOf(HasSubstr("Z debug   " + id + "  exec  begins, try 1/4"), HasSubstr("stopped")));
+              AllOf(HasSubstr("Z debug   begins  job=" + id + "  handler=exec  queue=default  attempt=1"),
+                    HasSubstr("stopped")));
   EXPECT_THAT(loud.out, AllOf(HasSubstr("done  " + id), Not(HasSubstr("working on"))));
 
   const pid_t pid = folder.start({"worker", "--allow-exec", "-q", "other", "--log-level", "warning"});

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coterie/log.hpp"
 #include "coterie/metrics/registry.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/context.hpp"
@@ -24,12 +25,7 @@ struct JobEnd {
   JobEnd() = default;
 };
 
-enum class LogLevel : std::uint8_t {
-  debug,    ///< each step, for somebody who looks for a mistake
-  info,     ///< what a worker does
-  warning,  ///< it goes on, and somebody should look at it
-  error,    ///< it cannot go on
-};
+using coterie::LogLevel;
 
 /// What a worker does about a loop that stands still for longer than WorkerOptions::stall_limit().
 enum class StallAction : std::uint8_t {
@@ -145,6 +141,11 @@ class WorkerOptions {
   WorkerOptions& observer(std::shared_ptr<WorkerObserver> sink) { return set(observer_, std::move(sink)); }
   [[nodiscard]] const std::shared_ptr<WorkerObserver>& observer() const noexcept { return observer_; }
 
+  /// What a handler says through a Logger, and the tasks that it spawns, carries the fields job, handler,
+  /// queue and attempt; see set_log_field(). Costs a context a job, some allocations. Default false.
+  WorkerOptions& log_fields(bool on = true) { return set(log_fields_, on); }
+  [[nodiscard]] bool log_fields() const noexcept { return log_fields_; }
+
   /// Where it counts its jobs for Prometheus, see docs/metrics.md; run() watches its loop there too. Costs a
   /// look at the clock and some twenty stores a job. Names that are no handler's when it begins to serve are
   /// counted as `_other`. Default: nowhere.
@@ -174,6 +175,7 @@ class WorkerOptions {
   Milliseconds progress_interval_{500};
   Milliseconds cancel_latency_{1000};
   bool stop_when_idle_ = false;
+  bool log_fields_ = false;
   std::shared_ptr<WorkerObserver> observer_;
   std::shared_ptr<coterie::metrics::Registry> metrics_;
 };
