@@ -87,7 +87,8 @@ std::string symbol_of(const File& file, std::uintptr_t address, std::uintptr_t b
   return "";
 }
 
-/// A suffix tells parts of a function apart (f.actor, f.cold); a coroutine's own name has a dot in it as well.
+/// A suffix tells parts of a function apart (f.actor, f.cold); a coroutine's own name has a dot in it as
+/// well.
 std::string readable(std::string symbol) {
   for (;;) {
     int status = 0;
