@@ -26,7 +26,9 @@ std::string address_of(const std::string& peer) {
   return peer.substr(0, peer.rfind(':'));
 }
 
-std::optional<Caller> check(const Accounts* accounts, const std::string& name, const std::string& password) {
+/// On a thread, which goes on where the request is cancelled: so it owns what it needs.
+std::optional<Caller> check(std::shared_ptr<const Accounts> accounts, std::string name,
+                            std::string password) {
   return accounts->by_password(name, password);
 }
 
@@ -56,7 +58,7 @@ Task<http::Response> Service::login(Call call) {
   logins_.failed(address, EventLoop::current().now());
   const std::string name = *body.name;
   const std::string password = *body.password;
-  const std::optional<Caller> caller = co_await to_thread(check, &accounts_, name, password);
+  const std::optional<Caller> caller = co_await to_thread(check, accounts_, name, password);
   if (!caller) {
     audit(Caller(name.substr(0, 64), Role::viewer), "login refused", address, "", 0);
     throw ApiError(401, "wrong_password", "no such name with this password");

@@ -34,7 +34,7 @@ Service::Service(std::shared_ptr<queue::Broker> broker, DashboardOptions options
       open_(options_.accounts.empty()),
       monitor_(broker_, !options_.read_only) {
   require_safe_address(options_);
-  if (!open_) accounts_ = Accounts::read(options_.accounts);
+  if (!open_) accounts_ = std::make_shared<const Accounts>(Accounts::read(options_.accounts));
   add_routes();
 }
 
@@ -105,7 +105,7 @@ Caller Service::authenticate(const http::Request& request) const {
   const std::string_view authorization = request.headers.get("authorization");
   std::optional<Caller> caller;
   if (authorization.size() > bearer.size() && http::same_name(authorization.substr(0, bearer.size()), bearer))
-    caller = accounts_.by_token(authorization.substr(bearer.size()));
+    caller = accounts_->by_token(authorization.substr(bearer.size()));
   else
     caller = sessions_.find(request.cookie("coterie_session"), EventLoop::current().now());
   if (!caller) throw ApiError(401, "not_logged_in", "log in, or send Authorization: Bearer TOKEN");

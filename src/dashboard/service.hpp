@@ -70,8 +70,8 @@ class Service {
   std::shared_ptr<queue::Broker> broker_;
   DashboardOptions options_;
   Guard guard_;
-  bool open_;  ///< nobody has to say who they are
-  Accounts accounts_;
+  bool open_;                                 ///< nobody has to say who they are
+  std::shared_ptr<const Accounts> accounts_;  ///< shared with a thread that checks a password; null: open_
   Sessions sessions_;
   LoginLimit logins_;
   Monitor monitor_;
