@@ -10,7 +10,8 @@ namespace {
 class Object {
  public:
   Object& raw(std::string_view key, std::string_view json) {
-    text_ += (text_.size() > 1 ? ",\"" : "\"") + std::string(key) + "\":" + std::string(json);
+    text_ += text_.size() > 1 ? ",\"" : "\"";
+    text_.append(key).append("\":").append(json);
     return *this;
   }
   Object& text(std::string_view key, std::string_view value) { return raw(key, json_quoted(value)); }
@@ -23,7 +24,7 @@ class Object {
     return time ? number(key, std::chrono::duration_cast<std::chrono::milliseconds>(*time).count())
                 : raw(key, "null");
   }
-  [[nodiscard]] std::string str() const { return text_ + "}"; }
+  [[nodiscard]] std::string str() { return std::move(text_ += '}'); }
 
  private:
   std::string text_ = "{";
@@ -32,8 +33,12 @@ class Object {
 template <class Items, class Make>
 std::string array(const Items& items, Make make) {
   std::string text = "[";
-  for (const auto& item : items) text += (text.size() > 1 ? "," : "") + make(item);
-  return text + "]";
+  for (const auto& item : items) {
+    if (text.size() > 1) text += ',';
+    text += make(item);
+  }
+  text += ']';
+  return text;
 }
 
 std::string ids(const std::vector<std::uint64_t>& all) {

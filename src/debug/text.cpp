@@ -37,10 +37,24 @@ std::string spelled(const char* format, std::uint32_t code) {
   return text.data();
 }
 
+/// How much from the beginning needs no look: nearly always all.
+std::size_t plain_length(std::string_view text, std::string_view special) noexcept {
+  std::size_t length = 0;
+  while (length < text.size() && text[length] >= 0x20 && text[length] < 0x7f &&
+         special.find(text[length]) == std::string_view::npos)
+    ++length;
+  return length;
+}
+
 std::string escape(std::string_view text, std::string_view special) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
+    if (const std::size_t plain = plain_length(text, special); plain > 0) {
+      result += text.substr(0, plain);
+      text.remove_prefix(plain);
+      continue;
+    }
     std::uint32_t code = 0;
     const std::size_t length = decode(text, code);
     if (length == 0) {
@@ -69,6 +83,11 @@ std::string quoted(std::string_view text) {
 std::string json_quoted(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {
+    if (const std::size_t plain = plain_length(text, "\"\\"); plain > 0) {
+      result += text.substr(0, plain);
+      text.remove_prefix(plain);
+      continue;
+    }
     std::uint32_t code = 0;
     const std::size_t length = decode(text, code);
     if (length == 0)
