@@ -48,12 +48,12 @@ class AuditFile {
     if (fd_ >= 0) ::close(fd_);
   }
   void write(Log& log, std::string_view line) {
-    log.write(queue::LogLevel::info, line);
+    log.write(LogLevel::info, line);
     if (fd_ < 0) return;
     const std::string whole = std::string(line) + "\n";
     if (::write(fd_, whole.data(), whole.size()) == static_cast<ssize_t>(whole.size()) || told_) return;
     told_ = true;
-    log.write(queue::LogLevel::error, "the audit log cannot be written");
+    log.write(LogLevel::error, "the audit log cannot be written");
   }
 
  private:
@@ -107,7 +107,7 @@ int show(const DashboardFlags& flags) {
   if (flags.certificate.empty() != flags.key.empty())
     throw UsageError("--tls-cert and --tls-key belong together");
   if (!flags.certificate.empty()) options.tls = tls_from(flags.certificate, flags.key);
-  Log log(queue::LogLevel::info);
+  Log log(LogLevel::info);
   AuditFile audit(flags.audit);
   options.audit = [&](std::string_view line) { audit.write(log, line); };
   const auto broker = open_shared(flags.common.broker);
@@ -115,13 +115,13 @@ int show(const DashboardFlags& flags) {
     Output::standard().line(flags.common.json ? JsonObject().add("url", url).str() : url);
     Output::standard().flush();
     if (options.accounts.empty())
-      log.write(queue::LogLevel::warning,
+      log.write(LogLevel::warning,
                 options.insecure_no_auth
                     ? "whoever can connect may do everything: --insecure-no-auth was given"
                     : "whoever can use this machine may do everything: see --accounts");
     if (!dashboard::has_pages())
-      log.write(queue::LogLevel::warning, "this build has no pages, only the API: npm was not there");
-    log.write(queue::LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
+      log.write(LogLevel::warning, "this build has no pages, only the API: npm was not there");
+    log.write(LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
   };
   try {
     coterie::run(dashboard::serve(broker, options));
@@ -161,9 +161,9 @@ DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboar
                                  Log& log) {
   const auto listening = std::make_shared<std::promise<void>>();
   const auto listens = std::make_shared<std::atomic<bool>>(false);
-  options.audit = [&log](std::string_view line) { log.write(queue::LogLevel::info, line); };
+  options.audit = [&log](std::string_view line) { log.write(LogLevel::info, line); };
   options.listening = [&log, listening, listens](const std::string& url) {
-    log.write(queue::LogLevel::info, "dashboard: " + url);
+    log.write(LogLevel::info, "dashboard: " + url);
     *listens = true;
     listening->set_value();
   };
@@ -179,7 +179,7 @@ DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboar
           // It was told to stop.
         } catch (const std::exception& error) {
           if (*listens)
-            log.write(queue::LogLevel::error, std::string("the dashboard has stopped: ") + error.what());
+            log.write(LogLevel::error, std::string("the dashboard has stopped: ") + error.what());
           else
             listening->set_exception(std::current_exception());
         }
