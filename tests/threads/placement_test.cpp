@@ -207,8 +207,7 @@ TEST(Placement, LoopsThatHaveStoppedTakeNoPartAndWhenAllHaveTheHandleSaysSo) {
   stop_alone(runtime, 0);
   EXPECT_FALSE(runtime.serves(0));
   EXPECT_TRUE(runtime.serves(1));
-  for (int i = 0; i < 4; ++i) (void)spawn_on(runtime.loop(1), sleeper, Duration(1h));
-  settle(runtime, 1);
+  for (int i = 0; i < 4; ++i) (void)runtime.spawn(Last(), sleeper, Duration(1h));
   EXPECT_GT(runtime.load(1), runtime.load(0));  // and all the same
   for (int i = 0; i < 4; ++i)
     EXPECT_EQ(runtime.spawn(Placement::least_loaded(), whereabouts, std::cref(runtime)).get(), 1U);
