@@ -115,10 +115,9 @@ int show(const DashboardFlags& flags) {
     Output::standard().line(flags.common.json ? JsonObject().add("url", url).str() : url);
     Output::standard().flush();
     if (options.accounts.empty())
-      log.write(LogLevel::warning,
-                options.insecure_no_auth
-                    ? "whoever can connect may do everything: --insecure-no-auth was given"
-                    : "whoever can use this machine may do everything: see --accounts");
+      log.write(LogLevel::warning, options.insecure_no_auth
+                                       ? "whoever can connect may do everything: --insecure-no-auth was given"
+                                       : "whoever can use this machine may do everything: see --accounts");
     if (!dashboard::has_pages())
       log.write(LogLevel::warning, "this build has no pages, only the API: npm was not there");
     log.write(LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
