@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coterie/testing/random.hpp"
@@ -29,7 +30,7 @@ double worst_error(const Weights& weights) {
   for (const std::uint32_t weight : weights) sum += weight;
   std::vector<double> had(weights.size());
   double worst = 0;
-  for (int turn = 1; turn <= static_cast<int>(sum) && turn <= 1500; ++turn) {
+  for (int turn = 1; turn <= static_cast<int>(sum); ++turn) {
     ++had[turns.next()];
     for (std::size_t i = 0; i < weights.size(); ++i)
       worst = std::max(worst, std::abs(turn * weights[i] / sum - had[i]));
@@ -52,15 +53,68 @@ TEST(SmoothTurns, NobodyIsEverMoreThanOneTurnFromItsShare) {
           const double worst = worst_error({a, b, c, d});
           ASSERT_LE(worst, 1) << a << ' ' << b << ' ' << c << ' ' << d;
         }
+  for (const Weights& weights : {Weights{16, 128, 1, 16, 16, 128, 1, 1, 1, 2},
+                                 {32, 4, 1, 32, 1, 1, 1, 1, 4},
+                                 {128, 4, 1, 128},
+                                 {50, 50, 50, 1, 1, 1, 1, 1, 1, 1, 1, 1}})
+    EXPECT_LE(worst_error(weights), 1) << weights.size() << " of them";
   testing::Random random(1);
-  for (int round = 0; round < 200; ++round) {
-    Weights weights(2 + random.below(39));
-    const bool skewed = random.one_in(2);  // a few heavy among many light ones are the hard case
-    for (auto& weight : weights)
-      weight = static_cast<std::uint32_t>(skewed ? (random.one_in(4) ? 50 : 1) : 1 + random.below(200));
-    const double worst = worst_error(weights);
-    ASSERT_LE(worst, 1 + 1e-9) << "round " << round;
+  for (int round = 0; round < 300; ++round) {
+    Weights weights(2 + random.below(round % 3 == 0 ? 39 : 9));
+    for (auto& weight : weights) {
+      if (round % 3 == 0)  // a few heavy among many light ones
+        weight = random.one_in(4) ? 50 : 1;
+      else if (round % 3 == 1)
+        weight = 1U << random.below(8);
+      else
+        weight = static_cast<std::uint32_t>(1 + random.below(200));
+    }
+    ASSERT_LE(worst_error(weights), 1 + 1e-9) << "round " << round;
   }
+}
+
+/// How many turns one of two that weigh the same has in a row at most.
+std::size_t longest_run(SmoothTurns& turns) {
+  std::size_t longest = 0;
+  std::size_t run = 0;
+  std::size_t last = turns.size();
+  for (int i = 0; i < 100; ++i) {
+    const std::size_t place = turns.next();
+    run = place == std::exchange(last, place) ? run + 1 : 1;
+    longest = std::max(longest, run);
+  }
+  return longest;
+}
+
+TEST(SmoothTurns, StayEvenWhenAHeavyOneGoes) {
+  SmoothTurns turns = turns_of({1, 1, 1'000'000});
+  while (turns.next() == 2) {
+  }
+  turns.erase(2);
+  EXPECT_LE(longest_run(turns), 2U);
+}
+
+TEST(SmoothTurns, StayEvenWhenAHeavyOneComesAndGoesAllTheTime) {
+  SmoothTurns turns = turns_of({1});
+  for (int i = 0; i < 10'000; ++i) {
+    turns.add(1, 100'000);
+    (void)turns.next();
+    turns.erase(1);
+    (void)turns.next();
+  }
+  turns.add(1, 1);
+  EXPECT_LE(longest_run(turns), 2U);
+}
+
+TEST(SmoothTurns, ALightOneHasItsTurnAlsoBesideHeavyOnesThatComeAndGo) {
+  SmoothTurns turns = turns_of({1, 1000});
+  int its = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    turns.add(1, 1000);  // before the other goes, so that it is never alone
+    turns.erase(1);
+    if (turns.next() == 0) ++its;
+  }
+  EXPECT_NEAR(its, 20, 2);
 }
 
 TEST(WeightedRoundRobinPolicy, ClassesTakeTurnsByWeightWhateverTheirStepsTake) {

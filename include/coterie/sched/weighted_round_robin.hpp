@@ -11,7 +11,7 @@
 
 namespace coterie {
 
-/// Items that take turns by weight, for ever, interleaved as evenly as can be: weights 5, 1, 1 are
+/// Items that take turns by weight, for ever, interleaved: weights 5, 1, 1 are
 /// a a b a c a a. An item is never more than one turn ahead of its share or behind it while none comes, goes
 /// or changes its weight. Costs O(n) a turn. Not thread-safe.
 ///
