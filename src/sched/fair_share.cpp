@@ -7,6 +7,9 @@ namespace coterie {
 namespace {
 
 constexpr std::uint32_t default_shares = 100;
+// In nanoseconds a share. Up to this a double tells apart what the shortest step with the most shares counts,
+// and a ten thousandth of that.
+constexpr double most_virtual_time = 1e8;
 
 void check_shares(const std::string& name, std::uint32_t shares) {
   if (shares == 0 || shares > FairSharePolicy::max_shares)
@@ -134,7 +137,17 @@ FairSharePolicy::Entry& FairSharePolicy::choose(Entry& group) noexcept {
       **std::min_element(group.members.begin(), group.members.end(),
                          [](const Entry* a, const Entry* b) { return a->virtual_time < b->virtual_time; });
   group.now = best.virtual_time;
+  if (group.now > most_virtual_time) start_from_zero(group);
   return best;
+}
+
+/// Only differences count, and these must not be lost in a sum that grows for months. Whoever is away behind
+/// the others would come back at their virtual time.
+void FairSharePolicy::start_from_zero(Entry& group) noexcept {
+  for (const auto* entries : {&groups_, &classes_})
+    for (const auto& entry : *entries)
+      if (entry->parent == &group) entry->virtual_time = std::max(0.0, entry->virtual_time - group.now);
+  group.now = 0;
 }
 
 Runnable* FairSharePolicy::pop() noexcept {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <stdexcept>
 
 #include "coterie/testing/random.hpp"
@@ -35,6 +36,35 @@ TEST(FairSharePolicy, GivesTimeByShareOverTenThousandStepsOfUnequalLength) {
     co_await b.stop();
     co_await c.stop();
   });
+}
+
+TEST(FairSharePolicy, KeepsItsSharesHoweverLongItHasRun) {
+  struct Step final : Runnable {
+    void run() noexcept override {}
+  };
+  FairSharePolicy policy;
+  const SchedClass vast = policy.add_class("vast", 999'900);  // beside the default class's 100
+  std::array<Step, 2> steps;
+  steps[1].set_sched_class(vast);
+  const auto run_next = [&policy](Duration time) {
+    policy.begin_tick();
+    Runnable* const node = policy.pop();
+    policy.charge(node->sched_class(), time);
+    return node;
+  };
+  for (const Duration time : {Duration(std::chrono::hours(720)), Duration(100ns)}) {
+    policy.push(steps[0]);
+    (void)run_next(time);
+  }
+  for (Step& step : steps) policy.push(step);
+  int others = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    Runnable* const node = run_next(100ns);
+    if (node == &steps[0]) ++others;
+    policy.push(*node);
+  }
+  EXPECT_NEAR(others, 10, 1);
+  for (Step& step : steps) policy.remove(step);
 }
 
 TEST(FairSharePolicy, AGroupsSharesAreThoseOfAllThatIsInIt) {

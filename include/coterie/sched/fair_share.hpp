@@ -79,7 +79,8 @@ class FairSharePolicy final : public ReadyQueue {
   [[nodiscard]] Entry& class_of(SchedClass sched_class) const noexcept;
   static void take_part(Entry& entry) noexcept;
   static void leave(Entry& its) noexcept;
-  [[nodiscard]] static Entry& choose(Entry& group) noexcept;
+  [[nodiscard]] Entry& choose(Entry& group) noexcept;
+  void start_from_zero(Entry& group) noexcept;
 
   FairShareOptions options_;
   std::vector<std::unique_ptr<Entry>> groups_;
