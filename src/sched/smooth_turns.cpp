@@ -1,11 +1,12 @@
 #include "coterie/sched/smooth_turns.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace coterie::detail {
 
 void SmoothTurns::add(std::size_t id, std::uint32_t weight) {
-  members_.push_back(Member{id, 0, 0});
+  members_.push_back(Member{id, 0, 0, 0});
   set_weight(members_.size() - 1, weight);
 }
 
@@ -19,6 +20,7 @@ void SmoothTurns::set_weight(std::size_t place, std::uint32_t weight) noexcept {
   Member& member = members_[place];
   const double before = member.weight;
   member.weight = std::clamp<std::uint32_t>(weight, 1, max_weight);
+  member.turns_each = 1 / member.weight;
   change_total(member.weight - before);
 }
 
@@ -46,14 +48,17 @@ std::size_t SmoothTurns::most_owed() const noexcept {
 
 /// Of those that are owed something, the one that would first be owed more than a turn.
 std::size_t SmoothTurns::due_first() const noexcept {
-  // A turn is due (total - owed) / weight turns from now; multiplied out, which is exact.
-  const auto sooner = [this](const Member& a, const Member& b) {
-    return (total_ - a.owed) * b.weight < (total_ - b.owed) * a.weight;
-  };
-  std::size_t best = most_owed();  // where what is owed went with who left, that may be nobody
-  for (std::size_t place = 0; place < members_.size(); ++place)
-    if (members_[place].owed > 0 && sooner(members_[place], members_[best])) best = place;
-  return best;
+  constexpr double never = std::numeric_limits<double>::infinity();
+  std::size_t best = members_.size();
+  double soonest = never;  // so many turns from now
+  for (std::size_t place = 0; place < members_.size(); ++place) {
+    const Member& member = members_[place];
+    const double due = member.owed > 0 ? (total_ - member.owed) * member.turns_each : never;
+    if (due < soonest) best = place;
+    soonest = std::min(due, soonest);
+  }
+  // What is owed may all have gone with those that left.
+  return best < members_.size() ? best : most_owed();
 }
 
 }  // namespace coterie::detail

@@ -32,7 +32,8 @@ class SmoothTurns {
   struct Member {
     std::size_t id;
     double weight;
-    double owed;  // in turns, times the sum of the weights
+    double turns_each;  // 1 / weight
+    double owed;        // in turns, times the sum of the weights
   };
   void change_total(double difference) noexcept;
   [[nodiscard]] std::size_t most_owed() const noexcept;
