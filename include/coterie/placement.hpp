@@ -11,9 +11,12 @@ class Runtime;
 
 /// Which loop of a Runtime a task goes to: what Runtime::spawn() is told.
 ///
-///     runtime.spawn(Placement::least_loaded(), resize, image);    // work that may run anywhere
-///     runtime.spawn(Placement::by_key(user.name), answer, request);  // all of one user's on one loop: no
-///     locks runtime.spawn(Placement::here(), log, line);                // beside what runs now
+///     // Work that may run anywhere:
+///     runtime.spawn(Placement::least_loaded(), resize, image);
+///     // All of one user's on one loop, so without locks:
+///     runtime.spawn(Placement::by_key(user.name), answer, request);
+///     // Beside what runs now:
+///     runtime.spawn(Placement::here(), log, line);
 ///
 /// For one of your own derive from this; Runtime tells how many loops there are, what each has to do and
 /// whether it still serves.

@@ -5,9 +5,8 @@
 
 namespace coterie::detail {
 
-void Holder::hold() {
+void Holder::hold(TaskRec* task) noexcept {
   given_back();
-  TaskRec* task = EventLoop::current().current_task();
   if (task == nullptr) return;
   task->add_hook(*this);
   task->reconsider_class();
@@ -16,7 +15,8 @@ void Holder::hold() {
 SchedClass Holder::lends() const noexcept {
   auto most = std::numeric_limits<SchedClass>::min();
   for (const ListedWaiter* waiter = waiters_->first(); waiter != nullptr; waiter = waiter->next())
-    most = std::max(most, waiter->task()->sched_class());
+    if (waiter->task() != task())  // who is woken stands there still, and lends itself nothing
+      most = std::max(most, waiter->task()->sched_class());
   return most;
 }
 

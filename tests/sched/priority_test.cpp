@@ -292,6 +292,53 @@ TEST(PriorityInheritance, WhoHoldsALockHasThePriorityOfWhoWaitsForIt) {
   });
 }
 
+Task<void> lock_once(Lock& lock) {
+  LockGuard guard = co_await lock.scoped();
+  co_await yield();
+}
+
+TEST(PriorityInheritance, WhoIsWokenToTakeALockHasThePriorityOfThoseBehind) {
+  run_by_priority([]() -> Task<void> {
+    Lock lock;
+    co_await lock.acquire();
+    auto first = spawn(at(low), lock_once, std::ref(lock));
+    auto second = spawn(at(low), lock_once, std::ref(lock));
+    co_await sleep(1s);
+    auto urgent = spawn(at(high), lock_once, std::ref(lock));
+    co_await sleep(1s);
+    Busy busy(middle);
+    lock.release();
+    co_await sleep(1s);
+    EXPECT_TRUE(urgent.done());
+    EXPECT_TRUE(first.done());
+    co_await busy.stop();
+    co_await urgent;
+    co_await second;
+    co_await first;
+  });
+}
+
+TEST(PriorityInheritance, WhoIsWokenToTakeALockAndGivesUpPassesThePriorityOn) {
+  run_by_priority([]() -> Task<void> {
+    Lock lock;
+    co_await lock.acquire();
+    auto first = spawn(at(low), lock_once, std::ref(lock));
+    auto second = spawn(at(low), lock_once, std::ref(lock));
+    co_await sleep(1s);
+    auto urgent = spawn(at(high), lock_once, std::ref(lock));
+    co_await sleep(1s);
+    Busy busy(middle);
+    lock.release();
+    first.cancel();
+    co_await sleep(1s);
+    EXPECT_TRUE(urgent.done());
+    EXPECT_TRUE(first.cancelled());
+    co_await busy.stop();
+    co_await urgent;
+    co_await second;
+  });
+}
+
 TEST(PriorityInheritance, ACancelIsDeliveredAtThePriorityOfWhoCancels) {
   run_by_priority([]() -> Task<void> {
     auto sleeping = spawn(at(low), sleeper, Duration(1h));

@@ -4,9 +4,9 @@
 
 namespace coterie::detail {
 
-/// The task that holds a lock, which has the class of the most urgent that waits for it. Known only where the
-/// loop's policy inherits (ReadyQueue::inherits()), and as long as it has not ended. A guard that goes to
-/// another task stays with the one that took it.
+/// The task that holds a lock, or is woken to take it, which has the class of the most urgent that waits for
+/// it. Known only where the loop's policy inherits (ReadyQueue::inherits()), and as long as it has not ended.
+/// A guard that goes to another task stays with the one that took it.
 class Holder final : private DoneHook {
  public:
   explicit Holder(const WaitList& waiters) noexcept : waiters_(&waiters) {}
@@ -16,10 +16,16 @@ class Holder final : private DoneHook {
   std::uint64_t taken() {
     const EventLoop* loop = EventLoop::current_or_null();
     if (loop == nullptr) return 0;
+    TaskRec* task = loop->current_task();
     if (loop->inherits()) [[unlikely]]
-      hold();
-    const TaskRec* task = loop->current_task();
+      hold(task);
     return task != nullptr ? task->id() : 0;
+  }
+  /// To a task that is woken to take it: those behind wait for that one from now on.
+  void promised_to(TaskRec* task) noexcept {
+    const EventLoop* loop = EventLoop::current_or_null();
+    if (loop != nullptr && loop->inherits()) [[unlikely]]
+      hold(task);
   }
   void given_back() noexcept {
     if (hooked()) [[unlikely]]
@@ -29,7 +35,7 @@ class Holder final : private DoneHook {
   [[nodiscard]] TaskRec* task() const noexcept { return hooked_to(); }
 
  private:
-  void hold();
+  void hold(TaskRec* task) noexcept;
   void task_done(TaskRec&) noexcept override {}
   [[nodiscard]] SchedClass lends() const noexcept override;
   const WaitList* waiters_;

@@ -31,7 +31,8 @@ class Lock : public LoopBound {
       arrive_at_primitive();
       lock_->take();
     }
-    void gave_up(bool) noexcept override {
+    void gave_up(bool woken) noexcept override {
+      if (woken) lock_->holder_.given_back();
       if (!lock_->locked_) lock_->wake_next();  // its turn goes to the next
     }
     Lock* lock_;
@@ -75,7 +76,10 @@ class Lock : public LoopBound {
     wake_next();
   }
   void wake_next() noexcept {
-    if (ListedWaiter* next = waiters_.first_unless_woken()) WaitList::wake(*next);
+    if (ListedWaiter* next = waiters_.first_unless_woken()) {
+      holder_.promised_to(next->task());
+      WaitList::wake(*next);
+    }
   }
   WaitList waiters_;
   detail::Holder holder_{waiters_};
