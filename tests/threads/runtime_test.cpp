@@ -1,6 +1,7 @@
 // Runtime: loops with a thread each, started, used from everywhere, and ended in order.
 #include <gmock/gmock.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <array>
 #include <atomic>
@@ -38,6 +39,21 @@ TEST(Runtime, EachLoopHasAThreadWithAName) {
   EXPECT_EQ(&runtime.next_loop(), &runtime.loop(0));
   EXPECT_EQ(&runtime.next_loop(), &runtime.loop(1));
   EXPECT_EQ(spawn_on(Runtime(loops(1)).loop(0), thread_name).name(), "remote task");
+}
+
+TEST(Runtime, HasALoopForEachCoreThatItMayUse) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(Runtime().size(), static_cast<std::size_t>(CPU_COUNT(&before)));
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  const std::size_t size = Runtime().size();
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(size, 1U);
 }
 
 TEST(Runtime, TasksOfDifferentLoopsAwaitEachOther) {
