@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 
@@ -221,7 +222,8 @@ void after_fork() {
 }
 /// A child serves nobody until it runs a loop of its own, and must not keep its parent's socket open.
 void after_fork_in_child() {
-  process_mutex().unlock();
+  // Not unlocked: its owner is a thread whose number the child's has no more.
+  new (&process_mutex()) std::recursive_mutex;
   if (const int fd = inherited_listener.exchange(-1); fd >= 0) ::close(fd);
   signal_target.store(-1);
 }

@@ -91,10 +91,14 @@ END
 
 # --- the table, the tree, the list ----------------------------------------------------------------------------------
 expect 0 ps
-[[ $(wc -l <out) == 2 ]] || fail "ps lists $(cat out)"
+grep -Eq "^ *$pid  deadlock +1 +3 " out || fail "ps lists $(cat out)"
 has out " deadlock "
 expect 0 ps --json
-python3 -c 'import json; seen = json.load(open("out")); assert (seen["loops"], seen["tasks"]) == (1, 3), seen'
+python3 - "$pid" <<'END'
+import json, sys
+seen = [its for its in map(json.loads, open("out")) if its["pid"] == int(sys.argv[1])]
+assert len(seen) == 1 and (seen[0]["loops"], seen[0]["tasks"]) == (1, 3), seen
+END
 expect 0 ps "$pid"
 has out "tid "
 has out "transfer"

@@ -1,6 +1,8 @@
 // The default loop: waiting for real time and for other threads.
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <stdexcept>
 #include <thread>
@@ -79,6 +81,22 @@ TEST(Run, CancelsWhatIsLeft) {
   EXPECT_TRUE(cancelled);
 }
 
+/// As daemons do, and tests: what the first run() has left in the process must not stop the child's.
+TEST(Run, AChildOfForkRunsALoopOfItsOwn) {
+  bool cancelled = false;
+  run(leave_one_behind(cancelled));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    bool again = false;
+    run(leave_one_behind(again));
+    ::_exit(again ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
 Task<void> refuse() {
   for (;;) {
     try {
@@ -102,7 +120,8 @@ TEST(Run, NamesAndDestroysWhatRefusesToEnd) {
   EXPECT_THAT(errors,
               StartsWith("coterie: still running 0.01 s after it was cancelled, and destroyed: 'stubborn'\n"
                          "1 task\n"));
-  EXPECT_THAT(errors, HasSubstr(" stubborn  cancelling  waits for a timer  spawned loop_test.cpp:"));
+  EXPECT_THAT(errors, HasSubstr(" stubborn  cancelling  waits for a timer  cancel requested "));
+  EXPECT_THAT(errors, HasSubstr("  spawned loop_test.cpp:"));
   EXPECT_THAT(errors, HasSubstr("refuse() loop_test.cpp:"));
 }
 

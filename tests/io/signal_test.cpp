@@ -231,7 +231,8 @@ TEST(RunSignals, TheSecondOneEndsTheProcessAndNamesWhatIsUnfinished) {
   EXPECT_THAT(
       ended.errors,
       StartsWith("coterie: SIGTERM again: ending at once, unfinished: 'main', 'stubborn'\n2 tasks\n"));
-  EXPECT_THAT(ended.errors, HasSubstr(" stubborn  cancelling  waits for a timer  spawned signal_test.cpp:"));
+  EXPECT_THAT(ended.errors, HasSubstr(" stubborn  cancelling  waits for a timer  cancel requested "));
+  EXPECT_THAT(ended.errors, HasSubstr("  spawned signal_test.cpp:"));
   EXPECT_THAT(ended.errors, HasSubstr("stubborn() signal_test.cpp:"));
 }
 

@@ -50,10 +50,14 @@ TEST(Deadlock, NamesWhoWaitsForWhatAndWhere) {
   EXPECT_THAT(what, HasSubstr("no timer is armed"));
   EXPECT_THAT(what, ContainsRegex("#[0-9]+ main  pending  waits for a task: #[0-9]+ 'left'"));
   EXPECT_THAT(what, HasSubstr("<lambda>()" + here + std::to_string(line) + "\n"));
-  EXPECT_THAT(what,
-              ContainsRegex(" left  pending  waits for a lock @1  spawned [^\n]*\n[^\n]*" + escaped(second)));
   EXPECT_THAT(
-      what, ContainsRegex(" right  pending  waits for a lock @2  spawned [^\n]*\n[^\n]*" + escaped(second)));
+      what,
+      ContainsRegex(" left  pending  waits for a lock @1, held by #[0-9]+ 'right'  spawned [^\n]*\n[^\n]*" +
+                    escaped(second)));
+  EXPECT_THAT(
+      what,
+      ContainsRegex(" right  pending  waits for a lock @2, held by #[0-9]+ 'left'  spawned [^\n]*\n[^\n]*" +
+                    escaped(second)));
 }
 
 TEST(Deadlock, TasksAtOnePrimitiveShareItsNumber) {
