@@ -37,6 +37,7 @@ class Agent:
         self.name, self.role, self.process = name, role, process
         self.told = False    # to end, by us
         self.stopped = False
+        self.poison = 0      # that it is to make
 
 
 class Fleet:
@@ -60,6 +61,8 @@ class Fleet:
             words += [f"jobs={self.options.rate}", f"poison={poison}"]
         log = os.path.join(self.folder, name + ".log")
         self.agents.append(Agent(name, role, processes.start(words, log, self.environments[role])))
+        if role == "producer":
+            self.agents[-1].poison = poison
 
     def tend(self):
         """Takes note of who has died, and starts others in their place."""
@@ -70,6 +73,8 @@ class Fleet:
             expected = expected and code in (0, -signal.SIGKILL, -signal.SIGTERM)
             self.diary.write("exit", process=agent.name, code=code, expected=expected)
             self.agents.remove(agent)
+            # What it was killed before it made, others make: else a long run has too little to convict.
+            self.poison_left += max(0, agent.poison - self.written(agent).count('"poison"'))
         for role, wanted in self.wanted.items():
             while not self.paused and len(self.of(role)) < wanted:
                 self.start(role)
@@ -95,11 +100,15 @@ class Fleet:
 
     def has_worked(self, agent):
         """Has begun a job: one that is still starting has nothing to lose."""
+        return '"started"' in self.written(agent)
+
+    def written(self, agent):
+        """The events that it has written so far."""
         try:
             with open(os.path.join(self.folder, agent.name + ".jsonl"), encoding="utf-8") as file:
-                return '"started"' in file.read()
+                return file.read()
         except FileNotFoundError:
-            return False
+            return ""
 
     async def freeze(self, random, seconds):
         moving = [agent for agent in self.of("worker") if not agent.stopped and not agent.told and self.has_worked(agent)]
