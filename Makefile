@@ -15,6 +15,8 @@ WORKERS ?=
 ARGS ?=
 # Narrows make test: make test TESTS='sync|timeout'
 TESTS ?=
+# Narrows make test-<preset>, its build too, to the tests of one folder: make test-tsan FLOOR=queue
+FLOOR ?=
 # Seconds for make compile-cost
 COST_S ?= 600
 # make bench, make bench-queue: how often everybody is measured (9, 5), and who beside Coterie
@@ -35,14 +37,15 @@ say = @printf '\033[1m== %s\033[0m\n' "$(1)"
 configure = @mkdir -p build; cmake --preset $(1) $(2) >build/configure-$(1).log 2>&1 || { cat build/configure-$(1).log >&2; exit 1; }
 # $(call build,preset,targets): on a terminal ninja keeps one line of progress; elsewhere only warnings and errors show.
 build = @cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2)) $(if $(MAKE_TERMOUT),,-- --quiet)
-ctest = @ctest --preset $(1) -j $(JOBS) $(if $(TESTS),-R '$(TESTS)')
+tests = $(or $(TESTS),$(if $(FLOOR),^$(FLOOR)[.]))
+ctest = @ctest --preset $(1) -j $(JOBS) $(if $(tests),-R '$(tests)')
 
 help:
 	@echo 'make run [DIR=folder] [BROKER=url] [WORKERS=n] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
 	@echo 'make build                       the release build: build/release/{bin,bench,examples}'
 	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
-	@echo 'make test-<preset>               one of them; mutants: the tests catch what they are there to catch'
+	@echo 'make test-<preset> [FLOOR=core]  one of them, or its tests of one folder; mutants: the tests catch what they are there to catch'
 	@echo 'make bench [ROUNDS=9] [QUICK=1] [ONLY=word]   the runtime beside a bare coroutine, Boost.Asio, asyncio and uvloop: 8 minutes; QUICK: 3'
 	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
 	@echo 'make bench-queue-load                what a big backlog, a long life, busy and idle workers cost Redis: half an hour'
@@ -85,7 +88,7 @@ test-release:
 	@scripts/bootstrap test
 	$(call say,Building release)
 	$(call configure,release,-DCOTERIE_TESTS=ON)
-	$(call build,release)
+	$(call build,release,$(if $(FLOOR),$(FLOOR)_tests))
 	$(call say,Testing release)
 	$(call ctest,release)
 
@@ -93,7 +96,7 @@ test-tsan test-clang-asan test-clang-tsan: test-%:
 	@scripts/bootstrap $(if $(findstring clang,$*),all,test)
 	$(call say,Building $*)
 	$(call configure,$*)
-	$(call build,$*)
+	$(call build,$*,$(if $(FLOOR),$(FLOOR)_tests))
 	$(call say,Testing $*)
 	$(call ctest,$*)
 
