@@ -214,19 +214,15 @@ SENT = {"evalsha", "hgetall", "ping", "subscribe", "client", "config", "hello", 
 
 def idle(peer, workers, seconds, say):
     """Real workers over one broker in one process. `per_s` counts what clients send; what scripts call is beside it."""
-    with Redis(BUILD, aof=False) as redis, tempfile.TemporaryFile() as log:
-        process = start(peer.command(redis.port, "idle", workers), measure.environment(redis.port), log)
-        try:
-            waits(redis, f"{workers} workers sleep", lambda: redis("ZCARD", "{coterie:0}A") >= workers, 120)
-            time.sleep(11)  # until they look at different times: each third of a lease
-            before, began = calls(redis), time.monotonic()
-            time.sleep(seconds)
-            after, took = calls(redis), time.monotonic() - began
-            sleeping = redis("ZCARD", "{coterie:0}A")
-            if process.poll() is not None:
-                raise Failed("the workers ended: " + tail(log)[:200])
-        finally:
-            end(process)
+    with Redis(BUILD, aof=False) as redis, measure.Worker(peer, redis, "idle", workers) as process:
+        waits(redis, f"{workers} workers sleep", lambda: redis("ZCARD", "{coterie:0}A") >= workers, 120, process)
+        time.sleep(11)  # until they look at different times: each third of a lease
+        before, began = calls(redis), time.monotonic()
+        time.sleep(seconds)
+        after, took = calls(redis), time.monotonic() - began
+        sleeping = redis("ZCARD", "{coterie:0}A")
+        if process.has_ended():
+            raise Failed(f"the workers ended: {process.last_words()}")
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
     sent = sum(count for name, count in grown.items() if name.split("|")[0] in SENT)
     inside = sum(count for name, count in grown.items() if name.split("|")[0] not in SENT | {"info", "zcard"})

@@ -68,6 +68,8 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
 }
 
 Session::~Session() {
+  // Where the loop is closed by force, under serve(): the watchdog looks at it.
+  if (watchdog_ && watchdog_.cancel()) watchdog_gone_.wait();
   drain_timer_.cancel();
   lease_timer_.cancel();
   shown_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
 #include <random>
@@ -211,6 +212,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Pulse> pulse_;
   std::vector<Pulse::Held> shown_;
   RemoteHandle<void> watchdog_;
+  std::future<void> watchdog_gone_;
 };
 
 }  // namespace coterie::queue

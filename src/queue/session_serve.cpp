@@ -100,7 +100,10 @@ void Session::start_watchdog() {
   pulse_ = std::make_shared<Pulse>();
   auto watchdog =
       std::make_shared<Watchdog>(broker_, options_, request_.worker.incarnation, pulse_, loop_, suspended_);
-  watchdog_ = spawn_on(*watchdog_loop_, named("watchdog"), &Watchdog::watch, std::move(watchdog));
+  auto there = std::make_shared<std::promise<void>>();
+  watchdog_gone_ = there->get_future();
+  watchdog_ =
+      spawn_on(*watchdog_loop_, named("watchdog"), &Watchdog::watch, std::move(watchdog), std::move(there));
 }
 
 Task<void> Session::stop_watchdog() {

@@ -27,7 +27,7 @@ Watchdog::Watchdog(std::shared_ptr<Broker> broker, const WorkerOptions& options,
       lease_(options.lease()),
       limit_(options.stall_limit()) {}
 
-Task<void> Watchdog::watch(std::shared_ptr<Watchdog> self) {
+Task<void> Watchdog::watch(std::shared_ptr<Watchdog> self, std::shared_ptr<std::promise<void>> /*there*/) {
   EventLoop& loop = EventLoop::current();
   self->progress_at_ = self->next_ = loop.now();
   Wakeup nobody_notifies;

@@ -1,4 +1,5 @@
 #pragma once
+#include <future>
 #include <memory>
 #include <string>
 
@@ -10,8 +11,8 @@
 
 namespace coterie::queue {
 
-/// Heartbeats that a handler cannot stop: a task of another loop, on a thread of its own, that looks after
-/// the leases of one session.
+/// Heartbeats that a handler cannot stop: a task of another loop, on a thread that the process's workers
+/// share, that looks after the leases of one session.
 ///
 ///     the session's loop goes round: each call of the broker shows a new list of leases, and every third of
 ///     a lease one of them extends all. The watchdog sleeps until a lease has less than half of it left,
@@ -33,8 +34,9 @@ class Watchdog {
   Watchdog(std::shared_ptr<Broker> broker, const WorkerOptions& options, const Uuid& incarnation,
            std::shared_ptr<Pulse> pulse, EventLoop& watched, SuspendedTime suspended);
 
-  /// Until it is cancelled.
-  static Task<void> watch(std::shared_ptr<Watchdog> self);
+  /// Until it is cancelled. `there` goes with the task: its future is ready when nothing of `self` runs any
+  /// more.
+  static Task<void> watch(std::shared_ptr<Watchdog> self, std::shared_ptr<std::promise<void>> there);
 
  private:
   Task<void> look(TimePoint now);

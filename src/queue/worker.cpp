@@ -41,13 +41,31 @@ void check(const WorkerOptions& options, const Limits& limits) {
   require(options.cancel_latency() >= Milliseconds{1}, "the cancel latency must be at least 1 ms");
 }
 
-/// A thread with a loop, for the watchdog of a loop that lives in the system's time; else null.
-std::unique_ptr<Runtime> watchdog_for(EventLoop& loop, const WorkerOptions& options) {
+/// The process's thread for watchdogs: made for the first worker that serves, gone with the last. One for
+/// all, for a watchdog only ever waits. A child of fork() has none of its parent's threads and makes its own.
+std::shared_ptr<Runtime> watchdog_thread() {
+  struct Shared {
+    std::mutex mutex;
+    std::weak_ptr<Runtime> thread;
+    pid_t process = 0;
+  };
+  static Shared shared;
+  const std::lock_guard lock(shared.mutex);
+  std::shared_ptr<Runtime> thread = shared.process == getpid() ? shared.thread.lock() : nullptr;
+  if (!thread) {
+    RuntimeOptions one;
+    one.loops = 1;
+    one.name = "coterie-watch";
+    shared.thread = thread = std::make_shared<Runtime>(one);
+    shared.process = getpid();
+  }
+  return thread;
+}
+
+/// For a loop that lives in the system's time; else null.
+std::shared_ptr<Runtime> watchdog_for(EventLoop& loop, const WorkerOptions& options) {
   if (options.stall_limit() == Milliseconds{0} || loop.poller().is_virtual()) return nullptr;
-  RuntimeOptions one;
-  one.loops = 1;
-  one.name = "coterie-watch";
-  return std::make_unique<Runtime>(one);
+  return watchdog_thread();
 }
 
 }  // namespace
@@ -84,7 +102,7 @@ Task<void> Worker::serve() {
   if (!state_->session.expired()) throw std::logic_error("this Worker already serves: one serve() at a time");
   const std::shared_ptr<State> state = state_;
   EventLoop& loop = EventLoop::current();
-  const std::unique_ptr<Runtime> watchdog = watchdog_for(loop, options_);  // ends after the session
+  const std::shared_ptr<Runtime> watchdog = watchdog_for(loop, options_);  // ends after the session
   Surroundings around;
   if (watchdog) around.watchdog = &watchdog->loop(0);
   if (!loop.poller().is_virtual()) around.suspended = suspended_from_now();
