@@ -2,6 +2,7 @@
 
     faults_test.py FAULTS    the path of chaos_faults.so
 """
+import datetime
 import os
 import random
 import subprocess
@@ -13,6 +14,7 @@ import unittest
 import processes
 from fleet import Diary
 from redis_world import RedisWorld
+from sentinel_world import SECOND, SentinelWorld
 from sqlite_world import SqliteWorld
 
 FAULTS = os.path.abspath(sys.argv.pop(1))
@@ -96,6 +98,29 @@ class SqliteFaults(unittest.TestCase):
             world.take_copy()
             world.roll_back()
             self.assertGreater(world.lose_power(random.Random(1)), before)
+
+
+class SentinelFaults(unittest.TestCase):
+    """A busy machine has the sentinels give up a master that nobody touched."""
+
+    def own_failovers(self, seconds_ago, caused=()):
+        now, wall = time.monotonic_ns(), time.time()
+        with tempfile.TemporaryDirectory() as folder:
+            world = SentinelWorld(folder, "always", "memory")
+            world.caused = [(now - began * SECOND, now - over * SECOND) for began, over in caused]
+            for number in range(3):
+                with open(os.path.join(folder, f"sentinel-{number + 1}.log"), "w", encoding="utf-8") as log:
+                    for ago in seconds_ago:   # one hears it after the other
+                        at = datetime.datetime.fromtimestamp(wall - ago + 0.1 * number, datetime.timezone.utc)
+                        when = at.strftime("%d %b %Y %H:%M:%S.%f")[:-3]
+                        log.write(f"7:X {when} # +sdown master jobs 127.0.0.1 1\n7:X {when} # +switch-master jobs 127.0.0.1 1 127.0.0.1 2\n")
+            return [(round((now - since) / SECOND), round((over - now) / SECOND)) for since, over in world.failovers_of_their_own()]
+
+    def test_one_that_nobody_asked_for_is_found_in_the_logs_once(self):
+        self.assertEqual(self.own_failovers([60, 20]), [(63, -48), (23, -8)])
+
+    def test_one_of_ours_is_no_other(self):
+        self.assertEqual(self.own_failovers([60, 20], caused=[(62, 59)]), [(23, -8)])
 
 
 if __name__ == "__main__":

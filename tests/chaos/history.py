@@ -11,7 +11,8 @@ share), and finals.jsonl: the jobs as the broker lists them at the end, one a li
     workers        started {id, fence, name}, blocked {id, fence}, ended {id, fence, how}, settled {id, fence, how, verdict}
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
                    null: it may not have forgotten anything. leases_from: the same for leases, where these are less
-                   durable than what was confirmed
+                   durable than what was confirmed. two: all the while two servers may have answered, so what one was told may
+                   contradict the other before t
                    clock {since, ahead}   the broker's clock was set, between since and t, to be so many nanoseconds ahead of
                    the events'
                    shards {}: a batch of jobs is several scripts, so one that was not confirmed may be there in part
@@ -133,12 +134,13 @@ class History:
         self.counts[event["kind"]] += 1
         self.disturbances.append((event["t"], None))
         leases_from = event.get("leases_from", event["lost_from"])
+        seen_from = leases_from if event.get("two") else event["t"]
         if leases_from is not None:
             longest = f"ms, the longest window of {event['kind']}"
             self.counts[longest] = max(self.counts[longest], (event["t"] - leases_from) // 1_000_000)
-            self.lease_faults.append((leases_from, event["t"]))
+            self.lease_faults.append((leases_from, event["t"], seen_from))
         if event["lost_from"] is not None:
-            self.faults.append((event["lost_from"], event["t"]))
+            self.faults.append((event["lost_from"], event["t"], seen_from))
 
     def on_count(self, who, event):
         self.counts[event["what"]] += 1
@@ -168,9 +170,9 @@ class History:
     # --- judging ----------------------------------------------------------------------------------------------------
 
     def undone(self, act, by=float("inf"), faults=None):
-        """Whether a fault not later than `by` can have undone what happened within `act`."""
-        return any(lost_from <= act[1] and act[0] <= at <= by
-                   for lost_from, at in (self.faults if faults is None else faults))
+        """Whether a fault that could be seen by then can have undone what happened within `act`."""
+        return any(lost_from <= act[1] and act[0] <= at and seen_from <= by
+                   for lost_from, at, seen_from in (self.faults if faults is None else faults))
 
     def granted(self, run):
         """The broker gave it its lease between these: by its own clock the worker acts on no lease that is over."""
@@ -275,7 +277,8 @@ class History:
         first_of = {}
         for run in sorted(runs, key=lambda run: run.started):
             first = first_of.setdefault(run.fence, run)
-            if first is not run and not self.grant_is_undone(first, run.started):
+            undone = self.grant_is_undone(first, run.started) or self.grant_is_undone(run, first.started)
+            if first is not run and not undone:
                 self.blame(f"job {job}: {first} and {run} had the same fence")
 
     def judge_blocked(self):

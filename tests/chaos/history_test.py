@@ -163,6 +163,18 @@ class HistoryTest(Judgements):
         self.assert_good(story)
         self.assert_blamed(Story().enqueued().fault(4, None, leases_from=1), "was lost")
 
+    def test_of_two_masters_one_may_give_what_the_other_has_given_before_either_is_gone(self):
+        both = Story().enqueued().run(1, 7, 3).run(2, 7, 4, 6, settled=7).final(by=2)
+        self.assert_good(both.fault(9, None, leases_from=2, two=True))
+        self.assert_blamed(Story().enqueued().run(1, 7, 3).run(2, 7, 4, 6, settled=7).final(by=2)
+                           .fault(9, None, leases_from=2), "the same fence")
+        self.assert_blamed(Story().enqueued().run(1, 7, 3).run(2, 7, 4, 6, settled=7).final(by=2)
+                           .fault(9, None, leases_from=5, two=True), "the same fence")
+
+    def test_of_two_masters_one_may_accept_what_the_other_has_fenced(self):
+        story = Story().enqueued().run(1, 7, 3, 6, settled=7).run(2, 8, 5).final()
+        self.assert_good(story.fault(9, None, leases_from=4, two=True))
+
     def test_a_worker_may_get_the_same_fence_again_after_a_rollback(self):
         story = Story().enqueued().run(1, 7, 3).fault(4, 2).run(1, 7, 5)
         story.tell("worker-1", 6, "ended", id=JOB, fence=7, how="lost")

@@ -142,10 +142,15 @@ class Schedule:
 
     # --- under Sentinel -----------------------------------------------------------------------------------------------
 
-    def failover(self, lost_from):
+    def failover(self, lost_from, over=None, kind="failovers"):
         """With durable=replicas:1 nothing that was confirmed is lost; leases, which wait for nobody, may be."""
         promised = self.options.durable != "memory"
-        self.diary.fault("failovers", None if promised else lost_from, leases_from=lost_from)
+        self.diary.fault(kind, None if promised else lost_from, at=over, leases_from=lost_from, two=True)
+
+    def tell_failovers(self):
+        """Those that came by themselves."""
+        for lost_from, over in self.world.failovers_of_their_own():
+            self.failover(lost_from, over, "failovers that nobody asked for")
 
     async def kill_master(self):
         async with self.server:

@@ -1,7 +1,10 @@
 """A master and its replica under three sentinels: the master is killed or stands still, the replica takes its place, and
-the old one comes back as a replica of the new."""
+the old one comes back as a replica of the new. On a machine that is too busy the sentinels give up a master by themselves,
+which is a fault like another one: their logs tell."""
 import asyncio
+import datetime
 import os
+import re
 import time
 
 import processes
@@ -12,6 +15,9 @@ SECOND = 1_000_000_000
 # What a master that dies may have confirmed and not sent on: docs/redis.md says "within a second".
 NOT_SENT_ON = SECOND
 DOWN_AFTER_MS = 700       # the sentinels' down-after-milliseconds
+# Until the sentinels make a replica of an old master that is still there: they look at it for 8 s first.
+STAYS_MASTER = 12 * SECOND
+SWITCH = re.compile(r"\d+:X (\d+ \w+ \d+ [\d:.]+) . \+switch-master jobs ")
 
 
 class Server:
@@ -49,6 +55,7 @@ class SentinelWorld:
         ports = free_ports(5)
         self.servers = [Server(os.path.join(folder, f"server-{i + 1}"), ports[i], policy) for i in range(2)]
         self.sentinel_ports, self.sentinels = ports[2:], []
+        self.caused = []   # failovers of ours: when they began and were over
 
     async def start(self):
         master, replica = self.servers
@@ -70,7 +77,7 @@ class SentinelWorld:
                        f"sentinel monitor jobs 127.0.0.1 {self.servers[0].port} 2\n"
                        f"sentinel down-after-milliseconds jobs {DOWN_AFTER_MS}\n"
                        "sentinel failover-timeout jobs 3000\n")
-        self.sentinels.append(processes.start(["redis-server", path, "--sentinel"], folder + ".log"))
+        self.sentinels.append(processes.start(["redis-server", path, "--sentinel"], folder + ".log", {"TZ": "UTC"}))
 
     @staticmethod
     def knows_all(port):
@@ -114,17 +121,18 @@ class SentinelWorld:
 
     # --- faults: each gives when it began to be possible that something was lost ---------------------------------------
 
-    async def promoted(self, old):
+    async def promoted(self, old, began):
         new = self.other(old)
         await until("the replica is the master", lambda: all(self.named(port) is new for port in self.sentinel_ports) and
                     new.replication()["role"] == "master")
+        self.caused.append((began, time.monotonic_ns()))
         return new
 
     async def kill_master(self):
         old = await self.whole()
         began = time.monotonic_ns()
         processes.kill(old.process)
-        new = await self.promoted(old)
+        new = await self.promoted(old, began)
         old.boot(new)
         return began - NOT_SENT_ON
 
@@ -134,12 +142,27 @@ class SentinelWorld:
         began = time.monotonic_ns()
         processes.stop(old.process)
         try:
-            new = await self.promoted(old)
+            new = await self.promoted(old, began)
             await asyncio.sleep(for_s)
         finally:
             processes.go_on(old.process)
         await until("the old master follows the new one", lambda: old.follows(new))
         return began - NOT_SENT_ON
+
+    def failovers_of_their_own(self):
+        """Of masters that nobody had touched: from when on something may have been lost, until when."""
+        ahead, said = time.time_ns() - time.monotonic_ns(), []
+        for number, _ in enumerate(self.sentinel_ports):
+            with open(os.path.join(self.folder, f"sentinel-{number + 1}.log"), encoding="utf-8") as log:
+                for switch in filter(None, map(SWITCH.match, log)):
+                    when = datetime.datetime.strptime(switch[1] + " +0000", "%d %b %Y %H:%M:%S.%f %z")
+                    said.append(int(when.timestamp() * SECOND) - ahead)
+        own, last = [], 0
+        for at in sorted(said):
+            if at - last > SECOND // 2 and not any(began <= at <= over + SECOND for began, over in self.caused):
+                own.append((at - DOWN_AFTER_MS * 1_000_000 - SECOND - NOT_SENT_ON, at + STAYS_MASTER))
+            last = at
+        return own
 
     async def kill_replica(self):
         master = await self.whole()
