@@ -53,8 +53,8 @@ class WorkerObserver {
   /// lease was lost, the worker drains. By default everything but `debug` goes to stderr as "coterie: …".
   virtual void log(LogLevel level, std::string_view line);
   /// One line: the worker's loop stands still, since when, and what runs on it; see
-  /// WorkerOptions::stall_limit(). Comes from another thread, which looks after all workers of the process and
-  /// must not be held up, while the loop's may be anywhere. By default it goes to stderr as "coterie: …".
+  /// WorkerOptions::stall_limit(). Comes from another thread, which looks after all workers of the process
+  /// and must not be held up, while the loop's may be anywhere. By default it goes to stderr as "coterie: …".
   virtual void loop_stalled(std::string_view line);
 };
 
