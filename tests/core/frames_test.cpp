@@ -1,7 +1,9 @@
 // What dumps and debuggers read: the chain of frames with its lines, and what each task waits for.
 #include <gmock/gmock.h>
+#include <malloc.h>
 
 #include <thread>
+#include <vector>
 
 #include "support/runtime.hpp"
 
@@ -174,6 +176,36 @@ TEST(Frames, FreedBlocksAreUsedAgain) {
   void* large = allocate_frame(5000);
   free_frame(large, 5000);
   free_frame(second, 136);
+}
+
+TEST(Frames, AThreadKeepsSixteenMebibytesOfFreedBlocksAtMostForWhateverSizes) {
+  if (sanitized) GTEST_SKIP() << "everything goes to the heap under a sanitizer";
+  constexpr std::size_t mebibyte = std::size_t{1} << 20;
+  const auto in_use = [] { return mallinfo2().uordblks; };
+  const auto take = [](std::size_t bytes, std::size_t count) {
+    std::vector<void*> blocks;
+    for (std::size_t i = 0; i < count; ++i) blocks.push_back(allocate_frame(bytes));
+    return blocks;
+  };
+  const auto come_and_go = [&](std::size_t bytes) {
+    for (void* block : take(bytes, 40 * mebibyte / bytes)) free_frame(block, bytes);
+  };
+  std::size_t before = 0;
+  std::thread([&] {
+    before = in_use();
+    come_and_go(200);
+    EXPECT_LE(in_use() - before, 17 * mebibyte);
+    EXPECT_GE(in_use() - before, 15 * mebibyte);  // one size may have it all
+    for (std::size_t bytes = 264; bytes < 2000; bytes += 128) {
+      come_and_go(bytes);
+      EXPECT_LE(in_use() - before, 17 * mebibyte) << bytes;
+    }
+    const std::size_t kept = in_use();  // and each that comes has its part of it
+    const std::vector<void*> blocks = take(1928, mebibyte / 4 / 1928);
+    EXPECT_LE(in_use() - kept, mebibyte / 64);
+    for (void* block : blocks) free_frame(block, 1928);
+  }).join();
+  EXPECT_LE(in_use(), before + mebibyte);  // nothing is left with the thread
 }
 
 TEST(Frames, BlocksMayBeFreedOnAnotherThread) {

@@ -125,8 +125,8 @@ static_assert(sizeof(Frame) == 24);
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);
 
 /// Memory for coroutine frames and task records: a free list per thread in classes of 16 bytes up to 2 KiB,
-/// at most 1 MiB kept per class; what is larger goes to `operator new`. Under a sanitizer everything does, so
-/// that a use after free shows. Blocks may be freed on another thread than they came from.
+/// at most 16 MiB kept by a thread; what is larger goes to `operator new`. Under a sanitizer everything does,
+/// so that a use after free shows. Blocks may be freed on another thread than they came from.
 [[nodiscard]] void* allocate_frame(std::size_t bytes);
 void free_frame(void* block, std::size_t bytes) noexcept;
 
