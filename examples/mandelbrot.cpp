@@ -17,7 +17,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -25,7 +24,7 @@ namespace {
 using namespace coterie;
 
 struct Settings {
-  std::size_t loops = std::max(1U, std::thread::hardware_concurrency());
+  std::size_t loops = usable_cores();
   std::size_t width = 1200;
   std::string out;
 };

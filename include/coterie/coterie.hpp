@@ -44,6 +44,7 @@
 #include "coterie/sync/semaphore.hpp"
 #include "coterie/task.hpp"
 #include "coterie/task_ref.hpp"
+#include "coterie/threads/cores.hpp"
 #include "coterie/threads/executor.hpp"
 #include "coterie/threads/from_callback.hpp"
 #include "coterie/threads/spawn_on.hpp"

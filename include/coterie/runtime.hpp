@@ -63,7 +63,7 @@ class Underway {
 }  // namespace detail
 
 struct RuntimeOptions {
-  /// How many loops, a thread each; 0: one per core.
+  /// How many loops, a thread each; 0: one for each core that the process may use, see usable_cores().
   std::size_t loops = 0;
   /// The threads are named "<name>-0", "<name>-1"…, of which the system shows 15 characters.
   std::string name = "coterie";
@@ -80,8 +80,9 @@ struct RuntimeOptions {
   /// A loop that was sent something by another thread looks for so long whether more comes before it sleeps:
   /// to wake it costs the sender a system call and the time until a core has it back, some 10 microseconds
   /// together, which a burst of messages would otherwise pay again and again. Its price is as much of a core
-  /// for each time that a loop has been sent something; timers and I/O are not later than that. Zero, or one
-  /// core: it sleeps at once.
+  /// for each time that a loop has been sent something; timers and I/O are not later than that. One that
+  /// finds nothing by it, as where who sends shares its core, tries it ever more rarely, down to once in 64
+  /// times, until something comes while it looks. Zero: it sleeps at once.
   Duration linger = std::chrono::microseconds(10);
   /// Each loop's exception handler, called on that loop's thread; null: one line on stderr.
   EventLoop::ExceptionHandler exception_handler;

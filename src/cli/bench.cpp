@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "coterie/run.hpp"
+#include "coterie/threads/cores.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
@@ -72,7 +72,7 @@ std::string report_json(const BenchOptions& options, const BenchReport& report) 
   else
     object.add_null("fsync_per_s");
   object.add("broker_syncs_per_s", syncs.median_value);
-  object.add("results_verified", verified).add("cores", std::thread::hardware_concurrency());
+  object.add("results_verified", verified).add("cores", usable_cores());
   return object.str();
 }
 
@@ -101,8 +101,7 @@ void print_report(Output& out, const BenchOptions& options, const BenchReport& r
   out.line(printable(report.broker_url) + ": " + counted(options.jobs, "job") + " of " +
            counted(options.payload_bytes, "byte") + ", results of " + std::to_string(bench_result_bytes) +
            ", " + counted(report.runs.size(), "run") + ", concurrency " +
-           std::to_string(options.concurrency) + ", " + std::to_string(std::thread::hardware_concurrency()) +
-           " cores");
+           std::to_string(options.concurrency) + ", " + std::to_string(usable_cores()) + " cores");
   if (options.preload > 0) line("finished jobs beside them", human_count(options.preload));
   line("enqueue", rate(Spread(report, &BenchRun::enqueue_per_s)));
   line("process", rate(Spread(report, &BenchRun::process_per_s)));

@@ -7,10 +7,10 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
+#include "coterie/threads/cores.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/patience.hpp"
 #include "src/cli/run_nothing.hpp"
@@ -350,8 +350,8 @@ int run_commands(const RunFlags& flags) {
   if (flags.run) check_run_name(*flags.run);
   if (flags.queue && flags.queue->empty())
     throw UsageError("--queue '': a queue's name is not empty: leave --queue out for one of the run's own");
-  const auto cores = std::max(1U, std::thread::hardware_concurrency());
-  const std::uint32_t concurrency = flags.jobs == 0 ? cores : static_cast<std::uint32_t>(flags.jobs);
+  const auto concurrency =
+      static_cast<std::uint32_t>(flags.jobs == 0 ? usable_cores() : static_cast<std::size_t>(flags.jobs));
   make_room_for(concurrency);
   const RunInput input = read_run_input(flags.file);
   std::optional<ResultsFile> results;

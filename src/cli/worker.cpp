@@ -1,8 +1,7 @@
 // coterie worker: runs the jobs of a queue in this process until it is told to stop.
-#include <thread>
-
-#include "coterie/queue/metrics.hpp"
 #include "coterie/queue/worker.hpp"
+#include "coterie/queue/metrics.hpp"
+#include "coterie/threads/cores.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/dashboard.hpp"
 #include "src/cli/exec_handler.hpp"
@@ -134,7 +133,6 @@ int work(const WorkerFlags& flags) {
   const auto log =
       std::make_shared<Log>(parse_log_level(flags.log_level), parse_log_format(flags.log_format));
   queue::WorkerOptions options;
-  const auto cores = std::max(1u, std::thread::hardware_concurrency());
   if (!flags.queues.empty()) options.queues(flags.queues);
   if (!flags.name.empty()) options.name(flags.name);
   if (flags.grace) options.grace(*flags.grace);
@@ -156,7 +154,8 @@ int work(const WorkerFlags& flags) {
     server.emplace(*address, [registry] { return scrape(registry); });
     log->write(LogLevel::info, "metrics at " + server->url());
   }
-  const std::uint64_t wanted = flags.concurrency == 0 ? cores : static_cast<std::uint64_t>(flags.concurrency);
+  const std::uint64_t wanted =
+      flags.concurrency == 0 ? usable_cores() : static_cast<std::uint64_t>(flags.concurrency);
   options.concurrency(at_most(*broker, wanted));
   queue::Worker worker(broker, options);
   worker.handle_with(exec_handler_name, make_exec_handler(ExecOptions(), Logger(log)));

@@ -1,15 +1,29 @@
 #include "src/io/asio_poller.hpp"
 
-#include <boost/asio/post.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace coterie {
 
-AsioPoller::AsioPoller() : work_(context_.get_executor()), timer_(context_) {}
+namespace {
+int new_bell() {
+  const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "a loop needs an eventfd");
+  return descriptor;
+}
+}  // namespace
+
+AsioPoller::AsioPoller() : work_(context_.get_executor()), bell_(context_, new_bell()), timer_(context_) {
+  listen();
+}
 
 AsioPoller::~AsioPoller() {
   while (dependents_ != nullptr) {
@@ -48,13 +62,26 @@ bool AsioPoller::become(State next) noexcept {
   return called;
 }
 
+/// Where nothing comes while it looks, the time is lost: most of all to who sends, where that shares the core
+/// and waits for it. Which core that is changes while both run, so what it has found tells, not the system.
 bool AsioPoller::is_called_soon(std::optional<TimePoint> deadline) noexcept {
+  constexpr unsigned most_rests = 63;
   if (!std::exchange(expects_more_, false) || linger_ <= Duration::zero()) return false;
+  if (sleeps_at_once_ > 0) {
+    --sleeps_at_once_;
+    return false;
+  }
+  lingers_.fetch_add(1, std::memory_order_relaxed);
   TimePoint until = now() + linger_;
   if (deadline) until = std::min(until, *deadline);
   do {
-    if (state_.load(std::memory_order_relaxed) == State::called) return true;
+    if (state_.load(std::memory_order_relaxed) == State::called) {
+      rests_next_ = 0;
+      return true;
+    }
   } while (now() < until);
+  sleeps_at_once_ = rests_next_;
+  rests_next_ = std::min(2 * rests_next_ + 1, most_rests);
   return false;
 }
 
@@ -68,6 +95,7 @@ void AsioPoller::wait(std::optional<TimePoint> deadline) {
       ran = context_.run_one_until(*deadline);
     else
       ran = wait_near(*deadline);
+    if (state_.load(std::memory_order_relaxed) == State::called) return;
     ran += context_.poll();  // run_one() leaves the others that are ready behind
     if (ran > own_handlers_ || context_.stopped() || (deadline && *deadline <= now())) return;
   }
@@ -94,11 +122,16 @@ std::size_t AsioPoller::wait_near(TimePoint deadline) {
 
 void AsioPoller::wake() noexcept {
   if (state_.exchange(State::called, std::memory_order_acq_rel) != State::asleep) return;
-  try {
-    boost::asio::post(context_, [] {});
-  } catch (...) {
-    std::abort();  // out of memory: a wake-up that is lost would hang the loop for ever
-  }
+  const std::uint64_t one = 1;
+  // A wake-up that is lost would hang the loop for ever.
+  if (::write(bell_.native_handle(), &one, sizeof one) != sizeof one) std::abort();
+}
+
+void AsioPoller::listen() {
+  bell_.async_read_some(boost::asio::buffer(&rung_, sizeof rung_),
+                        [this](const boost::system::error_code& error, std::size_t) {
+                          if (!error) listen();
+                        });
 }
 
 AsioPoller::Dependent::Dependent(AsioPoller& poller) noexcept : poller_(&poller), next_(poller.dependents_) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -32,8 +33,11 @@ class AsioPoller final : public Poller {
   void poll(std::optional<TimePoint> deadline) override;
   void wake() noexcept override;
 
-  /// After a wake() it looks for so long whether another comes, before it sleeps. Loop thread.
+  /// After a wake() it looks for so long whether another comes, before it sleeps: each time as long as that
+  /// finds one, ever more rarely while it does not. Loop thread.
   void set_linger(Duration time) noexcept { linger_ = time; }
+  /// How often it has looked like that. Any thread.
+  [[nodiscard]] std::uint64_t lingers() const noexcept { return lingers_.load(std::memory_order_relaxed); }
   /// How often it has waited by a system call. Any thread.
   [[nodiscard]] std::uint64_t sleeps() const noexcept { return sleeps_.load(std::memory_order_relaxed); }
 
@@ -73,6 +77,7 @@ class AsioPoller final : public Poller {
   enum class State : unsigned char { awake, asleep, called };
   bool become(State next) noexcept;
   [[nodiscard]] bool is_called_soon(std::optional<TimePoint> deadline) noexcept;
+  void listen();
   void wait(std::optional<TimePoint> deadline);
   std::size_t wait_near(TimePoint deadline);
   void cancel_operations();
@@ -80,13 +85,20 @@ class AsioPoller final : public Poller {
   detail::AsioCache cache_;  // outlives the context, whose operations use it
   Context context_{1};       // the hint: one thread runs it; others may still post
   boost::asio::executor_work_guard<Context::executor_type> work_;
+  // Ours: Asio's post() wakes while it holds its lock, for which a thread that is woken on the same core has
+  // to wait, and so that one is switched to three times.
+  boost::asio::posix::basic_stream_descriptor<Context::executor_type> bell_;
+  std::uint64_t rung_ = 0;
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
   std::optional<TimePoint> timer_at_;  // what timer_ is armed for
   std::size_t own_handlers_ = 0;  // of those that ran in this poll(): ours, which are no news for the loop
   std::atomic<State> state_{State::awake};
   std::atomic<std::uint64_t> sleeps_{0};
+  std::atomic<std::uint64_t> lingers_{0};
   Duration linger_{};
-  bool expects_more_ = false;  // it has been called since it last lingered
+  bool expects_more_ = false;    // it has been called since it last lingered
+  unsigned sleeps_at_once_ = 0;  // so often, before it lingers again
+  unsigned rests_next_ = 0;      // so often, if that finds nothing
   Dependent* dependents_ = nullptr;
   LinkedList<detail::AsioLeaf::CancelRequest> to_cancel_;
 };

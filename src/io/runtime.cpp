@@ -1,15 +1,13 @@
 #include "coterie/runtime.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
 
 #include "coterie/run.hpp"
+#include "coterie/threads/cores.hpp"
 #include "coterie/threads/settlement.hpp"
 #include "src/debug/server.hpp"
 #include "src/io/asio_poller.hpp"
@@ -26,22 +24,13 @@ std::string thread_name(const std::string& name, std::size_t index) {
 
 struct Ended final : detail::Settlement {};
 
-/// That this thread may run on, as taskset and cgroups' cpusets have it: std::thread tells of all.
-std::size_t cores() noexcept {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  const bool told = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-  return std::max<std::size_t>(
-      1, told ? static_cast<std::size_t>(CPU_COUNT(&allowed)) : std::thread::hardware_concurrency());
-}
-
 }  // namespace
 
 struct Runtime::State {
   struct Worker {
     explicit Worker(const RuntimeOptions& options) : loop(new_event_loop(options.loop)) {
       loop->set_exception_handler(options.exception_handler);
-      if (cores() > 1) asio_poller(*loop).set_linger(options.linger);
+      asio_poller(*loop).set_linger(options.linger);
     }
     detail::LoopLoad load;  // before the loop, whose tasks on their way count in it
     std::unique_ptr<EventLoop> loop;
@@ -59,7 +48,7 @@ struct Runtime::State {
   };
 
   explicit State(const RuntimeOptions& options) : limit(options.shutdown_timeout) {
-    const std::size_t count = options.loops != 0 ? options.loops : cores();
+    const std::size_t count = options.loops != 0 ? options.loops : usable_cores();
     for (std::size_t i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(options));
     if (options.debug_socket) eyes = debug::serve_this_process(options.native_stacks, 0);
     busy = open = count;

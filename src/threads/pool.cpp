@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "coterie/loop.hpp"
+#include "coterie/threads/cores.hpp"
 #include "coterie/threads/settlement.hpp"
 
 namespace coterie {
@@ -25,7 +26,7 @@ struct ThreadPool::State : detail::Settlement {  // settled when it stops and th
   };
 
   explicit State(std::size_t threads)
-      : limit(threads != 0 ? threads : std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4)) {}
+      : limit(threads != 0 ? threads : std::min<std::size_t>(32, usable_cores() + 4)) {}
 
   void serve(Member& self) {
     pthread_setname_np(pthread_self(), "coterie-pool");

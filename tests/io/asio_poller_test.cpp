@@ -52,6 +52,33 @@ TEST(AsioPoller, LingersForMoreWhenItWasSentSomething) {
   EXPECT_EQ(poller.sleeps(), 1U);
 }
 
+TEST(AsioPoller, LingersEverMoreRarelyWhileThatFindsNothingAndAgainOnceItDoes) {
+  constexpr int tries = 1000;
+  AsioPoller poller;
+  poller.set_linger(1ns);
+  for (int i = 0; i < tries; ++i) {
+    poller.wake();
+    poller.poll(TimePoint::min());
+    poller.poll(poller.now() + 100us);
+  }
+  EXPECT_GE(poller.lingers(), 5U);
+  EXPECT_LE(poller.lingers(), tries / 64 + 8U);
+
+  poller.set_linger(1h);
+  const auto lingers_once_more = [&] {
+    const std::uint64_t before = poller.lingers();
+    poller.wake();
+    poller.poll(TimePoint::min());
+    const std::uint64_t slept = poller.sleeps();
+    poll_until_woken(poller, [&] { return poller.lingers() > before || poller.sleeps() > slept; });
+    return poller.lingers() > before;
+  };
+  int tried = 1;
+  while (!lingers_once_more()) ++tried;
+  EXPECT_LE(tried, 64);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(lingers_once_more());  // for that one found something
+}
+
 TEST(AsioPoller, LingersOnceAndNotBeyondADeadline) {
   AsioPoller poller;
   poller.set_linger(1h);
