@@ -128,14 +128,10 @@ class PromiseBase : public Frame {
   ~PromiseBase() = default;
 };
 
-/// What a coroutine returns or throws, however it unwinds.
+/// How a coroutine ended, however it unwinds.
 template <class T>
 class ResultPromise : public PromiseBase {
  public:
-  template <class U = T>
-  void return_value(U&& value) {
-    outcome_.set_value(std::forward<U>(value));
-  }
   void unhandled_exception() noexcept {
     outcome_.set_exception(std::current_exception(), cancel_in_flight());
   }
@@ -149,36 +145,42 @@ class ResultPromise : public PromiseBase {
   Outcome<T> outcome_;
 };
 
-template <>
-class ResultPromise<void> : public PromiseBase {
+/// With what it returns.
+template <class T>
+class ReturnPromise : public ResultPromise<T> {
  public:
-  void return_void() noexcept { outcome_.set_value(); }
-  void unhandled_exception() noexcept {
-    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+  template <class U = T>
+  void return_value(U&& value) {
+    this->outcome().set_value(std::forward<U>(value));
   }
-  [[nodiscard]] Outcome<void>& outcome() noexcept { return outcome_; }
 
  protected:
-  explicit ResultPromise(std::source_location where) noexcept : PromiseBase(where) {}
-  ~ResultPromise() = default;
+  using ResultPromise<T>::ResultPromise;
+  ~ReturnPromise() = default;
+};
+template <>
+class ReturnPromise<void> : public ResultPromise<void> {
+ public:
+  void return_void() noexcept { outcome().set_value(); }
 
- private:
-  Outcome<void> outcome_;
+ protected:
+  using ResultPromise<void>::ResultPromise;
+  ~ReturnPromise() = default;
 };
 
 template <class T, class How>
-class Promise final : public ResultPromise<T> {
+class Promise final : public ReturnPromise<T> {
  public:
   explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : ResultPromise<T>(where) {}
+      : ReturnPromise<T>(where) {}
   Task<T, How> get_return_object() noexcept;
 };
 
 template <class T>
-class Promise<T, no_catch> final : public ResultPromise<T> {
+class Promise<T, no_catch> final : public ReturnPromise<T> {
  public:
   explicit Promise(std::source_location where = std::source_location::current()) noexcept
-      : ResultPromise<T>(where) {}
+      : ReturnPromise<T>(where) {}
   Task<T, no_catch> get_return_object() noexcept;
 
   template <class Awaitable>
@@ -249,46 +251,44 @@ class [[nodiscard("a Task does nothing until it is awaited: co_await it, or spaw
   using value_type = T;
   using how_type = How;
 
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task(Task&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
     Task moved(std::move(other));
-    std::swap(handle_, moved.handle_);
+    std::swap(promise_, moved.promise_);
     return *this;
   }
   ~Task() {
-    if (handle_) detail::destroy_unawaited(handle_.promise());
+    if (valid()) detail::destroy_unawaited(frame());
   }
 
   /// std::logic_error when it was moved from or awaited before.
   detail::TaskAwaiter<T> operator co_await() && {
-    if (!handle_) [[unlikely]]
+    if (!valid()) [[unlikely]]
       detail::throw_no_coroutine();
     return detail::TaskAwaiter<T>(release());
   }
   /// False after it was moved from or awaited.
-  [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
+  [[nodiscard]] bool valid() const noexcept { return promise_ != nullptr; }
 
+  /// For the runtime: takes over the frame of a coroutine that has not begun.
+  explicit Task(detail::ResultPromise<T>& promise) noexcept : promise_(&promise) {}
   /// For the runtime. Precondition: valid().
-  [[nodiscard]] Frame& frame() noexcept { return handle_.promise(); }
+  [[nodiscard]] Frame& frame() noexcept { return *promise_; }
   /// For the runtime: gives up the frame, which the caller now owns.
-  [[nodiscard]] detail::ResultPromise<T>& release() noexcept {
-    return std::exchange(handle_, nullptr).promise();
-  }
+  [[nodiscard]] detail::ResultPromise<T>& release() noexcept { return *std::exchange(promise_, nullptr); }
 
  private:
-  friend promise_type;
-  explicit Task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
-  std::coroutine_handle<promise_type> handle_;
+  detail::ResultPromise<T>* promise_;
 };
 
 namespace detail {
 template <class T, class How>
 Task<T, How> Promise<T, How>::get_return_object() noexcept {
-  return Task<T, How>(std::coroutine_handle<Promise>::from_promise(*this));
+  return Task<T, How>(*this);
 }
 template <class T>
 Task<T, no_catch> Promise<T, no_catch>::get_return_object() noexcept {
-  return Task<T, no_catch>(std::coroutine_handle<Promise>::from_promise(*this));
+  return Task<T, no_catch>(*this);
 }
 
 template <class T>

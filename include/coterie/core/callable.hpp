@@ -1,6 +1,7 @@
 #pragma once
 #include <concepts>
 #include <functional>
+#include <source_location>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -89,9 +90,43 @@ concept PlainCallOperator = std::is_empty_v<Fn> && requires { &Fn::operator(); }
 template <PlainCallOperator Fn, class... Args>
 inline constexpr bool takes_values<Fn, Args...> = call_takes_values<decltype(&Fn::operator()), Args...>;
 
+/// What a coroutine gives that only keeps arguments for `Body`, and ends as that one does: what it throws is
+/// handed on, not thrown once more.
+template <class Body>
+class Owning {
+  using Result = typename Body::value_type;
+  class BodyAwaiter : public TaskAwaiter<Result> {
+   public:
+    using TaskAwaiter<Result>::TaskAwaiter;
+    Outcome<Result> await_resume() { return this->take_outcome(); }
+  };
+
+ public:
+  class promise_type final : public ResultPromise<Result> {
+   public:
+    explicit promise_type(std::source_location where = std::source_location::current()) noexcept
+        : ResultPromise<Result>(where) {
+      this->set_kind(FrameKind::wrapper);
+    }
+    Owning get_return_object() noexcept { return Owning(Body(*this)); }
+    auto await_transform(Body body, std::source_location where = std::source_location::current()) {
+      if (!body.valid()) throw_no_coroutine();
+      this->set_awaiting(where);
+      return BodyAwaiter(body.release());
+    }
+    void return_value(Outcome<Result>&& end) { this->outcome() = std::move(end); }
+  };
+
+  [[nodiscard]] Body take() && { return std::move(task_); }
+
+ private:
+  explicit Owning(Body task) noexcept : task_(std::move(task)) {}
+  Body task_;
+};
+
 /// Keeps the callable and its arguments alive until the coroutine that uses them has ended.
 template <class Body, class Fn, class... Args>
-Body owning(Fn fn, Args... args) {
+Owning<Body> owning(Fn fn, Args... args) {
   co_return co_await std::invoke(fn, std::move(args)...);
 }
 
@@ -102,10 +137,9 @@ auto make_owning_task(Fn&& fn, Args&&... args) {
   if constexpr (takes_values<std::decay_t<Fn>, std::decay_t<Args>...>) {
     return std::invoke(fn, std::decay_t<Args>(std::forward<Args>(args))...);
   } else {
-    auto task = owning<Body, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
-                                                                      std::forward<Args>(args)...);
-    task.frame().set_kind(FrameKind::wrapper);
-    return task;
+    return owning<Body, std::decay_t<Fn>, std::decay_t<Args>...>(std::forward<Fn>(fn),
+                                                                 std::forward<Args>(args)...)
+        .take();
   }
 }
 
