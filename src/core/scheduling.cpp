@@ -91,11 +91,12 @@ void TaskRec::reconsider_class() noexcept {
   }
 }
 
-/// It has begun to wait: what it waits for inherits its class.
+/// It has begun to wait: what it waits for inherits its class, where it has not a greater one.
 void TaskRec::pass_on_class() noexcept {
   std::vector<TaskRec*> targets;
   waiting_on_->pass_on_class(targets);
-  for (TaskRec* target : targets) target->reconsider_class();
+  for (TaskRec* target : targets)
+    if (target->sched_class_ < sched_class_) target->reconsider_class();
 }
 
 void TaskRec::lend_class(SchedClass value) {

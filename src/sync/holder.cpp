@@ -1,8 +1,5 @@
 #include "coterie/sync/holder.hpp"
 
-#include <algorithm>
-#include <limits>
-
 namespace coterie::detail {
 
 void Holder::hold(TaskRec* task) noexcept {
@@ -14,10 +11,12 @@ void Holder::hold(TaskRec* task) noexcept {
 
 SchedClass Holder::lends() const noexcept {
   auto most = std::numeric_limits<SchedClass>::min();
-  for (const ListedWaiter* waiter = waiters_->first(); waiter != nullptr; waiter = waiter->next())
-    if (waiter->task() != task())  // who is woken stands there still, and lends itself nothing
-      most = std::max(most, waiter->task()->sched_class());
-  return most;
+  for (const ListedWaiter* waiter = waiters_->first(); waiter != nullptr; waiter = waiter->next()) {
+    if (waiter->task() == task()) continue;  // who is woken stands there still, and lends itself nothing
+    most = std::max(most, waiter->task()->sched_class());
+    if (most >= most_) return most;
+  }
+  return most_ = most;
 }
 
 }  // namespace coterie::detail

@@ -49,8 +49,12 @@ void RemoteTask::task_done(TaskRec& task) noexcept {
 std::uint32_t RemoteTask::request_cancel(CancelMessage message) {
   const std::uint32_t number = requests_.fetch_add(1, std::memory_order_relaxed) + 1;
   add_ref();
-  auto deliver = [self = RemoteRef<RemoteTask>(this), message = std::move(message), number] {
+  const EventLoop* sender = EventLoop::current_or_null();
+  const SchedClass sender_class = sender != nullptr ? sender->current_class() : SchedClass{0};
+  auto deliver = [self = RemoteRef<RemoteTask>(this), message = std::move(message), number, sender_class] {
     if (self->task_ == nullptr || !self->task_->cancel(message)) return;
+    TaskRec& task = *self->task_;
+    if (task.loop().inherits()) task.lend_class(sender_class);
     if (self->delivered_ < number) self->delivered_ = number;
   };
   owner_->post(make_posted(std::move(deliver)));

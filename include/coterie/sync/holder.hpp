@@ -1,4 +1,7 @@
 #pragma once
+#include <algorithm>
+#include <limits>
+
 #include "coterie/loop.hpp"
 #include "coterie/sync/wait_list.hpp"
 
@@ -31,6 +34,13 @@ class Holder final : private DoneHook {
     if (hooked()) [[unlikely]]
       unhook();
   }
+  /// Of a task that has come to wait, or waits and has become more urgent.
+  void waited_for_by(SchedClass value) noexcept { most_ = std::max(most_, value); }
+  /// A task that waited does so no more.
+  void given_up_on() noexcept {
+    if (hooked()) [[unlikely]]
+      task()->reconsider_class();
+  }
   /// Null when nobody is known to.
   [[nodiscard]] TaskRec* task() const noexcept { return hooked_to(); }
 
@@ -39,6 +49,8 @@ class Holder final : private DoneHook {
   void task_done(TaskRec&) noexcept override {}
   [[nodiscard]] SchedClass lends() const noexcept override;
   const WaitList* waiters_;
+  // None of those that wait is more urgent: who has found one of them as urgent need not look at the rest.
+  mutable SchedClass most_ = std::numeric_limits<SchedClass>::min();
 };
 
 }  // namespace coterie::detail

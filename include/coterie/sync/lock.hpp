@@ -21,6 +21,7 @@ class Lock : public LoopBound {
       return true;
     }
     void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+      lock_->holder_.waited_for_by(task()->sched_class());
       if (TaskRec* holder = lock_->holder_.task()) targets.push_back(holder);
     }
 
@@ -34,6 +35,7 @@ class Lock : public LoopBound {
     void gave_up(bool woken) noexcept override {
       if (woken) lock_->holder_.given_back();
       if (!lock_->locked_) lock_->wake_next();  // its turn goes to the next
+      lock_->holder_.given_up_on();
     }
     Lock* lock_;
   };
