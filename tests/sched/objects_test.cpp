@@ -174,6 +174,65 @@ TEST(PriorityScheduler, WhoseFutureIsCancelledDoesNotStart) {
   });
 }
 
+/// Ends, and not at once, when it is cancelled.
+Task<void> clean_up_slowly(std::string& log) {
+  Outcome<void> end = co_await outcome(sleep(1h));
+  log += 'c';
+  co_await sleep(1s);
+  log += 'u';
+  end.get();
+}
+
+TEST(PriorityScheduler, WhoseFutureIsCancelledWhileItRunsCleansUpAndTheOthersGoOn) {
+  run([]() -> Task<void> {
+    PriorityScheduler scheduler;
+    std::string log;
+    const Future<void> unwanted = scheduler.add(clean_up_slowly(log), 2);
+    const Future<int> beside = scheduler.add(give_later(10s, 7), 1);
+    (void)scheduler.add(note(log, 'n'));
+    auto task = spawn([](PriorityScheduler& mine) { return mine.run(2); }, std::ref(scheduler));
+    co_await sleep(1s);
+    unwanted.cancel();
+    co_await sleep(500ms);
+    EXPECT_EQ(log, "c");  // it has its place until it has ended
+    co_await sleep(1s);
+    EXPECT_EQ(log, "cun");
+    const PriorityScheduler::Summary summary = co_await task;
+    EXPECT_EQ(beside.result(), 7);
+    EXPECT_EQ(summary.succeeded, 2U);
+    EXPECT_EQ(summary.cancelled, 1U);
+    EXPECT_EQ(summary.failed, 0U);
+  });
+}
+
+TEST(PriorityScheduler, ATimeoutOfWhoAwaitsTheFutureEndsTheJob) {
+  run([]() -> Task<void> {
+    PriorityScheduler scheduler;
+    std::string log;
+    const Future<void> slow = scheduler.add(clean_up_slowly(log));
+    auto task = spawn([](PriorityScheduler& mine) { return mine.run(); }, std::ref(scheduler));
+    const std::string end =
+        co_await end_of(wait_for(1s, [](Future<void> job) -> Task<void> { co_await job; }(slow)));
+    EXPECT_EQ(end, "timeout");
+    const PriorityScheduler::Summary summary = co_await task;
+    EXPECT_EQ(log, "cu");
+    EXPECT_EQ(summary.cancelled, 1U);
+  });
+}
+
+TEST(PriorityScheduler, WhoseFutureIsCancelledBeforeItsFirstStepDoesNotRun) {
+  run([]() -> Task<void> {
+    PriorityScheduler scheduler;
+    std::string log;
+    const Future<void> unwanted = scheduler.add(note(log, 'u'));
+    auto task = spawn([](PriorityScheduler& mine) { return mine.run(); }, std::ref(scheduler));
+    while (scheduler.size() > 0) co_await yield();  // it has been taken to run
+    unwanted.cancel();
+    (void)co_await task;
+    EXPECT_EQ(log, "");
+  });
+}
+
 TEST(PriorityScheduler, FuturesOfThoseThatNeverRunAreCancelled) {
   run([]() -> Task<void> {
     std::optional<Future<int>> future;

@@ -9,6 +9,7 @@
 #include "coterie/future.hpp"
 #include "coterie/group.hpp"
 #include "coterie/task.hpp"
+#include "coterie/task_ref.hpp"
 
 namespace coterie {
 
@@ -21,7 +22,8 @@ namespace coterie {
 ///     co_await scheduler.run(4);
 ///
 /// An error ends its coroutine alone. It is thrown to who asks the future, and reported to the loop's
-/// exception handler where nobody does. Loop thread only.
+/// exception handler where nobody does. So does a cancel of its future, before it starts or while it runs.
+/// Loop thread only.
 class PriorityScheduler {
   class Job {
    public:
@@ -42,8 +44,9 @@ class PriorityScheduler {
   };
 
   /// For the next run(), or the one under way. What the arguments of `task` refer to must live until it has
-  /// ended. Cancelling the future of one that has not started takes it out; of one that runs, nobody hears
-  /// its end any more. The future of one that never runs is cancelled with this object.
+  /// ended. Cancelling the future, or a task that awaits it, takes out one that has not started; one that
+  /// runs is cancelled, a tick later, and keeps its place until it has cleaned up and ended. The future of
+  /// one that never runs is cancelled with this object.
   template <class T, class How>
   Future<T> add(Task<T, How> task, int priority = 0) {
     auto job = std::make_unique<JobOf<T, How>>(std::move(task));
@@ -70,6 +73,11 @@ class PriorityScheduler {
     [[nodiscard]] const Future<T>& future() const noexcept { return future_; }
     [[nodiscard]] bool wanted() const noexcept override { return !future_.done(); }
     Task<OutcomeKind> run() override {
+      if (future_.done()) co_return OutcomeKind::cancelled;
+      const auto cancel_too = [task = current_task()](const Future<T>& future) {
+        if (future.cancelled()) task->cancel(nullptr);
+      };
+      future_.add_done_callback(cancel_too);
       Outcome<T> end = co_await outcome(std::move(task_));
       const OutcomeKind kind = end.kind();
       if (future_.done()) co_return kind;
