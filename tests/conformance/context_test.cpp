@@ -90,7 +90,7 @@ COTERIE_CASE(Context, TwoTasksInOneContextShareWhatTheySet) {
 COTERIE_CASE(Context, MainRunsInTheContextThatARunnerIsGiven) {
   const ContextVar<int> variable("variable");
   const Context context;
-  Runner runner;
+  Runner runner(run_options());
   const auto main = [](const ContextVar<int>& cvar, Context given) -> Co<void> {
     (void)cvar.set(1);
     co_await spawn(

@@ -163,7 +163,7 @@ Task<void, How> leave_with_fatal(bool& cleaned_up) {
 COTERIE_CASE(FatalError, ComesOutOfRunAfterTheOthersHaveEnded) {
   bool cleaned_up = false;
   try {
-    coterie::run(leave_with_fatal<How>(cleaned_up));
+    coterie::run(leave_with_fatal<How>(cleaned_up), run_options());
     ADD_FAILURE();
   } catch (const Fatal& fatal) {
     EXPECT_EQ(fatal.reason(), "enough");
@@ -181,8 +181,8 @@ Task<void, How> leave_one_that_answers_with_fatal() {
 }
 
 COTERIE_CASE(FatalError, OfALeftoverComesOutOfRunWithTheLoopClosed) {
-  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal<How>()), Fatal);
-  EXPECT_EQ(coterie::run(Subjects::give(4)), 4);
+  EXPECT_THROW(coterie::run(leave_one_that_answers_with_fatal<How>(), run_options()), Fatal);
+  EXPECT_EQ(coterie::run(Subjects::give(4), run_options()), 4);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class NotingPoller final : public Poller {
 struct NotingLoop {
   std::vector<std::optional<Duration>> waits;
   NotingPoller* poller = new NotingPoller(waits);
-  EventLoop loop{std::unique_ptr<Poller>(poller)};
+  EventLoop loop{std::unique_ptr<Poller>(poller), nullptr, loop_options()};
 };
 
 // 1. test_base_events::BaseEventLoopTests.test_close
@@ -114,7 +114,7 @@ TEST(Loop, NegativeDelaysRunInTheNextIterationByTheirTimes) {
 
 // 11. test_base_events::BaseEventLoopTests.test_time_and_call_at
 TEST(Loop, CallAtIsNeverEarly) {
-  const std::unique_ptr<EventLoop> loop = new_event_loop();
+  const std::unique_ptr<EventLoop> loop = new_event_loop(loop_options());
   const TimePoint when = loop->now() + 30ms;
   TimePoint ran{};
   loop->call_at(when, [&] {

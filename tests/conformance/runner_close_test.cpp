@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 
 // 169. test_runners::RunTests.test_asyncio_run_reports_hanging_tasks_errors
 COTERIE_CASE(Runner, ErrorOfALeftoverIsReported) {
-  Runner runner;
+  Runner runner(run_options());
   Reports reports(runner.loop());
   const auto main = []() -> Co<void> {
     spawn(named("left"), Subjects::crash_on_cancel, 1h, "late");
@@ -59,7 +59,7 @@ COTERIE_CASE(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
   std::vector<std::string> told;
   RunOptions options;
   options.loop_factory = [&told] {
-    auto loop = new_event_loop();
+    auto loop = new_event_loop(loop_options());
     loop->set_exception_handler(
         [&told](const ErrorContext& context) { told.push_back(text(context.error)); });
     return loop;
@@ -72,7 +72,7 @@ COTERIE_CASE(Runner, GeneratorsEndAfterTheLeftoversThatIterateThem) {
 
 // 171. test_runners::RunnerTests.test_explicit_close
 COTERIE_CASE(Runner, UseAfterCloseIsAnError) {
-  Runner runner;
+  Runner runner(run_options());
   bool cancelled = false;
   const auto main = [](bool& seen) -> Co<void> {
     spawn(
@@ -94,11 +94,11 @@ COTERIE_CASE(Runner, UseAfterCloseIsAnError) {
 
 // 171. test_runners::RunnerTests.test_double_close
 COTERIE_CASE(Runner, ClosesTwiceAlsoWithoutALoop) {
-  Runner used;
+  Runner used(run_options());
   used.run(Subjects::nop());
   used.close();
   used.close();
-  Runner unused;
+  Runner unused(run_options());
   unused.close();
   unused.close();
   EXPECT_EQ(what_of([&] { (void)unused.loop(); }), "Runner is closed");
@@ -108,7 +108,7 @@ COTERIE_CASE(Runner, ClosesTwiceAlsoWithoutALoop) {
 COTERIE_CASE(Runner, ClosesItselfAtTheEndOfItsScope) {
   bool ended = false;
   {
-    Runner runner;
+    Runner runner(run_options());
     const auto main = [](bool& flag) -> Co<void> {
       spawn(
           [](bool& done) -> Co<void> {

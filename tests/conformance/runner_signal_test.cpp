@@ -21,7 +21,7 @@ COTERIE_CASE(SignalHandler, RunsOnTheLoopsThreadAndItsRemovalRestoresTheDisposit
     EXPECT_EQ(signo, SIGUSR1);
     co_return std::this_thread::get_id();
   };
-  EXPECT_EQ(coterie::run(main()), std::this_thread::get_id());
+  EXPECT_EQ(coterie::run(main(), run_options()), std::this_thread::get_id());
   EXPECT_EQ(::signal(SIGUSR1, SIG_DFL), SIG_IGN);
 }
 
@@ -37,12 +37,12 @@ COTERIE_CASE(SignalHandler, WakesALoopThatWaits) {
     other.join();
     co_return signo;
   };
-  EXPECT_EQ(coterie::run(main()), SIGUSR2);
+  EXPECT_EQ(coterie::run(main(), run_options()), SIGUSR2);
 }
 
 // 173. test_runners::RunnerTests.test_interrupt_call_soon
 COTERIE_CASE(Runner, SigintCancelsAMainThatSpins) {
-  Runner runner;
+  Runner runner(run_options());
   std::string end;
   const auto main = [](std::string& out) -> Co<int> {
     const auto spin = []() -> Co<void> {
@@ -62,7 +62,7 @@ COTERIE_CASE(Runner, SigintCancelsAMainThatSpins) {
 
 // 174. test_runners::RunnerTests.test_interrupt_wait
 COTERIE_CASE(Runner, SigintCancelsWhatMainAwaits) {
-  Runner runner;
+  Runner runner(run_options());
   Future<void> future;
   const auto main = [](Future<void> awaited) -> Co<int> {
     ::raise(SIGINT);
@@ -75,7 +75,7 @@ COTERIE_CASE(Runner, SigintCancelsWhatMainAwaits) {
 
 // Beyond the list: whose cancel it is, is counted.
 COTERIE_CASE(Runner, SigintThatComesWithACancelOfSomebodyElseIsJustACancel) {
-  Runner runner;
+  Runner runner(run_options());
   const auto main = []() -> Co<int> {
     EventLoop::require_task().cancel(nullptr);
     ::raise(SIGINT);

@@ -11,12 +11,12 @@ using ::testing::HasSubstr;
 
 // 167. test_runners::RunTests.test_asyncio_run_return
 COTERIE_CASE(Runner, RunGivesTheValueOfMain) {
-  EXPECT_EQ(coterie::run(Subjects::give_later(1ms, 12)), 12);
+  EXPECT_EQ(coterie::run(Subjects::give_later(1ms, 12), run_options()), 12);
 }
 
 // 167. test_runners::RunTests.test_asyncio_run_raises
 COTERIE_CASE(Runner, RunThrowsWhatMainThrew) {
-  EXPECT_EQ(what_of([] { coterie::run(Subjects::fail_later(1ms, "spam")); }), "spam");
+  EXPECT_EQ(what_of([] { coterie::run(Subjects::fail_later(1ms, "spam"), run_options()); }), "spam");
 }
 
 // 168. test_runners::RunTests.test_asyncio_run_from_running_loop
@@ -27,7 +27,8 @@ COTERIE_CASE(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
       flag = true;
       co_return;
     };
-    EXPECT_THAT(what_of([&] { coterie::run(inner(started)); }), HasSubstr("inside a running event loop"));
+    EXPECT_THAT(what_of([&] { coterie::run(inner(started), run_options()); }),
+                HasSubstr("inside a running event loop"));
     EXPECT_FALSE(started);
     co_return;
   });
@@ -35,7 +36,7 @@ COTERIE_CASE(Runner, RunInsideARunningLoopIsAnErrorAndMainIsNotStarted) {
 
 // 171. test_runners::RunnerTests.test_run
 COTERIE_CASE(Runner, RunsSeveralMainsOnOneLoop) {
-  Runner runner;
+  Runner runner(run_options());
   EventLoop* loop = nullptr;
   const auto main = [](EventLoop*& out) -> Co<std::string> {
     out = &EventLoop::current();
@@ -55,7 +56,7 @@ COTERIE_CASE(Runner, RunsSeveralMainsOnOneLoop) {
 COTERIE_CASE(Runner, ContextVariablesSurviveBetweenRuns) {
   const ContextVar<int> variable("variable", -1);
   (void)variable.set(1);
-  Runner runner;
+  Runner runner(run_options());
   (void)runner.loop();
   (void)variable.set(0);
   const auto get_and_set = [](const ContextVar<int>& cvar, int value) -> Co<int> {
@@ -74,7 +75,7 @@ COTERIE_CASE(Runner, ContextVariablesSurviveBetweenRuns) {
 
 // 175. test_runners::RunnerTests.test_recursive_run
 COTERIE_CASE(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
-  Runner runner;
+  Runner runner(run_options());
   const auto main = [](Runner& self) -> Co<void> {
     EXPECT_THAT(what_of([&] { self.run(Subjects::nop()); }), HasSubstr("inside a running event loop"));
     EXPECT_THAT(what_of([&] { self.close(); }), HasSubstr("inside a running event loop"));
@@ -86,7 +87,7 @@ COTERIE_CASE(Runner, RunOfTheSameRunnerInsideItsRunIsAnError) {
 }
 
 COTERIE_CASE(Runner, AStopThatComesFirstIsAnErrorAndMainGoesOnLater) {
-  Runner runner;
+  Runner runner(run_options());
   int steps = 0;
   const auto main = [](int& n) -> Co<void> {
     ++n;

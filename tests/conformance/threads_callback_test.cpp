@@ -48,7 +48,7 @@ TEST(ThreadsCallback, FromAnotherThreadItRunsBeforeWhatTheLoopsThreadQueuesAfter
 
 // 4. test_events::EventLoopTestsMixin.test_call_soon_threadsafe: the loop wakes from its poll
 TEST(ThreadsCallback, FromAnotherThreadItWakesALoopThatWaits) {
-  const std::unique_ptr<EventLoop> loop = new_event_loop();
+  const std::unique_ptr<EventLoop> loop = new_event_loop(loop_options());
   std::thread other;
   bool ran = false;
   loop->call_soon([&] {  // the loop goes to wait for ever: nothing is ready, and no timer is armed

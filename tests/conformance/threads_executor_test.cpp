@@ -40,17 +40,19 @@ COTERIE_CASE(ThreadsExecutor, LateResultDoesNotCallIntoAClosedLoop) {
   auto gate = std::make_shared<Gate>(gone);
   bool called = false;
   // A real loop: a virtual one does not let its clock run on while a thread is waited for.
-  coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g, bool& c) -> Co<void> {
-    Future<void> job = run_in_executor(p, [](const std::shared_ptr<Gate>& x) { x->pass(); }, g);
-    job.add_done_callback([&c](const Future<void>&) { c = true; });
-    g->entered.wait();
-    job.cancel();
-    co_await ticks(3);
-    EXPECT_TRUE(c) << "the cancelled future's own callback";
-    c = false;
-    bool joined = co_await shutdown_executor(p, 1ms);
-    EXPECT_FALSE(joined);
-  }(pool, gate, called));
+  coterie::run(
+      [](ThreadPool& p, std::shared_ptr<Gate> g, bool& c) -> Co<void> {
+        Future<void> job = run_in_executor(p, [](const std::shared_ptr<Gate>& x) { x->pass(); }, g);
+        job.add_done_callback([&c](const Future<void>&) { c = true; });
+        g->entered.wait();
+        job.cancel();
+        co_await ticks(3);
+        EXPECT_TRUE(c) << "the cancelled future's own callback";
+        c = false;
+        bool joined = co_await shutdown_executor(p, 1ms);
+        EXPECT_FALSE(joined);
+      }(pool, gate, called),
+      run_options());
   let_go(std::move(gate), gone);
   EXPECT_FALSE(called);
 }
@@ -61,22 +63,24 @@ TEST(ThreadsExecutor, ShutdownJoinsUpToTheLimitThenWarnsAndLetsGo) {
   auto gate = std::make_shared<Gate>(gone);
   {
     ThreadPool pool(2);
-    coterie::run([](ThreadPool& p, std::shared_ptr<Gate> g) -> Task<void> {
-      Reports reports(EventLoop::current());
-      Future<void> stuck = run_in_executor(p, [](const std::shared_ptr<Gate>& x) { x->pass(); }, g);
-      g->entered.wait();
-      bool joined = co_await shutdown_executor(p, 10ms);
-      EXPECT_FALSE(joined);
-      stuck.cancel();
-      std::string refused;
-      try {
-        (void)run_in_executor(p, [] {});
-      } catch (const std::logic_error& error) {
-        refused = error.what();
-      }
-      EXPECT_THAT(refused, HasSubstr("shut down"));
-      EXPECT_THAT(reports.messages(), ElementsAre(HasSubstr("did not finish joining")));
-    }(pool, gate));
+    coterie::run(
+        [](ThreadPool& p, std::shared_ptr<Gate> g) -> Task<void> {
+          Reports reports(EventLoop::current());
+          Future<void> stuck = run_in_executor(p, [](const std::shared_ptr<Gate>& x) { x->pass(); }, g);
+          g->entered.wait();
+          bool joined = co_await shutdown_executor(p, 10ms);
+          EXPECT_FALSE(joined);
+          stuck.cancel();
+          std::string refused;
+          try {
+            (void)run_in_executor(p, [] {});
+          } catch (const std::logic_error& error) {
+            refused = error.what();
+          }
+          EXPECT_THAT(refused, HasSubstr("shut down"));
+          EXPECT_THAT(reports.messages(), ElementsAre(HasSubstr("did not finish joining")));
+        }(pool, gate),
+        run_options());
   }  // the pool goes, its thread runs on
   let_go(std::move(gate), gone);
 }

@@ -80,6 +80,7 @@ Task<void, How> make_tasks(std::latch& begun) {
 COTERIE_CASE(ThreadsAllTasks, AskedFromOtherThreadsWhileTasksComeAndGo) {
   RuntimeOptions options;
   options.loops = 2;
+  options.loop = loop_options();
   Runtime runtime(options);
   std::latch begun(2);
   for (std::size_t i = 0; i < 2; ++i) {

@@ -61,7 +61,7 @@ Task<void, How> client_closes() {
 // 227. test_wait_closed_on_close, test_eof_feed_when_closing_writer: close() is at once, so there is nothing
 // to wait for; the stream's own reads are refused then, and the other end reads an end.
 COTERIE_CASE(Server, ClientThatClosesIsGoneAtOnceAndItsHandlerReadsAnEnd) {
-  coterie::run(client_closes<How>());
+  coterie::run(client_closes<How>(), run_options());
 }
 
 template <class How>
@@ -78,12 +78,12 @@ Task<void, How> closes_with_unread_data() {
 }
 // 227. test_wait_closed_on_close_with_unread_data
 COTERIE_CASE(Server, UnreadDataDoesNotHoldUpAClose) {
-  coterie::run(closes_with_unread_data<How>());
+  coterie::run(closes_with_unread_data<How>(), run_options());
 }
 
 // 228. test_unhandled_exception
 COTERIE_CASE(Server, HandlerThatThrowsIsReportedOnceAndItsConnectionClosed) {
-  coterie::run(handler_throws<How>());
+  coterie::run(handler_throws<How>(), run_options());
 }
 
 template <class How>
@@ -102,7 +102,7 @@ Task<void, How> handler_cancelled() {
 }
 // 228. test_unhandled_cancel
 COTERIE_CASE(Server, HandlerThatIsCancelledEndsSilentlyAndItsConnectionIsClosed) {
-  coterie::run(handler_cancelled<How>());
+  coterie::run(handler_cancelled<How>(), run_options());
 }
 
 }  // namespace

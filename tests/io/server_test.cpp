@@ -31,7 +31,7 @@ Task<void> serves() {
   EXPECT_EQ(co_await one.read_line(), "");
 }
 TEST(Server, EachConnectionHasATaskOfItsOwn) {
-  coterie::run(serves());
+  coterie::run(serves(), run_options());
 }
 
 Task<void> over_unix(std::string path) {
@@ -41,7 +41,7 @@ Task<void> over_unix(std::string path) {
   co_await server.stop(Duration::zero());
 }
 TEST(Server, ServesUnixSocketsAsWell) {
-  coterie::run(over_unix("/tmp/coterie-server-" + std::to_string(::getpid())));
+  coterie::run(over_unix("/tmp/coterie-server-" + std::to_string(::getpid())), run_options());
 }
 
 template <class How>
@@ -67,7 +67,7 @@ Task<void, How> closed_first() {
 }
 // 230. TestServer2.test_wait_closed_basic
 COTERIE_CASE(Server, WaitClosedWaitsForTheLastConnectionOfAClosedServer) {
-  coterie::run(closed_first<How>());
+  coterie::run(closed_first<How>(), run_options());
 }
 template <class How>
 Task<void, How> connections_first() {
@@ -87,7 +87,7 @@ Task<void, How> connections_first() {
 }
 // 230. TestServer2.test_wait_closed_basic
 COTERIE_CASE(Server, WaitClosedWaitsForTheCloseOfAServerWithoutConnections) {
-  coterie::run(connections_first<How>());
+  coterie::run(connections_first<How>(), run_options());
 }
 
 Task<void> itself() {
@@ -105,7 +105,7 @@ Task<void> itself() {
   EXPECT_THAT(said, StartsWith("task 'connection from 127.0.0.1:"));
 }
 TEST(Server, HandlerCannotWaitForItself) {
-  coterie::run(itself());
+  coterie::run(itself(), run_options());
 }
 
 Task<void> limited() {
@@ -126,7 +126,7 @@ Task<void> limited() {
   co_await server.stop(Duration::zero());
 }
 TEST(Server, ConnectionsBeyondTheLimitWaitUntilOthersHaveEnded) {
-  coterie::run(limited());
+  coterie::run(limited(), run_options());
 }
 Task<void> nobody() {
   io::Listener listener = co_await listening();
@@ -135,7 +135,7 @@ Task<void> nobody() {
   EXPECT_THROW(io::Server(std::move(listener), echo, options), std::invalid_argument);
 }
 TEST(Server, LimitOfNobodyIsRefused) {
-  coterie::run(nobody());
+  coterie::run(nobody(), run_options());
 }
 
 }  // namespace

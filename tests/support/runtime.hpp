@@ -13,6 +13,7 @@
 
 #include "coterie/coterie.hpp"
 #include "coterie/testing/virtual_loop.hpp"
+#include "src/testing/policies.hpp"
 
 namespace coterie::test {
 
@@ -35,6 +36,18 @@ template <class Body>
 auto run(Body body) {
   testing::VirtualLoop loop;
   return loop.run(body());
+}
+
+/// For loops with real time: they too run under the scheduling policy that COTERIE_POLICY names.
+inline LoopOptions loop_options() {
+  LoopOptions options;
+  options.policy = testing::policy_by_environment;
+  return options;
+}
+inline RunOptions run_options() {
+  RunOptions options;
+  options.loop = loop_options();
+  return options;
 }
 
 /// Enough for every task that was spawned to reach its first suspension: `count` passes of the loop.
