@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "coterie/coterie.hpp"
 
@@ -39,8 +40,8 @@ void run_on_loop(EventLoop& loop, Task<T> body) {
 
 /// Runs `body(state)` once in a task; it iterates over the state itself.
 template <class Body>
-void in_task(benchmark::State& state, Body body) {
-  EventLoop loop(std::make_unique<ClockPoller>());
+void in_task(benchmark::State& state, Body body, LoopOptions options = LoopOptions()) {
+  EventLoop loop(std::make_unique<ClockPoller>(), nullptr, std::move(options));
   run_on_loop(loop, body(state));
   (void)loop.cancel_all_and_run(std::chrono::hours(1));
 }

@@ -78,7 +78,7 @@ def reference(row, side):
     if given is None:
         return ""
     names = (side, given[0]) if side in ("asyncio", "uvloop") else given[:2]
-    return "/".join(names) + (" bytes" if row.value == "bytes" else "")
+    return "/".join(names) + (" bytes" if row.value == "bytes" else "") + rows.on(row.cores)
 
 
 def factors(measured):

@@ -14,6 +14,7 @@ class Row:
     operations: int = 1  # in one iteration of ours
     value: str = "ns"  # or "bytes"
     wall: bool = False  # by the wall's clock instead of the processor's
+    cores: int = 1  # that it and its references run on
     asio: Optional[tuple] = None
     bare: Optional[tuple] = None
     bare_times: int = 1  # ours is compared with so many times the bare one
@@ -29,7 +30,12 @@ class Row:
 
     @property
     def id(self):
-        return self.key if self.value == "ns" else f"{self.key} {self.value}"
+        return self.key + ("" if self.value == "ns" else f" {self.value}") + on(self.cores)
+
+
+def on(cores):
+    """Behind the name of what was measured on several cores."""
+    return "" if cores == 1 else f" on {cores} cores"
 
 
 SLEEP = "asio_timers"
@@ -63,6 +69,8 @@ ROWS = [
     Row("timeout_armed/0", "timeout armed, not expired", asio=(SLEEP, "timeout_0", 200_000), python=("timeout_0", 20_000)),
     Row("timeout_armed/10000", "the same, 10,000 timers pending", asio=(SLEEP, "timeout_10000", 200_000),
         python=("timeout_10000", 20_000), target_asio=0.5, target=80, grown="timeout_armed/100000"),
+    Row("timeout_seen/10000", "the same, the loop looks meanwhile", 1000, asio=(SLEEP, "timeout_10000", 200_000),
+        grown="timeout_seen/100000", grown_operations=1000),
     Row("cancel_by_destruction/1/100000", "cancel + join of 100,000, by destruction", 100_000, asio=(SLEEP, "cancel", 100_000),
         python=("cancel", 20_000), target_asio=0.5, target=350, peer="463 (corral)"),
     Row("cancel_by_destruction/1/10000", "of 10,000", 10_000, grown="cancel_by_destruction/1/100000", grown_operations=100_000),
@@ -80,11 +88,14 @@ ROWS = [
     Row("lock_contended/100", "mutex, contended", 100, asio=("asio_sync", "lock_contended", 300_000),
         python=("lock_contended", 20_000), target_asio=0.06, target=25, peer="27 (corral)", grown="lock_contended/1000",
         grown_operations=1000),
+    Row("lock_inherited/100", "mutex, contended, priorities inherited", 100, grown="lock_inherited/1000", grown_operations=1000),
     Row("task_group_of/10", "TaskGroup of 10", python=("task_group", 2000), own=("spawn_join/1000", 10, 100.0), target_own=1.0,
         grown="task_group_of/100", grown_operations=10),
     Row("return_through/1000", "return through 1000 levels, a level", 1000, wall=True, target=25,
         grown="return_through/10000", grown_operations=10_000),
-    Row("cross_loop", "cross-loop round trip", wall=True, asio=("asio_loops", "pingpong", 20_000),
+    Row("cross_loop", "cross-loop round trip, one core", wall=True, asio=("asio_loops", "pingpong", 20_000),
+        bare=("bare_eventfd", "epoll", 20_000), target_bare=1.2),
+    Row("cross_loop", "cross-loop round trip, a core each", wall=True, cores=2, asio=("asio_loops", "pingpong", 20_000),
         bare=("bare_eventfd", "epoll", 20_000), target_bare=1.2),
 ] + [
     Row(f"push_pop/{policy}/{size}", f"push + pop, {title}, {size} ready", target=target if size == 100_000 else None,

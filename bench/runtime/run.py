@@ -1,4 +1,4 @@
-"""Runs the programs, once each, pinned to one core: what they print becomes a number."""
+"""Runs the programs, once each, pinned to one core, or to two: what they print becomes a number."""
 import json
 import os
 import re
@@ -16,13 +16,18 @@ class Failed(Exception):
     pass
 
 
-def pinned():
-    return ["taskset", "-c", "0"] if shutil.which("taskset") else []
+def usable_cores():
+    return sorted(os.sched_getaffinity(0))
 
 
-def output(command, limit_s):
+def pinned(cores):
+    """To the first so many of the cores that this process may use."""
+    return ["taskset", "-c", ",".join(str(core) for core in usable_cores()[:cores])] if shutil.which("taskset") else []
+
+
+def output(command, limit_s, cores=1):
     try:
-        done = subprocess.run(pinned() + command, capture_output=True, text=True, timeout=limit_s, env=dict(os.environ, LC_ALL="C"))
+        done = subprocess.run(pinned(cores) + command, capture_output=True, text=True, timeout=limit_s, env=dict(os.environ, LC_ALL="C"))
     except subprocess.TimeoutExpired as late:
         raise Failed(f"{' '.join(command)}: no end within {limit_s} s") from late
     except OSError as error:
@@ -36,20 +41,20 @@ class Programs:
     def __init__(self, build, scale, min_time_s, limit_s=120):
         self.build, self.scale, self.min_time_s, self.limit_s = build, scale, min_time_s, limit_s
 
-    def ours(self, key):
+    def ours(self, key, cores=1):
         """A benchmark of runtime_bench as Google Benchmark tells it, its times in ns."""
         told = json.loads(output([
             os.path.join(self.build, "runtime_bench"), f"--benchmark_filter=^{re.escape(key)}(/[a-z].*)?$",
-            f"--benchmark_min_time={self.min_time_s}", "--benchmark_format=json"], self.limit_s))
+            f"--benchmark_min_time={self.min_time_s}", "--benchmark_format=json"], self.limit_s, cores))
         if len(told["benchmarks"]) != 1:
             raise Failed(f"runtime_bench: {len(told['benchmarks'])} benchmarks are named {key}")
         found = told["benchmarks"][0]
         unit = UNITS[found["time_unit"]]
         return {"cpu": found["cpu_time"] * unit, "wall": found["real_time"] * unit, "bytes": found.get("bytes_each")}
 
-    def reference(self, program, row, count):
+    def reference(self, program, row, count, cores=1):
         count = self.scaled(program, row, count)
-        return last_json(output([os.path.join(self.build, "reference", program), row, str(count)], self.limit_s), program)
+        return last_json(output([os.path.join(self.build, "reference", program), row, str(count)], self.limit_s, cores), program)
 
     def python(self, loop, row, count):
         script = os.path.join(REFERENCES, "asyncio_bench.py")

@@ -1,7 +1,9 @@
 // Queues and locks.
+#include <memory>
 #include <vector>
 
 #include "bench/runtime/bench.hpp"
+#include "coterie/sched/priority.hpp"
 
 namespace coterie::bench {
 namespace {
@@ -41,23 +43,33 @@ Task<void> hold_again_and_again(Lock& lock, const bool& stop) {
 }
 
 /// A turn with the lock among so many rivals, a yield() inside.
+Task<void> contend(benchmark::State& state) {
+  Lock lock;
+  bool stop = false;
+  std::vector<JoinHandle<void>> rivals;
+  for (std::int64_t i = 1; i < state.range(0); ++i)
+    rivals.push_back(spawn(hold_again_and_again, std::ref(lock), std::cref(stop)));
+  for (auto _ : state) {
+    LockGuard guard = co_await lock.scoped();
+    co_await yield();
+  }
+  stop = true;
+  each_of(state, state.range(0));
+  for (auto& rival : rivals) co_await rival;
+}
+
 void lock_contended(benchmark::State& state) {
-  in_task(state, [](benchmark::State& s) -> Task<void> {
-    Lock lock;
-    bool stop = false;
-    std::vector<JoinHandle<void>> rivals;
-    for (std::int64_t i = 1; i < s.range(0); ++i)
-      rivals.push_back(spawn(hold_again_and_again, std::ref(lock), std::cref(stop)));
-    for (auto _ : s) {
-      LockGuard guard = co_await lock.scoped();
-      co_await yield();
-    }
-    stop = true;
-    each_of(s, s.range(0));
-    for (auto& rival : rivals) co_await rival;
-  });
+  in_task(state, contend);
 }
 BENCHMARK(lock_contended)->Apply(as_told)->Arg(100)->Arg(1000);
+
+/// The same where who holds it has the priority of who waits for it.
+void lock_inherited(benchmark::State& state) {
+  LoopOptions options;
+  options.policy = [] { return std::make_unique<PriorityPolicy>(); };
+  in_task(state, contend, options);
+}
+BENCHMARK(lock_inherited)->Apply(as_told)->Arg(100)->Arg(1000);
 
 }  // namespace
 }  // namespace coterie::bench

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
+#include <vector>
 
 #include "bench/runtime/bench.hpp"
 #include "coterie/testing/random.hpp"
@@ -75,6 +77,33 @@ void timeout_armed(benchmark::State& state) {
   });
 }
 BENCHMARK(timeout_armed)->Apply(as_told)->Arg(0)->Arg(10'000)->Arg(100'000);
+
+Task<void> one_tick() {
+  co_await yield();
+}
+Task<void> limit_again_and_again(const bool& stop) {
+  while (!stop) co_await wait_for(10s, one_tick());
+}
+
+/// The same of a thousand tasks at a time, where the loop looks at each tick, before they are disarmed: all
+/// enter the heap and leave it.
+void timeout_seen(benchmark::State& state) {
+  LoopOptions options;
+  options.ticks_per_poll = 1;
+  const auto body = [](benchmark::State& s) -> Task<void> {
+    for (std::int64_t i = 0; i < s.range(0); ++i) spawn(sleeper, Duration(1000s));
+    bool stop = false;
+    std::vector<JoinHandle<void>> others;
+    for (int i = 1; i < 1000; ++i) others.push_back(spawn(limit_again_and_again, std::cref(stop)));
+    co_await yield();
+    for (auto _ : s) co_await wait_for(10s, one_tick());
+    stop = true;
+    each_of(s, 1000);
+    for (auto& other : others) co_await other;
+  };
+  in_task(state, body, options);
+}
+BENCHMARK(timeout_seen)->Apply(as_told)->Arg(10'000)->Arg(100'000);
 
 }  // namespace
 }  // namespace coterie::bench

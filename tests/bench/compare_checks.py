@@ -72,6 +72,14 @@ class Verdicts(unittest.TestCase):
         own = ratio_to(row_of(judge.judge(measured), "task_group_of/10"), "own")
         self.assertEqual((own["ratio"], own["verdict"]), (450.0 / 400.0, "missed"))
 
+    def test_what_has_two_cores_is_compared_with_what_has_two(self):
+        measured = planted()
+        measured.update({"cross_loop": [10.0] * NINE, "cross_loop on 2 cores": [1.0] * NINE, "bare_eventfd/epoll": [5.0] * NINE,
+                         "bare_eventfd/epoll on 2 cores": [50.0] * NINE})
+        judged = judge.judge(measured)
+        self.assertEqual(ratio_to(row_of(judged, "cross_loop"), "bare")["ratio"], 2.0)
+        self.assertEqual(ratio_to(row_of(judged, "cross_loop on 2 cores"), "bare")["ratio"], 0.02)
+
     def test_growth_beyond_a_fifth_is_missed(self):
         for grown, verdict in [(35.0, "met"), (40.0, "missed")]:
             measured = planted()
@@ -122,6 +130,16 @@ class Command(unittest.TestCase):
     def test_an_unknown_row_is_an_error(self):
         self.assertIn("no row is named nothing", compare("--only", "nothing").stderr)
 
+    def test_what_wants_two_cores_is_left_out_with_one_and_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            one = str(min(os.sched_getaffinity(0)))
+            done = subprocess.run(["taskset", "-c", one, os.path.join(ROOT, "bench", "compare"), "--only", "a core each", "--no-count",
+                                   "--build", folder, "--json", os.path.join(folder, "told.json")],
+                                  capture_output=True, text=True, check=False)
+            self.assertIn("may use one core only: cross-loop round trip, a core each", done.stderr)
+            with open(os.path.join(folder, "told.json"), encoding="utf-8") as file:
+                self.assertEqual(json.load(file)["about"]["skipped"], ["cross-loop round trip, a core each"])
+
     def test_it_runs(self):
         if not os.access(os.path.join(BUILD, "reference", "bare_await"), os.X_OK):
             self.skipTest("the benchmarks were not built")
@@ -135,7 +153,7 @@ class Command(unittest.TestCase):
         direct = row_of(data["judged"], "direct_await")
         self.assertGreater(direct["ours"], 0)
         self.assertLessEqual({"asio", "bare"}, {each["to"] for each in direct["ratios"]})
-        self.assertEqual({"rounds", "load", "absent", "processor", "cores", "compiler", "date", "seconds"}, set(data["about"]))
+        self.assertEqual({"rounds", "load", "absent", "skipped", "processor", "cores", "compiler", "date", "seconds"}, set(data["about"]))
 
 
 class Allocations(unittest.TestCase):
