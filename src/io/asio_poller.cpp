@@ -1,29 +1,15 @@
 #include "src/io/asio_poller.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <cerrno>
 #include <cstdlib>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 namespace coterie {
 
-namespace {
-int new_bell() {
-  const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "a loop needs an eventfd");
-  return descriptor;
-}
-}  // namespace
-
-AsioPoller::AsioPoller() : work_(context_.get_executor()), bell_(context_, new_bell()), timer_(context_) {
-  listen();
-}
+AsioPoller::AsioPoller() : work_(context_.get_executor()), timer_(context_) {}
 
 AsioPoller::~AsioPoller() {
   while (dependents_ != nullptr) {
@@ -122,16 +108,11 @@ std::size_t AsioPoller::wait_near(TimePoint deadline) {
 
 void AsioPoller::wake() noexcept {
   if (state_.exchange(State::called, std::memory_order_acq_rel) != State::asleep) return;
-  const std::uint64_t one = 1;
-  // A wake-up that is lost would hang the loop for ever.
-  if (::write(bell_.native_handle(), &one, sizeof one) != sizeof one) std::abort();
-}
-
-void AsioPoller::listen() {
-  bell_.async_read_some(boost::asio::buffer(&rung_, sizeof rung_),
-                        [this](const boost::system::error_code& error, std::size_t) {
-                          if (!error) listen();
-                        });
+  try {
+    boost::asio::post(context_, [] {});
+  } catch (...) {
+    std::abort();  // out of memory: a wake-up that is lost would hang the loop for ever
+  }
 }
 
 AsioPoller::Dependent::Dependent(AsioPoller& poller) noexcept : poller_(&poller), next_(poller.dependents_) {

@@ -1,7 +1,6 @@
 #pragma once
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -77,7 +76,6 @@ class AsioPoller final : public Poller {
   enum class State : unsigned char { awake, asleep, called };
   bool become(State next) noexcept;
   [[nodiscard]] bool is_called_soon(std::optional<TimePoint> deadline) noexcept;
-  void listen();
   void wait(std::optional<TimePoint> deadline);
   std::size_t wait_near(TimePoint deadline);
   void cancel_operations();
@@ -85,10 +83,6 @@ class AsioPoller final : public Poller {
   detail::AsioCache cache_;  // outlives the context, whose operations use it
   Context context_{1};       // the hint: one thread runs it; others may still post
   boost::asio::executor_work_guard<Context::executor_type> work_;
-  // Ours: Asio's post() wakes while it holds its lock, for which a thread that is woken on the same core has
-  // to wait, and so that one is switched to three times.
-  boost::asio::posix::basic_stream_descriptor<Context::executor_type> bell_;
-  std::uint64_t rung_ = 0;
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
   std::optional<TimePoint> timer_at_;  // what timer_ is armed for
   std::size_t own_handlers_ = 0;  // of those that ran in this poll(): ours, which are no news for the loop

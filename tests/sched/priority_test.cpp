@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sched/by_priority.hpp"
@@ -115,10 +116,12 @@ TEST(PriorityPolicy, WhatAnotherThreadSendsRunsBeforeAllOthersAndItsTasksHaveCla
     std::string log;
     SchedClass spawned = high;
     spawn(at(high), steps, std::ref(log), 'h', 2);
-    EventLoop::current().call_soon_threadsafe([&] {
-      log += 't';
-      spawned = spawn(nop).sched_class();
-    });
+    std::thread([&, loop = &EventLoop::current()] {
+      loop->call_soon_threadsafe([&] {
+        log += 't';
+        spawned = spawn(nop).sched_class();
+      });
+    }).join();
     co_await sleep(1s);
     EXPECT_EQ(log, "thh");
     EXPECT_EQ(spawned, 0);
