@@ -15,6 +15,7 @@
 #include "coterie/core/error_context.hpp"
 #include "coterie/core/frame.hpp"
 #include "coterie/core/inbox.hpp"
+#include "coterie/core/stamp.hpp"
 #include "coterie/core/task_rec.hpp"
 #include "coterie/core/threadsafe_handle.hpp"
 #include "coterie/core/timer_heap.hpp"
@@ -83,6 +84,8 @@ class EventLoop {
   [[nodiscard]] static EventLoop* current_or_null() noexcept { return of_this_thread_; }
 
   [[nodiscard]] TimePoint now() noexcept { return poller_->now(); }
+  /// The time when it last looked around. Reads no clock.
+  [[nodiscard]] Stamp stamp() const noexcept { return stamp_; }
   [[nodiscard]] Poller& poller() noexcept { return *poller_; }
   /// The scheduling policy; null is first in, first out.
   [[nodiscard]] ReadyQueue* policy() noexcept { return policy_.get(); }
@@ -339,6 +342,7 @@ class EventLoop {
   std::unique_ptr<Poller> poller_;
   LoopOptions options_;
   std::uint32_t ticks_since_poll_ = 0;
+  Stamp stamp_;
   std::int64_t steps_to_poll_ = 0;
   bool stopping_ = false;
   std::atomic<std::int32_t> thread_ = 0;  // on which it runs, as the system counts them; 0: none

@@ -18,6 +18,8 @@ class Poller {
   virtual ~Poller() = default;
 
   [[nodiscard]] virtual TimePoint now() noexcept = 0;
+  /// The same to some milliseconds, which may be cheaper.
+  [[nodiscard]] virtual TimePoint coarse_now() noexcept { return now(); }
   /// Its time is its own and not the system's steady clock: it stands still while a task blocks the thread,
   /// so that no other thread can tell by it how long that takes.
   [[nodiscard]] virtual bool is_virtual() const noexcept { return false; }

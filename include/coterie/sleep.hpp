@@ -38,7 +38,7 @@ class YieldAwaiter {
 namespace detail {
 class SleepAwaiter final : public Leaf, private Timer {
  public:
-  explicit SleepAwaiter(Duration delay) noexcept : Leaf(WaitKind::sleep), delay_(delay) {}
+  explicit SleepAwaiter(Duration delay) noexcept : Leaf(WaitKind::sleep, &delay_), delay_(delay) {}
   ~SleepAwaiter() { disarm(); }
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -48,7 +48,9 @@ class SleepAwaiter final : public Leaf, private Timer {
       return;
     }
     EventLoop& loop = EventLoop::current();
-    loop.arm(*this, loop.now() + delay_);
+    const TimePoint due = loop.now() + delay_;
+    delay_ = due.time_since_epoch();  // where dumps find it; as positive as before
+    loop.arm(*this, due);
     suspend(caller);
   }
   void await_resume() {
@@ -69,7 +71,7 @@ class SleepAwaiter final : public Leaf, private Timer {
   void disarm() noexcept {
     if (armed() || queued()) task()->loop().disarm(*this);
   }
-  Duration delay_;
+  Duration delay_;  // once it waits: when it is due
   YieldAwaiter yield_;
 };
 }  // namespace detail

@@ -41,8 +41,9 @@ namespace detail {
 /// Destroys a coroutine that has not begun; reports it in debug mode.
 void destroy_unawaited(Frame& frame) noexcept;
 
-/// Inside a `catch`: the exception in flight is `Cancelled`. Asked without throwing it again.
-[[nodiscard]] bool cancel_in_flight() noexcept;
+/// Inside the `catch` of a coroutine that the exception in flight leaves. True: it is `Cancelled`. Any other
+/// one, when it leaves its first coroutine, is noted with the await chain: see thrown_in().
+[[nodiscard]] bool leave_by_exception(const Frame& left) noexcept;
 
 /// Hands control to the caller, or to the loop for a task's root, once the current coroutine has returned
 /// there.
@@ -133,7 +134,7 @@ template <class T>
 class ResultPromise : public PromiseBase {
  public:
   void unhandled_exception() noexcept {
-    outcome_.set_exception(std::current_exception(), cancel_in_flight());
+    outcome_.set_exception(std::current_exception(), leave_by_exception(*this));
   }
   [[nodiscard]] Outcome<T>& outcome() noexcept { return outcome_; }
 

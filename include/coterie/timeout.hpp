@@ -48,7 +48,7 @@ class Timeout final : private Timer {
   TaskRec* task_;
   std::optional<TimePoint> when_;
   std::uint32_t requests_at_entry_;
-  std::uint32_t deliveries_at_entry_;
+  std::uint16_t deliveries_at_entry_;
   bool pending_at_entry_;
   detail::OwnCancel cancel_;
   State state_ = State::active;

@@ -37,7 +37,7 @@ struct DebugBlock {
   std::uint64_t task_ended;            // bool
   std::uint64_t task_ended_cancelled;  // bool
   std::uint64_t task_own_class;        // int16
-  std::uint64_t task_cancel_requests;  // uint32
+  std::uint64_t task_cancel_requests;  // uint16
   std::uint64_t task_top;              // the frame
   std::uint64_t task_waiting_on;       // the leaf; null: it does not wait
   std::uint64_t task_notes;            // null: it has no name
@@ -70,6 +70,15 @@ struct DebugBlock {
   std::uint64_t location_file;  // of what a source_location points to
   std::uint64_t location_function;
   std::uint64_t location_line;  // uint32
+
+  std::uint64_t task_polls;  // uint32
+  std::uint64_t task_born;   // uint32: CLOCK_MONOTONIC >> born_shift, its low bits
+  std::uint64_t born_shift;
+  std::uint64_t primitive_name;    // a C string; null: none
+  std::uint64_t kinds_primitive;   // a bit for each kind: the object has a name and a holder
+  std::uint64_t kinds_lock;        // of those: the holder must give it back before the wait can end
+  std::uint64_t kinds_timer;       // the object is an int64, nanoseconds of CLOCK_MONOTONIC: when it is due
+  std::uint64_t kinds_descriptor;  // the object is an int32: the descriptor
 };
 
 inline constexpr char debug_magic[16] = {'c', 'o', 't', 'e', 'r', 'i',  'e',  '-',

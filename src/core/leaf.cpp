@@ -52,6 +52,8 @@ std::string_view to_string(WaitKind kind) noexcept {
       return "the next task to end";
     case WaitKind::scope:
       return "a scope's tasks";
+    case WaitKind::wakeup:
+      return "a wake-up";
     case WaitKind::asio:
       return "an operation of Asio";
     case WaitKind::callback:

@@ -26,6 +26,7 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
     if (policy_ == nullptr) policy_ = std::make_unique<FifoQueue>();  // the built-in one knows no classes
   }
   observe();
+  stamp_ = Stamp(poller_->coarse_now());
   detail::LoopRegistry::add(*this);
 }
 
@@ -118,8 +119,12 @@ void EventLoop::look_around(bool may_wait) {
     deadline = timers_.earliest();
   poller_->poll(deadline);
   receive();
-  if (timers_.empty()) return;
+  if (timers_.empty()) {
+    stamp_ = Stamp(poller_->coarse_now());
+    return;
+  }
   const TimePoint now = poller_->now();
+  stamp_ = Stamp(now);
   while (Timer* due = timers_.pop_due(now)) push(*due);
 }
 

@@ -85,6 +85,15 @@ struct DebugLayout {
     its.location_file = offsetof(Location, file);
     its.location_function = offsetof(Location, function);
     its.location_line = offsetof(Location, line);
+
+    its.task_polls = offsetof(TaskRec, polls_);
+    its.task_born = offsetof(TaskRec, born_);
+    its.born_shift = Stamp::shift;
+    its.primitive_name = offsetof(LoopBound, name_);
+    its.kinds_primitive = primitive_kinds;
+    its.kinds_lock = lock_kinds;
+    its.kinds_timer = timer_kinds;
+    its.kinds_descriptor = descriptor_kinds;
     return its;
   }
 };

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "coterie/core/thrown_in.hpp"
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
 
@@ -67,6 +68,7 @@ std::string ErrorContext::str() const {
     for (const StackFrame& frame : frames)
       text += what + frame.function + " at " + frame.file + ":" + std::to_string(frame.line);
   };
+  if (const auto thrown = thrown_in(error)) add("\n  thrown in ", thrown->stack);
   add("\n  now in ", stack);
   add("\n  made in ", created);
   return text;

@@ -1,9 +1,6 @@
 #include "coterie/core/task_rec.hpp"
 
-#include <cxxabi.h>
-
 #include <stdexcept>
-#include <typeinfo>
 #include <utility>
 
 #include "coterie/core/leaf.hpp"
@@ -17,11 +14,6 @@ namespace coterie {
 
 void detail::throw_no_coroutine() {
   throw std::logic_error("this Task holds no coroutine: it was moved from, or awaited before");
-}
-
-bool detail::cancel_in_flight() noexcept {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  return type != nullptr && *type == typeid(Cancelled);
 }
 
 void detail::ascend(Frame& finished) noexcept {
@@ -63,6 +55,7 @@ void TaskRec::start(EventLoop& loop, Frame& root, SpawnOptions* options) {
   top_ = &root;
   root.set_root_of(*this);
   id_ = detail::counts.spawned.fetch_add(1, std::memory_order_relaxed) + 1;
+  if constexpr (detail::keeps_stacks) born_ = loop.stamp();
   const TaskRec* parent = loop.current_task();
   if (options != nullptr) take(*options);
   if (context_.empty()) context_ = detail::ContextSlot::capture();
@@ -128,7 +121,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
   TaskRec* turtle = nullptr;
   std::uint64_t steps = 0;
   for (TaskRec* task = this;;) {
-    ++task->cancel_requests_;
+    if (task->cancel_requests_ != std::numeric_limits<std::uint16_t>::max()) ++task->cancel_requests_;
     if (task->notes_) task->note_cancel();
     if (loop_->inherits()) [[unlikely]]
       task->lend_class(loop_->current_class());
@@ -217,6 +210,7 @@ void TaskRec::make_runnable() noexcept {
 // What is rare stands in functions of its own, so that a step saves no registers for it.
 void TaskRec::run() noexcept {
   Frame* frame = top_;
+  if constexpr (detail::keeps_stacks) ++polls_;
   if (!started_) [[unlikely]] {
     started_ = true;
     if (must_cancel_) return cancel_unstarted();
@@ -247,7 +241,8 @@ void TaskRec::prepare_unwinding() noexcept {
 void TaskRec::run_eagerly() {
   loop_->remove(*this);
   TaskRec* creator = loop_->current_task();
-  const bool nested = creator != nullptr && std::exchange(creator->starts_another_, true);
+  const bool nested = creator != nullptr && creator->starts_another_;
+  if (creator != nullptr) creator->starts_another_ = true;
   add_ref();
   run();
   loop_->set_current(creator);

@@ -35,5 +35,7 @@ struct Capture {
 [[nodiscard]] Capture capture(const EventLoop& loop);
 /// Any thread.
 [[nodiscard]] LoopSnapshot resolve(Capture seen);
+/// What the descriptors are that tasks of this process wait for, of the first thousand.
+void add_endpoints(LoopSnapshot& loop);
 
 }  // namespace coterie::debug

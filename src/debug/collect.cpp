@@ -10,7 +10,6 @@
 #include <system_error>
 #include <vector>
 
-#include "coterie/core/runtime_counts.hpp"
 #include "src/core/debug_block.hpp"
 #include "src/core/loop_registry.hpp"
 #include "src/debug/capture.hpp"
@@ -111,10 +110,6 @@ std::optional<LoopSnapshot> read_unasked(const LoopRegistry::Entry& loop) {
 
 }  // namespace
 
-void Collector::note_ages() {
-  ages_.note(Clock::now(), runtime_counts().spawned);
-}
-
 Report Collector::collect(int stop) {
   const auto begin = std::chrono::steady_clock::now();
   Report report;
@@ -137,11 +132,9 @@ Report Collector::collect(int stop) {
         seen->problem = "it has not answered for " + std::to_string(patience.count()) + " ms";
       if (!why.empty()) seen->problem += "; " + why;
     }
+    add_endpoints(*seen);
     report.loops.push_back(std::move(*seen));
   }
-  const TimePoint now = Clock::now();
-  for (LoopSnapshot& loop : report.loops)
-    for (TaskSnapshot& task : loop.tasks) task.age = ages_.at_least(task.id, now);
   report.took = std::chrono::steady_clock::now() - begin;
   return report;
 }

@@ -1,7 +1,6 @@
 #pragma once
 #include <chrono>
 
-#include "src/debug/ages.hpp"
 #include "src/debug/native_stack.hpp"
 #include "src/debug/report.hpp"
 
@@ -15,12 +14,10 @@ class Collector {
 
   explicit Collector(bool native_stacks) noexcept : stacks_(native_stacks) {}
 
-  void note_ages();
   /// `stop`: a descriptor that becomes readable where nobody wants the answer any more.
   [[nodiscard]] Report collect(int stop);
 
  private:
-  Ages ages_;
   NativeStacks stacks_;
 };
 

@@ -157,6 +157,7 @@ void on_crash(int signo) {
 }  // namespace
 
 void report_crashes() noexcept {
+  report_uncaught();
   stack_t stack{};
   if (::sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) != 0) {
     stack = {};

@@ -104,14 +104,30 @@ class Dump {
     if (task.wait.kind == WaitKind::none) return "";
     std::string text = "  waits for " + std::string(to_string(task.wait.kind));
     if (task.waits_for.empty()) {
-      if (task.wait.object != nullptr) text += " @" + std::to_string(number_of(task.wait.object));
-      if (task.held_by != 0) text += ", held by " + reference(task.held_by);
+      if (task.due_in) return text + ", due " + due_text(*task.due_in);
+      if (task.descriptor) return text + descriptor_text(task);
+      if (task.wait.object != nullptr) text += " " + object_text(task);
+      if (task.held_by != 0)
+        text += (contains(lock_kinds, task.wait.kind) ? ", held by " : ", last taken by ") +
+                reference(task.held_by);
       return text;
     }
     for (std::size_t i = 0; i < std::min(task.waits_for.size(), most_named); ++i)
       text += (i == 0 ? ": " : ", ") + reference(task.waits_for[i]);
     if (task.waits_for.size() > most_named) text += " +" + std::to_string(task.waits_for.size() - most_named);
     return text;
+  }
+  static std::string due_text(Duration in) {
+    return in < Duration::zero() ? time_text(-in) + " ago" : "in " + time_text(in);
+  }
+  static std::string descriptor_text(const TaskSnapshot& task) {
+    std::string text = ", fd " + std::to_string(*task.descriptor);
+    return task.endpoint.empty() ? text : text + " (" + printable(task.endpoint) + ")";
+  }
+  /// `@1`, or `@1 'accounts'` for what has a name.
+  std::string object_text(const TaskSnapshot& task) {
+    const std::string number = "@" + std::to_string(number_of(task.wait.object));
+    return task.wait_name.empty() ? number : number + " " + quoted(task.wait_name);
   }
   /// Equal tasks wait for the same kind of thing, not for the same.
   std::string group_wait(const TaskSnapshot& task, std::size_t count) {
@@ -128,7 +144,8 @@ class Dump {
     return text + " " + time_text(*task.cancelled_ago) + " ago";
   }
   static std::string age_of(const TaskSnapshot& task) {
-    return task.age ? "  age " + time_text(*task.age) : "";
+    if (!task.age) return "";
+    return "  age " + time_text(*task.age) + "  polls " + std::to_string(task.polls);
   }
 
   void render_cycle(const std::vector<std::uint64_t>& cycle) {
@@ -136,11 +153,11 @@ class Dump {
     bool locks = false;
     for (std::size_t i = 0; i < cycle.size(); ++i) {
       const TaskSnapshot* waiter = i > 0 ? tasks_.find(cycle[i - 1]) : nullptr;
-      const bool by_lock = waiter != nullptr && waiter->held_by == cycle[i];
+      const bool by_lock = waiter != nullptr && waits_for_holder(*waiter, cycle[i]);
       if (i > 0) lines += " -> ";
       if (by_lock) {
-        lines += std::string(to_string(waiter->wait.kind)).substr(2) + " @" +
-                 std::to_string(number_of(waiter->wait.object)) + " held by ";
+        lines +=
+            std::string(to_string(waiter->wait.kind)).substr(2) + " " + object_text(*waiter) + " held by ";
         locks = true;
       }
       lines += reference(cycle[i]);

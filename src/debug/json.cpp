@@ -76,7 +76,11 @@ std::string wait_json(const TaskSnapshot& task) {
       .number("kind", static_cast<int>(task.wait.kind))
       .text("what", to_string(task.wait.kind))
       .raw("object", address(task.wait.object))
+      .raw("name", task.wait_name.empty() ? "null" : json_quoted(task.wait_name))
       .number("held_by", task.held_by)
+      .milliseconds("due_in_ms", task.due_in)
+      .raw("descriptor", task.descriptor ? std::to_string(*task.descriptor) : "null")
+      .raw("endpoint", task.endpoint.empty() ? "null" : json_quoted(task.endpoint))
       .raw("tasks", ids(task.waits_for))
       .str();
 }
@@ -91,6 +95,7 @@ std::string task_json(const TaskSnapshot& task) {
       .flag("ready", task.ready)
       .number("class", task.sched_class)
       .milliseconds("age_ms", task.age)
+      .number("polls", task.polls)
       .number("cancel_requests", task.cancel_requests)
       .number("cancelled_by", task.cancelled_by)
       .milliseconds("cancelled_ms_ago", task.cancelled_ago)
@@ -106,7 +111,7 @@ std::string cycle_json(const std::vector<std::uint64_t>& cycle, const TasksById&
   std::string text = "[";
   for (std::size_t i = 0; i + 1 < cycle.size(); ++i) {
     const TaskSnapshot* task = tasks.find(cycle[i]);
-    const bool by_lock = task != nullptr && task->held_by == cycle[i + 1];
+    const bool by_lock = task != nullptr && waits_for_holder(*task, cycle[i + 1]);
     text += (i > 0 ? "," : "") + Object()
                                      .number("task", cycle[i])
                                      .number("waits_for", cycle[i + 1])

@@ -25,7 +25,6 @@ namespace coterie::debug {
 namespace {
 
 constexpr int most_waiting = 16;  // clients that have not been answered yet
-constexpr int note_ages_every_ms = 1000;
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -88,10 +87,8 @@ struct DebugServer::Thread {
     ::pthread_setname_np(::pthread_self(), "coterie-debug");
     remove_stale();
     for (;;) {
-      collector.note_ages();
       pollfd fds[3] = {{stop, POLLIN, 0}, {listener, POLLIN, 0}, {dump_signal, POLLIN, 0}};
-      const int ready = ::poll(fds, 3, note_ages_every_ms);
-      if (ready <= 0) continue;
+      if (::poll(fds, 3, -1) <= 0) continue;
       if (fds[0].revents != 0) return;
       if (fds[1].revents != 0) serve();
       if (fds[2].revents != 0) print();

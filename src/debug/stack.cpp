@@ -8,6 +8,7 @@
 
 #include "coterie/core/loop_bound.hpp"
 #include "src/debug/capture.hpp"
+#include "src/debug/endpoint.hpp"
 
 namespace coterie::debug {
 namespace {
@@ -23,12 +24,19 @@ TaskState state_of(const TaskSnapshot& seen, const TaskRec& task) noexcept {
   return seen.runs ? TaskState::running : TaskState::pending;
 }
 
-/// 0 where no task can hold it.
-std::uint64_t holder_of(const WaitInfo& wait) noexcept {
-  const bool is_lock =
-      wait.kind == WaitKind::lock || wait.kind == WaitKind::read_lock || wait.kind == WaitKind::write_lock;
-  if (!is_lock || wait.object == nullptr) return 0;
-  return static_cast<const LoopBound*>(wait.object)->holder_id();
+/// What is known of the object of a wait, see the sets of kinds.
+void look_at_wait(const WaitInfo& wait, TimePoint now, TaskSnapshot& seen) {
+  seen.wait = wait;
+  if (wait.object == nullptr) return;
+  if (contains(primitive_kinds, wait.kind)) {
+    const auto* primitive = static_cast<const LoopBound*>(wait.object);
+    seen.held_by = primitive->holder_id();
+    if (primitive->name() != nullptr) seen.wait_name = primitive->name();
+  } else if (contains(timer_kinds, wait.kind)) {
+    seen.due_in = *static_cast<const Duration*>(wait.object) - now.time_since_epoch();
+  } else if (contains(descriptor_kinds, wait.kind)) {
+    seen.descriptor = *static_cast<const int*>(wait.object);
+  }
 }
 
 /// All but stack, `awaited_by` and `waits_for`.
@@ -41,10 +49,9 @@ TaskSnapshot look_at(const TaskRec& task, TimePoint now) {
   seen.sched_class = task.own_class();
   seen.ready = task.queued();
   const Leaf* leaf = task.waiting_on();
-  if (leaf != nullptr && !seen.ready) {
-    seen.wait = leaf->wait_info();
-    seen.held_by = holder_of(seen.wait);
-  }
+  seen.polls = task.polls();
+  seen.age = task.born().age(now);
+  if (leaf != nullptr && !seen.ready) look_at_wait(leaf->wait_info(), now, seen);
   // Not only the loop's current task: one that starts another eagerly is on the native stack as well.
   seen.runs = !task.done() && !seen.ready && leaf == nullptr;
   seen.state = state_of(seen, task);
@@ -81,9 +88,13 @@ std::string_view to_string(TaskState state) noexcept {
 TaskSnapshot snapshot(const TaskRec& task) {
   // The loop of a task that has ended may be gone.
   TaskSnapshot seen = look_at(task, task.done() ? TimePoint() : task.loop().now());
-  if (task.done()) seen.cancelled_ago.reset();
+  if (task.done()) {
+    seen.cancelled_ago.reset();
+    seen.age.reset();
+  }
   seen.stack = task.stack();
   seen.spawned_at = Place(task.spawned_at());
+  if (seen.descriptor) seen.endpoint = endpoint_of(*seen.descriptor);
   for (const WaitingTask& waiter : task.awaited_by()) add_once(seen.awaited_by, waiter.task->id());
   if (task.done()) return seen;
   for (const TaskRec* other = task.loop().first_task(); other != nullptr; other = other->next_task())
@@ -141,12 +152,20 @@ LoopSnapshot resolve(Capture seen) {
     if (const auto found = place.find(wait.waiter); wait.here && found != place.end())
       loop.tasks[found->second].waits_for.push_back(awaited.id);
   }
+  add_endpoints(loop);
   for (TaskSnapshot& task : loop.tasks) {  // a group of thousands: once for all of them
     std::unordered_set<std::uint64_t> known;
     if (task.waits_for.size() > 1)
       std::erase_if(task.waits_for, [&](std::uint64_t id) { return !known.insert(id).second; });
   }
   return loop;
+}
+
+void add_endpoints(LoopSnapshot& loop) {
+  constexpr std::size_t most = 1000;  // each is some system calls
+  std::size_t count = 0;
+  for (TaskSnapshot& task : loop.tasks)
+    if (task.descriptor && ++count <= most) task.endpoint = endpoint_of(*task.descriptor);
 }
 
 LoopSnapshot snapshot(const EventLoop& loop) {

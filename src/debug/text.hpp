@@ -26,6 +26,11 @@ namespace coterie::debug {
 /// Printable; "Task-N" where it has none.
 [[nodiscard]] std::string name_of(const TaskSnapshot& task);
 
+/// That it waits for a lock which that task holds, and must give back.
+[[nodiscard]] inline bool waits_for_holder(const TaskSnapshot& task, std::uint64_t holder) noexcept {
+  return contains(lock_kinds, task.wait.kind) && task.held_by == holder;
+}
+
 /// The tasks of a snapshot by their ids.
 class TasksById {
  public:

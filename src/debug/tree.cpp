@@ -27,7 +27,7 @@ class Awaits {
       }
     if (edges == Edges::awaits) return;
     for (const TaskSnapshot& task : loop.tasks) {
-      if (task.held_by == 0) continue;
+      if (!waits_for_holder(task, task.held_by) || task.held_by == 0) continue;
       const auto [children, is_new] = children_.try_emplace(task.id);
       if (is_new) parents_.push_back(task.id);
       children->second.push_back(task.held_by);

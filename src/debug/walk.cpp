@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "coterie/core/stamp.hpp"
 #include "src/core/debug_block.hpp"
 
 namespace coterie::debug {
@@ -96,7 +97,10 @@ class Walker {
     seen.id = get(task + at_.task_id, "a task");
     seen.name = "Task-" + std::to_string(seen.id);
     seen.parent_id = get(task + at_.task_parent_id, "a task");
-    seen.cancel_requests = get<std::uint32_t>(task + at_.task_cancel_requests, "a task");
+    seen.cancel_requests = get<std::uint16_t>(task + at_.task_cancel_requests, "a task");
+    seen.polls = get<std::uint32_t>(task + at_.task_polls, "a task");
+    if (at_.born_shift == Stamp::shift)
+      seen.age = Stamp(get<std::uint32_t>(task + at_.task_born, "a task")).age(now_);
     seen.sched_class = get<SchedClass>(task + at_.task_own_class, "a task");
     const bool ended = get<std::uint8_t>(task + at_.task_ended, "a task") != 0;
     const bool cancelled = get<std::uint8_t>(task + at_.task_ended_cancelled, "a task") != 0;
@@ -131,8 +135,18 @@ class Walker {
     seen.wait.kind = static_cast<WaitKind>(kind);
     seen.wait.object = reinterpret_cast<const void*>(object);  // NOLINT(performance-no-int-to-ptr): a name
     if (kind == at_.kind_task || kind == at_.kind_shield) objects_.back() = object;
-    const bool is_lock = kind == at_.kind_lock || kind == at_.kind_read_lock || kind == at_.kind_write_lock;
-    if (is_lock && object != 0) seen.held_by = get(object + at_.primitive_holder_id, "a lock");
+    if (object == 0 || kind >= 64) return;
+    const std::uint64_t bit = std::uint64_t{1} << kind;
+    if ((at_.kinds_primitive & bit) != 0) {
+      seen.held_by = get(object + at_.primitive_holder_id, "a primitive");
+      if (const Address name = get(object + at_.primitive_name, "a primitive"); name != 0)
+        seen.wait_name = terminated_at(name);
+    } else if ((at_.kinds_timer & bit) != 0) {
+      if (const auto due = get<std::int64_t>(object, "a timer"); due > 0)
+        seen.due_in = TimePoint(Duration(due)) - now_;
+    } else if ((at_.kinds_descriptor & bit) != 0) {
+      seen.descriptor = get<std::int32_t>(object, "a descriptor");
+    }
   }
 
   void read_stack(Address top, Stack& stack) {

@@ -13,9 +13,14 @@ namespace coterie::io::detail {
 /// name.
 class AnyReadable final : public Leaf, private Timer {
  public:
+  AnyReadable() noexcept : Leaf(WaitKind::io_readable) {}
+  /// Of something else, of which the descriptors tell.
   AnyReadable(WaitKind kind, const void* object) noexcept : Leaf(kind, object) {}
   ~AnyReadable() { leave(); }
-  void add(std::shared_ptr<DescriptorState> state) { nodes_.at(count_++).state = std::move(state); }
+  void add(std::shared_ptr<DescriptorState> state) {
+    if (wait_info().kind == WaitKind::io_readable && count_ == 0) set_wait_object(state->shown());
+    nodes_.at(count_++).state = std::move(state);
+  }
   void until(TimePoint deadline) noexcept { deadline_ = deadline; }
 
   bool await_ready() const noexcept { return false; }

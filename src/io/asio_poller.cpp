@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
 #include <utility>
 
@@ -46,6 +47,12 @@ bool AsioPoller::become(State next) noexcept {
   const bool called = state_.exchange(next, std::memory_order_acq_rel) == State::called;
   if (called) expects_more_ = true;
   return called;
+}
+
+TimePoint AsioPoller::coarse_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec));
 }
 
 /// Where nothing comes while it looks, the time is lost: most of all to who sends, where that shares the core

@@ -29,6 +29,7 @@ class AsioPoller final : public Poller {
   ~AsioPoller() override;
 
   [[nodiscard]] TimePoint now() noexcept override { return Clock::now(); }
+  [[nodiscard]] TimePoint coarse_now() noexcept override;
   void poll(std::optional<TimePoint> deadline) override;
   void wake() noexcept override;
 

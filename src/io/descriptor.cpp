@@ -44,7 +44,7 @@ std::shared_ptr<DescriptorState> DescriptorState::watch(AsioPoller& poller, int 
   return state;
 }
 
-DescriptorState::DescriptorState(AsioPoller& poller, int fd) : Dependent(poller) {
+DescriptorState::DescriptorState(AsioPoller& poller, int fd) : Dependent(poller), shown_(fd) {
   stream_.emplace(poller.context());
   boost::system::error_code error;
   stream_->assign(fd, error);

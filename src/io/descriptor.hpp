@@ -47,6 +47,9 @@ class DescriptorState final : public std::enable_shared_from_this<DescriptorStat
   ~DescriptorState() override;
 
   [[nodiscard]] int fd() const noexcept;
+  /// What dumps say of who waits here: the number that it had, or stands for.
+  [[nodiscard]] const int* shown() const noexcept { return &shown_; }
+  void show_as(int fd) noexcept { shown_ = fd; }
   void close() noexcept;
   [[nodiscard]] int release();
   /// Throws std::system_error when it is closed.
@@ -67,6 +70,7 @@ class DescriptorState final : public std::enable_shared_from_this<DescriptorStat
 
   std::optional<Stream> stream_;
   std::array<Side, 2> sides_;
+  int shown_;
 };
 
 /// An open descriptor that is closed by its owner's end; -1: none.

@@ -72,7 +72,9 @@ Task<std::string> read_to_end(StatePtr state, std::size_t limit) {
 }  // namespace
 
 ReadyAwaiter::ReadyAwaiter(std::shared_ptr<DescriptorState> state, Direction direction, WaitKind kind)
-    : Leaf(kind, state.get()), state_(std::move(state)), direction_(direction) {}
+    : Leaf(kind, state != nullptr ? state->shown() : nullptr),
+      state_(std::move(state)),
+      direction_(direction) {}
 
 ReadyAwaiter::~ReadyAwaiter() = default;
 
@@ -109,6 +111,7 @@ BorrowedWait::BorrowedWait(int fd, Direction direction) : direction_(direction) 
     }
   }
   watch_ = DescriptorState::watch(poller, watch.release());
+  watch_->show_as(fd);
 }
 
 // What an epoll has to tell makes it readable, whichever direction it watches.

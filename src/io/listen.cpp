@@ -174,7 +174,7 @@ Task<Accepted> accept_one(StatePtr state) {
         co_await rest(state);
         break;
       case Refusal::later: {
-        detail::AnyReadable any(WaitKind::io_readable, state.get());
+        detail::AnyReadable any;
         for (const Descriptor& socket : state->sockets) any.add(socket.state());
         co_await any;
         break;

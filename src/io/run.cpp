@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "coterie/debug/crash.hpp"
 #include "coterie/debug/dump.hpp"
 #include "coterie/io/signal.hpp"
 #include "src/debug/server.hpp"
@@ -154,6 +155,7 @@ void Runner::drive(TaskRec& main) {
   detail::cancel_on_stop(state.options.stop_token, main);
   state.loop->run_until([&main] { return main.done(); });
   if (!main.done()) throw std::logic_error("Event loop stopped before Future completed.");
+  if (!main.cancelled() && main.error() != nullptr) debug::report_uncaught();  // it is about to leave run()
   // As asyncio: a cancel that somebody else asked for too is theirs.
   if (state.interrupted != 0 && main.cancelled() && main.uncancel() == 0)
     throw Interrupted(state.interrupted);

@@ -1,24 +1,22 @@
 #include "coterie/sync/rw_lock.hpp"
 
-#include "coterie/loop.hpp"
+#include "coterie/sync/holder.hpp"
 
 namespace coterie {
 
 bool RwLock::take(const Base& waiter) noexcept {
   if (writing_ || (waiter.writes() && readers_ > 0)) return false;
-  if (!waiter.writes()) {
+  if (waiter.writes())
+    writing_ = true;
+  else
     ++readers_;
-    return true;
-  }
-  writing_ = true;
-  const EventLoop* loop = EventLoop::current_or_null();
-  const TaskRec* task = waiter.suspended() ? waiter.task() : loop != nullptr ? loop->current_task() : nullptr;
-  set_holder_id(task != nullptr ? task->id() : 0);
+  set_holder_id(waiter.suspended() ? waiter.task()->id() : detail::current_task_id());
   return true;
 }
 
 void RwLock::give_back_read() noexcept {
-  --readers_;
+  // Of several readers the newest is known, until it goes.
+  if (--readers_ == 0 || detail::current_task_id() == holder_id()) set_holder_id(0);
   hand_over();
 }
 

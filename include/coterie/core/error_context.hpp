@@ -29,8 +29,8 @@ struct ErrorContext {
   ErrorContext(std::string text, std::exception_ptr what, std::string task_name = {},
                std::source_location origin = {})
       : message(std::move(text)), error(std::move(what)), task(std::move(task_name)), where(origin) {}
-  /// One line: the message, the task and its origin, and what the exception says; a line more for each place
-  /// in `stack` and, in debug mode, in `created`.
+  /// One line: the message, the task and its origin, and what the exception says; a line more for each
+  /// coroutine that it came out of (thrown_in()), each place in `stack` and, in debug mode, in `created`.
   [[nodiscard]] std::string str() const;
 };
 

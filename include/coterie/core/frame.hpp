@@ -9,6 +9,11 @@ namespace coterie {
 class TaskRec;
 namespace detail {
 struct DebugLayout;
+#ifdef COTERIE_WITHOUT_STACKS  // bench/stacks-cost alone builds such a library, to compare
+inline constexpr bool keeps_stacks = false;
+#else
+inline constexpr bool keeps_stacks = true;
+#endif
 }  // namespace detail
 
 /// What kind of coroutine a frame is. A wrapper keeps a callable and its arguments alive for the coroutine
@@ -64,7 +69,9 @@ class Frame {
   void set_root_of(TaskRec& task) noexcept {
     caller_ = reinterpret_cast<std::uintptr_t>(&task) | (caller_ & lasting_tags) | root_tag;
   }
-  void set_awaiting(std::source_location where) noexcept { awaiting_ = where; }
+  void set_awaiting(std::source_location where) noexcept {
+    if constexpr (detail::keeps_stacks) awaiting_ = where;
+  }
   // The analyzer does not see a coroutine's promise being constructed.
   // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
   void set_dies_of_cancel(bool dies) noexcept { caller_ = dies ? caller_ | dies_tag : caller_ & ~dies_tag; }

@@ -47,7 +47,7 @@ class GeneratorFrame : public PromiseBase {
   EndPoint final_suspend() noexcept { return {*this}; }
   void unhandled_exception() noexcept {
     error_ = std::current_exception();
-    cancelled_ = cancel_in_flight();
+    cancelled_ = leave_by_exception(*this);
   }
 
  protected:

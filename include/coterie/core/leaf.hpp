@@ -2,6 +2,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -42,8 +43,32 @@ enum class WaitKind : std::uint8_t {
   as_completed = 28,
   scope = 29,
   asio = 30,
+  wakeup = 31,
 };
 [[nodiscard]] std::string_view to_string(WaitKind kind) noexcept;
+
+/// Sets of kinds, a bit for each: what WaitInfo::object points to.
+using WaitKinds = std::uint64_t;
+[[nodiscard]] constexpr WaitKinds wait_kinds(std::initializer_list<WaitKind> of) noexcept {
+  WaitKinds set = 0;
+  for (const WaitKind kind : of) set |= WaitKinds{1} << static_cast<unsigned>(kind);
+  return set;
+}
+[[nodiscard]] constexpr bool contains(WaitKinds set, WaitKind kind) noexcept {
+  return (set >> static_cast<unsigned>(kind) & 1) != 0;
+}
+/// A LoopBound, which may have a name.
+inline constexpr WaitKinds primitive_kinds = wait_kinds(
+    {WaitKind::event, WaitKind::lock, WaitKind::semaphore, WaitKind::queue_get, WaitKind::queue_put,
+     WaitKind::queue_join, WaitKind::condition, WaitKind::barrier, WaitKind::read_lock, WaitKind::write_lock,
+     WaitKind::channel_send, WaitKind::channel_receive});
+/// A LoopBound that a task has to give back before the wait can end.
+inline constexpr WaitKinds lock_kinds =
+    wait_kinds({WaitKind::lock, WaitKind::read_lock, WaitKind::write_lock});
+/// A Duration, since the epoch of the loop's clock: when it is due.
+inline constexpr WaitKinds timer_kinds = wait_kinds({WaitKind::sleep});
+/// An int: the descriptor.
+inline constexpr WaitKinds descriptor_kinds = wait_kinds({WaitKind::io_readable, WaitKind::io_writable});
 
 /// What a waiter waits for, as data: the kind, and the address of the lock, task, queue… it stands at.
 struct WaitInfo {

@@ -21,12 +21,16 @@ class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;
   LoopBound& operator=(const LoopBound&) = delete;
-  /// The id of the task that took it alone and has not given it back, for dumps; 0: nobody is known to. A
+  /// The id of the task that took it last and has not given it back, for dumps; 0: nobody is known to. A
   /// guard that goes to another task stays with the one that took it, which may have ended.
   [[nodiscard]] std::uint64_t holder_id() const noexcept { return holder_id_; }
+  /// What dumps call it. Not copied: a string literal, or what lives as long. Null: it has no name.
+  void set_name(const char* name) noexcept { name_ = name; }
+  [[nodiscard]] const char* name() const noexcept { return name_; }
 
  protected:
   LoopBound() = default;
+  explicit LoopBound(const char* name) noexcept : name_(name) {}
   ~LoopBound() = default;
   /// InvalidState where another loop than its own runs.
   void bind(WaitKind kind);
@@ -47,6 +51,7 @@ class LoopBound {
   EventLoop* loop_ = nullptr;
   bool watched_ = false;
   std::uint64_t holder_id_ = 0;
+  const char* name_ = nullptr;
 };
 
 }  // namespace coterie

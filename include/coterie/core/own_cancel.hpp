@@ -25,7 +25,7 @@ class OwnCancel {
 
  private:
   std::uint32_t requests_ = 0;
-  std::uint32_t deliveries_ = 0;
+  std::uint16_t deliveries_ = 0;
   bool pending_ = false;
 };
 

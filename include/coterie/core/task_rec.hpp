@@ -13,6 +13,7 @@
 #include "coterie/core/frame.hpp"
 #include "coterie/core/runnable.hpp"
 #include "coterie/core/stack_frame.hpp"
+#include "coterie/core/stamp.hpp"
 #include "coterie/outcome.hpp"
 #include "coterie/poller.hpp"
 
@@ -81,6 +82,7 @@ class TaskRec : public Runnable {
   // --- what asyncio.Task offers -------------------------------------------------------------------------
   /// Requests a cancel. False when the task has ended. See JoinHandle::cancel().
   bool cancel(const CancelMessage& message);
+  /// Counted up to 65,535.
   [[nodiscard]] std::uint32_t cancelling() const noexcept { return cancel_requests_; }
   std::uint32_t uncancel() noexcept;
   [[nodiscard]] bool done() const noexcept { return ended_; }
@@ -98,6 +100,10 @@ class TaskRec : public Runnable {
     TimePoint at{};          ///< the epoch: nobody yet
   };
   [[nodiscard]] CancelNote newest_cancel() const noexcept { return notes_ ? notes_->cancel : CancelNote(); }
+  /// When it was spawned, as its loop had seen the time by then: see EventLoop::stamp().
+  [[nodiscard]] Stamp born() const noexcept { return born_; }
+  /// How many steps it has begun; wraps around.
+  [[nodiscard]] std::uint32_t polls() const noexcept { return polls_; }
   /// Where it was given its name. When it was given none: where its function stands, or, if that had to be
   /// wrapped to keep its arguments, the newest `co_await` of the coroutine that spawned it.
   [[nodiscard]] std::source_location spawned_at() const noexcept { return spawned_at_; }
@@ -161,8 +167,8 @@ class TaskRec : public Runnable {
   }
   /// The pending cancel, if there is one, is not delivered.
   void withdraw_cancel() noexcept { must_cancel_ = false; }
-  /// How many pending cancels have been thrown into it.
-  [[nodiscard]] std::uint32_t deliveries() const noexcept { return deliveries_; }
+  /// How many pending cancels have been thrown into it; wraps around.
+  [[nodiscard]] std::uint16_t deliveries() const noexcept { return deliveries_; }
   /// Its exception counts as seen: nothing is reported when the last handle goes.
   void mark_retrieved() noexcept { retrieved_ = true; }
   [[nodiscard]] bool retrieved() const noexcept { return retrieved_; }
@@ -194,7 +200,7 @@ class TaskRec : public Runnable {
   void report_never_retrieved() noexcept;
 
   bool ended_cancelled_ = false;
-  // These three are only ever set to true, and share a byte.
+  // These share a byte.
   bool result_moved_ : 1 = false;  // out of the TaskState's outcome
 
  private:
@@ -228,16 +234,18 @@ class TaskRec : public Runnable {
 
   bool retrieved_ : 1 = false;
   bool destroyed_ : 1 = false;  // its frames are being destroyed, from outside
-  bool started_ = false;
+  bool started_ : 1 = false;
+  bool must_cancel_ : 1 = false;
+  bool body_ended_ : 1 = false;
+  // Its step runs; above it on the native stack, that of one it started eagerly.
+  bool starts_another_ : 1 = false;
   bool ended_ = false;
-  bool must_cancel_ = false;
-  bool body_ended_ = false;
-  bool starts_another_ =
-      false;  // its step runs; above it on the native stack, that of one it started eagerly
   SchedClass own_class_ = 0;
   std::uint32_t refs_ = 1;  // the loop's, until the task has ended
-  std::uint32_t cancel_requests_ = 0;
-  std::uint32_t deliveries_ = 0;
+  std::uint16_t cancel_requests_ = 0;
+  std::uint16_t deliveries_ = 0;
+  std::uint32_t polls_ = 0;
+  Stamp born_;  // as its loop saw the time then
   EventLoop* loop_ = nullptr;
   Frame* top_ = nullptr;  // suspended: the innermost frame; running: the one that the loop resumed
   Leaf* waiting_on_ = nullptr;

@@ -16,4 +16,16 @@ namespace coterie::debug {
 /// the thread that calls, which gets an alternate one. Idempotent; any thread, best at the start of main().
 void report_crashes() noexcept;
 
+/// From here on std::terminate() by an exception that nobody caught says on stderr what the exception says
+/// and where it was thrown, see thrown_in(), and then goes on to the handler that was there before:
+///
+///     coterie: uncaught exception: no such picture
+///        in task #17 'resize'
+///        at app::decode() image.cpp:30
+///        at app::resize() image.cpp:52
+///
+/// coterie::run() does this when an exception of main leaves it, report_crashes() as well. Idempotent; any
+/// thread.
+void report_uncaught() noexcept;
+
 }  // namespace coterie::debug

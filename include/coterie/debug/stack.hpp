@@ -41,12 +41,19 @@ struct TaskSnapshot {
   WaitInfo wait;                         ///< `none` unless it waits; the object serves as a name only
   std::vector<std::uint64_t> waits_for;  ///< the tasks among what it waits for now
   std::vector<std::uint64_t>
-      awaited_by;             ///< the tasks that await it: by handle, gather, wait, shield, group…
-  std::uint64_t held_by = 0;  ///< the task that holds the lock that it waits for; 0: nobody is known to
+      awaited_by;  ///< the tasks that await it: by handle, gather, wait, shield, group…
+  /// The task that took last what it waits for, a lock or a semaphore, and has not given it back; 0: nobody
+  /// is known to have.
+  std::uint64_t held_by = 0;
+  std::string wait_name;           ///< of the lock, event, queue… that it waits for; empty: it has none
+  std::optional<Duration> due_in;  ///< of the timer that it waits for; negative: it is overdue
+  std::optional<int> descriptor;   ///< that it waits for
+  std::string endpoint;            ///< what that descriptor is: "tcp 10.0.0.1:40112 -> 10.0.0.2:80", "pipe"
+  std::uint32_t polls = 0;         ///< how many steps it has begun
   SchedClass sched_class = 0;
   std::uint64_t cancelled_by = 0;  ///< the task that requested the newest cancel, see TaskRec::CancelNote
   std::optional<Duration> cancelled_ago;  ///< how long ago that was
-  std::optional<Duration> age;            ///< at least so old; known only to the thread of the debug socket
+  std::optional<Duration> age;  ///< since it was spawned, see TaskRec::born(); none once it has ended
   Place spawned_at;
 
   TaskSnapshot() = default;

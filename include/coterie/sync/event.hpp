@@ -17,6 +17,10 @@ class Event : public LoopBound {
     Event* event_;
   };
 
+  Event() = default;
+  /// With a name for dumps: see LoopBound::set_name().
+  explicit Event(const char* name) noexcept : LoopBound(name) {}
+
   /// Returns at once when the flag is set; else waits for the next set(), even if clear() follows
   /// immediately.
   Awaiter wait() noexcept { return Awaiter(*this); }

@@ -7,6 +7,13 @@
 
 namespace coterie::detail {
 
+/// 0: no task runs on this thread.
+[[nodiscard]] inline std::uint64_t current_task_id() noexcept {
+  const EventLoop* loop = EventLoop::current_or_null();
+  const TaskRec* task = loop != nullptr ? loop->current_task() : nullptr;
+  return task != nullptr ? task->id() : 0;
+}
+
 /// The task that holds a lock, or is woken to take it, which has the class of the most urgent that waits for
 /// it. Known only where the loop's policy inherits (ReadyQueue::inherits()), and as long as it has not ended.
 /// A guard that goes to another task stays with the one that took it.

@@ -52,6 +52,10 @@ class Lock : public LoopBound {
     LockGuard await_resume();
   };
 
+  Lock() = default;
+  /// With a name for dumps: see LoopBound::set_name().
+  explicit Lock(const char* name) noexcept : LoopBound(name) {}
+
   /// `Cancelled` means that the lock was not taken.
   Awaiter acquire() noexcept { return Awaiter(*this); }
   /// The same as a guard that releases it: `LockGuard guard = co_await lock.scoped();`

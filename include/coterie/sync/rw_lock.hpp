@@ -52,6 +52,10 @@ class RwLock : public LoopBound {
     WriteGuard await_resume();
   };
 
+  RwLock() = default;
+  /// With a name for dumps: see LoopBound::set_name().
+  explicit RwLock(const char* name) noexcept : LoopBound(name) {}
+
   /// `ReadGuard guard = co_await lock.read();` `Cancelled` means that the lock was not taken.
   ReadAwaiter read() noexcept { return ReadAwaiter(*this); }
   /// `WriteGuard guard = co_await lock.write();`

@@ -7,6 +7,7 @@
 
 #include "coterie/spawn.hpp"
 #include "coterie/sync/hold.hpp"
+#include "coterie/sync/holder.hpp"
 #include "coterie/sync/wait_list.hpp"
 
 namespace coterie {
@@ -24,6 +25,7 @@ class Semaphore : public LoopBound {
     bool await_ready() const noexcept {
       if (semaphore_->locked()) return false;
       --semaphore_->value_;
+      semaphore_->set_holder_id(detail::current_task_id());
       return true;
     }
 
@@ -54,9 +56,10 @@ class Semaphore : public LoopBound {
   };
 
   Semaphore() noexcept : Semaphore(1) {}
-  /// std::invalid_argument when `permits` is negative.
+  /// std::invalid_argument when `permits` is negative. `name`: for dumps, see LoopBound::set_name().
   template <std::integral Number>
-  explicit Semaphore(Number permits) : Semaphore(permits, std::numeric_limits<std::size_t>::max()) {}
+  explicit Semaphore(Number permits, const char* name = nullptr)
+      : Semaphore(permits, std::numeric_limits<std::size_t>::max(), name) {}
 
   /// `Cancelled` means that no permit was taken.
   Awaiter acquire() noexcept { return Awaiter(*this); }
@@ -76,17 +79,20 @@ class Semaphore : public LoopBound {
  protected:
   struct Bounded {};
   template <std::integral Number>
-  Semaphore(Number permits, Bounded) : Semaphore(permits, static_cast<std::size_t>(permits)) {}
+  Semaphore(Number permits, Bounded, const char* name)
+      : Semaphore(permits, static_cast<std::size_t>(permits), name) {}
 
  private:
   friend class Permit;
   template <std::integral Number>
-  Semaphore(Number permits, std::size_t bound) : value_(static_cast<std::size_t>(permits)), bound_(bound) {
+  Semaphore(Number permits, std::size_t bound, const char* name)
+      : LoopBound(name), value_(static_cast<std::size_t>(permits)), bound_(bound) {
     if (std::cmp_less(permits, 0))
       throw std::invalid_argument("a Semaphore cannot have fewer than 0 permits");
   }
   /// For a guard, whose destructor must not throw. Its permit is out, unless somebody released one too many.
   void give_back() noexcept {
+    if (holder_id() == detail::current_task_id()) set_holder_id(0);
     if (value_ < bound_) ++value_;
     wake_next();
   }
@@ -94,6 +100,7 @@ class Semaphore : public LoopBound {
     ListedWaiter* next = waiters_.first_waiting();
     if (next == nullptr) return false;
     --value_;
+    set_holder_id(next->task()->id());
     WaitList::wake(*next);
     return true;
   }
@@ -113,7 +120,8 @@ class BoundedSemaphore final : public Semaphore {
  public:
   BoundedSemaphore() : BoundedSemaphore(1) {}
   template <std::integral Number>
-  explicit BoundedSemaphore(Number permits) : Semaphore(permits, Bounded()) {}
+  explicit BoundedSemaphore(Number permits, const char* name = nullptr)
+      : Semaphore(permits, Bounded(), name) {}
 };
 
 /// Holds a permit and gives it back at the end of its scope. Movable.

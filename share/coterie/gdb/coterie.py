@@ -27,12 +27,13 @@ frame_caller frame_awaiting frame_child frame_root_tag frame_tags frame_kind_mas
 frame_wrapper
 leaf_kind leaf_object kind_task kind_shield kind_lock kind_read_lock kind_write_lock primitive_holder_id
 string_data string_size location_file location_function location_line
+task_polls task_born born_shift primitive_name kinds_primitive kinds_lock kinds_timer kinds_descriptor
 """.split()
 WAITS = """nothing|its turn|a timer|a task|a future|a gather|a task group's children|a shielded task|an event|a lock|a semaphore|an
  item of a queue|room in a queue|a queue's items to be done|a thread|a descriptor to become readable|a descriptor to become
  writable|a process to exit|a signal|a callback|a condition|the others at a barrier|a lock to read|a lock to write|room in a
  channel|an item of a channel|several tasks|the first of several tasks|the next task to end|a scope's tasks|an operation of
- Asio""".replace("\n", "").split("|")
+ Asio|a wake-up""".replace("\n", "").split("|")
 MOST_TASKS = 1_000_000
 MOST_FRAMES = 10_000
 MOST_TEXT = 1_000
@@ -160,12 +161,14 @@ class Task:
         self.id = word(address + at.task_id)
         self.parent = word(address + at.task_parent_id)
         self.name = f"Task-{self.id}"
-        self.cancels = unpack("I", address + at.task_cancel_requests)
+        self.cancels = unpack("H", address + at.task_cancel_requests)
         self.sched_class = unpack("h", address + at.task_own_class)
         self.ready = word(address + at.task_queue_next) != 0
         leaf = word(address + at.task_waiting_on)
         self.runs = not self.ready and leaf == 0
         self.kind = self.object = self.holder = self.canceller = 0
+        self.object_name, self.due, self.descriptor = "", None, None
+        self.polls = unpack("I", address + at.task_polls)
         self.waits_for = []
         self.spawned = ("", 0)
         self.stack = []
@@ -198,8 +201,21 @@ class Task:
         at = self.block
         self.kind = unpack("B", leaf + at.leaf_kind)
         self.object = word(leaf + at.leaf_object)
-        if self.kind in (at.kind_lock, at.kind_read_lock, at.kind_write_lock) and self.object != 0:
+        if self.object == 0:
+            return
+        if at.kinds_primitive >> self.kind & 1:
             self.holder = word(self.object + at.primitive_holder_id)
+            name = word(self.object + at.primitive_name)
+            self.object_name = text(name) if name else ""
+        elif at.kinds_timer >> self.kind & 1:
+            self.due = unpack("q", self.object)
+        elif at.kinds_descriptor >> self.kind & 1:
+            self.descriptor = unpack("i", self.object)
+
+    @property
+    def locked_by(self):
+        """Who has to give something back before the wait can end; 0: nobody is known to."""
+        return self.holder if self.block.kinds_lock >> self.kind & 1 else 0
 
     def read_stack(self, top):
         at = self.block
@@ -283,9 +299,18 @@ class Loop:
         line = "  waits for " + (WAITS[task.kind] if task.kind < len(WAITS) else "something unknown")
         if task.waits_for:
             return line + ": " + ", ".join(map(self.reference, task.waits_for))
+        if task.due is not None:
+            return line
+        if task.descriptor is not None:
+            return line + f", fd {task.descriptor}"
         if task.object:
-            line += f" @{self.number_of(task.object)}"
-        return line + (f", held by {self.reference(task.holder)}" if task.holder else "")
+            line += " " + self.object(task)
+        by = "held by" if task.locked_by else "last taken by"
+        return line + (f", {by} {self.reference(task.holder)}" if task.holder else "")
+
+    def object(self, task):
+        name = printable(task.object_name).replace("\\", "\\\\").replace("'", "\\'")
+        return f"@{self.number_of(task.object)}" + (f" '{name}'" if name else "")
 
     def line(self, task):
         line = f"#{task.id} {printable(task.name)}  {task.state}"
@@ -345,14 +370,14 @@ class Loop:
         task = self.by_id.get(id)
         if task is None:
             return []
-        return ([task.holder] if task.holder else []) + task.waits_for
+        return ([task.locked_by] if task.locked_by else []) + task.waits_for
 
     def show_deadlock(self, cycle):
         line = self.reference(cycle[0])
         for waiter, target in zip(cycle, cycle[1:]):
             task = self.by_id[waiter]
-            by_lock = task.holder == target
-            line += " -> " + (f"{WAITS[task.kind][2:]} @{self.number_of(task.object)} held by " if by_lock else "")
+            by_lock = task.locked_by == target
+            line += " -> " + (f"{WAITS[task.kind][2:]} {self.object(task)} held by " if by_lock else "")
             line += self.reference(target)
         print("deadlock: " + line)
         for id in cycle[:-1]:
