@@ -132,7 +132,9 @@ class Walker {
   void read_wait(Address leaf, TaskSnapshot& seen) {
     const auto kind = get<std::uint8_t>(leaf + at_.leaf_kind, "what a task waits for");
     const Address object = get(leaf + at_.leaf_object, "what a task waits for");
-    seen.wait.kind = static_cast<WaitKind>(kind);
+    // Whatever stands there: a value that no kind has is shown as unknown.
+    constexpr std::uint8_t unknown = 63;
+    seen.wait.kind = static_cast<WaitKind>(std::min(kind, unknown));
     seen.wait.object = reinterpret_cast<const void*>(object);  // NOLINT(performance-no-int-to-ptr): a name
     if (kind == at_.kind_task || kind == at_.kind_shield) objects_.back() = object;
     if (object == 0 || kind >= 64) return;

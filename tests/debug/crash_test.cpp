@@ -75,6 +75,38 @@ TEST(Crash, AnAbortIsOneAndSoIsAnExceptionThatNobodyMayCatch) {
   EXPECT_EQ(signo, SIGABRT);
 }
 
+Task<void> awaits_one_that_fails() {
+  const auto fails = []() -> Task<void> {
+    co_await yield();
+    fail();
+  };
+  co_await spawn(named("culprit\x1b"), fails);
+}
+
+TEST(Crash, AnExceptionThatLeavesRunAndIsNotCaughtIsShownWithTheTaskThatThrewIt) {
+  const Folder folder;
+  const std::string output = folder.path + "/stderr";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (std::freopen(output.c_str(), "w", stderr) == nullptr) ::_exit(2);
+    std::setvbuf(stderr, nullptr, _IONBF, 0);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::signal(SIGABRT, SIG_DFL);
+    [&]() noexcept { coterie::run(awaits_one_that_fails()); }();
+    ::_exit(3);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  std::ifstream file(output);
+  const std::string words((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(words, AllOf(HasSubstr("coterie: uncaught exception: too much\n   in task #"),
+                           HasSubstr(" 'culprit\\x1b'\n   at coterie::"), HasSubstr("() crash_test.cpp:"),
+                           HasSubstr("std::runtime_error")))
+      << "and what the C++ library says";
+}
+
 TEST(Crash, ASignalThatSomebodyHandlesStaysTheirs) {
   const pid_t child = ::fork();
   if (child == 0) {

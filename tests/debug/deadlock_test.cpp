@@ -5,8 +5,11 @@
 #include <string>
 
 #include "coterie/debug/dump.hpp"
+#include "coterie/sync/event.hpp"
 #include "coterie/sync/lock.hpp"
+#include "coterie/sync/queue.hpp"
 #include "coterie/sync/rw_lock.hpp"
+#include "coterie/sync/semaphore.hpp"
 #include "support/runtime.hpp"
 #include "tests/debug/masked.hpp"
 
@@ -88,7 +91,7 @@ TEST(Deadlock, GoesThroughTasksThatAreAwaited) {
   });
 }
 
-TEST(Holders, AWriterIsKnownAndReadersAreNot) {
+TEST(Holders, AWriterIsKnownAndSoIsTheNewestReader) {
   run([]() -> Task<void> {
     RwLock lock;
     const auto write = [](RwLock& l, Future<void> end) -> Task<void> {
@@ -103,12 +106,22 @@ TEST(Holders, AWriterIsKnownAndReadersAreNot) {
     end.set_value();
     co_await writer;
     co_await next;
-    const ReadGuard reader = co_await lock.read();
+    ReadGuard reader = co_await lock.read();
+    Event leave;
+    const auto read = [](RwLock& l, Event& e) -> Task<void> {
+      const ReadGuard guard = co_await l.read();
+      co_await e.wait();
+    };
+    auto second = spawn(read, std::ref(lock), std::ref(leave));
+    co_await ticks(2);
     auto last = spawn(write, std::ref(lock), end);
     co_await ticks(2);
-    EXPECT_EQ(debug::snapshot(last).held_by, 0U);
-    last.cancel();
-    co_await last.wait();
+    EXPECT_EQ(debug::snapshot(last).held_by, second.id());
+    leave.set();
+    co_await second;
+    EXPECT_EQ(debug::snapshot(last).held_by, 0U) << "the other one reads still, and is not known";
+    reader.unlock();
+    co_await last;
   });
 }
 
@@ -130,6 +143,78 @@ TEST(Holders, AWriterThatWasHandedTheLockHoldsIt) {
     EXPECT_EQ(debug::snapshot(third).held_by, second.id());
     leave.set();
     co_await third;
+  });
+}
+
+TEST(Holders, OfASemaphoreIsWhoTookAPermitLast) {
+  run([]() -> Task<void> {
+    Semaphore connections(2, "connections");
+    Event leave;
+    const auto hold = [](Semaphore& s, Event& e) -> Task<void> {
+      const Permit permit = co_await s.scoped();
+      co_await e.wait();
+    };
+    auto first = spawn(named("first"), hold, std::ref(connections), std::ref(leave));
+    auto second = spawn(named("second"), hold, std::ref(connections), std::ref(leave));
+    auto third = spawn(named("third"), hold, std::ref(connections), std::ref(leave));
+    auto fourth = spawn(named("fourth"), hold, std::ref(connections), std::ref(leave));
+    co_await ticks(3);
+    EXPECT_EQ(debug::snapshot(third).held_by, second.id());
+    EXPECT_THAT(
+        masked(debug::dump(EventLoop::current())),
+        HasSubstr("third  pending  waits for a semaphore @2 'connections', last taken by #3 'second'"));
+    EXPECT_TRUE(debug::find_cycles(debug::snapshot(EventLoop::current())).empty());
+    first.cancel();
+    co_await first.wait();
+    EXPECT_EQ(debug::snapshot(fourth).held_by, third.id()) << "it was handed over";
+    leave.set();
+    co_await gather(second, third, fourth);
+    EXPECT_EQ(connections.holder_id(), 0U);
+  });
+}
+
+TEST(Holders, ATaskThatWaitsForItsOwnPermitIsNoDeadlockForOthersMayGiveOne) {
+  run([]() -> Task<void> {
+    Semaphore signal(1);
+    const auto takes_two = [](Semaphore& s) -> Task<void> {
+      co_await s.acquire();
+      co_await s.acquire();
+    };
+    auto task = spawn(takes_two, std::ref(signal));
+    co_await ticks(2);
+    EXPECT_EQ(debug::snapshot(task).held_by, task.id());
+    EXPECT_TRUE(debug::find_cycles(debug::snapshot(EventLoop::current())).empty());
+    signal.release();
+    co_await task;
+  });
+}
+
+TEST(Waits, WhatHasANameIsShownWithItAndATimerWithWhenItIsDue) {
+  run([]() -> Task<void> {
+    Lock lock("accounts");
+    Event event("it's \x1b over");
+    Queue<int> queue;
+    queue.set_name("orders");
+    co_await lock.acquire();
+    auto one = spawn(at_lock, std::ref(lock));
+    auto two = spawn([](Event& e) -> Task<void> { co_await e.wait(); }, std::ref(event));
+    auto three = spawn([](Queue<int>& q) -> Task<void> { co_await q.get(); }, std::ref(queue));
+    auto four = spawn(sleeper, 90s);
+    co_await ticks(2);
+    co_await sleep(30s);
+    const std::string text = masked(debug::dump(EventLoop::current()));
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("waits for a lock @1 'accounts', held by #1 'main'  age 30.0s  polls 1  "),
+                      HasSubstr("waits for an event @2 'it\\'s \\x1b over'  "),
+                      HasSubstr("waits for an item of a queue @3 'orders'  "),
+                      HasSubstr("waits for a timer, due in 1m00s  ")));
+    EXPECT_THAT(debug::dump_json(EventLoop::current()),
+                AllOf(HasSubstr(R"("name":"accounts","held_by":)"), HasSubstr(R"("due_in_ms":60000,)"),
+                      HasSubstr(R"("polls":1,)")));
+    event.set();
+    queue.put_nowait(1);
+    lock.release();
+    co_await gather(one, two, three, four);
   });
 }
 
@@ -165,9 +250,9 @@ TEST(Cancels, WhoAskedAndHowLongAgoIsKnownOfTasksWithNames) {
     EXPECT_EQ(seen.cancelled_by, current_task()->id());
     EXPECT_EQ(seen.cancelled_ago, Duration(90s));
     EXPECT_EQ(debug::snapshot(unnamed).cancelled_ago, std::nullopt);
-    EXPECT_THAT(
-        masked(debug::dump(EventLoop::current())),
-        HasSubstr("#2 stubborn  cancelling  waits for a timer  cancel requested by #1 'main' 1m30s ago"));
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                HasSubstr("#2 stubborn  cancelling  waits for a timer, due in 58m30s  cancel requested by #1 "
+                          "'main' 1m30s ago"));
     named_one.cancel();
     unnamed.cancel();
     co_await named_one.wait();
@@ -202,7 +287,7 @@ TEST(DumpOptions, EqualTasksAreShownOnceWithTheirNumberAndTheOldest) {
   options.group = true;
   EXPECT_EQ(debug::format_dump(four_tasks(), options),
             "4 tasks\n"
-            "3 x pending  waits for an event  oldest #1 'page'  age 10m00s\n"
+            "3 x pending  waits for an event  oldest #1 'page'  age 10m00s  polls 0\n"
             "   at fetch() fetch.cpp:7\n"
             "cancelling  ready  class 3  #4 'other'\n");
   EXPECT_THAT(debug::equal_tasks(four_tasks()), ElementsAre(ElementsAre(0U, 1U, 2U), ElementsAre(3U)));

@@ -6,7 +6,7 @@
 
 #include <stdexcept>
 
-#include "src/debug/ages.hpp"
+#include "coterie/core/stamp.hpp"
 
 namespace coterie::debug {
 namespace {
@@ -55,30 +55,14 @@ TEST(DebugRequest, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(refusal("dump " + std::string(5000, 'x')), HasSubstr("at most 4096 bytes"));
 }
 
-TEST(Ages, ATaskIsAtLeastAsOldAsTheFirstNoteThatKnowsIt) {
-  const auto at = [](int second) { return TimePoint(std::chrono::seconds(second)); };
-  Ages ages;
-  ages.note(at(10), 5);
-  ages.note(at(11), 5);
-  ages.note(at(12), 9);
-  EXPECT_EQ(ages.at_least(1, at(20)), 10s);
-  EXPECT_EQ(ages.at_least(5, at(20)), 10s);
-  EXPECT_EQ(ages.at_least(6, at(20)), 8s);
-  EXPECT_EQ(ages.at_least(10, at(20)), 0s) << "made since the newest note";
-}
-
-TEST(Ages, AreKnownWellOverAnyTime) {
-  Ages ages;
-  constexpr int last = 1'000'000;
-  for (int second = 0; second < last; ++second)
-    ages.note(TimePoint(std::chrono::seconds(second)), static_cast<std::uint64_t>(second));
-  for (const int id : {0, 1'000, 500'000, 990'000, 999'000}) {
-    const Duration age = std::chrono::seconds(last - id);
-    const Duration said =
-        ages.at_least(static_cast<std::uint64_t>(id), TimePoint(std::chrono::seconds(last)));
-    EXPECT_LE(said, age) << id;
-    EXPECT_GE(said, age - std::max<Duration>(age / 100, 2s)) << id;
+TEST(Stamp, KeepsATimeToSeventeenMillisecondsForAYear) {
+  const TimePoint born(std::chrono::hours(24 * 365 * 70));
+  const Stamp stamp(born);
+  for (const Duration age : {Duration(0ms), Duration(40ms), Duration(90s), Duration(24h * 364)}) {
+    EXPECT_GE(stamp.age(born + age), age);
+    EXPECT_LT(stamp.age(born + age), age + 17ms);
   }
+  EXPECT_EQ(stamp.age(born - 1h), 0s) << "a clock that was read before";
 }
 
 }  // namespace

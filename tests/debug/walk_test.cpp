@@ -102,7 +102,12 @@ TEST(Walk, ReadsWhatTheLoopItselfSays) {
     raw.synchronised = true;
     // The loop's virtual time is not the clock's.
     for (LoopSnapshot* seen : {&raw, &own})
-      for (TaskSnapshot& task : seen->tasks) task.cancelled_ago.reset();
+      for (TaskSnapshot& task : seen->tasks) {
+        task.cancelled_ago.reset();
+        task.age.reset();
+        EXPECT_EQ(task.due_in.has_value(), task.wait.kind == WaitKind::sleep);
+        task.due_in.reset();
+      }
     EXPECT_EQ(debug::format_json(raw), debug::format_json(own));
     EXPECT_EQ(own.tasks.size(), 7U);
     EXPECT_EQ(own.tasks[1].held_by, current_task()->id());
