@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coterie/core/duration.hpp"
+#include "coterie/core/thrown_in.hpp"
 #include "coterie/log.hpp"
 #include "src/queue/session.hpp"
 
@@ -10,6 +11,13 @@ namespace coterie::queue {
 namespace {
 // What a handler computes wrongly must not make the broker refuse the whole call.
 constexpr Milliseconds longest_delay = std::chrono::hours(24 * 365);
+
+/// The coroutines that an exception came out of, a line each. An AttemptError does without: it says what the
+/// queue is to know.
+std::string origin_of(const std::exception_ptr& error) {
+  const std::optional<ThrownIn> thrown = thrown_in(error);
+  return thrown ? thrown->str() : std::string();
+}
 }  // namespace
 
 JobRun::~JobRun() {
@@ -156,9 +164,10 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
     failure.delay = std::min(error.delay(), longest_delay);
     failure.error = JobError(error.type(), error.what());
   } catch (const std::exception& error) {
-    failure.error = JobError("exception", error.what());
+    failure.error = JobError("exception", error.what() + origin_of(outcome.error()));
   } catch (...) {
-    failure.error = JobError("exception", "it threw something that is no std::exception");
+    failure.error =
+        JobError("exception", "it threw something that is no std::exception" + origin_of(outcome.error()));
   }
   return false;
 }

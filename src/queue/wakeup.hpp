@@ -27,7 +27,7 @@ class Wakeup {
 class Wakeup::Awaiter final : public Leaf, private Timer {
  public:
   Awaiter(Wakeup& owner, TimePoint deadline) noexcept
-      : Leaf(WaitKind::event, &owner), owner_(&owner), deadline_(deadline) {}
+      : Leaf(WaitKind::wakeup, &owner), owner_(&owner), deadline_(deadline) {}
   ~Awaiter() { detach(); }
   bool await_ready() const noexcept { return owner_->pending_; }
   template <class P>

@@ -1,9 +1,14 @@
 // How a run fails, and what its handler says of when to try again.
+#include <gmock/gmock.h>
+
 #include "coterie/queue/json.hpp"
 #include "tests/queue/worker_run.hpp"
 
 namespace queue_tests {
 namespace {
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST_F(WorkerRun, AnExceptionIsRetriedUntilNoAttemptIsLeft) {
   Worker worker(broker, options());
@@ -19,7 +24,8 @@ TEST_F(WorkerRun, AnExceptionIsRetriedUntilNoAttemptIsLeft) {
   const JobInfo info = end_of(worker, spec);
   EXPECT_EQ(info.state, JobState::dead);
   EXPECT_EQ(info.error->type, "exception");
-  EXPECT_EQ(info.error->message, "boom");
+  EXPECT_THAT(info.error->message, AllOf(StartsWith("boom\n   at "), HasSubstr(" worker_failure_test.cpp:")))
+      << "the coroutines that it came out of";
   EXPECT_EQ(runs, 3);
   EXPECT_GT(loop.seconds(), 1.0);  // its backoff
 }

@@ -1,4 +1,6 @@
 // How a worker talks to its broker, what it does when that fails, and how it stops.
+#include <gmock/gmock.h>
+
 #include <thread>
 
 #include "tests/queue/world.hpp"
@@ -292,7 +294,7 @@ TEST_F(WorkerServe, ABlockingFunctionSeesItsCancelAndIsWaitedFor) {
                  info = co_await jobs.get(id);
                }
                EXPECT_EQ(info->state, JobState::cancelled);
-               EXPECT_EQ(info->error->message, "stopped as asked");
+               EXPECT_THAT(info->error->message, ::testing::StartsWith("stopped as asked\n   at "));
              }(client(), started, loop)));
 }
 

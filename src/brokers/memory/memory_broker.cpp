@@ -40,7 +40,7 @@ class ChangeWait {
     timer_.cancel();
   }
   [[nodiscard]] bool must_wait() const noexcept { return subscription_ != 0; }
-  [[nodiscard]] auto woken() const { return woken_.wait(WaitKind::event); }
+  [[nodiscard]] auto woken() const { return woken_.wait(WaitKind::wakeup); }
 
  private:
   memory::Store& store_;

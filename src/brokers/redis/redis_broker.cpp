@@ -63,6 +63,7 @@ RuntimeOptions one_loop() {
   RuntimeOptions options;
   options.loops = 1;
   options.name = "coterie-redis";
+  options.debug_socket = false;  // that is for the program to choose; where it has one, this loop is seen too
   return options;
 }
 

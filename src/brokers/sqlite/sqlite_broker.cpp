@@ -208,7 +208,7 @@ class SqliteBroker final : public Broker {
   }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
     const Completion<std::uint64_t> done = watch_->wait(known, at_most);
-    const std::uint64_t reply = co_await done.wait(WaitKind::event);
+    const std::uint64_t reply = co_await done.wait(WaitKind::wakeup);
     co_return reply;
   }
 
