@@ -12,6 +12,8 @@ constexpr Milliseconds change_at_most{60'000};
 constexpr Duration broker_may_be_away = std::chrono::seconds(30);
 constexpr Duration retry_every = std::chrono::milliseconds(250);
 constexpr Duration pause_limit = std::chrono::milliseconds(20);
+/// A look that took longer says that the broker or this process stood still, and not how busy the broker is.
+constexpr Duration look_limit = std::chrono::milliseconds(500);
 constexpr std::size_t ids_per_call = 1000;
 constexpr std::size_t few_ids = 4;
 
@@ -24,7 +26,7 @@ Duration pause_after(std::uint32_t fruitless, std::size_t asked, std::size_t end
   if (fruitless > 2)
     pause = std::max<Duration>(pause, std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)));
   if (pause < std::chrono::milliseconds(1)) return Duration::zero();
-  return std::max(std::min(pause, pause_limit), took);
+  return std::max(std::min(pause, pause_limit), std::min(took, look_limit));
 }
 
 }  // namespace

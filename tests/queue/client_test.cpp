@@ -122,6 +122,30 @@ TEST_F(ClientTest, AThousandWaitsShareTheirLooks) {
   EXPECT_LE(broker->gets, 1000 + 1000) << "one look of each, and not one of all for each end";
 }
 
+// As where the broker, or this process, stood still.
+TEST_F(ClientTest, ALookThatTookLongDoesNotMakeAWaitDeaf) {
+  Worker worker(broker, options());
+  worker.handle("nap", [](JobContext&, int ms) -> Task<int> {
+    co_await sleep(Milliseconds(ms));
+    co_return 1;
+  });
+  run(beside(worker, [](ClientTest& test) -> Task<void> {
+    Client jobs = test.client();
+    const JobId id = co_await jobs.enqueue("nap", 50'000);
+    const JoinHandle<JobInfo> waiting = spawn(&Client::wait, jobs, id, 10min);
+    for (int i = 0; i < 6; ++i) {  // each is a reason to look, in vain
+      co_await jobs.enqueue("nap", 1);
+      co_await sleep(1s);
+    }
+    test.broker->get_takes = 30'000ms;
+    co_await jobs.enqueue("nap", 1);
+    co_await sleep(1s);
+    test.broker->get_takes = 0ms;
+    co_await waiting;
+    EXPECT_LT(test.loop.seconds(), 51.0);
+  }(*this)));
+}
+
 TEST_F(ClientTest, ACancelledWaitLeavesNothingBehind) {
   run([](ClientTest& test) -> Task<void> {
     Client jobs = test.client();

@@ -43,6 +43,7 @@ class TestBroker final : public coterie::tests::ForwardingBroker {
   int lose = 0;                ///< so many are applied and their replies lost
   std::uint32_t generous = 0;  ///< so many leases a worker gets more than it wants, where it wants any
   Milliseconds takes{0};       ///< each cycle's time, spent before it is applied
+  Milliseconds get_takes{0};   ///< the same of get()
   std::vector<Seen> cycles;
   int in_flight = 0;
   int most_in_flight = 0;
@@ -81,7 +82,9 @@ class TestBroker final : public coterie::tests::ForwardingBroker {
   }
   Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) override {
     ++gets;
-    return real().get(std::move(ids), bodies);
+    if (get_takes > 0ms) co_await sleep(get_takes);
+    Task<std::vector<std::optional<JobInfo>>> found = real().get(std::move(ids), bodies);
+    co_return co_await std::move(found);
   }
 
  private:
