@@ -267,6 +267,7 @@ void Session::drain(Milliseconds grace) {
     stop_running(Stop::drain, "drain");
   else
     drain_timer_ = loop_.call_at(by, [this] { stop_running(Stop::drain, "drain"); });
+  if (patience_ != nullptr) patience_->reschedule(patience());
   wakeup_.notify();
 }
 

@@ -14,6 +14,7 @@
 #include "coterie/queue/worker.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/threads/remote_handle.hpp"
+#include "coterie/timeout.hpp"
 #include "src/queue/clock.hpp"
 #include "src/queue/job_run.hpp"
 #include "src/queue/pulse.hpp"
@@ -116,6 +117,10 @@ class Session final : public std::enable_shared_from_this<Session> {
   void add_alive(TimePoint now);
   [[nodiscard]] std::uint32_t wanted() const noexcept;
   Task<CycleReply> ask();
+  Task<CycleReply> ask_patiently();
+  Task<void> pause_patiently(Duration pause);
+  [[nodiscard]] std::optional<TimePoint> patience() const;
+  [[nodiscard]] bool nothing_is_at_stake() const noexcept;
   Task<void> call();
   void take();
   void take_verdicts();
@@ -203,6 +208,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // The end.
   bool draining_ = false;
   TimePoint drained_by_ = TimePoint::max();
+  Timeout* patience_ = nullptr;  // while the broker is waited for
   std::exception_ptr cancelled_;
   CallbackHandle drain_timer_;
   CallbackHandle lease_timer_;

@@ -3,6 +3,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
+#include "coterie/timeout.hpp"
 #include "src/queue/session.hpp"
 
 namespace coterie::queue {
@@ -10,8 +11,10 @@ namespace {
 
 constexpr Duration first_repeat = std::chrono::milliseconds(100);
 constexpr Duration last_repeat = std::chrono::seconds(5);
-/// How long a drained worker still tries to tell a broker that does not answer.
+/// How long a drained worker still tries to tell a broker that does not answer; one that has nothing to tell
+/// waits only for what it has asked for.
 constexpr Duration farewell = std::chrono::seconds(5);
+constexpr Duration nothing_to_tell = std::chrono::seconds(1);
 /// After calls that changes had prompted and that brought nothing, so long a pause: none for the first two,
 /// then doubling. At most: what a job may have to wait because of it.
 constexpr Duration quiet_limit = std::chrono::milliseconds(20);
@@ -108,13 +111,49 @@ Task<CycleReply> Session::ask() {
   co_return co_await std::move(answer);
 }
 
+/// No job is held, and none has ended that the broker was not told of.
+bool Session::nothing_is_at_stake() const noexcept {
+  return running_.empty() && finished_.empty() && to_report_.empty() && request_.done.empty() &&
+         request_.failed.empty() && request_.alive.empty();
+}
+
+/// Until when a broker that does not answer is waited for.
+std::optional<TimePoint> Session::patience() const {
+  if (!draining_) return std::nullopt;
+  const TimePoint soon = loop_.now() + nothing_to_tell;
+  return nothing_is_at_stake() ? soon : std::max(soon, drained_by_ + farewell);
+}
+
+/// TimeoutError when a drain does not wait for it any longer.
+Task<CycleReply> Session::ask_patiently() {
+  CycleReply reply;
+  const auto body = [this, &reply](Timeout& limit) -> Task<void> {
+    patience_ = &limit;
+    Outcome<CycleReply> answer = co_await outcome(ask());
+    patience_ = nullptr;
+    reply = std::move(answer.get());
+  };
+  co_await timeout_at(patience(), body);
+  co_return reply;
+}
+
+Task<void> Session::pause_patiently(Duration pause) {
+  const auto body = [this, pause](Timeout& limit) -> Task<void> {
+    patience_ = &limit;
+    const Outcome<void> slept = co_await outcome(sleep(pause));
+    patience_ = nullptr;
+    slept.get();
+  };
+  co_await timeout_at(patience(), body);
+}
+
 Task<void> Session::call() {
   const TimePoint first = lease_now();
   TimePoint sent = first;
   Duration delay = first_repeat;
   bool warned = false;
   for (;;) {
-    Outcome<CycleReply> answer = co_await outcome(ask());
+    Outcome<CycleReply> answer = co_await outcome(ask_patiently());
     if (answer.has_value()) {
       reply_ = std::move(answer.get());
       if (metrics_) metrics_->broker_answered(reply_.now);
@@ -130,15 +169,26 @@ Task<void> Session::call() {
     try {
       std::rethrow_exception(answer.error());
     } catch (const BrokerUnavailable&) {
-      if (draining_ && loop_.now() >= drained_by_ + farewell) throw;
+      if (draining_ && !nothing_is_at_stake() && loop_.now() >= drained_by_ + farewell) throw;
+    } catch (const TimeoutError&) {
+      if (!nothing_is_at_stake())
+        throw BrokerUnavailable(
+            broker_->url() +
+            ": no answer since the worker was told to stop; its jobs run again when their "
+            "leases end");
+    }
+    if (draining_ && nothing_is_at_stake()) {  // what it was given meanwhile, others get
+      reply_ = CycleReply();
+      reply_.version = version_;
+      co_return;
     }
     if (!std::exchange(warned, true))
       warn("the broker does not answer, trying again: " + broker_->url() + ": " + error_text(answer.error()));
     const double part =
         0.5 + 0.5 * static_cast<double>(random_()) / static_cast<double>(std::minstd_rand::max());
     const Duration wait(static_cast<Duration::rep>(static_cast<double>(delay.count()) * part));
-    Outcome<void> slept = co_await outcome(sleep(wait));
-    if (slept.cancelled()) note_cancel(slept.error());
+    const Outcome<void> paused = co_await outcome(pause_patiently(wait));
+    if (paused.cancelled()) note_cancel(paused.error());
     delay = std::min(delay * 2, last_repeat);
     look_at_clock();
     sent = lease_now();

@@ -56,6 +56,42 @@ TEST_F(WorkerStop, AfterTheGraceJobsAreCancelledAndGivenBack) {
   EXPECT_EQ(notes->ended, std::vector<std::string>{"sleep drain accepted"});
 }
 
+// A broker that is away may let a call wait for half a minute.
+TEST_F(WorkerStop, AnIdleWorkerStopsWithinTwoSecondsWhateverTheBrokerDoes) {
+  for (const bool refuses : {false, true}) {
+    Worker worker(broker, options().grace(25s));
+    worker.handle_raw("sleep", nap);
+    const double began = loop.seconds();
+    run([](WorkerStop& test, Worker& serving, bool refusing) -> Task<void> {
+      JoinHandle<void> served = spawn(serve, &serving);
+      co_await sleep(1s);
+      test.broker->takes = refusing ? 0ms : 30'000ms;
+      test.broker->refuse = refusing ? 1'000'000 : 0;
+      co_await sleep(1min);  // a call is under way, or a pause behind one
+      serving.drain();
+      co_await served;
+    }(*this, worker, refuses));
+    EXPECT_LE(loop.seconds() - began, 63.1);
+  }
+}
+
+TEST_F(WorkerStop, AWorkerWithAResultToTellTriesForTheGraceAndSomeSeconds) {
+  Worker worker(broker, options().grace(10s));
+  worker.handle_raw("sleep", nap);
+  run([](WorkerStop& test, Worker& serving) -> Task<void> {
+    Client jobs = test.client();
+    co_await jobs.enqueue(JobSpec("sleep", "1000"));
+    JoinHandle<void> served = spawn(serve, &serving);
+    co_await sleep(500ms);
+    test.broker->takes = 300'000ms;
+    co_await sleep(1s);
+    serving.drain();
+    const Outcome<void> end = co_await outcome(served);
+    EXPECT_NEAR(test.loop.seconds(), 16.5, 0.1);
+    EXPECT_THROW(end.get(), BrokerUnavailable);
+  }(*this, worker));
+}
+
 /// Ends a second after it was asked to.
 Task<std::string> slow_to_end(JobContext&, std::string) {
   Outcome<void> end = co_await outcome(sleep(1h));
