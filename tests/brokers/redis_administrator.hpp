@@ -37,11 +37,11 @@ inline coterie::brokers::redis::Reply administer(const std::string& url, const s
   return administer(url, std::move(command));
 }
 
-/// Makes the user of `url` as acl_example() advises, by the server's administrator at `admin`.
+/// Makes the user of `url` as acl_of_own_user() advises, by the server's administrator at `admin`.
 inline void allow_as_advised(const std::string& admin, const std::string& url) {
   namespace redis = coterie::brokers::redis;
   const redis::Settings settings = redis::settings_of(coterie::brokers::parse_broker_url(url));
-  std::string advice = redis::acl_example(settings);
+  std::string advice = redis::acl_of_own_user(settings);
   const std::string secret = ">…";
   advice.replace(advice.find(secret), secret.size(), ">" + settings.password);
   administer(admin, advice);

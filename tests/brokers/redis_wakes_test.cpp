@@ -231,7 +231,7 @@ TEST_F(RedisWakesTest, TwoLookWhenTheNextJobIsDueAndTheOthersSleepOn) {
 
 // The user that is advised may publish on the namespace's channels and no others.
 TEST_F(RedisWakesTest, ACancelOfAJobWhoseWorkerListensNowhereIsNoError) {
-  std::string advice = coterie::brokers::redis::acl_example(
+  std::string advice = coterie::brokers::redis::acl_of_own_user(
       coterie::brokers::redis::settings_of(coterie::brokers::parse_broker_url(server_.url("user=ann"))));
   administer(advice.replace(advice.find(">…"), std::string(">…").size(), ">pw"));
   const auto broker = open("user=ann&password=pw");

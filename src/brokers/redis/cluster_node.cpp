@@ -33,8 +33,8 @@ void check_answer(const Settings& settings, const Settings& at, const Reply& rep
     refuse(at, "it is no cluster but a server that stands by itself: write " +
                    std::string(at.tls ? "rediss" : "redis") + "://" + at.address().text());
   if (reply.is_error("NOPERM"))
-    refuse(at, "its user may not ask where the slots are: allow it, at each node, as by " +
-                   acl_example(settings));
+    refuse(at,
+           "its user may not ask where the slots are: allow it, at each node, as by " + acl_cure(settings));
   if (said.find("unknown command") != std::string::npos)
     refuse(at, "it knows no CLUSTER SLOTS: it is no node of a Redis cluster");
   throw BrokerUnavailable(at.url() + ": it does not tell where the slots are: " + reply.describe());

@@ -86,7 +86,7 @@ Task<void> examine_server(Patient& patient) {
   if (replies[1].is_error()) {
     patient.out.problem("server", "cannot tell: " + why_not(replies[1], "+info"),
                         "a broker needs INFO, and is refused without it",
-                        "allow it, as by " + acl_example(patient.settings));
+                        "allow it, as by " + acl_cure(patient.settings));
   } else {
     patient.info = replies[1].take_string();
     look_at_server(patient);

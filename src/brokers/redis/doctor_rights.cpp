@@ -71,7 +71,7 @@ void report(Patient& patient, const std::vector<std::string>& missing, std::size
   std::string names;
   for (const std::string& name : missing) names += (names.empty() ? "" : ", ") + name;
   patient.out.problem("rights", "missing: " + names, "calls of the queue are refused (" + said + ")",
-                      "allow them, as by " + acl_example(patient.settings),
+                      "allow them, as by " + acl_cure(patient.settings),
                       {{"missing", static_cast<double>(missing.size())}});
 }
 
@@ -120,7 +120,7 @@ Task<void> look_at_rights(Patient& patient) {
   if (multi.kind() != Reply::Kind::status || multi.string() != "OK") {
     patient.out.unknown(
         "rights", why_not(multi, "+acl|dryrun, and +multi +discard, by one of which they are looked at"),
-        "a broker tells when it starts: it needs what " + acl_example(patient.settings) + " gives");
+        "a broker tells when it starts: it needs what " + acl_cure(patient.settings) + " gives");
     co_return;
   }
   commands = forgotten(patient, patterns);

@@ -79,8 +79,7 @@ void check_permitted(const Settings& settings, const Reply& reply, std::string_v
   const bool may_run_it = reply.error().find("access one of the") != std::string::npos;
   const std::string what =
       may_run_it ? std::string(command) + " on " + std::string(name) : std::string(command);
-  refuse(settings,
-         user_text(settings) + " may not run " + what + ": allow it, as by " + acl_example(settings));
+  refuse(settings, user_text(settings) + " may not run " + what + ": allow it, as by " + acl_cure(settings));
 }
 
 /// Rights that are used later, in the middle of a script or by the connection that listens.
@@ -174,19 +173,40 @@ std::string_view info_line(std::string_view text, std::string_view key) {
   return {};
 }
 
-std::string acl_example(const Settings& settings) {
-  const std::string user = settings.user.empty() ? "default" : settings.user;
-  const std::string ours = "{" + settings.key_namespace + ":*}*";
+namespace {
+
+std::string user_of(const Settings& settings) {
+  return settings.user.empty() ? "default" : settings.user;
+}
+std::string keys_of(const Settings& settings) {
+  return "{" + settings.key_namespace + ":*}*";
+}
+/// By category only what needs a key, so that it reaches no further than the user's.
+std::string commands_for(const Settings& settings) {
   std::string more;
   if (settings.by_cluster()) more += " +cluster|slots +cluster|nodes";
   if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
   if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
   if (settings.database != 0) more += " +select";
-  // By category only what needs a key, so that it reaches no further than ours.
-  return "ACL SETUSER " + user + " on >… resetkeys ~" + ours + " resetchannels &" + ours +
-         " -@all +@string +@hash +@list +@set +@sortedset -@dangerous +exists +del +unlink +pexpire +evalsha "
-         "+script|load +script|exists +publish +subscribe +unsubscribe +info +ping +time +client|setname" +
+  return "+exists +del +unlink +pexpire +evalsha +script|load +script|exists +publish +subscribe "
+         "+unsubscribe "
+         "+info +ping +time +client|setname" +
          more;
+}
+
+}  // namespace
+
+std::string acl_of_own_user(const Settings& settings) {
+  return "ACL SETUSER " + user_of(settings) + " on >… resetkeys ~" + keys_of(settings) + " resetchannels &" +
+         keys_of(settings) + " -@all +@string +@hash +@list +@set +@sortedset -@dangerous " +
+         commands_for(settings);
+}
+
+std::string acl_cure(const Settings& settings) {
+  const std::string set = "ACL SETUSER " + user_of(settings);
+  return set + " +@string +@hash +@list +@set +@sortedset " + commands_for(settings) +
+         " (in redis-cli; where it has not all keys and channels also " + set + " ~" + keys_of(settings) +
+         " &" + keys_of(settings) + ")";
 }
 
 ServerInfo read_info(const std::string& text) {

@@ -38,8 +38,11 @@ struct ServerInfo {
 /// named the server it must be a master.
 [[nodiscard]] Task<void> greet_subscriber(Link& link, const Settings& settings);
 
-/// What gives the URL's user all that a broker needs, and no more.
-[[nodiscard]] std::string acl_example(const Settings& settings);
+/// The command that makes a user with all that a broker needs, and no more.
+[[nodiscard]] std::string acl_of_own_user(const Settings& settings);
+/// What to say to the URL's user who lacks a right: it adds, and takes nothing away, for the user may have
+/// other work to do.
+[[nodiscard]] std::string acl_cure(const Settings& settings);
 
 /// What INFO gives. Missing lines leave the field as it is.
 [[nodiscard]] ServerInfo read_info(const std::string& text);

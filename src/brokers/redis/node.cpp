@@ -51,7 +51,7 @@ Task<void> Node::check_rights(Link& link) const {
   for (const Reply& name : reply.array()) refused += (refused.empty() ? "" : ", ") + name.string();
   if (!refused.empty())
     throw queue::BadBroker(settings().url() + ": this user may not run " + refused + " on " + prefix +
-                           "*, as the queue's scripts do: allow it, as by " + acl_example(settings()));
+                           "*, as the queue's scripts do: allow it, as by " + acl_cure(settings()));
 }
 
 Task<std::vector<Reply>> Node::send_durably(std::vector<Command> commands, const Durable& durable,

@@ -35,7 +35,7 @@ void throw_if_error(const Reply& reply, const Settings& settings) {
         ", and cannot have more at a time: let workers finish some, or use fewer names" + said);
   if (reply.is_error("NOPERM") || holds(text, "The user executing the script can't"))
     throw queue::BadBroker(url + "its user may not do what the queue needs: allow it, as by " +
-                           acl_example(settings) + said);
+                           acl_cure(settings) + said);
   if (reply.is_error("OOM"))
     throw queue::BrokerUnavailable(url +
                                    "its memory is full; nothing was written: raise maxmemory, or let workers "
