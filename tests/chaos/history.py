@@ -31,8 +31,8 @@ from starts import CRASHES_OF_A_CONVICT, MAX_ATTEMPTS, BrokerClock, Starts, Term
 FINAL = {"done", "dead", "cancelled", "expired"}
 # How a run has ended of which this is reported.
 ENDS = {"done": ["returned"], "retry": ["threw"], "give_back": ["lost", "cancelled"], "dead": [], "cancelled": []}
-# What happens to one process and keeps no other from its broker.
-OTHERS_AFFAIRS = ["workers killed", "producers killed"]
+# What happens to one process, or must not matter, and keeps no other from its broker.
+OTHERS_AFFAIRS = ["workers killed", "producers killed", "steps of the workers' clock"]
 
 
 class Run:

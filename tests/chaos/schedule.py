@@ -9,13 +9,13 @@ from sentinel_world import DOWN_AFTER_MS
 HOUR_US = 3600 * 1_000_000
 MOST_HOURS = 12  # less than the day for which records are kept
 REDIS = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut": 4, "drop": 8, "kill_server": 2, "lose_power": 3,
-         "roll_back": 2, "fill_memory": 2, "step_clock": 2, "stall_server": 1, "slow_disk": 2}
+         "roll_back": 2, "fill_memory": 2, "step_clock": 2, "step_workers_clock": 2, "stall_server": 1, "slow_disk": 2}
 SQLITE = {"kill_worker": 5, "freeze_worker": 12, "kill_producer": 2, "kill_all": 1, "lose_power": 1, "roll_back": 1,
           "step_clock": 2}
 SENTINEL = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut_clients": 4, "kill_master": 3, "freeze_master": 2,
-            "kill_replica": 1, "stall_master": 2}
+            "kill_replica": 1, "stall_master": 2, "step_workers_clock": 2}
 CLUSTER = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut": 4, "drop": 8, "move_slot": 8, "kill_node": 2,
-           "stall_node": 2, "step_clock": 1}
+           "stall_node": 2, "step_clock": 1, "step_workers_clock": 2}
 # Of these one at a time, and none waits in line: each takes as long as the servers need to come to an agreement.
 IN_TURN = {"kill_master", "freeze_master", "kill_replica", "stall_master", "cut_clients", "move_slot", "kill_node",
            "stall_node"}
@@ -31,6 +31,8 @@ class Schedule:
         self.weights = dict(WEIGHTS[world.kind])
         if world.kind == "sqlite" and not options.preload:
             del self.weights["step_clock"], self.weights["lose_power"]
+        if not options.preload:
+            self.weights.pop("step_workers_clock", None)
         # Each once, and what needs luck some times more, so that a short run has all of them; then by chance.
         self.deck = sorted([*self.weights, *["freeze_worker"] * 3, *["drop"] * (2 if world.proxy else 0),
                             *["move_slot"] * (2 if world.kind == "cluster" else 0)])
@@ -198,6 +200,11 @@ class Schedule:
         async with self.server:
             self.diary.count("stalls of a master")
             await self.world.stall(self.random)
+
+    def step_workers_clock(self):
+        """That of all workers, which is none of the broker's: nothing may come of it."""
+        self.diary.count("steps of the workers' clock")
+        self.world.agents_clock.set(clock_us=self.random.choice([0, HOUR_US, -HOUR_US, 2_000_000, -2_000_000]))
 
     async def step_clock(self):
         """Forwards for good, backwards for a while: until then the broker's time stands still."""
