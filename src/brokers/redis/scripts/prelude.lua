@@ -25,6 +25,12 @@
 --   i           HASH    notes
 --   F<id> X     SET ZSET  jobs that wait for others elsewhere, letters to other shards: see far.lua
 --   K N         ZSET    at shard 0: workers that live, until when; and in their order.  S in m there: how many shards
+--
+-- Kept free for lanes, limits and uniqueness, which then come with new scripts and move no key: a stream's name may go on,
+-- r<q>.<n>.<lane>.<limited key>, and is listed in f<q> like the others; one that has no room leaves f<q> and stands in
+-- t ZSET until it may have, its jobs in state 3 (throttled), of which c<q> counts as of any; L<limited key> ZSET ids that are
+-- leased under a limit; U<unique key> STRING the id that has it, which only that id gives up. A job's own keys stand in its
+-- x<id>, and four of its flags have no meaning yet.
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
 local call, sub, format, pack, read = redis.call, string.sub, string.format, struct.pack, struct.unpack
