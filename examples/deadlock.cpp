@@ -15,11 +15,12 @@ Task<void> transfer(Lock& from, Lock& to) {
 }
 
 Task<void> async_main() {
-  Lock accounts[2];
+  Lock alice("alice");
+  Lock bob("bob");
   std::cout << "look at me: coterie dump " << ::getpid() << std::endl;
   co_await task_group([&](TaskGroup& group) -> Task<void> {
-    group.spawn(named("alice to bob"), transfer, std::ref(accounts[0]), std::ref(accounts[1]));
-    group.spawn(named("bob to alice"), transfer, std::ref(accounts[1]), std::ref(accounts[0]));
+    group.spawn(named("alice to bob"), transfer, std::ref(alice), std::ref(bob));
+    group.spawn(named("bob to alice"), transfer, std::ref(bob), std::ref(alice));
     co_return;
   });
 }

@@ -35,7 +35,7 @@ look() {  # look PROGRAM: from its core the same as from the process
     ! grep -q '^deadlock' dump || break
   done
   # Without what only the command knows: the headline, ages, cancels.
-  sed '1d; s/  UNSYNCHRONISED//; /^deadlock/,$d' dump >live
+  sed -E '1d; s/  UNSYNCHRONISED//; s/  age [^ ]+  polls [0-9]+//; s/, due (in )?[^ ]+( ago)?//; /^deadlock/,$d' dump >live
   sed -n '/^deadlock/,$p' dump >deadlocks
   gcore -o core "$pid" >gcore.log 2>&1 || { cat gcore.log >&2; fail "no core"; }
   in_gdb -x "$script" -ex "coterie tree" "$program" "core.$pid" >tree
@@ -53,6 +53,17 @@ look() {  # look PROGRAM: from its core the same as from the process
 look "$deadlock"
 strip -s -o stripped "$deadlock"
 look ./stripped
+# The program by another compiler: the same ids and chains, on the same library.
+library=$COTERIE_BUILD/libcoterie_runtime.a
+if command -v clang++-19 >/dev/null && [[ -f $library ]]; then
+  clang++-19 -std=c++20 -O2 -I"$COTERIE_SOURCE/include" "$COTERIE_SOURCE/examples/deadlock.cpp" "$library" -lssl -lcrypto -pthread -o by_clang
+  strip -s -o by_clang_stripped by_clang
+  sed 's/thread [0-9]*/thread N/' tree >by_gcc.tree
+  for program in ./by_clang ./by_clang_stripped; do
+    look "$program"
+    diff by_gcc.tree <(sed 's/thread [0-9]*/thread N/' tree) || fail "clang's program shows another tree than gcc's"
+  done
+fi
 in_gdb -x "$script" -ex "coterie tasks" /bin/true >/dev/null 2>&1 || true
 has gdb.err "this is no program of Coterie"
 echo ok

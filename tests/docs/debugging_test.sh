@@ -1,0 +1,109 @@
+# docs/debugging.md shows what the commands really print: each block that begins by starting an example is run again.
+#
+# What differs from run to run (pids, times, addresses, libc's own frames) is masked on both sides, lines of examples/
+# are not. `COTERIE_SHOW=1 bash tests/docs/debugging_test.sh` prints the blocks as they are now, for the document.
+set -euo pipefail
+coterie=$COTERIE_BIN/coterie
+[[ -x $coterie && -x $COTERIE_BUILD/examples/stuck ]] || { echo "no command or no example was built"; exit 77; }
+tmp=$(mktemp -d)
+export XDG_RUNTIME_DIR=$tmp/run
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+cat >check.py <<'END'
+import os, re, signal, subprocess, sys, time
+
+document, coterie, build = sys.argv[1:]
+show = "COTERIE_SHOW" in os.environ
+MASKS = [
+    (r"\bpid \d+", "pid N"), (r"\bthread \d+", "thread N"), (r"\bup [\d.a-z]+", "up T"),
+    (r"\btook [\d.]+ ms", "took T ms"), (r"\bage [\d.a-z]+", "age T"), (r"\bdue in [\d.a-z]+", "due in T"),
+    (r"[\d.a-z]+ ago\b", "T ago"), (r"\bpolls \d+", "polls N"), (r"\+0x[0-9a-f]+", "+0xN"),
+    (r"\b(\w+)\.hpp:\d+", r"\1.hpp:L"), (r"^ *PID +PROGRAM.*", "PID PROGRAM"),
+    (r"^ *\d+ +(\w+) +(\d+) +([\d,]+) .*", r"N \1 \2 \3"),
+]
+
+
+def masked(text):
+    lines = []
+    for line in text.rstrip("\n").split("\n"):
+        for pattern, mask in MASKS:
+            line = re.sub(pattern, mask, line)
+        lines.append(line.rstrip())
+    # A native stack: the program's own functions down to the loop. What the C library and the compiler put between and
+    # below them differs.
+    result, native = [], False
+    for line in lines:
+        if line == "native stack:":
+            native = True
+        elif native and not line.startswith("   at "):
+            native = False
+        elif native and re.match(r"   at (libc\.so|std::|coterie::)", line):
+            if "coterie::" in line:
+                native = "below"
+            continue
+        elif native == "below":
+            continue
+        result.append(line)
+    return result
+
+
+def run(command, pid):
+    words = command.split()
+    if words[0] == "coterie":
+        words = [coterie] + [str(pid) if word.isdigit() and int(word) > 1000 else word for word in words[1:]]
+    else:
+        words[0] = os.path.join(build, words[0].removeprefix("build/release/"))
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                          preexec_fn=lambda: __import__("resource").setrlimit(4, (0, 0)))
+    return done.stdout
+
+
+def commands(block):
+    """Each command with what follows it."""
+    found = []
+    for line in block.rstrip("\n").split("\n"):
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+blocks = [b for b in re.findall(r"^```\n(\$ .*?)^```$", open(document).read(), re.M | re.S)
+          if b.startswith("$ build/release/examples/")]
+assert len(blocks) >= 6, f"{document} has {len(blocks)} blocks that start an example"
+wrong = 0
+for block in blocks:
+    program, pid = None, 0
+    try:
+        for command, expected in commands(block):
+            if command.endswith(" &"):
+                path = os.path.join(build, command[:-2].removeprefix("build/release/"))
+                program = subprocess.Popen([path], stdout=subprocess.PIPE, text=True)
+                pid = program.pid
+                said = program.stdout.readline()
+            else:
+                for _ in range(100):  # what the program has announced may be a step ahead of it
+                    said = run(command, pid)
+                    if show or masked(said) == masked("\n".join(expected)):
+                        break
+                    time.sleep(0.05)
+            if show:
+                print(f"$ {command}\n{said}", end="")
+            elif masked(said) != masked("\n".join(expected)):
+                wrong += 1
+                print(f"{document} and what `{command}` prints now differ:", file=sys.stderr)
+                import difflib
+                print("\n".join(difflib.unified_diff(masked("\n".join(expected)), masked(said), "document", "now",
+                                                     lineterm="")), file=sys.stderr)
+        if show:
+            print("---")
+    finally:
+        if program is not None:
+            program.kill()
+            program.wait()
+sys.exit(1 if wrong else 0)
+END
+python3 check.py "$COTERIE_SOURCE/docs/debugging.md" "$coterie" "$COTERIE_BUILD"
+echo "debugging_test: the document shows what the commands print"
