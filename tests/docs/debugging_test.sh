@@ -16,7 +16,7 @@ import os, re, signal, subprocess, sys, time
 document, coterie, build = sys.argv[1:]
 show = "COTERIE_SHOW" in os.environ
 MASKS = [
-    (r"\bpid \d+", "pid N"), (r"\bthread \d+", "thread N"), (r"\bup [\d.a-z]+", "up T"),
+    (r"\bpid \d+", "pid N"), (r"coterie dump \d+", "coterie dump N"), (r"\bthread \d+", "thread N"), (r"\bup [\d.a-z]+", "up T"),
     (r"\btook [\d.]+ ms", "took T ms"), (r"\bage [\d.a-z]+", "age T"), (r"\bdue in [\d.a-z]+", "due in T"),
     (r"[\d.a-z]+ ago\b", "T ago"), (r"\bpolls \d+", "polls N"), (r"\+0x[0-9a-f]+", "+0xN"),
     (r"\b(\w+)\.hpp:\d+", r"\1.hpp:L"), (r"^ *PID +PROGRAM.*", "PID PROGRAM"),
