@@ -180,6 +180,20 @@ std::vector<std::string> job_lines(const JobInfo& job, UnixMillis now) {
   return std::move(details).lines();
 }
 
+std::string_view explain(queue::CancelResult result) noexcept {
+  switch (result) {
+    case queue::CancelResult::requested:
+      return "it runs: its worker was told to cancel it";
+    case queue::CancelResult::final:
+      return "too late: it has ended already";
+    case queue::CancelResult::unknown:
+      return "no such job";
+    case queue::CancelResult::cancelled:
+      break;
+  }
+  return to_string(result);
+}
+
 void print_job(Output& out, const JobInfo& job, UnixMillis now) {
   for (const std::string& line : job_lines(job, now)) out.line(line);
 }

@@ -1,7 +1,9 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "coterie/queue/broker.hpp"
 #include "coterie/queue/job.hpp"
 #include "src/cli/output.hpp"
 
@@ -18,6 +20,9 @@ void add_job_row(Table& table, const queue::JobInfo& job, queue::UnixMillis now)
 /// All that is known of one job, for people: lines, printable.
 [[nodiscard]] std::vector<std::string> job_lines(const queue::JobInfo& job, queue::UnixMillis now);
 void print_job(Output& out, const queue::JobInfo& job, queue::UnixMillis now);
+
+/// What came of a cancel, in small letters.
+[[nodiscard]] std::string_view explain(queue::CancelResult result) noexcept;
 
 /// This machine's wall clock, for ages and for times from now; what brokers stamp is their own.
 [[nodiscard]] queue::UnixMillis wall_clock();

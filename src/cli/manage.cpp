@@ -6,6 +6,7 @@
 
 #include "coterie/run.hpp"
 #include "src/cli/broker_access.hpp"
+#include "src/cli/job_view.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
 
@@ -27,34 +28,6 @@ struct ManageOptions {
   ManageOptions() = default;
 };
 
-std::string_view text_of(CancelResult result) {
-  switch (result) {
-    case CancelResult::cancelled:
-      return "cancelled";
-    case CancelResult::requested:
-      return "requested";
-    case CancelResult::final:
-      return "final";
-    case CancelResult::unknown:
-      break;
-  }
-  return "unknown";
-}
-
-std::string_view explain(CancelResult result) {
-  switch (result) {
-    case CancelResult::cancelled:
-      return "cancelled";
-    case CancelResult::requested:
-      return "it runs: its worker was told to cancel it";
-    case CancelResult::final:
-      return "too late: it has ended already";
-    case CancelResult::unknown:
-      break;
-  }
-  return "no such job";
-}
-
 Task<int> cancel_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions options) {
   const std::vector<queue::JobId> ids = parse_job_ids(options.ids);
   std::vector<CancelResult> results;
@@ -69,7 +42,7 @@ Task<int> cancel_jobs(std::shared_ptr<queue::Broker> broker, ManageOptions optio
     if (result == CancelResult::unknown) code = exit_usage;
     if (result == CancelResult::final && code == exit_ok) code = exit_job_failed;
     Output::standard().line(options.common.json
-                                ? JsonObject().add("id", ids[i].str()).add("result", text_of(result)).str()
+                                ? JsonObject().add("id", ids[i].str()).add("result", to_string(result)).str()
                                 : ids[i].str() + "  " + std::string(explain(result)));
   }
   co_return code;
@@ -146,7 +119,7 @@ int retry(const ManageOptions& options) {
   }
   static_cast<void>(parse_job_ids(options.ids));
   auto broker = open_existing(options.common.broker);
-  return run(options.ids.empty() ? retry_state(broker, options) : retry_ids(broker, options));
+  return run_briefly(options.ids.empty() ? retry_state(broker, options) : retry_ids(broker, options));
 }
 
 // --- purge
@@ -242,7 +215,7 @@ void add_manage(CLI::App& app, Action& chosen) {
       .footer("Exit code 1 when one had ended already, 2 when one is not known.")
       .chooses(chosen, [cancel] {
         static_cast<void>(parse_job_ids(cancel->ids));
-        return run(cancel_jobs(open_existing(cancel->common.broker), *cancel));
+        return run_briefly(cancel_jobs(open_existing(cancel->common.broker), *cancel));
       });
 
   auto again = std::make_shared<ManageOptions>();
@@ -267,7 +240,7 @@ void add_manage(CLI::App& app, Action& chosen) {
       .footer("It says how many there are and asks first; where nobody can be asked it needs --yes.")
       .chooses(chosen, [purge] {
         static_cast<void>(states_to_purge(*purge));
-        return run(purge_jobs(open_existing(purge->common.broker), *purge));
+        return run_briefly(purge_jobs(open_existing(purge->common.broker), *purge));
       });
 }
 

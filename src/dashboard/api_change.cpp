@@ -21,20 +21,6 @@ queue::JobId read_id(const std::string& text) {
   return *id;
 }
 
-std::string_view text_of(CancelResult result) {
-  switch (result) {
-    case CancelResult::cancelled:
-      return "cancelled";
-    case CancelResult::requested:
-      return "requested";
-    case CancelResult::final:
-      return "final";
-    case CancelResult::unknown:
-      break;
-  }
-  return "unknown";
-}
-
 /// How many of them were changed.
 Task<std::uint64_t> change(std::shared_ptr<queue::Broker> broker, std::vector<queue::JobId> ids,
                            bool cancel) {
@@ -101,7 +87,7 @@ Task<http::Response> Service::cancel_one(Call call) {
   audit(call.caller, "cancel", id.str(), "", changed ? 1 : 0);
   if (result == CancelResult::unknown) throw ApiError(404, "no_such_job", "no job " + id.str());
   if (!changed) throw ApiError(409, "not_cancelled", "too late: it has ended");
-  co_return json_response(JsonObject().add("id", id.str()).add("result", text_of(result)).str());
+  co_return json_response(JsonObject().add("id", id.str()).add("result", to_string(result)).str());
 }
 
 /// {"ids":[…]} or {"filter":"…","most":N}: with a filter the number that was shown must come with it, and no

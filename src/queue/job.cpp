@@ -25,6 +25,20 @@ std::optional<JobState> parse_job_state(std::string_view text) noexcept {
   return std::nullopt;
 }
 
+std::string_view to_string(CancelResult result) noexcept {
+  switch (result) {
+    case CancelResult::cancelled:
+      return "cancelled";
+    case CancelResult::requested:
+      return "requested";
+    case CancelResult::final:
+      return "final";
+    case CancelResult::unknown:
+      break;
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
     case Verdict::accepted:

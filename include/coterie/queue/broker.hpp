@@ -169,6 +169,7 @@ enum class CancelResult : std::uint8_t {
   final,      ///< too late: it ended otherwise
   unknown,
 };
+[[nodiscard]] std::string_view to_string(CancelResult result) noexcept;
 
 /// A job as another broker has to be told of it, so that it goes on there from where it is here.
 struct JobExport {
