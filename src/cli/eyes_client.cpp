@@ -22,7 +22,6 @@ namespace coterie::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds patience{10};
 constexpr std::size_t longest_answer = std::size_t{1} << 30;
 
 /// Closes itself.
@@ -37,7 +36,7 @@ class Connection {
   [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
   void send(const std::string& text) const { (void)::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
   /// Up to the end; what came so far where it took too long.
-  [[nodiscard]] std::string read_all() const {
+  [[nodiscard]] std::string read_all(std::chrono::milliseconds patience) const {
     const auto deadline = Clock::now() + patience;
     std::string text;
     char piece[16384];
@@ -55,11 +54,12 @@ class Connection {
   int fd_;
 };
 
-std::optional<std::string> ask_once(const std::string& socket, const debug::Request& request) {
+std::optional<std::string> ask_once(const std::string& socket, const debug::Request& request,
+                                    std::chrono::milliseconds patience = std::chrono::seconds(10)) {
   const Connection connection(socket);
   if (!connection.open()) return std::nullopt;
   connection.send(debug::format_request(request) + "\n");
-  return connection.read_all();
+  return connection.read_all(patience);
 }
 
 std::string body_of(const std::string& answer, const std::string& who) {
@@ -96,8 +96,9 @@ std::vector<Seen> processes_with_eyes() {
   return found;
 }
 
-std::string ask(const std::string& socket, const debug::Request& request) {
-  const std::optional<std::string> answer = ask_once(socket, request);
+std::string ask(const std::string& socket, const debug::Request& request,
+                std::chrono::milliseconds patience) {
+  const std::optional<std::string> answer = ask_once(socket, request, patience);
   if (!answer) throw Unanswered("nobody listens at " + socket + ": its process has ended");
   return body_of(*answer, socket);
 }

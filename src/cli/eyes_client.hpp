@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ class Unanswered : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What the process answers, in seconds at most. Unanswered; UsageError for what it does not understand.
-[[nodiscard]] std::string ask(const std::string& socket, const debug::Request& request);
+/// What the process answers, within `patience`. Unanswered; UsageError for what it does not understand.
+[[nodiscard]] std::string ask(const std::string& socket, const debug::Request& request,
+                              std::chrono::milliseconds patience = std::chrono::seconds(10));
 [[nodiscard]] std::string ask(pid_t pid, const debug::Request& request);
 
 /// The same from its memory, without its help: for one that is stopped, or was started without the socket.

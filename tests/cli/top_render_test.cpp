@@ -9,6 +9,7 @@
 namespace coterie::cli::top {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -16,7 +17,7 @@ TEST(TopScreen, QueuesAt80Columns) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), View(), small())), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 QUEUE                   READY   RUNNING   SCHEDULED   DEAD   LONGEST WAIT   RATE
 default                12,345         2           -      1         1m 02s  3.5/s
@@ -31,7 +32,7 @@ TEST(TopScreen, WhatRunsAt80Columns) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::running), small())), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 JOB        QUEUE    TRY   RUNS  PROGRESS        NOTE                     WORKER
 send_mail  mail     1/4  1.5 s  ━━━━────── 42%  12 of 30                 host:17
@@ -48,7 +49,7 @@ TEST(TopScreen, WhatRunsWhereThereIsMoreRoom) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::running), wide)), R"(
 coterie top  sqlite://shop.db                                                                                           2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead                                   3.5/s                                      ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 JOB        QUEUE    TRY   RUNS  PROGRESS        NOTE                                           WORKER   ID
 send_mail  mail     1/4  1.5 s  ━━━━────── 42%  12 of 30                                       host:17  00000000-0000-7000-8000-000000000001
@@ -63,7 +64,7 @@ TEST(TopScreen, FailuresShowEscapesAndDoNotObeyThem) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::failed), small())), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 JOB     QUEUE    TRY   FAILED  WHY
 charge  mail     1/4    5.0 s  exception: card \x1b[31mrefused\x1b[0m
@@ -78,7 +79,7 @@ TEST(TopScreen, WorkersAreThoseThatRunSomething) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::workers), small())), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 WORKER    JOBS   LONGEST  QUEUES   RUNS
 host:17      1     1.5 s  mail     send_mail
@@ -100,7 +101,7 @@ TEST(TopScreen, AJobInDetail) {
   EXPECT_EQ("\n" + text_of(render(sample, view, look)), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
- 1 Queues 2   2 Running 2   3 Failed 1   4 Workers
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
 id          00000000-0000-7000-8000-000000000001
 state       leased
@@ -148,7 +149,43 @@ Workers
 WORKER    JOBS   LONGEST  QUEUES   RUNS
 host:17      1     1.5 s  mail     send_mail
 host:18      1     1.5 s  mail     resize
+
+Tasks
+No other process of this machine and user runs tasks that can be looked at.
 )");
+}
+
+TEST(TopScreen, TasksAreATreeWithStacks) {
+  Sample sample = some_sample();
+  sample.processes.emplace_back(
+      4711,
+      "coterie dump v1  pid 4711 shop  up 12.5s  loops 1  tasks 2\n"
+      "#1 main  pending  waits for a task: #2 '\x1b[2J报表'  age 12.4s\n"
+      "|  at async_main() shop.cpp:24\n"
+      "'- #2 \x1b[2J报表  pending  waits for a lock @1 'stock', held by #7 'audit'  age 12.4s\n"
+      "      at take() shop.cpp:14\n"
+      "deadlock: #2 '报表' -> lock @1\n");
+  Look look = small();
+  look.height = 13;
+  EXPECT_EQ("\n" + text_of(render(sample, at(Page::tasks), look)), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
+
+ PID  TASKS
+4711  coterie dump v1  pid 4711 shop  up 12.5s  loops 1  tasks 2
+4711  #1 main  pending  waits for a task: #2 '\x1b[2J报表'  age 12.4s
+4711  |  at async_main() shop.cpp:24
+4711  '- #2 \x1b[2J报表  pending  waits for a lock @1 'stock', held by #7 'audi…
+4711        at take() shop.cpp:14
+4711  deadlock: #2 '报表' -> lock @1
+
+/ filter   s sort   p hold   ? help   q quit
+)");
+  View filtered = at(Page::tasks);
+  filtered.filter = "audit";
+  EXPECT_THAT(text_of(render(sample, filtered, look)),
+              AllOf(HasSubstr("held by #7"), Not(HasSubstr("#1 main"))));
 }
 
 TEST(TopScreen, NothingIsWiderOrHigherThanTheTerminal) {

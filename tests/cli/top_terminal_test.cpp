@@ -170,7 +170,7 @@ TEST(TopCollector, TellsWhatRunsWhatFailedAndDoesWhatIsAsked) {
     request.want = 1;
     queue::CycleReply reply = co_await store->cycle(request);
     Collector collector(store);
-    Sample sample = co_await collector.look(Sample(), specs[0].id);
+    Sample sample = co_await collector.look(Sample(), specs[0].id, false);
     EXPECT_EQ(sample.total(queue::JobState::ready), 1U);
     EXPECT_EQ(sample.running.size(), 1U);
     EXPECT_EQ(sample.running.at(0).worker, "w");
@@ -193,7 +193,7 @@ TEST(TopCollector, TellsWhatRunsWhatFailedAndDoesWhatIsAsked) {
     pause.kind = Request::Kind::pause;
     pause.queue = "default";
     said = co_await collector.perform(pause);
-    sample = co_await collector.look(sample, std::nullopt);
+    sample = co_await collector.look(sample, std::nullopt, false);
     EXPECT_TRUE(sample.queues.at(0).paused);
     EXPECT_EQ(sample.queues.at(0).ended_per_second.size(), 1U);
   }(broker));

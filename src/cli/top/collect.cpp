@@ -1,9 +1,14 @@
 #include "src/cli/top/collect.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cctype>
 
 #include "coterie/loop.hpp"
+#include "coterie/threads/to_thread.hpp"
 #include "src/cli/broker_access.hpp"
+#include "src/cli/eyes_client.hpp"
 #include "src/cli/job_view.hpp"
 
 namespace coterie::cli::top {
@@ -13,17 +18,9 @@ using queue::CancelResult;
 using queue::JobState;
 
 std::string told(CancelResult result) {
-  switch (result) {
-    case CancelResult::cancelled:
-      return "Cancelled";
-    case CancelResult::requested:
-      return "It runs: its worker was told to cancel it";
-    case CancelResult::final:
-      return "Too late: it has ended already";
-    case CancelResult::unknown:
-      break;
-  }
-  return "No such job any more";
+  std::string text(explain(result));
+  text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+  return text;
 }
 
 queue::JobFilter first_of(const queue::Broker& broker, JobState state) {
@@ -31,6 +28,23 @@ queue::JobFilter first_of(const queue::Broker& broker, JobState state) {
   filter.state = state;
   filter.limit = at_most(broker, Sample::most_jobs);
   return filter;
+}
+
+/// One that does not answer within this is left out.
+constexpr std::chrono::milliseconds patience_with_a_process{1000};
+
+/// Blocks: not for a loop's thread.
+std::vector<ProcessTasks> look_at_processes() {
+  std::vector<ProcessTasks> found;
+  for (const Seen& its : processes_with_eyes()) {
+    if (its.pid == ::getpid()) continue;
+    try {
+      found.emplace_back(its.pid, cli::ask(its.socket, debug::Request(), patience_with_a_process));
+    } catch (const std::exception&) {  // it has ended, or is stopped
+      continue;
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -63,16 +77,20 @@ Task<Sample> Collector::ask(std::optional<queue::JobId> open) {
   co_return sample;
 }
 
-Task<Sample> Collector::look(Sample before, std::optional<queue::JobId> open) {
+Task<Sample> Collector::look(Sample before, std::optional<queue::JobId> open, bool tasks) {
   std::string trouble;
+  std::vector<ProcessTasks> processes;
+  if (tasks) processes = co_await to_thread(look_at_processes);
   try {
     Sample sample = co_await ask(open);
+    sample.processes = std::move(processes);
     co_return sample;
   } catch (const queue::BrokerUnavailable& error) {
     if (before.broker.empty()) throw;
     trouble = error.what();
   }
   before.trouble = "No answer, this is old: " + trouble;
+  before.processes = std::move(processes);
   co_return before;
 }
 

@@ -15,7 +15,8 @@ class Collector {
 
   /// A new sample; where the broker does not answer, `before` with its trouble. BrokerUnavailable where
   /// that is empty: it was never reached.
-  Task<Sample> look(Sample before, std::optional<queue::JobId> open);
+  /// `tasks`: those of this machine's processes as well.
+  Task<Sample> look(Sample before, std::optional<queue::JobId> open, bool tasks);
   /// Does it, and says in a line what came of it. Also where the broker does not answer.
   Task<std::string> perform(Request request);
 

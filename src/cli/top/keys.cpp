@@ -133,6 +133,7 @@ Request letter(View& view, const Sample& sample, char c) {
     case '2':
     case '3':
     case '4':
+    case '5':
       turn_to(view, c - '1');
       break;
     case 'j':

@@ -45,6 +45,15 @@ struct QueueRow {
   [[nodiscard]] double rate() const noexcept { return mean_of_last(ended_per_second); }
 };
 
+/// The tasks of a process of this machine and user, as `coterie dump` prints them.
+struct ProcessTasks {
+  std::int64_t pid = 0;
+  std::string dump;
+
+  ProcessTasks() = default;
+  ProcessTasks(std::int64_t its_pid, std::string text) : pid(its_pid), dump(std::move(text)) {}
+};
+
 /// What a broker said at one moment.
 struct Sample {
   std::string broker;         ///< its URL
@@ -53,6 +62,7 @@ struct Sample {
   std::vector<queue::JobInfo> running;  ///< the first `most_jobs` of them
   std::vector<queue::JobInfo> failed;   ///< the same
   std::optional<queue::JobInfo> opened;
+  std::vector<ProcessTasks> processes;  ///< only where somebody looks at them
   std::string trouble;  ///< why the newest look failed; empty: it did not. All else is then what was before.
 
   static constexpr std::uint32_t most_jobs = 500;
@@ -60,8 +70,8 @@ struct Sample {
   [[nodiscard]] std::uint64_t total(queue::JobState state) const;
 };
 
-enum class Page : std::uint8_t { queues, running, failed, workers };
-inline constexpr int page_count = 4;
+enum class Page : std::uint8_t { queues, running, failed, workers, tasks };
+inline constexpr int page_count = 5;
 
 /// What shall be done, once a person has said yes to it.
 struct Request {

@@ -166,6 +166,31 @@ Listing workers(const Sample& sample) {
   return listing;
 }
 
+/// A row a line: a tree with stacks is what a dump is.
+Listing tasks(const Sample& sample) {
+  Listing listing;
+  listing.columns = {{"PID", true, 2}, {"TASKS", false, 9, 1000, 30}};
+  listing.nothing = "No other process of this machine and user runs tasks that can be looked at.";
+  for (const ProcessTasks& process : sample.processes) {
+    std::size_t number = 0;
+    for (std::size_t at = 0; at < process.dump.size();) {
+      const std::size_t end = std::min(process.dump.find('\n', at), process.dump.size());
+      const std::string line = process.dump.substr(at, end - at);
+      at = end + 1;
+      Row row;
+      row.key = std::to_string(process.pid) + " " + std::to_string(number++);
+      const Tone tone = line.starts_with("coterie dump") ? Tone::strong
+                        : line.starts_with("deadlock")   ? Tone::bad
+                        : line.find(" at ") != std::string::npos && line.find('#') == std::string::npos
+                            ? Tone::faint
+                            : Tone::plain;
+      row.cells = {Cell{std::to_string(process.pid), 0, Tone::faint}, text_cell(line, tone)};
+      listing.rows.push_back(std::move(row));
+    }
+  }
+  return listing;
+}
+
 }  // namespace
 
 Listing listing_of(const Sample& sample, const View& view, bool utf8) {
@@ -182,6 +207,9 @@ Listing listing_of(const Sample& sample, const View& view, bool utf8) {
       break;
     case Page::workers:
       listing = workers(sample);
+      break;
+    case Page::tasks:
+      listing = tasks(sample);
       break;
   }
   arrange(listing, view);

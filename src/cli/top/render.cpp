@@ -13,7 +13,7 @@ namespace {
 
 using queue::JobState;
 
-constexpr std::array<const char*, page_count> page_names{"Queues", "Running", "Failed", "Workers"};
+constexpr std::array<const char*, page_count> page_names{"Queues", "Running", "Failed", "Workers", "Tasks"};
 
 void add_right(Line& line, const std::string& text, std::size_t width, Tone tone) {
   const std::size_t wide = display_width(printable(text));
@@ -61,7 +61,7 @@ Line totals(const Sample& sample, const Look& look) {
 
 Line pages(const Sample& sample, const View& view) {
   const std::array<std::uint64_t, page_count> counts{sample.queues.size(), sample.total(JobState::leased),
-                                                     sample.total(JobState::dead), 0};
+                                                     sample.total(JobState::dead), 0, 0};
   Line line;
   for (int i = 0; i < page_count; ++i) {
     const bool here = static_cast<int>(view.page) == i;
@@ -106,8 +106,9 @@ Line foot(const Sample& sample, const View& view) {
 }
 
 std::vector<Line> help_text() {
-  constexpr std::array<std::array<const char*, 2>, 13> keys{{
-      {"1 2 3 4, Tab", "pages: queues, what runs, what failed for good, workers that run something"},
+  constexpr std::array<std::array<const char*, 2>, 14> keys{{
+      {"1 to 5, Tab", "pages: queues, what runs, what failed for good, workers that run something,"},
+      {"", "tasks of this machine's processes with their stacks"},
       {"up down, j k", "choose a row; PgUp PgDn, g and G for the first and the last"},
       {"Enter", "open the job"},
       {"Esc", "back; shows all again"},

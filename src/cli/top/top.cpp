@@ -71,7 +71,7 @@ Task<int> print_samples(std::shared_ptr<queue::Broker> broker, TopOptions option
   Sample sample;
   Output& out = Output::standard();
   for (;;) {
-    sample = co_await collector.look(sample, std::nullopt);
+    sample = co_await collector.look(sample, std::nullopt, !options.common.json);
     if (options.common.json) {
       out.line(sample_json(sample));
     } else {
@@ -92,7 +92,7 @@ class Top {
       : collector_(std::move(broker)), interval_(interval) {}
 
   Task<int> show() {
-    sample_ = co_await collector_.look(sample_, std::nullopt);
+    sample_ = co_await collector_.look(sample_, std::nullopt, false);
     terminal_.emplace();
     draw();
     co_await task_group([this](TaskGroup& group) -> Task<void> {
@@ -107,7 +107,7 @@ class Top {
  private:
   void draw() { terminal_->draw(render(sample_, view_, terminal_->look())); }
   Task<void> look() {
-    Sample next = co_await collector_.look(sample_, view_.open);
+    Sample next = co_await collector_.look(sample_, view_.open, view_.page == Page::tasks);
     sample_ = std::move(next);
     draw();
   }
@@ -132,8 +132,9 @@ class Top {
         const Request request = press(view_, sample_, *key, height > 6 ? height - 6 : 1);
         if (request.kind == Request::Kind::quit) co_return;
         draw();
-        if (request.kind == Request::Kind::nothing) continue;
-        if (request.kind != Request::Kind::look) {
+        const bool turned = std::exchange(shown_, view_.page) != view_.page;
+        if (request.kind == Request::Kind::nothing && !(turned && view_.page == Page::tasks)) continue;
+        if (request.kind != Request::Kind::look && request.kind != Request::Kind::nothing) {
           std::string said = co_await collector_.perform(request);
           view_.notice = std::move(said);
         }
@@ -147,6 +148,7 @@ class Top {
   queue::Milliseconds interval_;
   Sample sample_;
   View view_;
+  Page shown_ = Page::queues;  // by the newest look
   std::optional<Terminal> terminal_;
 };
 
@@ -165,7 +167,7 @@ void add_top(CLI::App& app, Action& chosen) {
       .duration("--interval,-i", options->interval, "How often to look [default 1s, at least 100ms]")
       .flag("--once", options->once, "Print it once, as text; with --json as one object")
       .footer(
-          "Keys: 1-4 pages, / filter, s sort, Enter open, c cancel, r retry, P pause a queue, ? all keys.\n"
+          "Keys: 1-5 pages, / filter, s sort, Enter open, c cancel, r retry, P pause a queue, ? all keys.\n"
           "With --json an object a line, one for each look, until you press Ctrl-C.\n"
           "Colours follow the terminal; NO_COLOR=1 does without.\n"
           "  coterie top --broker redis://127.0.0.1\n"
@@ -175,7 +177,8 @@ void add_top(CLI::App& app, Action& chosen) {
         if (*options->interval < least_interval)
           throw UsageError("--interval: at least 100ms, not " + human_time(options->interval->count()));
         std::shared_ptr<queue::Broker> broker = open_existing(options->common.broker);
-        if (options->once || options->common.json) return run(print_samples(broker, *options));
+        if (options->once) return run_briefly(print_samples(broker, *options));
+        if (options->common.json) return run(print_samples(broker, *options));
         return run(show_top(broker, *options->interval));
       });
 }
