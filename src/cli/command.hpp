@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "coterie/task.hpp"
+
 namespace CLI {
 class App;
 }
@@ -27,6 +29,10 @@ class UsageError : public std::runtime_error {
 /// queue::BadRequest → 2; queue::BadBroker, queue::BrokerUnavailable → 3: main() prints what() after
 /// "coterie: ".
 using Action = std::function<int()>;
+
+/// As coterie::run(), for what is over in a moment: without a debug socket, whose thread would take longer
+/// than the rest, and of which nobody could make use.
+[[nodiscard]] int run_briefly(Task<int> main);
 
 // Each subcommand stands in a file of its own and adds itself. CLI11 is included only where flags are
 // declared.

@@ -260,7 +260,9 @@ void add_enqueue(CLI::App& app, Action& chosen) {
           "  coterie enqueue --exec 'make -C /srv/site' --delay 10m --timeout 1h")
       .chooses(chosen, [options] {
         queue::JobSpec spec = spec_of(*options);
-        return run(enqueue_job(open_shared(options->common.broker), std::move(spec), *options));
+        const bool waits = options->wait || options->wait_at_most;
+        Task<int> main = enqueue_job(open_shared(options->common.broker), std::move(spec), *options);
+        return waits ? run(std::move(main)) : run_briefly(std::move(main));
       });
 }
 

@@ -170,7 +170,7 @@ void add_inspect(CLI::App& app, Action& chosen) {
       .chooses(chosen, [list] {
         static_cast<void>(
             filter_of(*list));  // what is wrong with the flags comes before what is wrong with the file
-        return run(list_jobs(open_existing(list->common.broker), *list));
+        return run_briefly(list_jobs(open_existing(list->common.broker), *list));
       });
 
   struct ShowOptions {
@@ -184,12 +184,12 @@ void add_inspect(CLI::App& app, Action& chosen) {
       .required("ID")
       .chooses(chosen, [show] {
         static_cast<void>(parse_job_id(show->id));
-        return run(show_job(open_existing(show->common.broker), show->id, show->common.json));
+        return run_briefly(show_job(open_existing(show->common.broker), show->id, show->common.json));
       });
 
   auto common = std::make_shared<CommonOptions>();
   Flags(app, "queues", "Count the jobs of each queue by state").common(*common).chooses(chosen, [common] {
-    return run(list_queues(open_existing(common->broker), common->json));
+    return run_briefly(list_queues(open_existing(common->broker), common->json));
   });
 }
 

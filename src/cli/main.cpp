@@ -8,11 +8,18 @@
 #include <string>
 
 #include "coterie/queue/errors.hpp"
+#include "coterie/run.hpp"
 #include "src/cli/command.hpp"
 #include "src/cli/eyes_client.hpp"
 #include "src/cli/output.hpp"
 
 namespace coterie::cli {
+
+int run_briefly(Task<int> main) {
+  RunOptions options;
+  options.debug_socket = false;
+  return run(std::move(main), std::move(options));
+}
 namespace {
 
 constexpr const char* purpose =

@@ -31,7 +31,7 @@ Task<void> until_told() {
 }
 
 int export_metrics(const MetricsFlags& flags) {
-  if (!flags.listen) return run(print_once(open_existing(flags.broker)));
+  if (!flags.listen) return run_briefly(print_once(open_existing(flags.broker)));
   const MetricsAddress address = MetricsAddress::parse("--listen", *flags.listen, flags.anyone);
   const auto registry = std::make_shared<metrics::Registry>();
   const std::shared_ptr<queue::Broker> broker = queue::metered(open_existing(flags.broker), *registry);

@@ -44,8 +44,9 @@ void add_pause(CLI::App& app, Action& chosen) {
       .footer(
           "What runs goes on, and new jobs are accepted. `coterie queues` says what is paused.\n"
           "  coterie pause mail")
-      .chooses(chosen,
-               [pause] { return run(set_paused(open_existing(pause->common.broker), *pause, true)); });
+      .chooses(chosen, [pause] {
+        return run_briefly(set_paused(open_existing(pause->common.broker), *pause, true));
+      });
 
   auto resume = std::make_shared<PauseOptions>();
   Flags(app, "resume", "Give workers jobs of a paused queue again")
@@ -53,8 +54,9 @@ void add_pause(CLI::App& app, Action& chosen) {
       .rest("QUEUE", resume->queues, "The queues' names", 1)
       .flag("--yes,-y", resume->yes,
             "Also where a move of its jobs has not ended, so that some may run twice")
-      .chooses(chosen,
-               [resume] { return run(set_paused(open_existing(resume->common.broker), *resume, false)); });
+      .chooses(chosen, [resume] {
+        return run_briefly(set_paused(open_existing(resume->common.broker), *resume, false));
+      });
 }
 
 }  // namespace coterie::cli

@@ -70,8 +70,10 @@ class Reporter final : public queue::WorkerObserver {
     std::string line =
         outcome + "  " + job.id().str() + "  " + printable(job.name()) + "  " + human_time(ran_ms);
     if (!end.succeeded) {
-      line += "  try " + std::to_string(job.attempt()) + "/" + std::to_string(job.max_attempts()) + "  " +
-              clip(printable(end.error.type + ": " + end.error.message), 160);
+      line +=
+          "  try " + std::to_string(job.attempt()) + "/" + std::to_string(job.max_attempts()) + "  " +
+          clip(printable(end.error.type + ": " + end.error.message.substr(0, end.error.message.find('\n'))),
+               160);
     }
     print(line);
   }
