@@ -6,6 +6,7 @@
 
 #include "src/cli/broker_access.hpp"
 #include "src/cli/output.hpp"
+#include "src/queue/headers.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -184,7 +185,7 @@ Task<void> MoveWork::send(const MovePlan& plan, const std::vector<JobId>& ids, s
     if (!is_as_planned(plan, *job, before)) continue;
     const auto after = plan.after.find(job->spec.id);
     if (after != plan.after.end()) job->spec.after = after->second;
-    bytes += job->spec.payload.size();
+    bytes += queue::body_bytes(job->spec);
     if (!between_.contains(job->spec.id)) ++report_.moved[job->state];
     now.push_back(job->spec.id);
     before.insert(job->spec.id);

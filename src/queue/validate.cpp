@@ -4,6 +4,8 @@
 #include <cmath>
 #include <functional>
 
+#include "src/queue/headers.hpp"
+
 namespace coterie::queue {
 namespace {
 
@@ -77,6 +79,19 @@ void check_backoff(const Where& where, const Backoff& backoff) {
   }
 }
 
+void check_headers(const Where& where, const Headers& headers, const Limits& limits) {
+  if (headers.empty()) return;
+  if (headers.size() > limits.headers)
+    refuse(where, "headers",
+           std::to_string(headers.size()) + " entries, the limit is " + std::to_string(limits.headers));
+  check_bytes(where, "headers", bytes_of(headers), limits.header_bytes);
+  for (const auto& [name, value] : headers) {
+    check_name(where, "headers: a name", name, limits);
+    if (!is_printable_utf8(value))
+      refuse(where, "headers: the value of '" + name + "'", "it must be UTF-8 without control characters");
+  }
+}
+
 void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
   check_id(where, "id", job.id);
   check_name(where, "queue", job.queue, limits);
@@ -103,6 +118,7 @@ void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
            std::to_string(job.after.size()) + " jobs, the limit is " + std::to_string(limits.dependencies));
   }
   for (const JobId& id : job.after) check_id(where, "after", id);
+  check_headers(where, job.headers, limits);
 }
 
 void check_lease(Milliseconds lease) {

@@ -56,9 +56,9 @@ TEST_F(SqliteErrors, ANewerSchemaAsksForAnUpdate) {
     db.exec("PRAGMA user_version = 7");
   }
   EXPECT_SAYS(refusal("sqlite://" + path()),
-              "made by a newer coterie (schema 7, this one knows 2): update coterie");
+              "made by a newer coterie (schema 7, this one knows 3): update coterie");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-  db.exec("PRAGMA user_version = 2");
+  db.exec("PRAGMA user_version = 3");
 }
 
 TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
@@ -67,10 +67,31 @@ TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
     sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
     db.exec("PRAGMA user_version = 1");
   }
-  EXPECT_SAYS(refusal("sqlite://" + path()), "made by an older coterie (schema 1, this one needs 2)");
+  EXPECT_SAYS(refusal("sqlite://" + path()),
+              "made by an older coterie (schema 1, this one needs 2 or later)");
   EXPECT_SAYS(refusal("sqlite://" + path()), "name another file");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-  db.exec("PRAGMA user_version = 2");
+  db.exec("PRAGMA user_version = 3");
+}
+
+TEST_F(SqliteErrors, AFileOfTheSchemaBeforeIsBroughtUpToDateAndKeepsItsJobs) {
+  const std::vector<JobSpec> old = jobs(1);
+  await(open()->enqueue(old));
+  {
+    sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
+    db.exec("ALTER TABLE job DROP COLUMN headers; PRAGMA user_version = 2");
+  }
+  const auto broker = open();
+  std::vector<JobSpec> fresh = jobs(1);
+  fresh[0].headers["tenant"] = "blue";
+  await(broker->enqueue(fresh));
+  const std::vector<std::optional<JobInfo>> found = await(broker->get({old[0].id, fresh[0].id}, true));
+  ASSERT_TRUE(found[0] && found[1]);
+  EXPECT_EQ(found[0]->payload, old[0].payload);
+  EXPECT_TRUE(found[0]->headers.empty());
+  EXPECT_EQ(found[1]->headers, fresh[0].headers);
+  sqlite::Connection db(path(), SQLITE_OPEN_READONLY, nullptr);
+  EXPECT_EQ(db.integer("PRAGMA user_version"), sqlite::schema_version);
 }
 
 TEST_F(SqliteErrors, AFileThatIsDeletedUnderItsUsersIsSaid) {

@@ -113,6 +113,7 @@ struct Lease {
   bool lost_before = false;
   UnixMillis created_at = 0;
   UnixMillis run_at = 0;  ///< since when it could run
+  Headers headers;
   Lease() = default;
 };
 

@@ -57,6 +57,8 @@ class JobContext : public std::enable_shared_from_this<JobContext> {
   [[nodiscard]] UnixMillis created_at() const noexcept { return lease_.created_at; }
   /// The payload's JSON text. Empty for a raw handler, which was given it.
   [[nodiscard]] const std::string& payload() const noexcept { return lease_.payload; }
+  /// As they were enqueued.
+  [[nodiscard]] const Headers& headers() const noexcept { return lease_.headers; }
   /// It runs with nothing beside it, because workers have died while they ran it.
   [[nodiscard]] bool alone() const noexcept { return lease_.alone; }
 

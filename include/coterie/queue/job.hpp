@@ -1,6 +1,8 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +66,11 @@ struct Backoff {
   [[nodiscard]] Milliseconds delay_after(std::uint32_t attempt, double random) const noexcept;
 };
 
+/// What travels beside a job's payload, for whatever handles it on the way and not for its handler alone: a
+/// trace's context, a tenant, a request's id. Names are 1 to 255 bytes; names and values are UTF-8 without
+/// control characters.
+using Headers = std::map<std::string, std::string, std::less<>>;
+
 /// Limits on everything that comes from outside. A broker checks them before its first write and refuses
 /// with `BadRequest`, which names the field, its size and the limit.
 struct Limits {
@@ -71,6 +78,8 @@ struct Limits {
   std::size_t result_bytes = std::size_t{1} << 20;   ///< a job's result
   std::size_t error_bytes = std::size_t{64} << 10;   ///< longer error texts are cut, never refused
   std::size_t name_bytes = 255;                      ///< queue and handler names
+  std::size_t headers = 32;                          ///< of one job
+  std::size_t header_bytes = std::size_t{8} << 10;   ///< their names and values together
   std::size_t batch_jobs = 100'000;                  ///< jobs in one enqueue, ids in one query
   std::size_t dependencies = 1'000'000;              ///< `after` of one job
   std::uint32_t attempts = 1'000'000;
@@ -99,6 +108,7 @@ struct JobSpec {
   /// `blocked` until all of these are final, however they ended; one that is retried later holds nobody up
   /// again.
   std::vector<JobId> after;
+  Headers headers;  ///< kept as long as the job, and not changed
 
   JobSpec() = default;
   explicit JobSpec(std::string job_name, std::string json = "null")
@@ -135,6 +145,7 @@ struct JobInfo {
   bool cancel_requested = false;
   double progress = 0;  ///< 0…1
   std::string progress_note;
+  Headers headers;
   std::string payload;            ///< only where `bodies` was asked for
   std::string result;             ///< only where `bodies` was asked for, and until its TTL has run out
   std::optional<JobError> error;  ///< of the newest failed attempt

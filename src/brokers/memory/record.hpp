@@ -43,6 +43,7 @@ struct Worker {
 /// What most jobs have no need of.
 struct Rare {
   Backoff backoff;
+  queue::Headers headers;
   JobError error;
   bool has_error = false;
   double progress = 0;

@@ -260,6 +260,7 @@ queue::Lease Store::describe_lease(Slot slot) const {
   lease.lost_before = record.lost_before;
   lease.created_at = record.created_at;
   lease.run_at = record.run_at;
+  if (record.rare) lease.headers = record.rare->headers;
   return lease;
 }
 

@@ -67,6 +67,7 @@ void Store::create(Slot slot, queue::JobSpec&& job) {
       job.backoff.jitter != usual.jitter) {
     record.need_rare().backoff = job.backoff;
   }
+  if (!job.headers.empty()) record.need_rare().headers = std::move(job.headers);
   order_.emplace_back(record.order, slot);
   if (!job.after.empty()) wait_for(slot, std::move(job.after));
   if (record.waits_for > 0) {

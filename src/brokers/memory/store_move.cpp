@@ -35,7 +35,10 @@ queue::JobExport Store::export_job(const Record& record, bool payloads) const {
   job.spec.timeout = record.timeout;
   job.spec.result_ttl = record.result_ttl;
   job.spec.max_crashes = record.max_crashes;
-  if (record.rare) job.spec.backoff = record.rare->backoff;
+  if (record.rare) {
+    job.spec.backoff = record.rare->backoff;
+    job.spec.headers = record.rare->headers;
+  }
   job.waits_for = record.waits_for;
   for (std::uint32_t edge = record.edges; edge != no_slot; edge = edges_[edge].next)
     if (const Record* const dependent = waiting_at(edge)) job.dependents.push_back(dependent->id);

@@ -25,6 +25,7 @@ queue::JobInfo Store::describe(const Record& record, bool bodies) const {
   if (record.rare) {
     info.progress = record.rare->progress;
     info.progress_note = record.rare->note;
+    info.headers = record.rare->headers;
     if (record.rare->has_error) info.error = record.rare->error;
   }
   if (bodies) {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 
 #include "src/brokers/redis/reply.hpp"
+#include "src/queue/headers.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -50,6 +52,12 @@ static_assert(header_bytes == 113);
 constexpr std::size_t written_bytes = 23;
 /// What there is room for; nothing crashes as often.
 constexpr std::uint32_t most_crashes = 0xff'ff;
+
+bool is_usual(const queue::Backoff& backoff) {
+  const queue::Backoff usual;
+  return backoff.base == usual.base && backoff.factor == usual.factor && backoff.cap == usual.cap &&
+         backoff.jitter == usual.jitter;
+}
 
 }  // namespace
 
@@ -105,7 +113,8 @@ std::string write_token(std::uint64_t token) {
 std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long) {
   std::string out;
   const bool usual = spec.delay.count() == 0 && spec.run_at == 0 && spec.expires_at == 0 &&
-                     write_backoff(spec.backoff).empty() && spec.after.empty() && !more && !is_long;
+                     is_usual(spec.backoff) && spec.headers.empty() && spec.after.empty() && !more &&
+                     !is_long;
   if (usual) return out;
   out.reserve(3 * 6 + 2);
   append(out, static_cast<std::uint64_t>(spec.delay.count()), 6);
@@ -136,12 +145,21 @@ std::string backoff_text(const queue::Backoff& backoff) {
   return text;
 }
 
-std::string write_backoff(const queue::Backoff& backoff) {
-  const queue::Backoff usual;
-  if (backoff.base == usual.base && backoff.factor == usual.factor && backoff.cap == usual.cap &&
-      backoff.jitter == usual.jitter)
-    return {};
-  return backoff_text(backoff);
+std::string write_extras(const queue::JobSpec& spec) {
+  const bool usual = is_usual(spec.backoff);
+  if (usual && spec.headers.empty()) return {};
+  const std::string backoff = usual ? std::string() : backoff_text(spec.backoff);
+  std::string out;
+  append(out, backoff.size(), 1);
+  return out + backoff + queue::pack_headers(spec.headers);
+}
+
+queue::Headers read_headers(const std::string& text) {
+  try {
+    return queue::unpack_headers(text);
+  } catch (const std::runtime_error& error) {
+    throw UnexpectedReply(std::string("Redis holds a job that is damaged: ") + error.what());
+  }
 }
 
 queue::Backoff read_backoff(const std::string& text) {

@@ -69,9 +69,11 @@ inline constexpr std::size_t short_bytes = 4096;
 [[nodiscard]] std::string write_body(const queue::JobSpec& spec);
 /// The backoff as settle.lua reads it.
 [[nodiscard]] std::string backoff_text(const queue::Backoff& backoff);
-/// What a job keeps of it: empty for the usual one.
-[[nodiscard]] std::string write_backoff(const queue::Backoff& backoff);
 [[nodiscard]] queue::Backoff read_backoff(const std::string& text);
+/// `extras` of enqueue.lua: the backoff behind its length, where it is not the usual one, and the headers.
+/// Empty where there is neither.
+[[nodiscard]] std::string write_extras(const queue::JobSpec& spec);
+[[nodiscard]] queue::Headers read_headers(const std::string& text);
 
 [[nodiscard]] std::string_view bytes_of(const queue::Uuid& id) noexcept;
 /// UnexpectedReply where it has not 16 bytes.

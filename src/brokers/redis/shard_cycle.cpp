@@ -221,6 +221,11 @@ void Shard::read_take(const Reply& reply, queue::CycleReply& out, Turn& turn, Ta
     taken.bytes += record.payload_bytes;
     if (record.has(Record::long_payload)) taken.long_ones.push_back(lease.ref.id);
   }
+  const std::vector<Reply>& headers = reply.at(13).array();
+  for (std::size_t i = 0; i + 1 < headers.size(); i += 2) {
+    const std::size_t of_the_last = jobs.size() / 3 - static_cast<std::size_t>(headers[i].integer());
+    out.leases.at(out.leases.size() - of_the_last).headers = read_headers(headers[i + 1].string());
+  }
   out.unhandled.clear();
   for (const Reply& name : reply.at(10).array()) out.unhandled.push_back(name.string());
   taken.more = reply.at(11).integer() == 1;

@@ -6,6 +6,7 @@
 #include "src/brokers/redis/dependencies.hpp"
 #include "src/brokers/redis/server_error.hpp"
 #include "src/brokers/redis/shard.hpp"
+#include "src/queue/headers.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::redis {
@@ -33,14 +34,14 @@ std::vector<Chunk> chunks_of(const std::vector<queue::JobSpec>& jobs) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::size_t cost = work_of_one(jobs[i]);
-    if (chunks.empty() || work + cost > units || bytes + jobs[i].payload.size() > bytes_per_script) {
+    if (chunks.empty() || work + cost > units || bytes + queue::body_bytes(jobs[i]) > bytes_per_script) {
       chunks.emplace_back();
       chunks.back().from = i;
       work = bytes = 0;
     }
     chunks.back().end = i + 1;
     work += cost;
-    bytes += jobs[i].payload.size();
+    bytes += queue::body_bytes(jobs[i]);
   }
   return chunks;
 }
@@ -141,7 +142,7 @@ Task<void> Shard::add_dependencies(const queue::JobSpec& job) {
 /// `more`: what it waits for is said afterwards, by other scripts.
 void Shard::add_job(Command& command, const queue::JobSpec& job, bool more) {
   command.arg(bytes_of(job.id)).arg(job.queue).arg(job.name);
-  command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_backoff(job.backoff));
+  command.arg(write_spec(job, more, job.payload.size() > short_bytes)).arg(write_extras(job));
   command.arg(write_body(job)).arg(more ? std::string() : in_a_row(job.after, 0, job.after.size()));
 }
 
@@ -153,7 +154,7 @@ std::size_t Shard::work_of(const std::vector<queue::JobSpec>& jobs) {
 
 Command Shard::enqueue_command(const std::vector<const queue::JobSpec*>& jobs) const {
   std::size_t room = 0;
-  for (const queue::JobSpec* job : jobs) room += job->payload.size() + 256;
+  for (const queue::JobSpec* job : jobs) room += queue::body_bytes(*job) + 256;
   Command command = begin(Script::enqueue, room);
   for (const queue::JobSpec* job : jobs) add_job(command, *job, job->after.size() > dependencies_at_once);
   return command;

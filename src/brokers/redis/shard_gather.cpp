@@ -6,6 +6,7 @@
 #include "coterie/await_outcome.hpp"
 #include "src/brokers/redis/server_error.hpp"
 #include "src/brokers/redis/shard.hpp"
+#include "src/queue/headers.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -38,9 +39,9 @@ bool is_away(const std::exception_ptr& error) {
   }
 }
 
-std::size_t bytes_of_payloads(const std::vector<queue::JobSpec>& jobs) {
+std::size_t bytes_of_bodies(const std::vector<queue::JobSpec>& jobs) {
   std::size_t bytes = 0;
-  for (const queue::JobSpec& job : jobs) bytes += job.payload.size();
+  for (const queue::JobSpec& job : jobs) bytes += queue::body_bytes(job);
   return bytes;
 }
 
@@ -50,7 +51,7 @@ std::size_t bytes_of_payloads(const std::vector<queue::JobSpec>& jobs) {
 Task<std::vector<queue::Enqueued>> Shard::gather(std::vector<queue::JobSpec> jobs) {
   const auto mine = std::make_shared<Gathered>();
   mine->work = work_of(jobs);
-  mine->bytes = bytes_of_payloads(jobs);
+  mine->bytes = bytes_of_bodies(jobs);
   mine->jobs = std::move(jobs);
   mine->number = gathered_ever_++;
   gathered_.push_back(mine);

@@ -26,8 +26,10 @@ queue::JobExport read_export(const Reply& reply, const Record& record) {
   spec.result_ttl = record.result_ttl;
   spec.max_crashes = record.max_crashes;
   const std::vector<Reply>& extras = reply.at(6).array();
-  for (std::size_t i = 0; i + 1 < extras.size(); i += 2)
+  for (std::size_t i = 0; i + 1 < extras.size(); i += 2) {
     if (extras[i].string() == "b") spec.backoff = read_backoff(extras[i + 1].string());
+    if (extras[i].string() == "h") spec.headers = read_headers(extras[i + 1].string());
+  }
   job.waits_for = jobs_awaited(record, far_awaited(reply));
   return job;
 }

@@ -27,6 +27,7 @@ void read_extras(const std::vector<Reply>& fields, queue::JobInfo& info) {
     if (name == "m") error().message = value;
     if (name == "p") info.progress = number_of(value);
     if (name == "n") info.progress_note = value;
+    if (name == "h") info.headers = read_headers(value);
   }
 }
 

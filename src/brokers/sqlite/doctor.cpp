@@ -149,12 +149,15 @@ class FileDoctor {
     if (!ours)
       out_.problem("schema", "it is the database of another application", "a broker refuses it",
                    "name another file for the queue");
-    else if (version != schema_version)
+    else if (version > schema_version || version < oldest_schema)
       out_.problem("schema",
                    std::to_string(version) + ", this coterie knows " + std::to_string(schema_version),
                    "a broker refuses it",
                    version > schema_version ? "update coterie"
                                             : "let the older one finish its jobs, or name another file");
+    else if (version < schema_version)
+      out_.ok("schema", std::to_string(version) + ", which a broker that opens it makes " +
+                            std::to_string(schema_version));
     else
       out_.ok("schema", std::to_string(version));
     if (says_wal(db))
@@ -162,7 +165,7 @@ class FileDoctor {
     else
       out_.warning("journal", "a rollback journal",
                    "a broker turns it into a write-ahead log when it opens it", "nothing, if that is meant");
-    look_at_pages(db, ours && version == schema_version);
+    look_at_pages(db, ours && version >= oldest_schema && version <= schema_version);
     look_at_integrity(db);
   }
 

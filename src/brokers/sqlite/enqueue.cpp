@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "src/brokers/sqlite/engine.hpp"
+#include "src/queue/headers.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
@@ -81,12 +82,13 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
                                            : JobState::ready;
     const std::int64_t key = ready_key(spec.priority, place);
     const std::string backoff = packed(spec.backoff);
+    const std::string headers = pack_headers(spec.headers);
     const bool inlined = spec.payload.size() <= inline_payload_bytes;
     const auto add = [&](const auto& payload) {
       sql_.add_job
           .with(db_, job, spec.id, queue, name, static_cast<std::int64_t>(state), spec.priority, key,
                 spec.max_attempts, spec.max_crashes, spec.timeout.count(), spec.result_ttl.count(), now_,
-                run_at, spec.expires_at, waits, Statement::Blob{backoff}, payload)
+                run_at, spec.expires_at, waits, Statement::Blob{backoff}, payload, Statement::Blob{headers})
           .run();
     };
     if (inlined) {

@@ -1,6 +1,7 @@
 // Pausing queues, and taking jobs to another broker.
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/query.hpp"
+#include "src/queue/headers.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
@@ -112,6 +113,7 @@ JobExport Query::export_job(Statement& row, bool payloads) {
     if (body_.step()) spec.payload = body_.text(0);
   }
   job.waits_for = static_cast<std::uint64_t>(row.integer(17));
+  if (!row.is_null(18)) spec.headers = unpack_headers(row.text(18));
   ResetOnExit guard(children_.with(db_, number));
   while (children_.step()) job.dependents.push_back(children_.uuid(0));
   return job;

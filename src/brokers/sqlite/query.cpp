@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "src/brokers/sqlite/engine.hpp"
+#include "src/queue/headers.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -11,7 +12,7 @@ namespace coterie::brokers::sqlite {
   "j.created_at,"                                                                                     \
   " j.run_at, j.started_at, j.waits, j.payload, l.until, l.flags, l.attempt, l.started_at, f.state, " \
   "f.attempt,"                                                                                        \
-  " f.started_at, f.finished_at, w.name, p.value, p.note, e.type, e.message"
+  " f.started_at, f.finished_at, w.name, p.value, p.note, e.type, e.message, j.headers"
 #define COTERIE_JOB_TABLES                                                                                   \
   " CROSS JOIN job j ON j.job = d.job LEFT JOIN lease l ON l.job = j.job LEFT JOIN final f ON f.job = j.job" \
   " LEFT JOIN progress p ON p.job = j.job LEFT JOIN failure e ON e.job = j.job"                              \
@@ -71,6 +72,7 @@ JobInfo Query::info(Statement& row, bool bodies) {
   info.progress = row.real(23);
   info.progress_note = row.text(24);
   if (!row.is_null(25)) info.error.emplace(std::string(row.text(25)), std::string(row.text(26)));
+  if (!row.is_null(27)) info.headers = unpack_headers(row.text(27));
   if (!bodies) return info;
   if (!row.is_null(13)) {
     info.payload = row.text(13);

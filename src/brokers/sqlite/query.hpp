@@ -58,7 +58,8 @@ class Query {
       "SELECT j.job, j.id, q.text, h.text, EXISTS(SELECT 1 FROM lease l WHERE l.job = j.job), j.state, "
       "j.priority,"
       " j.attempt, j.max_attempts, j.crashes, j.max_crashes, j.timeout, j.result_ttl, j.run_at, j.expires_at,"
-      " j.backoff, j.payload, j.waits FROM id i JOIN job j ON j.job = i.job LEFT JOIN name q ON q.id = "
+      " j.backoff, j.payload, j.waits, j.headers FROM id i JOIN job j ON j.job = i.job LEFT JOIN name q ON "
+      "q.id = "
       "j.queue"
       " LEFT JOIN name h ON h.id = j.name"
       " WHERE i.id = ?1 AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = j.job)"};

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <iterator>
 #include <thread>
 
 namespace coterie::brokers::sqlite {
@@ -53,7 +54,8 @@ CREATE TABLE job(
   decision INTEGER NOT NULL,
   backoff BLOB,                -- NULL: the default
   payload TEXT,                -- NULL: in body, because it is long and this row may be written again
-  lost INTEGER NOT NULL        -- 1: a lease of this attempt was lost with its worker
+  lost INTEGER NOT NULL,       -- 1: a lease of this attempt was lost with its worker
+  headers BLOB                 -- NULL: none
 );
 CREATE TABLE body(job INTEGER PRIMARY KEY, payload TEXT NOT NULL);
 CREATE TABLE ready(
@@ -112,25 +114,43 @@ CREATE TABLE note(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES(1, 1, 0, 0, 1);
 )sql";
 
+// What makes a file of one schema into one of the next, from `oldest_schema` on. `tables` has it all already.
+constexpr const char* migrations[] = {
+    "ALTER TABLE job ADD COLUMN headers BLOB",  // 3
+};
+static_assert(oldest_schema + std::size(migrations) == schema_version);
+
 [[noreturn]] void refuse(const Settings& settings, const std::string& why) {
   throw BadBroker("SQLite broker " + settings.path + ": " + why);
 }
 
-/// Reads who made the file. True when its tables are there, false when it is empty.
-bool check_owner(Connection& db, const Settings& settings) {
+/// Reads who made the file. Its schema, of those that can be brought up to date; 0 when it is empty.
+int check_owner(Connection& db, const Settings& settings) {
   const std::int64_t owner = db.integer("PRAGMA application_id");
   const std::int64_t version = db.integer("PRAGMA user_version");
-  if (owner == 0 && version == 0 && db.integer("SELECT count(*) FROM sqlite_schema") == 0) return false;
+  if (owner == 0 && version == 0 && db.integer("SELECT count(*) FROM sqlite_schema") == 0) return 0;
   if (owner != application_id)
     refuse(settings, "it is the database of another application: name another file for the queue");
   if (version > schema_version)
     refuse(settings, "it was made by a newer coterie (schema " + std::to_string(version) +
                          ", this one knows " + std::to_string(schema_version) + "): update coterie");
-  if (version < schema_version)
+  if (version < oldest_schema)
     refuse(settings, "it was made by an older coterie (schema " + std::to_string(version) +
-                         ", this one needs " + std::to_string(schema_version) +
-                         "): let that one finish its jobs, or name another file");
-  return true;
+                         ", this one needs " + std::to_string(oldest_schema) +
+                         " or later): let that one finish its jobs, or name another file");
+  return static_cast<int>(version);
+}
+
+/// Inside a transaction that writes.
+void bring_up_to_date(Connection& db, int schema) {
+  if (schema == schema_version) return;
+  if (schema == 0) {
+    db.exec(tables);
+  } else {
+    for (int next = schema; next < schema_version; ++next) db.exec(migrations[next - oldest_schema]);
+  }
+  db.exec("PRAGMA application_id = " + std::to_string(application_id) +
+          "; PRAGMA user_version = " + std::to_string(schema_version));
 }
 
 /// SQLite takes a file shorter than its header says for a short but whole database until a page is missing.
@@ -172,23 +192,18 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
     throw SqliteError(SQLITE_READONLY, "attempt to write a readonly database");
   sqlite3_busy_timeout(db, settings.busy_timeout_ms);
   db.exec("BEGIN");  // one look: another process may be making the tables
-  const bool present = check_owner(db, settings);
+  const int found = check_owner(db, settings);
   db.exec("ROLLBACK");
-  if (present) check_size(db, settings);
-  if (!present) db.exec("PRAGMA page_size = 8192");
+  if (found != 0) check_size(db, settings);
+  if (found == 0) db.exec("PRAGMA page_size = 8192");
   into_wal(db, settings);
   db.exec("PRAGMA synchronous = " + settings.synchronous);
   db.exec(
       "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
       "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
-  if (!present) {
+  if (found != schema_version) {
     db.exec("BEGIN IMMEDIATE");
-    // Another process may have made the tables in the meantime.
-    if (!check_owner(db, settings)) {
-      db.exec(tables);
-      db.exec("PRAGMA application_id = " + std::to_string(application_id) +
-              "; PRAGMA user_version = " + std::to_string(schema_version));
-    }
+    bring_up_to_date(db, check_owner(db, settings));  // another process may have done it in the meantime
     db.exec("COMMIT");
   }
   return db;

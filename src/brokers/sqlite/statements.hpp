@@ -28,7 +28,7 @@ struct Statements {
   Statement add_job{
       "INSERT INTO job VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, 0, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, "
       "0, 0, 0,"
-      " ?16, ?17, 0)"};
+      " ?16, ?17, 0, ?18)"};
   Statement add_body{"INSERT INTO body VALUES(?, ?)"};
   Statement find_body{"SELECT payload FROM body WHERE job = ?"};
   Statement find_job{
@@ -52,12 +52,13 @@ struct Statements {
   /// One for each stream that is read at the same time.
   static constexpr const char* take_sql =
       "SELECT r.key, r.job, j.id, j.name, j.priority, j.attempt, j.max_attempts, j.timeout, j.result_ttl,"
-      " j.created_at, j.expires_at, j.payload, j.crashes, j.lost, j.run_at"
+      " j.created_at, j.expires_at, j.payload, j.crashes, j.lost, j.run_at, j.headers"
       " FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.name = ? ORDER BY r.key LIMIT "
       "?";
   std::deque<Statement> take;
   Statement reread{
-      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost, run_at FROM job "
+      "SELECT id, queue, name, priority, max_attempts, timeout, created_at, payload, lost, run_at, headers "
+      "FROM job "
       "WHERE job "
       "= ?"};
 

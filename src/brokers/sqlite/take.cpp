@@ -5,6 +5,7 @@
 
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/packing.hpp"
+#include "src/queue/headers.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::sqlite {
@@ -197,6 +198,7 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       lease.lost_before = row.integer(13) != 0;
       lease.created_at = row.integer(9);
       lease.run_at = row.integer(14);
+      if (!row.is_null(15)) lease.headers = unpack_headers(row.text(15));
       sql_.add_lease
           .with(db_, job, lease.ref.id, meta_.token, taking.worker.id, until,
                 suspects ? lease_alone : no_flags, queue_id, attempt + 1, now_, row.integer(8))
@@ -341,6 +343,7 @@ CycleReply Engine::unpack(std::string_view packed, const WorkerRow& worker) {
     lease.payload = row.is_null(7) ? body(job) : std::string(row.text(7));
     lease.lost_before = row.integer(8) != 0;
     lease.run_at = row.integer(9);
+    if (!row.is_null(10)) lease.headers = unpack_headers(row.text(10));
   }
   return reply;
 }

@@ -44,6 +44,7 @@ TOKEN_FORMAT = '>I6'
 -- Where parts of it begin and end, for the loops that handle many jobs as most are: *plain* ones, with no flag from
 -- UNUSUAL on. These parts tell all about them: STATE, FLAGS and what stands to ATTEMPT; OWNER and TOKEN; QUEUE, NAME, TTL.
 STATE_AT = 2
+FLAGS_AT = 3
 FLAGS_END = 4
 ATTEMPT_AT = 21
 ATTEMPT_END = 23

@@ -1,8 +1,8 @@
 -- Adds jobs whose ids are not known. All or none: what they wait for is looked at before the first write.
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); then for each job seven:
---   id, queue, handler, numbers (SPEC; '': none), backoff ('' for the usual one), WRITTEN, the payload and the salt, ids of what it
---   waits for, in a row
+--   id, queue, handler, numbers (SPEC; '': none), extras (the backoff behind its length in a byte, 0 for the usual one, then the
+--   headers; '': neither), WRITTEN, the payload and the salt, ids of what it waits for, in a row
 -- Gives for each job 1 where it was created, 0 where its id is known. Error `COTERIE DEPENDENCY i k`: the k-th that the
 -- i-th waits for is not known.
 -- Not allowed at full memory: the producer is told, who still has the job.
@@ -84,7 +84,12 @@ local function create(at, id)
     job[TAIL] = sub(body, -1)
     set(job, LONG_PAYLOAD)
   end
-  if ARGV[at + 4] ~= '' then extras(job, 'b', ARGV[at + 4]) end
+  local more_of_it = ARGV[at + 4]
+  if more_of_it ~= '' then
+    local headers_at = read('B', more_of_it) + 2
+    if headers_at > 2 then extras(job, 'b', sub(more_of_it, 2, headers_at - 1)) end
+    if headers_at <= #more_of_it then extras(job, 'h', sub(more_of_it, headers_at)) end
+  end
   wait_for(job, ARGV[at + 6])
   if more == 1 then
     set(job, PREPARING)

@@ -6,11 +6,12 @@
 -- channel on which the worker can be woken, '': it cannot; [15] for how long it counts as asleep, ms; [16] how many
 -- queues, then their names; then the handlers' names, none: any.
 -- Gives {repeated, now, steps, version, next due, suspects, jobs, names, first token, alone, handlers that nobody here has,
--- more, asleep}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string
+-- more, asleep, headers}: of each job its id, its string, and where in names its queue and behind it its handler stand. The string
 -- is as it was before, where this is no repeated reply: tokens follow each other from the first, and alone = 1 where it
 -- runs alone. more = 1 where there was more to promote, recover or forget beside it than one script may: it is to be
 -- repeated as the next script of the call, by which time there may be none to give out. asleep = 1 where the worker is written down here.
--- repeated = 2 where there are more replies of this call on record.
+-- repeated = 2 where there are more replies of this call on record. headers: of those jobs that have any, the place in jobs,
+-- counted in jobs from 0, and what they are.
 local before = answered()
 begin(ARGV[9])
 hold_wakes = true
@@ -66,6 +67,7 @@ local function waiting_in(queue, index, most)
 end
 
 local leases, names, places_of_names = {}, {}, {}   -- as in the reply; number of a stream -> its place in names
+local any_extras = false   -- among the leases
 local first_token, alone = 0, false
 local function place_of_names(number)
   local at = places_of_names[number]
@@ -77,6 +79,7 @@ local function place_of_names(number)
   return at
 end
 local function tell_lease(id, text, at)
+  any_extras = true   -- perhaps: it is no plain one
   local n = #leases
   leases[n + 1], leases[n + 2], leases[n + 3] = id, text, at
 end
@@ -90,6 +93,20 @@ local function next_time()
   local letter = call('ZRANGE', P .. 'X', 0, 0, 'WITHSCORES')[2]
   if letter and (next_due == 0 or tonumber(letter) < next_due) then next_due = math.max(tonumber(letter), now) end
   return again and now or next_due
+end
+local function headers_of_leases()
+  local headers = {}
+  if not any_extras then return headers end
+  for i = 2, #leases, 3 do
+    if bit.band(read('<H', leases[i], FLAGS_AT), HAS_EXTRAS) ~= 0 then
+      local found = call('HGET', P .. 'x' .. leases[i - 1], 'h')
+      if found then
+        headers[#headers + 1] = (i - 2) / 3
+        headers[#headers + 1] = found
+      end
+    end
+  end
+  return headers
 end
 local function finish_reply(repeated, more, next_due)
   local suspects, unhandled, told = 0, {}, {}
@@ -114,7 +131,7 @@ local function finish_reply(repeated, more, next_due)
     end
   end
   return {repeated and (has_next and 2 or 1) or 0, now, steps, version, next_due, suspects, leases, names, first_token, alone and 1 or 0,
-          unhandled, more, tonumber(asleep)}
+          unhandled, more, tonumber(asleep), headers_of_leases()}
 end
 
 if before then
@@ -233,6 +250,7 @@ local kinds = {}          -- QUEUE, NAME, TTL of a record -> queue, place in nam
 local time_and_owner, leased = pack('<I6', now) .. INCARNATION, list_of(adds, P .. 'l')
 local function leased_head(part)
   local state, flags = read('<BH', part)
+  if bit.band(flags, HAS_EXTRAS) ~= 0 then any_extras = true end
   local head = state == READY and flags < UNUSUAL and
                pack('<BH', LEASED, bit.band(flags, bit.bnot(STARTED + ALONE))) .. sub(part, 4, -4) ..
                pack('<I3', read('<I3', part, #part - 2) + 1)
