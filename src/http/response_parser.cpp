@@ -1,0 +1,77 @@
+#include "src/http/response_parser.hpp"
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <string>
+
+namespace coterie::http {
+namespace {
+
+namespace beast = boost::beast::http;
+
+std::string text_of(boost::beast::string_view view) {
+  return std::string(view.data(), view.size());
+}
+
+void check(const boost::system::error_code& error) {
+  if (!error) return;
+  if (error == beast::error::header_limit) throw BadResponse("its header is longer than the limit");
+  if (error == beast::error::body_limit) throw BadResponse("its body is longer than the limit");
+  if (error == beast::error::partial_message || error == beast::error::end_of_stream)
+    throw BadResponse("it closed the connection before its response was complete");
+  throw BadResponse("it does not answer with HTTP: " + error.message());
+}
+
+}  // namespace
+
+struct ResponseParser::State {
+  beast::response_parser<beast::string_body> parser;
+};
+
+ResponseParser::ResponseParser(const ClientOptions& options) : state_(std::make_unique<State>()) {
+  state_->parser.eager(true);
+  state_->parser.header_limit(options.header_bytes);
+  state_->parser.body_limit(options.body_bytes);
+}
+
+ResponseParser::~ResponseParser() = default;
+
+std::size_t ResponseParser::feed(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (taken < bytes.size() && !done()) {
+    boost::system::error_code error;
+    const boost::asio::const_buffer rest(bytes.data() + taken, bytes.size() - taken);
+    const std::size_t some = state_->parser.put(rest, error);
+    taken += some;
+    if (error == beast::error::need_more) {
+      if (some == 0) break;
+      continue;
+    }
+    check(error);
+  }
+  return taken;
+}
+
+void ResponseParser::feed_end() {
+  boost::system::error_code error;
+  if (state_->parser.got_some()) state_->parser.put_eof(error);
+  check(error);
+  if (!done()) throw BadResponse("it closed the connection before its response was complete");
+}
+
+bool ResponseParser::done() const noexcept {
+  return state_->parser.is_done();
+}
+
+Response ResponseParser::take() {
+  auto message = state_->parser.release();
+  Response response;
+  response.status = static_cast<int>(message.result_int());
+  for (const auto& field : message)
+    response.headers.add(text_of(field.name_string()), text_of(field.value()));
+  response.body = std::move(message.body());
+  return response;
+}
+
+}  // namespace coterie::http
