@@ -50,7 +50,8 @@ class LogSink {
 };
 
 /// Says lines to a sink. Each carries the time, the name of the task that says it and the fields of its
-/// context, so that what a handler says can be found by its job. Cheap to copy; any thread.
+/// context, so that what a handler says can be found by its job; of a trace also trace_id and span_id, see
+/// coterie/trace_context.hpp. Cheap to copy; any thread.
 class Logger {
  public:
   explicit Logger(std::shared_ptr<LogSink> sink) noexcept : sink_(std::move(sink)) {}
@@ -70,6 +71,8 @@ class Logger {
 /// From here on every line that this task says, and those that it spawns, carries the field, instead of one
 /// that had the name. See coterie/context.hpp: a coroutine that is awaited shares its task's context.
 void set_log_field(std::string name, std::string value);
+/// Several at once, which costs as much as one.
+void set_log_fields(LogFields more);
 /// As they are here.
 [[nodiscard]] LogFields log_fields();
 

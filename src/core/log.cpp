@@ -4,6 +4,7 @@
 
 #include "coterie/context.hpp"
 #include "coterie/loop.hpp"
+#include "coterie/trace_context.hpp"
 
 namespace coterie {
 namespace {
@@ -41,9 +42,18 @@ std::string_view to_string(LogLevel level) noexcept {
 }
 
 void set_log_field(std::string name, std::string value) {
-  LogFields fields = log_fields();
-  set(fields, LogField(std::move(name), std::move(value)));
-  (void)variable().set(std::make_shared<const LogFields>(std::move(fields)));
+  LogFields one;
+  one.emplace_back(std::move(name), std::move(value));
+  set_log_fields(std::move(one));
+}
+
+void set_log_fields(LogFields more) {
+  if (const SharedFields before = variable().get_or(nullptr); before && !before->empty()) {
+    LogFields fields = *before;
+    for (LogField& field : more) set(fields, std::move(field));
+    more = std::move(fields);
+  }
+  (void)variable().set(std::make_shared<const LogFields>(std::move(more)));
 }
 
 LogFields log_fields() {
@@ -58,6 +68,10 @@ void Logger::write(LogLevel level, std::string_view message, LogFields more) con
   record.level = level;
   record.message = message;
   record.fields = log_fields();
+  if (const auto span = trace::detail::current()) {
+    set(record.fields, LogField("trace_id", span->context.trace.hex()));
+    set(record.fields, LogField("span_id", span->context.span.hex()));
+  }
   for (LogField& field : more) set(record.fields, std::move(field));
   const EventLoop* loop = EventLoop::current_or_null();
   if (const TaskRec* task = loop != nullptr ? loop->current_task() : nullptr) record.task = task->name();
