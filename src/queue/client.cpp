@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "coterie/await_outcome.hpp"
+#include "src/queue/headers.hpp"
+#include "src/queue/tracing.hpp"
 #include "src/queue/waiters.hpp"
 
 namespace coterie::queue {
@@ -18,17 +21,34 @@ std::string describe(const JobId& id, JobState state, const JobError& error) {
   return text;
 }
 
-Task<JobId> enqueue_one(std::shared_ptr<Broker> broker, JobSpec job) {
+using SharedTracer = std::shared_ptr<trace::Tracer>;
+
+Task<std::vector<Enqueued>> told(Task<std::vector<Enqueued>> call, SendSpan span) {
+  Outcome<std::vector<Enqueued>> end = co_await outcome(std::move(call));
+  span.end(end.has_value() ? nullptr : end.error());
+  co_return std::move(end).get();
+}
+
+/// One call of the broker, as one span where there is a trace.
+Task<std::vector<Enqueued>> send(Broker& broker, const SharedTracer& tracer, std::vector<JobSpec> jobs) {
+  SendSpan span(tracer, jobs, broker.limits());
+  Task<std::vector<Enqueued>> call = broker.enqueue(std::move(jobs));
+  if (!span.is_recorded()) return call;
+  return told(std::move(call), std::move(span));
+}
+
+Task<JobId> enqueue_one(std::shared_ptr<Broker> broker, SharedTracer tracer, JobSpec job) {
   if (job.id.is_nil()) job.id = new_uuid();
   const JobId id = job.id;
   std::vector<JobSpec> jobs;
   jobs.push_back(std::move(job));
-  Task<std::vector<Enqueued>> call = broker->enqueue(std::move(jobs));
+  Task<std::vector<Enqueued>> call = send(*broker, tracer, std::move(jobs));
   co_await std::move(call);
   co_return id;
 }
 
-Task<std::vector<JobId>> enqueue_many(std::shared_ptr<Broker> broker, std::vector<JobSpec> jobs) {
+Task<std::vector<JobId>> enqueue_many(std::shared_ptr<Broker> broker, SharedTracer tracer,
+                                      std::vector<JobSpec> jobs) {
   std::vector<JobId> ids;
   ids.reserve(jobs.size());
   const std::size_t most = std::min(jobs_per_call, std::max<std::size_t>(broker->limits().batch_jobs, 1));
@@ -38,11 +58,11 @@ Task<std::vector<JobId>> enqueue_many(std::shared_ptr<Broker> broker, std::vecto
     while (from < jobs.size() && part.size() < most && (part.empty() || bytes < bytes_per_call)) {
       JobSpec& job = jobs[from++];
       if (job.id.is_nil()) job.id = new_uuid();
-      bytes += job.payload.size() + job.after.size() * sizeof(JobId);
+      bytes += body_bytes(job) + job.after.size() * sizeof(JobId);
       ids.push_back(job.id);
       part.push_back(std::move(job));
     }
-    Task<std::vector<Enqueued>> call = broker->enqueue(std::move(part));
+    Task<std::vector<Enqueued>> call = send(*broker, tracer, std::move(part));
     co_await std::move(call);
   }
   co_return ids;
@@ -83,11 +103,15 @@ Client::Client(std::shared_ptr<Broker> broker) : broker_(std::move(broker)) {
 }
 Client::Client(std::string_view url) : Client(open_broker(url)) {}
 
+Client& Client::tracer(std::shared_ptr<trace::Tracer> sender) {
+  tracer_ = std::move(sender);
+  return *this;
+}
 Task<JobId> Client::enqueue(JobSpec job) {
-  return enqueue_one(broker_, std::move(job));
+  return enqueue_one(broker_, tracer_, std::move(job));
 }
 Task<std::vector<JobId>> Client::enqueue(std::vector<JobSpec> jobs) {
-  return enqueue_many(broker_, std::move(jobs));
+  return enqueue_many(broker_, tracer_, std::move(jobs));
 }
 Task<JobInfo> Client::wait(JobId id) {
   return Waiters::wait(waiters_, id, forever);

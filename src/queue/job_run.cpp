@@ -6,6 +6,7 @@
 #include "coterie/core/thrown_in.hpp"
 #include "coterie/log.hpp"
 #include "src/queue/session.hpp"
+#include "src/queue/tracing.hpp"
 
 namespace coterie::queue {
 namespace {
@@ -25,6 +26,7 @@ JobRun::~JobRun() {
 }
 
 void JobRun::release() noexcept {
+  if (span_) session_->tracer()->end(std::move(span_));  // what became of it nobody knows
   unhook();
   if (task_ == nullptr) return;
   if (armed() || queued()) task_->loop().disarm(*this);
@@ -43,6 +45,7 @@ void JobRun::begin(Lease&& lease) {
   cells = nullptr;
   refusal_.reset();
   started_at_ = ended_at_ = TimePoint{};
+  exception_type_.clear();
   stop_ = Stop::none;
 }
 
@@ -54,22 +57,36 @@ void JobRun::launch(Handler& handler, TimePoint now) {
   label.reserve(lease_.name.size() + 37);
   label.append(lease_.name).append(1, ' ').append(lease_.ref.id.str());
   SpawnOptions options(std::move(label), std::source_location());
-  if (session_->names_jobs_in_logs()) options.context(log_context());
+  if (session_->names_jobs_in_logs() || session_->tracer() != nullptr || has_trace(lease_.headers))
+    options.context(own_context());
   task_ = coterie::detail::TaskState<std::string>::spawn_on(loop, handler.run(*this), &options);
   task_->add_ref();
   task_->add_hook(*this);
   if (deadline_ != TimePoint::max()) loop.arm(*this, deadline_);
 }
 
-Context JobRun::log_context() const {
+Context JobRun::own_context() {
   Context context = copy_context();
   context.run([this] {
-    set_log_field("job", id().str());
-    set_log_field("handler", name());
-    set_log_field("queue", queue());
-    set_log_field("attempt", std::to_string(attempt()));
+    if (session_->names_jobs_in_logs()) {
+      LogFields fields;
+      fields.reserve(4);
+      fields.emplace_back("job", id().str());
+      fields.emplace_back("handler", name());
+      fields.emplace_back("queue", queue());
+      fields.emplace_back("attempt", std::to_string(attempt()));
+      set_log_fields(std::move(fields));
+    }
+    if (auto current = begin_run(session_->tracer(), lease_, span_))
+      trace::detail::exchange_current(std::move(current));
   });
   return context;
+}
+
+void JobRun::end_span(std::string_view outcome, const Failed* failure) {
+  if (!span_) return;
+  describe_end(*span_, outcome, failure, exception_type_);
+  session_->tracer()->end(std::move(span_));
 }
 
 void JobRun::refuse(FailKind kind, JobError error, Milliseconds delay) {
@@ -98,6 +115,7 @@ void JobRun::task_done(TaskRec& task) noexcept {
   task.mark_retrieved();
   if (armed() || queued()) task.loop().disarm(*this);
   ended_at_ = session_->observed() ? task.loop().now() : started_at_;
+  if (span_) span_->end = std::chrono::system_clock::now();
   session_->ended(*this);
 }
 
@@ -164,6 +182,7 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
     failure.delay = std::min(error.delay(), longest_delay);
     failure.error = JobError(error.type(), error.what());
   } catch (const std::exception& error) {
+    if (span_) exception_type_ = type_name(error);
     failure.error = JobError("exception", error.what() + origin_of(outcome.error()));
   } catch (...) {
     failure.error =

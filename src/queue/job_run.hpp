@@ -2,11 +2,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "coterie/context.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
 #include "coterie/spawn.hpp"
+#include "coterie/trace/tracer.hpp"
 #include "src/queue/worker_metrics.hpp"
 
 namespace coterie::queue {
@@ -54,6 +56,10 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   [[nodiscard]] bool lost_before() const noexcept { return lease_.lost_before; }
   /// Moves the newest progress into `alive`; false when there is none.
   bool take_progress(Alive& alive);
+  /// Somebody will see its span.
+  [[nodiscard]] bool is_traced() const noexcept { return span_ != nullptr; }
+  /// The broker has answered, or was not asked: tells its span. `failure`: null where it succeeded.
+  void end_span(std::string_view outcome, const Failed* failure);
   /// It will not be run: what to say instead.
   void refuse(FailKind kind, JobError error, Milliseconds delay);
 
@@ -68,8 +74,8 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   bool loss_heard = false;                ///< that its lease is lost was acted upon
 
  private:
-  /// The current one, with the fields that lines of its handler carry.
-  [[nodiscard]] Context log_context() const;
+  /// The current one, with the fields that lines of its handler carry, and the span that it works for.
+  [[nodiscard]] Context own_context();
   void task_done(TaskRec& task) noexcept override;
   void run() noexcept override;
 
@@ -80,6 +86,8 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   TimePoint ended_at_;
   TimePoint stopped_at_;
   Stop stop_ = Stop::none;
+  std::unique_ptr<trace::SpanData> span_;
+  std::string exception_type_;  // of what its handler threw, for the span
 };
 
 }  // namespace coterie::queue

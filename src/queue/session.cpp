@@ -7,6 +7,18 @@
 #include "src/queue/validate.hpp"
 
 namespace coterie::queue {
+namespace {
+
+RunOutcome outcome_of(const JobRun& run, const Failed* failure, Verdict verdict) {
+  if (verdict == Verdict::fenced || verdict == Verdict::unknown) return RunOutcome::lost;
+  if (failure == nullptr) return RunOutcome::success;
+  if (failure->kind == FailKind::give_back) return RunOutcome::given_back;
+  if (failure->kind == FailKind::cancelled) return RunOutcome::cancelled;
+  if (failure->kind == FailKind::dead || run.last_attempt()) return RunOutcome::dead;
+  return run.why_stopped() == Stop::timeout ? RunOutcome::timeout : RunOutcome::retry;
+}
+
+}  // namespace
 
 void WorkerObserver::log(LogLevel level, std::string_view line) {
   if (level == LogLevel::debug) return;
@@ -286,23 +298,12 @@ void Session::report(const JobRun& run, const JobEnd& end) {
   }
 }
 
-/// `failure`: what the broker was told where it did not succeed.
-void Session::count(const JobRun& run, const Failed* failure, Verdict verdict) {
-  if (run.cells == nullptr) return;  // it never began, or nothing is counted
-  RunOutcome outcome = RunOutcome::success;
-  if (verdict == Verdict::fenced || verdict == Verdict::unknown)
-    outcome = RunOutcome::lost;
-  else if (failure == nullptr)
-    outcome = RunOutcome::success;
-  else if (failure->kind == FailKind::give_back)
-    outcome = RunOutcome::given_back;
-  else if (failure->kind == FailKind::cancelled)
-    outcome = RunOutcome::cancelled;
-  else if (failure->kind == FailKind::dead || run.last_attempt())
-    outcome = RunOutcome::dead;
-  else
-    outcome = run.why_stopped() == Stop::timeout ? RunOutcome::timeout : RunOutcome::retry;
-  metrics_->run_ended(*run.cells, outcome, run.ran(), run.attempt());
+/// For metrics and traces. `failure`: what the broker was told where it did not succeed.
+void Session::note_end(JobRun& run, const Failed* failure, Verdict verdict) {
+  if (run.cells == nullptr && !run.is_traced()) return;  // it never began, or nobody wants to know
+  const RunOutcome outcome = outcome_of(run, failure, verdict);
+  if (run.cells != nullptr) metrics_->run_ended(*run.cells, outcome, run.ran(), run.attempt());
+  run.end_span(to_string(outcome), failure);
 }
 
 void Session::warn(const std::string& line) {

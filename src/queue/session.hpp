@@ -80,6 +80,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   /// Somebody wants to know how long runs take.
   [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr || metrics_ != nullptr; }
   [[nodiscard]] bool names_jobs_in_logs() const noexcept { return options_.log_fields(); }
+  /// Null: nobody records spans.
+  [[nodiscard]] const std::shared_ptr<trace::Tracer>& tracer() const noexcept { return options_.tracer(); }
   [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
   [[nodiscard]] Milliseconds grace() const noexcept { return options_.grace(); }
   /// A job's task is over.
@@ -106,7 +108,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   void look_at_clock() { suspended_for_ = suspended_(); }
   void show_leases();
   void report(const JobRun& run, const JobEnd& end);
-  void count(const JobRun& run, const Failed* failure, Verdict verdict);
+  void note_end(JobRun& run, const Failed* failure, Verdict verdict);
   void warn(const std::string& line);
   void log(LogLevel level, const std::string& line);
 

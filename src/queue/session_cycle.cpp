@@ -64,7 +64,7 @@ void Session::add_ended() {
   for (JobRun* run : finished_) {
     if (alone_run_ == run) alone_run_ = nullptr;
     if (run->fenced) {
-      if (metrics_) count(*run, nullptr, Verdict::fenced);
+      note_end(*run, nullptr, Verdict::fenced);
       free_run(*run);
       continue;
     }
@@ -217,7 +217,7 @@ void Session::take_verdicts() {
   };
   for (std::size_t i = 0; i < settling_done_.size(); ++i) {
     JobRun& run = *settling_done_[i];
-    if (metrics_) count(run, nullptr, at(reply_.done, i));
+    note_end(run, nullptr, at(reply_.done, i));
     if (observer_) {
       JobEnd end;
       end.succeeded = true;
@@ -230,7 +230,7 @@ void Session::take_verdicts() {
   }
   for (std::size_t i = 0; i < settling_failed_.size(); ++i) {
     JobRun& run = *settling_failed_[i];
-    if (metrics_) count(run, &request_.failed[i], at(reply_.failed, i));
+    note_end(run, &request_.failed[i], at(reply_.failed, i));
     if (observer_) {
       JobEnd end;
       end.kind = request_.failed[i].kind;

@@ -13,6 +13,10 @@ bool is_end(RunOutcome outcome) noexcept {
 
 }  // namespace
 
+std::string_view to_string(RunOutcome outcome) noexcept {
+  return outcome_names[static_cast<std::size_t>(outcome)];
+}
+
 WorkerMetrics::WorkerMetrics(const WorkerOptions& options, std::vector<std::string> tasks)
     : worker_(options.name()),
       slots_(options.concurrency()),

@@ -2,6 +2,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "coterie/metrics/registry.hpp"
@@ -14,6 +15,7 @@ namespace coterie::queue {
 /// What became of a job by a run of it: the label `outcome`.
 enum class RunOutcome : std::uint8_t { success, retry, timeout, dead, cancelled, given_back, lost };
 inline constexpr std::size_t run_outcome_count = 7;
+[[nodiscard]] std::string_view to_string(RunOutcome outcome) noexcept;
 
 /// What a worker counts, over all of its serve() calls; those are one after the other, so that one thread
 /// writes. A run costs it some twenty stores.

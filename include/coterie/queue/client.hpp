@@ -8,6 +8,7 @@
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/codec.hpp"
 #include "coterie/timeout.hpp"
+#include "coterie/trace/tracer.hpp"
 
 namespace coterie::queue {
 
@@ -41,6 +42,10 @@ class Client {
   explicit Client(std::shared_ptr<Broker> broker);
   /// On a broker of its own, see open_broker(): throws what that throws.
   explicit Client(std::string_view url);
+
+  /// Enqueues of a traced task (see trace::current()) are spans of its trace, and their jobs go on with it,
+  /// whatever this is. With a tracer here each of the others begins a trace of its own.
+  Client& tracer(std::shared_ptr<trace::Tracer> sender);
 
   /// Adds a job, durable when this returns, and gives its id: that of the spec, or a new one where that is
   /// nil. After a BrokerUnavailable the same spec with an id of your own (new_uuid()) can be sent again
@@ -103,6 +108,7 @@ class Client {
   }
   std::shared_ptr<Broker> broker_;
   std::shared_ptr<Waiters> waiters_;
+  std::shared_ptr<trace::Tracer> tracer_;
 };
 
 }  // namespace coterie::queue

@@ -11,6 +11,7 @@
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
+#include "coterie/trace/tracer.hpp"
 
 namespace coterie::queue {
 
@@ -142,9 +143,16 @@ class WorkerOptions {
   [[nodiscard]] const std::shared_ptr<WorkerObserver>& observer() const noexcept { return observer_; }
 
   /// What a handler says through a Logger, and the tasks that it spawns, carries the fields job, handler,
-  /// queue and attempt; see set_log_field(). Costs a context a job, some allocations. Default false.
+  /// queue and attempt; see set_log_field(). Costs a context a job, a dozen allocations. Default false.
   WorkerOptions& log_fields(bool on = true) { return set(log_fields_, on); }
   [[nodiscard]] bool log_fields() const noexcept { return log_fields_; }
+
+  /// Whose spans tell of its runs, after OpenTelemetry's conventions for messages: one for each run, under
+  /// that of the enqueue which made the job, where that was traced; see docs/tracing.md. Without one a job
+  /// that came with a trace still goes on in it: what its handler says, spawns and enqueues belongs to that
+  /// trace. Default: none.
+  WorkerOptions& tracer(std::shared_ptr<trace::Tracer> sender) { return set(tracer_, std::move(sender)); }
+  [[nodiscard]] const std::shared_ptr<trace::Tracer>& tracer() const noexcept { return tracer_; }
 
   /// Where it counts its jobs for Prometheus, see docs/metrics.md; run() watches its loop there too. Costs a
   /// look at the clock and some twenty stores a job. Names that are no handler's when it begins to serve are
@@ -178,6 +186,7 @@ class WorkerOptions {
   bool log_fields_ = false;
   std::shared_ptr<WorkerObserver> observer_;
   std::shared_ptr<coterie::metrics::Registry> metrics_;
+  std::shared_ptr<trace::Tracer> tracer_;
 };
 
 /// Takes jobs from a broker and runs their handlers as tasks of one loop.
