@@ -52,6 +52,7 @@ function Details({ job, now }) {
     job.lease_until_ms && [t('lease'), html`<${Ago} at=${job.lease_until_ms} now=${now} />`],
     job.crashes > 0 && [t('crashes'), job.crashes],
     job.waits_for > 0 && [t('waits_for'), t('waits_for_count', { count: number(job.waits_for) })],
+    ...Object.entries(job.headers).map(([name, value]) => [name, html`<code>${value}</code>`]),
     job.dependents_count > 0 && [t('dependents'), html`<ul class="ids">${job.dependents.map((id) => html`<li key=${id}><${Link} to=${'/jobs/' + id}><code>${id}</code></${Link}></li>`)}
       ${job.dependents_count > job.dependents.length && html`<li>… ${number(job.dependents_count)}</li>`}</ul>`],
   ].filter(Boolean);

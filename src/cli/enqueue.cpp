@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -11,6 +12,7 @@
 #include "coterie/run.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
+#include "coterie/trace_context.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/exec_handler.hpp"
 #include "src/cli/job_view.hpp"
@@ -37,6 +39,7 @@ struct EnqueueOptions {
   std::optional<queue::Milliseconds> keep;
   std::string id;
   std::vector<std::string> after;
+  std::vector<std::string> headers;
   bool wait = false;
   std::optional<queue::Milliseconds> wait_at_most;
   EnqueueOptions() = default;
@@ -96,6 +99,30 @@ std::string payload_of(const EnqueueOptions& options) {
   return text;
 }
 
+/// The job goes on with the trace that its caller has put into the environment, where one has: `coterie
+/// worker` does so for its commands.
+void put_trace(queue::Headers& headers) {
+  const char* const parent = std::getenv("TRACEPARENT");  // NOLINT(concurrency-mt-unsafe)
+  const char* const state = std::getenv("TRACESTATE");    // NOLINT(concurrency-mt-unsafe)
+  const std::optional<trace::SpanContext> context =
+      trace::read_traceparent(parent != nullptr ? parent : "", state != nullptr ? state : "");
+  if (!context || headers.contains(trace::traceparent_header)) return;
+  headers.emplace(trace::traceparent_header, trace::write_traceparent(*context));
+  if (!context->state.empty()) headers.emplace(trace::tracestate_header, context->state);
+}
+
+queue::Headers headers_of(const std::vector<std::string>& given) {
+  queue::Headers headers;
+  for (const std::string& pair : given) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError("--header '" + pair + "': give NAME=VALUE, tenant=blue say");
+    headers[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  put_trace(headers);
+  return headers;
+}
+
 queue::JobSpec spec_of(const EnqueueOptions& options) {
   if (options.command.has_value() != options.name.empty())
     throw UsageError("say what to run: either NAME [PAYLOAD], or --exec 'shell command'");
@@ -120,6 +147,7 @@ queue::JobSpec spec_of(const EnqueueOptions& options) {
   spec.id = options.id.empty() ? queue::new_uuid() : parse_job_id(options.id);
   spec.after = parse_job_ids(options.after);
   spec.payload = payload_of(options);
+  spec.headers = headers_of(options.headers);
   return spec;
 }
 
@@ -252,6 +280,7 @@ void add_enqueue(CLI::App& app, Action& chosen) {
       .duration("--timeout", options->timeout, "Of one attempt; it is cancelled then [default none]")
       .text("--id", options->id, "A UUID of your own: enqueueing it again changes nothing", "UUID")
       .texts("--after", options->after, "Wait until this job has ended, however; may be repeated", "ID")
+      .texts("--header", options->headers, "Goes along beside the payload; may be repeated", "NAME=VALUE")
       .flag("--wait,-w", options->wait, "Wait for the end and print the result")
       .duration("--wait-at-most", options->wait_at_most, "The same, but not longer than this")
       .footer(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <system_error>
 
 #include "coterie/await_outcome.hpp"
@@ -10,6 +11,7 @@
 #include "coterie/io/signal.hpp"
 #include "coterie/queue/json.hpp"
 #include "coterie/sleep.hpp"
+#include "coterie/trace_context.hpp"
 #include "src/cli/exec_guard.hpp"
 #include "src/queue/validate.hpp"
 
@@ -73,6 +75,7 @@ class ExecHandler final : public queue::Handler {
     io::ShellOptions shell;
     shell.cwd = args.cwd.value_or("");
     shell.env.push_back(guard_.mark());
+    put_trace(shell.env);
     shell.group_watcher = guard_.group_watcher();
     shell.output_limit = options_.output_bytes;
     shell.grace = args.grace_ms ? Milliseconds(*args.grace_ms) : options_.grace;
@@ -92,6 +95,14 @@ class ExecHandler final : public queue::Handler {
   }
 
  private:
+  /// Programs that know of traces go on with the job's, `coterie enqueue` is one. That of the worker's own
+  /// environment is not the job's.
+  static void put_trace(std::vector<std::string>& env) {
+    const std::optional<trace::SpanContext> span = trace::current();
+    if (!span && std::getenv("TRACEPARENT") == nullptr) return;  // NOLINT(concurrency-mt-unsafe)
+    env.push_back("TRACEPARENT=" + (span ? trace::write_traceparent(*span) : std::string()));
+    env.push_back("TRACESTATE=" + (span ? span->state : std::string()));
+  }
   static ExecArgs parse(const JobContext& job) {
     try {
       ExecArgs args = read_exec_args(job.payload());

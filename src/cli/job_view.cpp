@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "coterie/trace_context.hpp"
 #include "src/cli/json_text.hpp"
 
 namespace coterie::cli {
@@ -110,6 +111,9 @@ std::string job_json(const JobInfo& job, bool bodies) {
     object.add("worker", job.worker);
   object.add("waits_for", job.waits_for).add("cancel_requested", job.cancel_requested);
   object.add("progress", job.progress).add("progress_note", job.progress_note);
+  JsonObject headers;
+  for (const auto& [name, value] : job.headers) headers.add(name, value);
+  object.add_raw("headers", headers.str());
   if (job.error)
     object.add_raw("error",
                    JsonObject().add("type", job.error->type).add("message", job.error->message).str());
@@ -167,6 +171,14 @@ std::vector<std::string> job_lines(const JobInfo& job, UnixMillis now) {
     details.time("lease until", job.lease_until, now);
     details.line("progress",
                  std::to_string(static_cast<int>(job.progress * 100)) + " %  " + job.progress_note);
+  }
+  for (const auto& [name, value] : job.headers) {
+    const bool of_trace = name == trace::traceparent_header;
+    const std::optional<trace::SpanContext> span = of_trace ? trace::read_traceparent(value) : std::nullopt;
+    if (span)
+      details.line("trace", span->trace.hex() + (span->sampled ? "" : "  (not recorded)"));
+    else
+      details.line("header", name + ": " + value);
   }
   details.block("payload", embed_json(job.payload));
   if (job.error) details.block("error: " + printable(job.error->type), job.error->message);

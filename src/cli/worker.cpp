@@ -9,6 +9,7 @@
 #include "src/cli/metrics_server.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
+#include "src/cli/traces.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -29,6 +30,7 @@ struct WorkerFlags {
   std::string log_format = "text";
   std::optional<std::string> metrics;
   bool metrics_public = false;
+  std::optional<std::string> traces;
   WorkerFlags() = default;
 };
 
@@ -152,6 +154,11 @@ int work(const WorkerFlags& flags) {
     options.metrics(registry);
     broker = queue::metered(broker, *registry, queue::MetricLabels(options.queues(), {exec_handler_name}));
   }
+  if (const std::optional<Traces> traces = open_traces(flags.traces, log)) {
+    options.tracer(traces->tracer);
+    if (registry) registry->add(traces->exporter);
+    log->write(LogLevel::info, "traces go to " + traces->exporter->url());
+  }
   if (address) {
     server.emplace(*address, [registry] { return scrape(registry); });
     log->write(LogLevel::info, "metrics at " + server->url());
@@ -210,6 +217,11 @@ void add_worker(CLI::App& app, Action& chosen) {
             "ADDRESS:PORT")
       .flag("--metrics-public", flags->metrics_public,
             "Let --metrics be an address that other machines can reach")
+      .text(
+          "--traces", flags->traces,
+          "Send a span of each run to the OpenTelemetry collector there, http://localhost:4318 say [default "
+          "$OTEL_EXPORTER_OTLP_ENDPOINT, else none]",
+          "URL")
       .footer(
           "SIGTERM or Ctrl-C: it takes nothing new, running jobs may end within the grace period, are then "
           "cancelled and "

@@ -65,6 +65,9 @@ std::string job_row(const JobInfo& job) {
 
 std::string job_detail(const JobInfo& job, const std::optional<queue::JobExport>& links) {
   JsonObject object = row_of(job);
+  JsonObject headers;
+  for (const auto& [name, value] : job.headers) headers.add(name, value);
+  object.raw("headers", headers.str());
   add_body(object, "args", job.payload);
   if (job.state == JobState::done && !job.result.empty()) {
     add_body(object, "result", job.result);
