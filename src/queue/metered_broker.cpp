@@ -136,6 +136,9 @@ class MeteredBroker final : public Broker {
   Task<JobPage> list(JobFilter filter) override {
     return measured(metrics_, Op::list, real_->list(std::move(filter)));
   }
+  Task<std::vector<JobInfo>> recently_ended(std::uint32_t limit) override {
+    return measured(metrics_, Op::list, real_->recently_ended(limit));
+  }
   Task<std::vector<QueueInfo>> queues() override { return measured(metrics_, Op::queues, real_->queues()); }
   Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) override {
     return measured(metrics_, Op::cancel, real_->cancel(std::move(ids)));

@@ -199,6 +199,12 @@ void validate_filter(const JobFilter& filter, const Limits& limits) {
   }
 }
 
+void validate_sample(std::uint32_t limit) {
+  constexpr std::uint32_t most = 100;
+  if (limit == 0 || limit > most)
+    refuse(Where{}, "limit", std::to_string(limit) + ", it is from 1 to " + std::to_string(most));
+}
+
 void validate_queue(std::string_view queue, const Limits& limits) {
   check_name(Where{}, "queue", queue, limits);
 }

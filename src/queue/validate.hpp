@@ -42,6 +42,8 @@ void validate_enqueue(const std::vector<JobSpec>& jobs, const Limits& limits);
 void validate_cycle(const CycleRequest& request, const Limits& limits);
 void validate_extend(const Uuid& worker, const std::vector<LeaseRef>& leases, Milliseconds lease,
                      const Limits& limits);
+/// Of Broker::recently_ended.
+void validate_sample(std::uint32_t limit);
 void validate_filter(const JobFilter& filter, const Limits& limits);
 /// For pause and resume.
 void validate_queue(std::string_view queue, const Limits& limits);

@@ -64,6 +64,9 @@ std::vector<std::optional<JobInfo>> BrokerSuite::get(std::vector<JobId> ids, boo
 JobPage BrokerSuite::list(JobFilter filter) {
   return await(broker().list(std::move(filter)));
 }
+std::vector<JobInfo> BrokerSuite::recently_ended(std::uint32_t limit) {
+  return await(broker().recently_ended(limit));
+}
 std::vector<QueueInfo> BrokerSuite::queues() {
   return await(broker().queues());
 }

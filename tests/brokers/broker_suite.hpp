@@ -133,6 +133,7 @@ class BrokerSuite : public testing::TestWithParam<BrokerKind> {
   std::vector<Verdict> extend(const TestWorker& worker, std::vector<LeaseRef> leases);
   std::vector<std::optional<JobInfo>> get(std::vector<JobId> ids, bool bodies = false);
   JobPage list(JobFilter filter);
+  std::vector<JobInfo> recently_ended(std::uint32_t limit);
   std::vector<QueueInfo> queues();
   std::vector<CancelResult> cancel(std::vector<JobId> ids);
   bool retry(const JobId& id);

@@ -342,10 +342,11 @@ std::map<std::string, std::map<JobState, std::uint64_t>> Model::counts() const {
   return counts;
 }
 
-std::vector<JobId> Model::in_order() const {
+std::vector<JobId> Model::in_order(std::optional<JobState> state) const {
   std::vector<std::pair<std::uint64_t, JobId>> order;
   order.reserve(jobs_.size());
-  for (const auto& [id, job] : jobs_) order.emplace_back(job.order, id);
+  for (const auto& [id, job] : jobs_)
+    if (!state || job.state == *state) order.emplace_back(job.order, id);
   std::sort(order.begin(), order.end());
   std::vector<JobId> ids;
   ids.reserve(order.size());

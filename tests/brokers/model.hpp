@@ -59,7 +59,8 @@ class Model {
   /// What is wrong with the broker's description of a job, or with there being none.
   std::optional<std::string> compare(const JobId& id, const std::optional<JobInfo>& info, UnixMillis now);
   [[nodiscard]] std::map<std::string, std::map<JobState, std::uint64_t>> counts() const;
-  [[nodiscard]] std::vector<JobId> in_order() const;
+  /// Of one state, or all.
+  [[nodiscard]] std::vector<JobId> in_order(std::optional<JobState> state = std::nullopt) const;
 
   [[nodiscard]] const std::map<JobId, Job>& jobs() const { return jobs_; }
   [[nodiscard]] const std::set<JobId>& forgotten() const { return forgotten_; }

@@ -63,7 +63,7 @@ TEST(RedisClusterDoctor, EveryNodeIsLookedAtAndWhatIsAlikeIsSaidOnce) {
     EXPECT_NE(each.health, Health::problem) << each.check << ": " << each.found;
   EXPECT_EQ(finding(diagnosis, "cluster").found, "up; 3 masters and 3 replicas");
   EXPECT_EQ(finding(diagnosis, "slots").found, "16384 of 16384 have a master");
-  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2, 8 shards, 300 jobs");
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 3, 8 shards, 300 jobs");
   EXPECT_EQ(finding(diagnosis, "shards").found, "8 on 3 of 3 masters");
   EXPECT_EQ(finding(diagnosis, "clocks").health, Health::ok);
   for (const char* alike : {"version", "persistence", "eviction", "rights"}) {

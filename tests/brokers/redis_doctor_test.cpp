@@ -220,7 +220,7 @@ TEST(RedisDoctor, TheCommandsThatItLooksForAreThoseThatTheScriptsCall) {
 
 TEST(RedisDoctor, ANewerLayoutIsAProblem) {
   const RedisServer server(kept_well());
-  administer(server, Command("HSET").arg("{coterie:0}m").arg("v").arg("3"));
+  administer(server, Command("HSET").arg("{coterie:0}m").arg("v").arg(layout_version + 1));
   const Finding layout = finding(diagnose(server.url()), "layout");
   EXPECT_EQ(layout.health, Health::problem);
   EXPECT_THAT(layout.change, HasSubstr("use the version that made it"));
@@ -259,7 +259,7 @@ TEST(RedisDoctor, MemoryIsCountedByJob) {
   EXPECT_EQ(number(finding(diagnosis, "memory"), "jobs"), 300);
   EXPECT_GT(number(finding(diagnosis, "memory"), "bytes_per_job"), 100);
   EXPECT_THAT(finding(diagnosis, "memory").found, HasSubstr("; 300 jobs, at most "));
-  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2, 1 shard, 300 jobs");
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 3, 1 shard, 300 jobs");
 }
 
 TEST(RedisDoctor, JobsAreCountedInAllShards) {
@@ -272,7 +272,7 @@ TEST(RedisDoctor, JobsAreCountedInAllShards) {
     loop.run(broker->enqueue(std::move(jobs)));
   }
   const Diagnosis diagnosis = diagnose(server.url());
-  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 2, 8 shards, 200 jobs");
+  EXPECT_EQ(finding(diagnosis, "layout").found, "namespace 'coterie' has layout 3, 8 shards, 200 jobs");
   EXPECT_EQ(number(finding(diagnosis, "memory"), "jobs"), 200);
   administer(server, Command("HSET").arg("{coterie:5}m").arg("v").arg("3"));
   EXPECT_THAT(finding(diagnose(server.url()), "layout").found, HasSubstr("has layout 3"));

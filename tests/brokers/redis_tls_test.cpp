@@ -123,7 +123,7 @@ TEST(RedisClusterTls, EveryNodeIsVerifiedAndASlotThatWasMovedIsFollowed) {
   enqueue();
   EXPECT_EQ(loop.run(broker->queues()).at(0).counts.at(JobState::ready), 60U);
   EXPECT_EQ(finding(diagnose(cluster.url(verified)), "layout").found,
-            "namespace 'coterie' has layout 2, 8 shards, 60 jobs");
+            "namespace 'coterie' has layout 3, 8 shards, 60 jobs");
   try {
     (void)open_broker(cluster.url("tls_ca=" + certificate.file()));
     ADD_FAILURE() << "another host's certificate was taken";

@@ -1,5 +1,6 @@
 // What is taken next, and how jobs are listed.
 #include <algorithm>
+#include <set>
 
 #include "tests/brokers/broker_suite.hpp"
 
@@ -211,6 +212,98 @@ TEST_P(BrokerSuite, ListingPagesThroughEverythingOnceInOrderOfCreation) {
   EXPECT_EQ(pages, 3);
 }
 
+// Whoever pages from the newest on sees what was there when he began; what is added meanwhile he does not,
+// or, where each shard has an order of its own, some of it.
+TEST_P(BrokerSuite, ListingTheNewestFirstPagesThroughEverythingOnceBackwards) {
+  std::vector<JobId> ids;
+  for (int i = 0; i < 300; ++i) ids.push_back(enqueue_one(job("job" + std::to_string(i % 2))));
+  for (const std::uint32_t limit : {1U, 10U, 75U, 1000U}) {
+    JobFilter filter;
+    filter.newest_first = true;
+    filter.limit = limit;
+    std::vector<JobId> seen;
+    std::vector<JobId> expected(ids.rbegin(), ids.rend());
+    const std::set<JobId> there(ids.begin(), ids.end());
+    for (JobPage page = list(filter);; page = list(filter)) {
+      EXPECT_LE(page.jobs.size(), limit);
+      for (const JobInfo& found : page.jobs)
+        if (global_order() || there.contains(found.id)) seen.push_back(found.id);
+      if (page.next == 0) break;
+      filter.after = page.next;
+      if (seen.size() < 30) ids.push_back(enqueue_one(job()));
+    }
+    if (!global_order()) {
+      std::sort(seen.begin(), seen.end());
+      std::sort(expected.begin(), expected.end());
+    }
+    EXPECT_EQ(seen, expected) << "with pages of " << limit;
+  }
+}
+
+TEST_P(BrokerSuite, TheNewestOfAStateAQueueAndANameComeFirst) {
+  std::vector<JobId> wanted;
+  for (int i = 0; i < 30; ++i) {
+    JobSpec spec = job(i % 2 == 0 ? "even" : "odd");
+    spec.queue = i % 3 == 0 ? "images" : "default";
+    enqueue_one(spec);
+    if (i % 2 != 0 || i % 3 != 0) continue;
+    wanted.push_back(spec.id);
+    cancel({spec.id});
+  }
+  std::reverse(wanted.begin(), wanted.end());
+  JobFilter filter;
+  filter.newest_first = true;
+  filter.state = JobState::cancelled;
+  filter.queue = "images";
+  filter.name = "even";
+  std::vector<JobId> seen;
+  for (const JobInfo& found : list(filter).jobs) seen.push_back(found.id);
+  if (!global_order()) {
+    std::sort(seen.begin(), seen.end());
+    std::sort(wanted.begin(), wanted.end());
+  }
+  EXPECT_EQ(seen, wanted);
+}
+
+// However few match, a page costs no more than it was told to; what it has not looked at comes behind its
+// cursor.
+TEST_P(BrokerSuite, AListThatMayLookAtSoManyJobsEndsThereAndGoesOn) {
+  constexpr int jobs = 900;
+  std::vector<JobId> wanted;
+  std::vector<JobSpec> specs;
+  for (int i = 0; i < jobs; ++i) {
+    specs.push_back(job(i % 300 == 7 ? "rare" : "common"));
+    if (i % 300 == 7) wanted.push_back(specs.back().id);
+  }
+  enqueue(specs);
+  for (const bool newest_first : {false, true}) {
+    JobFilter filter;
+    filter.name = "rare";
+    filter.newest_first = newest_first;
+    filter.looks = 200;
+    std::vector<JobId> seen;
+    std::uint64_t looked = 0;
+    int pages = 1;
+    for (JobPage page = list(filter);; page = list(filter)) {
+      for (const JobInfo& found : page.jobs) seen.push_back(found.id);
+      EXPECT_LE(page.looked, 720U) << "about 200, of each shard at most a piece of its list more";
+      looked += page.looked;
+      if (page.next == 0) break;
+      filter.after = page.next;
+      ++pages;
+    }
+    EXPECT_GE(looked, static_cast<std::uint64_t>(jobs));
+    EXPECT_GE(pages, 2);
+    std::vector<JobId> expected = wanted;
+    if (newest_first) std::reverse(expected.begin(), expected.end());
+    if (!global_order()) {
+      std::sort(seen.begin(), seen.end());
+      std::sort(expected.begin(), expected.end());
+    }
+    EXPECT_EQ(seen, expected);
+  }
+}
+
 TEST_P(BrokerSuite, ListingFiltersByStateQueueAndName) {
   JobSpec other = job("resize");
   other.queue = "images";
@@ -229,6 +322,28 @@ TEST_P(BrokerSuite, ListingFiltersByStateQueueAndName) {
   ASSERT_EQ(ended.size(), 1U);
   EXPECT_EQ(ended[0].result, "42");
   EXPECT_EQ(ended[0].payload, "{}");
+}
+
+TEST_P(BrokerSuite, WhatEndedLastIsToldTheLatestEndFirst) {
+  EXPECT_TRUE(recently_ended(10).empty());
+  std::vector<JobId> ids;
+  for (int i = 0; i < 12; ++i) ids.push_back(enqueue_one(job()));
+  std::reverse(ids.begin(), ids.end());  // what was created last ends first
+  for (const JobId& id : ids) {
+    clock_.advance(1s);
+    cancel({id});
+  }
+  std::vector<JobId> expected(ids.rbegin(), ids.rbegin() + 5);
+  std::vector<JobId> seen;
+  for (const JobInfo& info : recently_ended(5)) {
+    EXPECT_EQ(info.state, JobState::cancelled);
+    seen.push_back(info.id);
+  }
+  EXPECT_EQ(seen, expected);
+  EXPECT_EQ(recently_ended(100).size(), 12U);
+  retry(ids.back());
+  EXPECT_EQ(recently_ended(100).size(), 11U) << "it has not ended any more";
+  EXPECT_THROW(recently_ended(0), BadRequest);
 }
 
 TEST_P(BrokerSuite, QueuesAreCountedExactlyAndSayHowLongTheOldestWaits) {

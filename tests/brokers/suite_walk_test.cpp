@@ -49,24 +49,37 @@ class History {
   }
 
   void compare_lists() {
-    std::vector<JobId> listed;
-    JobFilter filter;
-    filter.limit = 7;
-    do {
-      const JobPage page = suite_.list(filter);
-      for (const JobInfo& found : page.jobs) listed.push_back(found.id);
-      filter.after = page.next;
-    } while (filter.after != 0);
-    std::vector<JobId> expected = model_.in_order();
-    if (!suite_.global_order()) {
-      std::sort(listed.begin(), listed.end());
-      std::sort(expected.begin(), expected.end());
+    compare_list(JobFilter(), model_.in_order());
+    for (int state = 0; state < job_state_count; ++state) {
+      JobFilter filter;
+      filter.state = static_cast<JobState>(state);
+      compare_list(filter, model_.in_order(filter.state));
     }
-    ASSERT_EQ(listed, expected);
   }
   [[nodiscard]] const std::set<std::pair<JobState, JobState>>& edges() const { return model_.edges(); }
 
  private:
+  /// Both ways.
+  void compare_list(JobFilter filter, std::vector<JobId> expected) {
+    for (const bool newest_first : {false, true}) {
+      std::vector<JobId> listed;
+      filter.newest_first = newest_first;
+      filter.limit = 7;
+      filter.after = 0;
+      do {
+        const JobPage page = suite_.list(filter);
+        for (const JobInfo& found : page.jobs) listed.push_back(found.id);
+        filter.after = page.next;
+      } while (filter.after != 0);
+      if (newest_first) std::reverse(expected.begin(), expected.end());
+      if (!suite_.global_order()) {
+        std::sort(listed.begin(), listed.end());
+        std::sort(expected.begin(), expected.end());
+      }
+      ASSERT_EQ(listed, expected) << (filter.state ? to_string(*filter.state) : "all");
+    }
+  }
+
   void walk() {
     const std::uint64_t version = suite_.version();
     const std::size_t dice = below(100);

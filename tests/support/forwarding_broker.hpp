@@ -34,6 +34,9 @@ class ForwardingBroker : public queue::Broker {
     return real_->get(std::move(ids), bodies);
   }
   Task<queue::JobPage> list(queue::JobFilter filter) override { return real_->list(std::move(filter)); }
+  Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit) override {
+    return real_->recently_ended(limit);
+  }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_->queues(); }
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
     return real_->cancel(std::move(ids));

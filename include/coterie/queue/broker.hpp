@@ -142,18 +142,26 @@ enum class Enqueued : std::uint8_t {
 
 struct JobFilter {
   std::optional<JobState> state;
-  std::string queue;        ///< empty: any
-  std::string name;         ///< empty: any
-  std::uint64_t after = 0;  ///< the cursor of the last page; 0: from the start
+  std::string queue;  ///< empty: any
+  std::string name;   ///< empty: any
+  /// The job that was created last comes first. Jobs that are created while one pages through come before the
+  /// first page then, and are not seen. `purge` begins with the oldest, whatever this says.
+  bool newest_first = false;
+  /// The cursor of the last page, in the same order; 0: from the start.
+  std::uint64_t after = 0;
   std::uint32_t limit = 100;
+  /// After about so many jobs that were looked at the page ends, also where it is not full: what a page costs
+  /// is bounded, however few jobs match. 0: it looks until the page is full.
+  std::uint32_t looks = 0;
   bool bodies = false;  ///< payloads and results too
   JobFilter() = default;
 };
 
 struct JobPage {
-  /// In order of their creation; of several shards, nearly (docs/scaling.md).
+  /// In order of their creation, or the reverse; of several shards, nearly (docs/scaling.md).
   std::vector<JobInfo> jobs;
-  std::uint64_t next = 0;  ///< pass it as `after`; 0: this was the last page
+  std::uint64_t next = 0;    ///< pass it as `after`; 0: this was the last page
+  std::uint64_t looked = 0;  ///< jobs that were looked at, these among them
   JobPage() = default;
 };
 
@@ -262,6 +270,9 @@ class Broker {
   /// In the order of `ids`; nothing where there is no such job.
   virtual Task<std::vector<std::optional<JobInfo>>> get(std::vector<JobId> ids, bool bodies) = 0;
   virtual Task<JobPage> list(JobFilter filter) = 0;
+  /// A sample of the jobs that ended last, up to `limit` (100 at most), the latest end first: for figures of
+  /// what goes on now. Of jobs that are kept for other times than most (`result_ttl`) some may be missing.
+  virtual Task<std::vector<JobInfo>> recently_ended(std::uint32_t limit) = 0;
   virtual Task<std::vector<QueueInfo>> queues() = 0;
 
   virtual Task<std::vector<CancelResult>> cancel(std::vector<JobId> ids) = 0;

@@ -96,15 +96,23 @@ Task<std::vector<std::optional<queue::JobInfo>>> MemoryBroker::get(std::vector<q
 Task<queue::JobPage> MemoryBroker::list(queue::JobFilter filter) {
   queue::validate_filter(filter, limits_);
   queue::JobPage page = store_->list_step(filter);
-  while (page.next != 0 && page.jobs.size() < filter.limit) {
+  while (page.next != 0 && page.jobs.size() < filter.limit &&
+         (filter.looks == 0 || page.looked < filter.looks)) {
     queue::JobFilter rest = filter;
     rest.after = page.next;
     rest.limit = filter.limit - static_cast<std::uint32_t>(page.jobs.size());
+    if (filter.looks != 0) rest.looks = filter.looks - static_cast<std::uint32_t>(page.looked);
     queue::JobPage more = store_->list_step(rest);
     std::move(more.jobs.begin(), more.jobs.end(), std::back_inserter(page.jobs));
     page.next = more.next;
+    page.looked += more.looked;
   }
   co_return page;
+}
+
+Task<std::vector<queue::JobInfo>> MemoryBroker::recently_ended(std::uint32_t limit) {
+  queue::validate_sample(limit);
+  co_return store_->recently_ended(limit);
 }
 
 Task<std::vector<queue::QueueInfo>> MemoryBroker::queues() {

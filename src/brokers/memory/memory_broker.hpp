@@ -25,6 +25,7 @@ class MemoryBroker final : public queue::Broker {
   Task<std::uint64_t> version() override;
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies) override;
   Task<queue::JobPage> list(queue::JobFilter filter) override;
+  Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit) override;
   Task<std::vector<queue::QueueInfo>> queues() override;
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override;
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids) override;

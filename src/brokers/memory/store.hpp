@@ -46,6 +46,7 @@ class Store {
   /// Looks at `scan_step` jobs at most, so that nobody waits long: an unfinished page has `next` set and
   /// fewer jobs than asked for.
   queue::JobPage list_step(const queue::JobFilter& filter);
+  std::vector<queue::JobInfo> recently_ended(std::size_t limit);
   std::vector<queue::QueueInfo> queues();
   /// Forgets what matches among the next `scan_step` jobs; moves `filter.after` on, to 0 at the end.
   std::uint64_t purge_step(queue::JobFilter& filter);

@@ -56,21 +56,56 @@ bool Store::matches(const Record& record, const queue::JobFilter& filter) const 
          (filter.queue.empty() || filter.queue == queues_[record.queue]->name);
 }
 
-queue::JobPage Store::list_step(const queue::JobFilter& filter) {
-  const Session session(*this);
+namespace {
+
+/// Looks from `place` on, in the one direction or the other.
+template <class Place, class Matches, class Describe>
+queue::JobPage page_from(Place place, Place end, std::uint32_t limit, std::size_t looks,
+                         const Matches& matches, const Describe& describe) {
   queue::JobPage page;
-  auto place = std::upper_bound(order_.begin(), order_.end(), std::pair{filter.after, no_slot});
-  for (std::size_t looked = 0; place != order_.end(); ++place, ++looked) {
+  for (; place != end; ++place, ++page.looked) {
     // There is a next page only where a job is left to look at: the last cursor is the order of the one
     // before.
-    if (looked == scan_step || page.jobs.size() == filter.limit) {
+    if (page.looked == looks || page.jobs.size() == limit) {
       page.next = std::prev(place)->first;
       break;
     }
-    if (place->second == no_slot || !matches(pool_[place->second], filter)) continue;
-    page.jobs.push_back(describe(pool_[place->second], filter.bodies));
+    if (place->second != no_slot && matches(place->second)) page.jobs.push_back(describe(place->second));
   }
   return page;
+}
+
+}  // namespace
+
+queue::JobPage Store::list_step(const queue::JobFilter& filter) {
+  const Session session(*this);
+  const std::size_t looks = filter.looks == 0 ? scan_step : std::min<std::size_t>(filter.looks, scan_step);
+  const auto fits = [&](Slot slot) { return matches(pool_[slot], filter); };
+  const auto shown = [&](Slot slot) { return describe(pool_[slot], filter.bodies); };
+  if (!filter.newest_first) {
+    const auto behind = std::upper_bound(order_.begin(), order_.end(), std::pair{filter.after, no_slot});
+    return page_from(behind, order_.end(), filter.limit, looks, fits, shown);
+  }
+  auto before = order_.end();
+  if (filter.after != 0)
+    before = std::lower_bound(order_.begin(), order_.end(), std::pair{filter.after, Slot{0}});
+  return page_from(std::make_reverse_iterator(before), order_.rend(), filter.limit, looks, fits, shown);
+}
+
+/// Those that end last are forgotten last. In the heap they stand in its second half, most of them near the
+/// end: of many it looks at a part of that.
+std::vector<queue::JobInfo> Store::recently_ended(std::size_t limit) {
+  constexpr std::size_t looks = 20'000;
+  const Session session(*this);
+  std::vector<Slot> slots;
+  for (std::size_t i = endings_.size() - std::min(endings_.size(), looks); i < endings_.size(); ++i)
+    slots.push_back(endings_.slot_at(i));
+  const auto ended_later = [this](Slot a, Slot b) { return pool_[a].finished_at > pool_[b].finished_at; };
+  const auto wanted = slots.begin() + static_cast<std::ptrdiff_t>(std::min(limit, slots.size()));
+  std::partial_sort(slots.begin(), wanted, slots.end(), ended_later);
+  std::vector<queue::JobInfo> infos;
+  for (auto slot = slots.begin(); slot != wanted; ++slot) infos.push_back(describe(pool_[*slot], false));
+  return infos;
 }
 
 std::uint64_t Store::purge_step(queue::JobFilter& filter) {

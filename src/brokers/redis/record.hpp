@@ -49,7 +49,7 @@ struct Record {
 };
 
 /// VERSION of scripts/constants.lua.
-inline constexpr std::uint64_t layout_version = 2;
+inline constexpr std::uint64_t layout_version = 3;
 /// Payloads and results up to this stand in the job's own string.
 inline constexpr std::size_t short_bytes = 4096;
 

@@ -122,6 +122,11 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Shards::list, &core_->shards, std::move(filter));
     co_return co_await std::move(call);
   }
+  Task<std::vector<JobInfo>> recently_ended(std::uint32_t limit) override {
+    validate_sample(limit);
+    auto call = spawn_on(loop(), &Shards::recently_ended, &core_->shards, limit);
+    co_return co_await std::move(call);
+  }
   Task<std::vector<QueueInfo>> queues() override {
     auto call = spawn_on(loop(), &Shards::queues, &core_->shards);
     co_return co_await std::move(call);

@@ -92,7 +92,7 @@ std::string make_source(Script script) {
   if (script != Script::rights) parts = {"prelude", "jobs", "states", "names", "wake"};
   if (script == Script::settle || script == Script::take) parts.push_back("worker");
   if (script == Script::list || script == Script::purge) parts.push_back("walk");
-  if (script == Script::list || script == Script::get) parts.push_back("describe");
+  if (script == Script::list || script == Script::get || script == Script::ended) parts.push_back("describe");
   if (script == Script::outbox || script == Script::deliver || script == Script::delivered)
     parts.push_back("far");
   // Each part is a function within the one before: what a function uses of its own surroundings is looked
@@ -132,9 +132,9 @@ Command load_of(Script script) {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue", "depend",     "settle", "extend",   "take",      "cancel", "retry",    "purge",  "list",
-      "get",     "queues",     "known",  "put_note", "bury",      "pass",   "touch",    "rights", "layout",
-      "member",  "depend_far", "outbox", "deliver",  "delivered", "pause",  "withdraw", "readmit"};
+      "enqueue", "depend",     "settle", "extend",   "take",      "cancel", "retry",    "purge",   "list",
+      "get",     "queues",     "known",  "put_note", "bury",      "pass",   "touch",    "rights",  "layout",
+      "member",  "depend_far", "outbox", "deliver",  "delivered", "pause",  "withdraw", "readmit", "ended"};
   return names[static_cast<std::size_t>(script)];
 }
 

@@ -40,8 +40,9 @@ enum class Script : std::uint8_t {
   pause,
   withdraw,
   readmit,
+  ended,
 };
-inline constexpr std::size_t script_count = 26;
+inline constexpr std::size_t script_count = 27;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script. Made once in a process.

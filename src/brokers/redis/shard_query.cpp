@@ -129,7 +129,8 @@ Command Shard::walk(Script script, const queue::JobFilter& filter, std::size_t m
     command.arg(static_cast<int>(*filter.state));
   else
     command.arg("");
-  command.arg(filter.queue).arg(filter.name).arg(most);
+  command.arg(filter.queue).arg(filter.name);
+  command.arg(script == Script::list && filter.newest_first ? "1" : "").arg(most);
   return command;
 }
 
@@ -147,8 +148,19 @@ Task<Shard::Walked> Shard::list(queue::JobFilter filter) {
       page.jobs.push_back(std::move(info));
       walked.numbers.push_back(read_record(one.at(1).string()).order);
     }
-  } while (page.next != 0 && page.jobs.size() < filter.limit);
+    page.looked += static_cast<std::uint64_t>(reply.at(2).integer());
+  } while (page.next != 0 && page.jobs.size() < filter.limit &&
+           (filter.looks == 0 || page.looked < filter.looks));
   co_return walked;
+}
+
+Task<std::vector<queue::JobInfo>> Shard::recently_ended(std::uint32_t limit) {
+  Command command = begin(Script::ended);
+  command.arg(limit);
+  const Reply reply = co_await run(std::move(command));
+  std::vector<queue::JobInfo> infos;
+  for (const Reply& one : reply.array()) infos.push_back(read_info(one, false));
+  co_return infos;
 }
 
 Task<std::uint64_t> Shard::purge(queue::JobFilter filter) {

@@ -10,28 +10,37 @@
 namespace coterie::brokers::redis {
 namespace {
 
-/// A place in the order in which all shards are listed: by the number within the shard, then by the shard. As
-/// jobs spread evenly over shards, that is about the order of their creation.
+/// Places in the order in which all shards are listed: by the number within the shard, then by the shard. As
+/// jobs spread evenly over shards, that is about the order of their creation, or backwards.
 ///
-/// A cursor is a place's number, of which everything up to it was given.
+/// A cursor is a place's number, of which everything up to it was given; 0 before the first page.
 class Order {
  public:
-  explicit Order(std::uint32_t shards) : shards_(shards) {}
+  Order(std::uint32_t shards, bool backwards) : shards_(shards), backwards_(backwards) {}
   [[nodiscard]] std::uint64_t place(std::uint64_t number, std::uint32_t shard) const {
     return number * shards_ + shard;
   }
-  /// The number in a shard up to which a cursor has given everything.
-  [[nodiscard]] std::uint64_t given(std::uint64_t cursor, std::uint32_t shard) const {
+  [[nodiscard]] bool comes_before(std::uint64_t a, std::uint64_t b) const {
+    return backwards_ ? a > b : a < b;
+  }
+  /// Behind every place.
+  [[nodiscard]] std::uint64_t end() const {
+    return backwards_ ? 0 : std::numeric_limits<std::uint64_t>::max();
+  }
+  /// The cursor in a shard that gives what comes behind this one.
+  [[nodiscard]] std::uint64_t in_shard(std::uint64_t cursor, std::uint32_t shard) const {
+    if (cursor == 0) return 0;
     const std::uint64_t number = cursor / shards_;
-    if (number == 0 || shard <= cursor % shards_) return number;
-    return number - 1;
+    const std::uint64_t its = cursor % shards_;
+    // Numbers begin with 1, so that this is no shard's first page.
+    if (backwards_) return std::max<std::uint64_t>(1, shard < its ? number + 1 : number);
+    return number == 0 || shard <= its ? number : number - 1;
   }
 
  private:
   const std::uint64_t shards_;
+  const bool backwards_;
 };
-
-constexpr std::uint64_t at_end = std::numeric_limits<std::uint64_t>::max();
 
 struct Found {
   std::uint64_t place = 0;
@@ -45,49 +54,72 @@ struct Found {
 /// what one of them gave beyond that belongs to the next page, and is asked for again then.
 Task<queue::JobPage> Shards::list(queue::JobFilter filter) {
   co_await follow_claim();
-  const Order order(size());
+  const Order order(size(), filter.newest_first);
   queue::JobPage page;
+  bool more = true;
   do {
     queue::JobFilter part(filter);
     part.limit = static_cast<std::uint32_t>(filter.limit - page.jobs.size());
     if (size() > 1) part.limit = std::min(part.limit, part.limit / size() + 4);
+    if (filter.looks != 0) part.looks = static_cast<std::uint32_t>((filter.looks - page.looked) / size() + 1);
     std::vector<Task<Shard::Walked>> calls;
     for (std::uint32_t shard = 0; shard < size(); ++shard) {
-      part.after = order.given(filter.after, shard);
+      part.after = order.in_shard(filter.after, shard);
       calls.push_back(at(shard).list(part));
     }
     std::vector<Shard::Walked> walked = co_await gather(std::move(calls));
-    std::uint64_t complete = at_end;
+    std::uint64_t complete = order.end();
     std::vector<Found> found;
     for (std::uint32_t shard = 0; shard < size(); ++shard) {
+      page.looked += walked[shard].page.looked;
       const std::uint64_t next = walked[shard].page.next;
-      if (next != 0) complete = std::min(complete, order.place(next, shard));
+      if (next != 0) {
+        const std::uint64_t place = order.place(next, shard);
+        if (order.comes_before(place, complete)) complete = place;
+      }
       for (std::size_t i = 0; i < walked[shard].page.jobs.size(); ++i)
         found.emplace_back(order.place(walked[shard].numbers[i], shard),
                            std::move(walked[shard].page.jobs[i]));
     }
-    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.place < b.place; });
+    std::sort(found.begin(), found.end(),
+              [&order](const Found& a, const Found& b) { return order.comes_before(a.place, b.place); });
     bool full = false;
     for (Found& each : found) {
-      if (each.place > complete) break;
+      if (order.comes_before(complete, each.place)) break;
       full = page.jobs.size() == filter.limit;
       if (full) break;
       page.jobs.push_back(std::move(each.info));
       filter.after = each.place;
     }
     if (!full) filter.after = complete;
-  } while (filter.after != at_end && page.jobs.size() < filter.limit);
-  page.next = filter.after == at_end ? 0 : filter.after;
+    more = filter.after != order.end();
+  } while (more && page.jobs.size() < filter.limit && (filter.looks == 0 || page.looked < filter.looks));
+  page.next = more ? filter.after : 0;
   co_return page;
+}
+
+Task<std::vector<queue::JobInfo>> Shards::recently_ended(std::uint32_t limit) {
+  co_await follow_claim();
+  std::vector<Task<std::vector<queue::JobInfo>>> calls;
+  calls.reserve(shards_.size());
+  for (const std::unique_ptr<Shard>& shard : shards_) calls.push_back(shard->recently_ended(limit));
+  std::vector<std::vector<queue::JobInfo>> answers = co_await gather(std::move(calls));
+  std::vector<queue::JobInfo> infos;
+  for (std::vector<queue::JobInfo>& answer : answers)
+    std::move(answer.begin(), answer.end(), std::back_inserter(infos));
+  std::stable_sort(infos.begin(), infos.end(),
+                   [](const auto& a, const auto& b) { return a.finished_at > b.finished_at; });
+  if (infos.size() > limit) infos.resize(limit);
+  co_return infos;
 }
 
 Task<std::uint64_t> Shards::purge(queue::JobFilter filter) {
   co_await follow_claim();
-  const Order order(size());
+  const Order order(size(), false);
   const std::uint64_t after = filter.after;
   std::uint64_t purged = 0;
   for (std::uint32_t shard = 0; shard < size() && filter.limit > 0; ++shard) {
-    filter.after = order.given(after, shard);
+    filter.after = order.in_shard(after, shard);
     Task<std::uint64_t> call = at(shard).purge(filter);
     const std::uint64_t step = co_await std::move(call);
     purged += step;

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "src/brokers/sqlite/engine.hpp"
+#include "src/brokers/sqlite/packing.hpp"
 #include "src/queue/headers.hpp"
 
 namespace coterie::brokers::sqlite {
@@ -107,68 +110,119 @@ std::int64_t Query::name_id(const std::string& text) {
   return find_name_.step() ? find_name_.integer(0) : 0;
 }
 
-/// In order of creation, which is the order of the numbers. Each state has its own place to start from, so
-/// that ten dead jobs among a million done ones are found at once.
+namespace {
+
+/// Numbers of the jobs in a state, from behind ?1 up to ?2 in the order that is meant. Each state has its own
+/// place to start from, so that ten dead jobs among a million done ones are found at once.
+std::string jobs_in(const std::optional<JobState>& state, bool newest_first) {
+  const auto within = [newest_first](const std::string& job) {
+    return newest_first ? job + " < ?1 AND " + job + " >= ?2" : job + " > ?1 AND " + job + " <= ?2";
+  };
+  if (!state) return "SELECT job FROM job WHERE " + within("job");
+  switch (*state) {
+    case JobState::blocked:
+      return "SELECT DISTINCT child AS job FROM dependency WHERE " + within("child") +
+             // One that was cancelled and retried waits no more.
+             " AND EXISTS (SELECT 1 FROM job w WHERE w.job = child AND w.state = 0)"
+             " AND NOT EXISTS (SELECT 1 FROM final WHERE final.job = child)";
+    case JobState::scheduled:
+      return "SELECT job FROM scheduled WHERE " + within("job");
+    case JobState::ready:
+      return "SELECT job FROM ready WHERE " + within("job");
+    case JobState::leased:
+      return "SELECT job FROM lease WHERE " + within("job");
+    case JobState::done:
+      return "SELECT job FROM final WHERE state = 5 AND " + within("job");
+    case JobState::dead:
+      return "SELECT job FROM final WHERE state > 5 AND state = 6 AND " + within("job");
+    case JobState::cancelled:
+      return "SELECT job FROM final WHERE state > 5 AND state = 7 AND " + within("job");
+    case JobState::expired:
+      return "SELECT job FROM final WHERE state > 5 AND state = 8 AND " + within("job");
+    case JobState::throttled:
+      break;
+  }
+  return "SELECT job FROM job WHERE false AND " + within("job");  // no job is there yet
+}
+
+}  // namespace
+
+/// In order of creation, which is the order of the numbers, or the other way round.
 JobPage Query::list(const JobFilter& filter) {
   Snapshot snapshot(*this);
   JobPage page;
   const std::int64_t queue = filter.queue.empty() ? 0 : name_id(filter.queue);
   const std::int64_t name = filter.name.empty() ? 0 : name_id(filter.name);
   if ((queue == 0 && !filter.queue.empty()) || (name == 0 && !filter.name.empty())) return page;
+  const bool all_match = queue == 0 && name == 0;
+  const bool newest = filter.newest_first;
+  const std::string order = newest ? " DESC" : "";
+  const std::int64_t end = newest ? 0 : INT64_MAX;
+  const std::int64_t after = filter.after != 0 ? static_cast<std::int64_t>(filter.after) : INT64_MAX - end;
 
-  std::string from = "SELECT job FROM job WHERE job > ?1";
-  if (filter.state) {
-    switch (*filter.state) {
-      case JobState::blocked:
-        from =
-            "SELECT DISTINCT child AS job FROM dependency WHERE child > ?1"
-            " AND NOT EXISTS (SELECT 1 FROM final WHERE final.job = child)";
-        break;
-      case JobState::scheduled:
-        from = "SELECT job FROM scheduled WHERE job > ?1";
-        break;
-      case JobState::ready:
-        from = "SELECT job FROM ready WHERE job > ?1";
-        break;
-      case JobState::throttled:
-        return page;
-      case JobState::leased:
-        from = "SELECT job FROM lease WHERE job > ?1";
-        break;
-      case JobState::done:
-        from = "SELECT job FROM final WHERE job > ?1 AND state = 5";
-        break;
-      case JobState::dead:
-        from = "SELECT job FROM final WHERE state > 5 AND state = 6 AND job > ?1";
-        break;
-      case JobState::cancelled:
-        from = "SELECT job FROM final WHERE state > 5 AND state = 7 AND job > ?1";
-        break;
-      case JobState::expired:
-        from = "SELECT job FROM final WHERE state > 5 AND state = 8 AND job > ?1";
-        break;
-    }
+  /// What lies between the cursor and `till`: how many jobs, `looks` at most, and the last of them.
+  const std::string from = jobs_in(filter.state, newest);
+  const auto look = [&](std::int64_t till) {
+    const std::string sql = std::string("SELECT count(*), ") + (newest ? "min" : "max") + "(job) FROM (" +
+                            from + " ORDER BY job" + order + " LIMIT ?3)";
+    Statement span(sql.c_str());
+    span.with(db_, after, till, filter.looks);
+    span.step();
+    return std::pair(static_cast<std::uint64_t>(span.integer(0)), span.integer(1));
+  };
+  std::uint64_t looked = 0;
+  std::int64_t till = end;
+  std::uint32_t limit = filter.limit;
+  if (filter.looks != 0 && all_match) limit = std::min(limit, filter.looks);
+  if (filter.looks != 0 && !all_match) {
+    const auto [count, last] = look(end);
+    looked = count;
+    if (count == filter.looks) till = last;
   }
-  if (queue != 0 || name != 0)
-    from = "SELECT s.job AS job FROM (" + from +
-           ") s CROSS JOIN job x ON x.job = s.job WHERE (?2 = 0 OR x.queue = ?2) AND (?3 = 0 OR x.name = ?3)"
-           " ORDER BY s.job LIMIT ?4";
-  else
-    from += " ORDER BY job LIMIT ?4";
-  const std::string sql =
-      std::string(COTERIE_JOB_COLUMNS " FROM (") + from + ") d" COTERIE_JOB_TABLES " ORDER BY d.job";
+
+  std::string matching = from;
+  if (!all_match)
+    matching = "SELECT s.job AS job FROM (" + from +
+               ") s CROSS JOIN job x ON x.job = s.job WHERE (?3 = 0 OR x.queue = ?3) AND (?4 = 0 OR x.name = "
+               "?4)";
+  const std::string sql = COTERIE_JOB_COLUMNS " FROM (" + matching + " ORDER BY job" + order +
+                          " LIMIT ?5) d" COTERIE_JOB_TABLES " ORDER BY d.job" + order;
   Statement rows(sql.c_str());
-  rows.with(db_, filter.after, queue, name, static_cast<std::int64_t>(filter.limit) + 1);
+  rows.with(db_, after, till, queue, name, static_cast<std::int64_t>(limit) + 1);
   std::uint64_t last = 0;
   while (rows.step()) {
-    if (page.jobs.size() == filter.limit) {  // one more than was asked for: there is a next page
+    if (page.jobs.size() == limit) {  // one more than was asked for: there is a next page
       page.next = last;
       break;
     }
     last = static_cast<std::uint64_t>(rows.integer(0));
     page.jobs.push_back(info(rows, filter.bodies));
   }
+  page.looked = std::max<std::uint64_t>(looked, page.jobs.size());
+  if (page.next == 0 && till != end)
+    page.next = static_cast<std::uint64_t>(till);
+  else if (page.next != 0 && looked != 0)
+    page.looked = look(static_cast<std::int64_t>(last)).first;
   return page;
+}
+
+/// What is forgotten last has ended last.
+std::vector<JobInfo> Query::recently_ended(std::size_t limit) {
+  Snapshot snapshot(*this);
+  std::vector<JobInfo> infos;
+  ResetOnExit guard(retire_.with(db_));
+  while (infos.size() < limit && retire_.step()) {
+    Unpacker in(retire_.text(0));
+    std::int64_t job = 0;
+    while (!in.empty() && infos.size() < limit) {
+      ResetOnExit row(get_.with(db_, job += in.signed_number()));
+      // It may have been purged, or retried.
+      if (get_.step() && !get_.is_null(18)) infos.push_back(info(get_, false));
+    }
+  }
+  std::stable_sort(infos.begin(), infos.end(),
+                   [](const JobInfo& a, const JobInfo& b) { return a.finished_at > b.finished_at; });
+  return infos;
 }
 
 std::vector<QueueInfo> Query::queues() {

@@ -21,6 +21,7 @@ class Query {
 
   std::vector<std::optional<JobInfo>> get(const std::vector<JobId>& ids, bool bodies);
   JobPage list(const JobFilter& filter);
+  std::vector<JobInfo> recently_ended(std::size_t limit);
   std::vector<QueueInfo> queues();
   std::vector<std::string> paused();
   std::vector<std::optional<JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
@@ -72,6 +73,7 @@ class Query {
       "SELECT r.key, j.run_at FROM ready r CROSS JOIN job j ON j.job = r.job WHERE r.lane = ? AND r.name = ? "
       "AND r.key >= ?"
       " ORDER BY r.key LIMIT 1"};
+  Statement retire_{"SELECT jobs FROM retire ORDER BY at DESC, seq DESC"};
   Statement get_;
 };
 

@@ -189,6 +189,13 @@ class SqliteBroker final : public Broker {
     Answer<JobPage> answer = co_await done.wait();
     co_return answer.take();
   }
+  Task<std::vector<JobInfo>> recently_ended(std::uint32_t limit) override {
+    validate_sample(limit);
+    const auto done =
+        read<std::vector<JobInfo>>([limit](Query& query) { return query.recently_ended(limit); });
+    Answer<std::vector<JobInfo>> answer = co_await done.wait();
+    co_return answer.take();
+  }
   Task<std::vector<QueueInfo>> queues() override {
     const auto done = read<std::vector<QueueInfo>>([](Query& query) { return query.queues(); });
     Answer<std::vector<QueueInfo>> answer = co_await done.wait();

@@ -45,6 +45,9 @@ class FaultyBroker final : public queue::Broker {
     return real_.extend(worker, std::move(leases), lease);
   }
   Task<queue::JobPage> list(queue::JobFilter filter) override { return real_.list(std::move(filter)); }
+  Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit) override {
+    return real_.recently_ended(limit);
+  }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_.queues(); }
   Task<std::uint64_t> purge(queue::JobFilter filter) override { return real_.purge(std::move(filter)); }
   Task<void> pause(std::string queue) override { return real_.pause(std::move(queue)); }

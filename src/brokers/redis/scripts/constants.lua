@@ -56,7 +56,7 @@ TTL_END = 96
 WRITTEN = '<I6hI6I3I2I4'
 WRITTEN_BYTES = 23
 -- Of all this; what has another is refused.
-VERSION = 2
+VERSION = 3
 NOBODY = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 
 BLOCKED = 0

@@ -1,12 +1,13 @@
 -- A page of jobs.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..7] walk.lua; [8] how many at most.
--- Gives {the number to go on after (0: the end), jobs as describe.lua says}; a page may be shorter than asked for.
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] walk.lua; [9] how many at most.
+-- Gives {the number to go on behind (0: the end), jobs as describe.lua says, how many it looked at}; a page may be shorter
+-- than asked for.
 begin()
-local page, most = {}, tonumber(ARGV[8])
-local next_after = walk(function(job)
+local page, most = {}, tonumber(ARGV[9])
+local next_after, looked = walk(function(job)
   if #page == most then return false end
   page[#page + 1] = describe(job)
   return true
 end)
-return {next_after, page}
+return {next_after, page, looked}

@@ -16,6 +16,7 @@
 --   Q           HASH    queue -> its number;  c<q> HASH its name (N) and state -> jobs
 --   n<q> e<q>   HASH    handler -> its number in the queue, and back;  y LIST numbers of queues that are free again
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
+--   E<state>    ZSET    jobs that are blocked, dead, cancelled, expired, by ORDER
 --   h           ZSET    times when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
 --   T           ZSET    forgotten ids by the end of their day, half a millisecond less where the job was withdrawn
 --   O           ZSET    pieces of the list by number;  o<i> STRING how many jobs, then the id of each of PIECE, by ORDER

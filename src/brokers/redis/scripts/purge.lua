@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Forgets final jobs that match.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..7] walk.lua; [8] how many at most.
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] walk.lua; [9] how many at most.
 -- Gives {the number to go on after (0: the end), how many were forgotten}.
 begin()
-local purged, most = 0, math.min(tonumber(ARGV[8]), UNITS)
+local purged, most = 0, math.min(tonumber(ARGV[9]), UNITS)
 local next_after = walk(function(job)
   if not is_final(job) then return true end
   if purged == most then return false end

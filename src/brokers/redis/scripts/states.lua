@@ -30,6 +30,7 @@ local function ready_score(priority, at) return format('%d', (1000 - priority) *
 local function enter(job, state)
   job[STATE] = state
   count(job[QUEUE], state, 1)
+  if state == BLOCKED or state > DONE then add(P .. 'E' .. state, digits(job[ORDER]), job[ID]) end
   if state == SCHEDULED then
     local at = job[RUN_AT]
     if may_expire(job) and job[EXPIRES] < at then at = job[EXPIRES] end
@@ -53,6 +54,7 @@ end
 local function leave(job)
   local state = job[STATE]
   count(job[QUEUE], state, -1)
+  if state == BLOCKED or state > DONE then remove(P .. 'E' .. state, job[ID]) end
   if state == SCHEDULED then
     remove(P .. 'z', job[ID])
   elseif state == READY then
