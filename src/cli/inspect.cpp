@@ -20,6 +20,7 @@ struct ListOptions {
   std::string name;
   std::int64_t limit = -1;  // not given: 100 for people, all for JSON
   std::int64_t after = 0;
+  bool newest = false;
   bool bodies = false;
   ListOptions() = default;
 };
@@ -33,6 +34,7 @@ queue::JobFilter filter_of(const ListOptions& options) {
   filter.queue = options.queue;
   filter.name = options.name;
   filter.after = static_cast<std::uint64_t>(options.after);
+  filter.newest_first = options.newest;
   filter.bodies = options.bodies;
   return filter;
 }
@@ -65,7 +67,8 @@ Task<int> list_jobs(std::shared_ptr<queue::Broker> broker, ListOptions options) 
   const std::string cursor = std::to_string(filter.after);
   if (json && filter.after != 0) out.line(JsonObject().add("next", filter.after).str());
   if (!json && filter.after != 0)
-    out.line("There are more: --after " + cursor + " goes on, --limit 0 shows all.");
+    out.line("There are more: " + std::string(options.newest ? "--newest " : "") + "--after " + cursor +
+             " goes on, --limit 0 shows all.");
   if (!json && shown == 0) out.line("No jobs.");
   co_return exit_ok;
 }
@@ -150,7 +153,7 @@ Task<int> list_queues(std::shared_ptr<queue::Broker> broker, bool json) {
 
 void add_inspect(CLI::App& app, Action& chosen) {
   auto list = std::make_shared<ListOptions>();
-  Flags(app, "jobs", "List jobs, oldest first")
+  Flags(app, "jobs", "List jobs, in the order of their creation")
       .common(list->common)
       .text("--state,-s", list->state,
             "Only jobs in this state: ready, leased, scheduled, blocked, done, dead…", "STATE")
@@ -160,12 +163,13 @@ void add_inspect(CLI::App& app, Action& chosen) {
               INT64_MAX)
       .number("--after", list->after, "Go on behind this cursor, which the last listing printed", 0,
               INT64_MAX)
+      .flag("--newest", list->newest, "The job that was created last comes first")
       .flag("--bodies", list->bodies, "Payloads and results too (with --json)")
       .footer(
           "With --json every job is one line, an object. Where --limit cut the list, a last line "
           "{\"next\":CURSOR} "
           "says where to go on.\n"
-          "  coterie jobs --state dead\n"
+          "  coterie jobs --state dead --newest\n"
           "  coterie jobs --state done --json | jq -r .id")
       .chooses(chosen, [list] {
         static_cast<void>(

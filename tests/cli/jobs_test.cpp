@@ -128,6 +128,24 @@ TEST(Jobs, ListingGoesOnWhereTheLastOneStopped) {
   EXPECT_THAT(people.out, AllOf(HasSubstr(ids[1]), Not(HasSubstr(ids[2])), HasSubstr("--after " + cursor)));
 }
 
+TEST(Jobs, ListingMayBeginWithTheNewest) {
+  const Folder folder;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(enqueue(folder, {"x", std::to_string(i)}));
+  const std::vector<std::string> lines =
+      lines_of(folder.run({"jobs", "--newest", "--limit", "2", "--json"}).out);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(json_member(lines[0], "id"), ids[2]);
+  EXPECT_EQ(json_member(lines[1], "id"), ids[1]);
+  const std::string cursor = lines[2].substr(8, lines[2].size() - 9);
+  const std::vector<std::string> rest =
+      lines_of(folder.run({"jobs", "--newest", "--after", cursor, "--json"}).out);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(json_member(rest[0], "id"), ids[0]);
+  EXPECT_THAT(folder.run({"jobs", "--newest", "--limit", "2"}).out,
+              HasSubstr("--newest --after " + cursor + " goes on"));
+}
+
 TEST(Jobs, ListingIsFiltered) {
   const Folder folder;
   const std::string mail = enqueue(folder, {"send", "--queue", "mail"});

@@ -229,9 +229,9 @@ TEST(TopScreen, AnEmptyBrokerTeachesTheFirstCommand) {
 TEST(TopScreen, SaysSoWhereItShowsAPart) {
   Sample sample = some_sample();
   sample.failed.assign(Sample::most_jobs, sample.failed[0]);
-  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), Not(HasSubstr("The oldest")));
+  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), Not(HasSubstr("The newest")));
   sample.queues[0].info.counts[JobState::dead] = 1234;
-  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), HasSubstr("The oldest 500 of 1,234"));
+  EXPECT_THAT(text_of(render(sample, at(Page::failed), small())), HasSubstr("The newest 500 of 1,234"));
 }
 
 TEST(TopScreen, OldFiguresAreToldFromNewOnes) {

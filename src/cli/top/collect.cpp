@@ -56,7 +56,8 @@ Task<Sample> Collector::ask(std::optional<queue::JobId> open) {
   const std::vector<std::string> paused = co_await broker_->paused();
   const queue::JobFilter leased = first_of(*broker_, JobState::leased);
   queue::JobPage running = co_await broker_->list(leased);
-  const queue::JobFilter dead = first_of(*broker_, JobState::dead);
+  queue::JobFilter dead = first_of(*broker_, JobState::dead);
+  dead.newest_first = true;
   queue::JobPage failed = co_await broker_->list(dead);
   if (open) {
     std::vector<queue::JobId> ids{*open};

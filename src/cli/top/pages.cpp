@@ -44,9 +44,9 @@ std::string bar(double part, bool utf8) {
 }
 
 /// Where a broker has more of them than it was asked for.
-std::string note_of(const std::vector<JobInfo>& shown, std::uint64_t all) {
+std::string note_of(const char* which, const std::vector<JobInfo>& shown, std::uint64_t all) {
   if (shown.size() < Sample::most_jobs || all <= shown.size()) return "";
-  return "The oldest " + human_count(shown.size()) + " of " + human_count(all) +
+  return std::string("The ") + which + " " + human_count(shown.size()) + " of " + human_count(all) +
          "; `coterie jobs` lists all.";
 }
 
@@ -93,7 +93,7 @@ Listing running(const Sample& sample, bool utf8) {
   listing.columns = {{"JOB", false, 9},    {"QUEUE", false, 4, 16}, {"TRY", true, 6},
                      {"RUNS", true, 8},    {"PROGRESS", false, 7},  {"NOTE", false, 5, 60, 16},
                      {"WORKER", false, 3}, {"ID", false, 2, 36}};
-  listing.note = note_of(sample.running, sample.total(JobState::leased));
+  listing.note = note_of("oldest", sample.running, sample.total(JobState::leased));
   listing.nothing = "Nothing runs. Start a worker: coterie worker --allow-exec, or your own program's";
   for (const JobInfo& job : sample.running) {
     Row row = job_row(job);
@@ -113,7 +113,7 @@ Listing failed(const Sample& sample) {
   Listing listing;
   listing.columns = {{"JOB", false, 9},   {"QUEUE", false, 4, 16},    {"TRY", true, 6},
                      {"FAILED", true, 7}, {"WHY", false, 8, 200, 30}, {"ID", false, 2, 36}};
-  listing.note = note_of(sample.failed, sample.total(JobState::dead));
+  listing.note = note_of("newest", sample.failed, sample.total(JobState::dead));
   listing.nothing = "Nothing has failed for good.";
   for (const JobInfo& job : sample.failed) {
     Row row = job_row(job);
@@ -134,7 +134,7 @@ Listing workers(const Sample& sample) {
                      {"LONGEST", true, 7},
                      {"QUEUES", false, 4, 30},
                      {"RUNS", false, 6, 80, 16}};
-  listing.note = note_of(sample.running, sample.total(JobState::leased));
+  listing.note = note_of("oldest", sample.running, sample.total(JobState::leased));
   listing.nothing = "No worker runs anything now.";
   struct Worker {
     std::uint64_t jobs = 0;
