@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <future>
 #include <iostream>
 
@@ -136,24 +135,9 @@ int show(const DashboardFlags& flags) {
 
 void read_address(const std::string& flag, const std::string& text, dashboard::DashboardOptions& options) {
   if (text.empty()) return;
-  std::string host = text;
-  std::string port;
-  const std::size_t colon = text.rfind(':');
-  const std::size_t bracket = text.rfind(']');
-  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
-  if (digits) {
-    port = text;
-    host.clear();
-  } else if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {
-    host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-  }
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (!host.empty()) options.host = host;
-  if (port.empty()) return;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (error != std::errc() || end != port.data() + port.size())
-    throw UsageError(flag + " '" + text + "': write ADDRESS:PORT, for instance 127.0.0.1:8420");
+  const ListenAddress address = parse_address(flag, text);
+  options.host = address.host;
+  options.port = address.port.value_or(options.port);
 }
 
 DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboard::DashboardOptions options,

@@ -8,7 +8,7 @@
 
 namespace coterie::cli {
 
-/// "127.0.0.1:8420", ":8420", "8420", "[::1]:8420", "localhost" into host and port. UsageError.
+/// See parse_address(); where the text is empty, or has no port, the options stay as they are.
 void read_address(const std::string& flag, const std::string& text, dashboard::DashboardOptions& options);
 
 /// A dashboard on a thread and a loop of its own, so that it answers while handlers block theirs. Ends with

@@ -36,15 +36,11 @@ Task<std::string> begin(MetricsAddress address, std::function<Task<std::string>(
 }  // namespace
 
 MetricsAddress MetricsAddress::parse(const std::string& flag, const std::string& text, bool anyone) {
+  const ListenAddress read = parse_address(flag, text);
+  if (!read.port) throw UsageError(flag + " '" + text + "': give a port too, 127.0.0.1:9464 say");
   MetricsAddress address;
-  const std::size_t colon = text.rfind(':');
-  address.host = colon == std::string::npos ? "127.0.0.1" : text.substr(0, colon);
-  if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']')
-    address.host = address.host.substr(1, address.host.size() - 2);
-  if (address.host.empty())
-    throw UsageError(flag + " '" + text + "': give an address before the port, 127.0.0.1:9464 say");
-  address.port = static_cast<std::uint16_t>(
-      parse_number(flag, colon == std::string::npos ? text : text.substr(colon + 1), 0, 65535));
+  address.host = read.host;
+  address.port = *read.port;
   if (!anyone && !is_loopback(address.host))
     throw UsageError(
         flag + " '" + text +

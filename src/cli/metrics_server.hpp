@@ -14,8 +14,8 @@ struct MetricsAddress {
   std::uint16_t port = 0;
   MetricsAddress() = default;
 
-  /// "127.0.0.1:9464", "[::1]:9464", "9464" (of 127.0.0.1). UsageError, naming `flag`, for anything else, and
-  /// for an address that is not loopback's unless `anyone` was said.
+  /// See parse_address(). UsageError, naming `flag`, also where the port is missing, and for an address that
+  /// is not loopback's unless `anyone` was said.
   [[nodiscard]] static MetricsAddress parse(const std::string& flag, const std::string& text, bool anyone);
 };
 

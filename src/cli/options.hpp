@@ -73,6 +73,15 @@ class Flags {
 [[nodiscard]] queue::UnixMillis parse_time(const std::string& what, const std::string& text);
 [[nodiscard]] std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least,
                                         std::int64_t most);
+/// Where to listen.
+struct ListenAddress {
+  std::string host = "127.0.0.1";
+  std::optional<std::uint16_t> port;
+  ListenAddress() = default;
+};
+/// "127.0.0.1:8420", "[::1]:8420", ":8420" and "8420" (of 127.0.0.1), "localhost" (of a port that is known
+/// otherwise). UsageError, naming `what`.
+[[nodiscard]] ListenAddress parse_address(const std::string& what, const std::string& text);
 [[nodiscard]] queue::JobId parse_job_id(const std::string& text);
 [[nodiscard]] std::vector<queue::JobId> parse_job_ids(const std::vector<std::string>& texts);
 [[nodiscard]] queue::JobState parse_state(const std::string& text);

@@ -140,6 +140,39 @@ queue::UnixMillis parse_time(const std::string& what, const std::string& text) {
   return *time;
 }
 
+ListenAddress parse_address(const std::string& what, const std::string& text) {
+  ListenAddress address;
+  const auto refuse_it = [&] {
+    refuse(what, text, "give ADDRESS:PORT, for instance 127.0.0.1:8420 or [::1]:8420");
+  };
+  const auto port_of = [](const std::string& digits) -> std::optional<std::uint16_t> {
+    std::uint16_t port = 0;
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, port);
+    if (error != std::errc{} || stop != end) return std::nullopt;
+    return port;
+  };
+  std::string host = text;
+  if (text.find_first_not_of("0123456789") == std::string::npos) {
+    address.port = port_of(text);
+    if (!address.port) refuse_it();
+    return address;
+  }
+  const std::size_t bracket = text.rfind(']');
+  const std::size_t colon = text.rfind(':');
+  if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {
+    host = text.substr(0, colon);
+    address.port = port_of(text.substr(colon + 1));
+    if (!address.port) refuse_it();
+  }
+  if (host.size() > 2 && host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  else if (host.find_first_of("[]:") != std::string::npos)
+    refuse_it();
+  if (!host.empty()) address.host = host;
+  return address;
+}
+
 std::int64_t parse_number(const std::string& what, const std::string& text, std::int64_t least,
                           std::int64_t most) {
   std::int64_t value = 0;

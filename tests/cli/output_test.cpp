@@ -62,6 +62,22 @@ TEST(Values, Durations) {
     EXPECT_THROW(static_cast<void>(parse_duration("--x", bad)), UsageError) << bad;
 }
 
+TEST(Values, AnAddressIsAHostAPortOrBoth) {
+  const auto read = [](const std::string& text) {
+    const ListenAddress address = parse_address("--listen", text);
+    return address.host + " " + (address.port ? std::to_string(*address.port) : "-");
+  };
+  EXPECT_EQ(read("127.0.0.1:8420"), "127.0.0.1 8420");
+  EXPECT_EQ(read("[::1]:8420"), "::1 8420");
+  EXPECT_EQ(read("[::1]"), "::1 -");
+  EXPECT_EQ(read("8420"), "127.0.0.1 8420");
+  EXPECT_EQ(read(":0"), "127.0.0.1 0");
+  EXPECT_EQ(read("localhost"), "localhost -");
+  for (const char* wrong :
+       {"", "::1", "::1:8420", "host:", "host:70000", "host:8420x", "99999", "[]:1", "[::1"})
+    EXPECT_THROW(read(wrong), UsageError) << wrong;
+}
+
 TEST(Values, Times) {
   EXPECT_EQ(parse_time("--x", "@1"), 1000);
   EXPECT_EQ(parse_time("--x", "1970-01-02T00:00:00Z"), 86'400'000);
