@@ -49,11 +49,12 @@ struct Bulk {
 Task<Bulk> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t most,
                            bool cancel) {
   Bulk sum;
-  std::uint64_t after = 0;
+  Part part;
+  part.limit = batch;
   do {
-    Task<Found> searching = search(broker, filter, after, batch);
+    Task<Found> searching = search(broker, filter, part);
     const Found found = co_await std::move(searching);
-    after = found.next;
+    part.after = found.next;
     std::vector<queue::JobId> ids;
     for (const queue::JobInfo& job : found.jobs)
       if (fits(job, cancel) && sum.matched + ids.size() < most) ids.push_back(job.id);
@@ -61,11 +62,89 @@ Task<Bulk> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter,
     if (ids.empty()) continue;
     Task<std::uint64_t> changing = change(broker, std::move(ids), cancel);
     sum.changed += co_await std::move(changing);
-  } while (after != 0 && sum.matched < most);
+  } while (part.after != 0 && sum.matched < most);
   co_return sum;
 }
 
+/// Cancels what waits in the queue.
+Task<Bulk> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most) {
+  using queue::JobState;
+  Bulk sum;
+  for (const JobState state :
+       {JobState::ready, JobState::scheduled, JobState::blocked, JobState::throttled}) {
+    queue::JobFilter waiting;
+    waiting.state = state;
+    waiting.queue = queue;
+    do {
+      if (sum.matched == most) co_return sum;
+      waiting.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(batch, most - sum.matched));
+      const queue::JobPage page = co_await broker->list(waiting);
+      waiting.after = page.next;
+      std::vector<queue::JobId> ids;
+      for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
+      sum.matched += ids.size();
+      if (ids.empty()) continue;
+      Task<std::uint64_t> changing = change(broker, std::move(ids), true);
+      sum.changed += co_await std::move(changing);
+    } while (waiting.after != 0);
+  }
+  co_return sum;
+}
+
+/// The same work once more. What a broker tells only of jobs that have not ended (backoff, timeout,
+/// result_ttl) is as usual where it has.
+queue::JobSpec copy_of(const queue::JobInfo& job, std::optional<queue::JobExport> live) {
+  queue::JobSpec spec;
+  if (live) spec = std::move(live->spec);
+  spec.id = queue::JobId();
+  spec.queue = job.queue;
+  spec.name = job.name;
+  spec.payload = job.payload;
+  spec.priority = job.priority;
+  spec.max_attempts = job.max_attempts;
+  spec.run_at = spec.expires_at = 0;
+  spec.after.clear();
+  return spec;
+}
+
 }  // namespace
+
+/// {} or {"args":"…"}: JSON text in place of the old one.
+Task<http::Response> Service::clone(Call call) {
+  const queue::JobId id = read_id(call.parts.at(0));
+  ActionBody body = read_action(call.request.body);
+  std::vector<queue::JobId> ids{id};
+  const std::vector<std::optional<queue::JobInfo>> found = co_await broker_->get(ids, true);
+  if (!found.at(0)) throw ApiError(404, "no_such_job", "no job " + id.str());
+  std::vector<std::optional<queue::JobExport>> live = co_await broker_->export_jobs(std::move(ids), false);
+  queue::JobSpec spec = copy_of(*found[0], std::move(live.at(0)));
+  if (body.args && *body.args != spec.payload) {
+    // Whoever says what runs can do what a worker can: for one of `coterie enqueue --exec`, everything.
+    if (call.caller.role != Role::admin)
+      throw ApiError(403, "role",
+                     "'" + call.caller.name + "' may clone it as it is; other arguments are for admins");
+    require_json(*body.args);
+    spec.payload = *std::move(body.args);
+  }
+  spec.id = queue::new_uuid();
+  const std::string copy = spec.id.str();
+  std::vector<queue::JobSpec> specs;
+  specs.push_back(std::move(spec));
+  co_await broker_->enqueue(std::move(specs));
+  audit(call.caller, "clone", id.str() + " as " + copy, "", 1);
+  co_return json_response(JsonObject().add("id", copy).str());
+}
+
+/// {"most":N}, how many waited when somebody looked.
+Task<http::Response> Service::drain_queue(Call call) {
+  const std::string queue = call.parts.at(0);
+  const ActionBody body = read_action(call.request.body);
+  if (!body.most) throw ApiError(400, "bad_request", "say with most how many waited when you looked");
+  Task<Bulk> draining = drain(broker_, queue, std::min(*body.most, most_changed));
+  const Bulk sum = co_await std::move(draining);
+  audit(call.caller, "drain", queue, "", sum.changed);
+  co_return json_response(JsonObject().add("matched", sum.matched).add("changed", sum.changed).str());
+}
 
 Task<http::Response> Service::retry_one(Call call) {
   const queue::JobId id = read_id(call.parts.at(0));

@@ -31,6 +31,13 @@ std::uint64_t number(const http::Request& request, std::string_view key, std::ui
   return value;
 }
 
+bool newest_first(const http::Request& request) {
+  const std::string_view order = request.parameter("order");
+  if (!order.empty() && order != "newest" && order != "oldest")
+    throw ApiError(400, "bad_parameter", "order is oldest or newest");
+  return order == "newest";
+}
+
 queue::JobId id_of(const Call& call) {
   const std::optional<queue::JobId> id = queue::parse_uuid(call.parts.at(0));
   if (!id) throw ApiError(400, "bad_id", "'" + call.parts.at(0) + "' is no job's id");
@@ -53,16 +60,24 @@ Task<http::Response> Service::overview(Call) {
 
 Task<http::Response> Service::history(Call call) {
   const std::string_view range = call.request.parameter("range");
-  std::optional<std::string> points = monitor_.history().json(range.empty() ? "5m" : range);
+  const std::string_view queue = call.request.parameter("queue");
+  const History* const history = monitor_.history(queue);
+  if (history == nullptr)
+    throw ApiError(404, "no_history",
+                   "there is no queue '" + std::string(queue) + "', or no history is kept of it: one is of " +
+                       std::to_string(Monitor::most_queues) + " queues");
+  std::optional<std::string> points = history->json(range.empty() ? "5m" : range);
   if (!points) throw ApiError(400, "bad_parameter", "range is 5m, 1h, 24h or 30d");
   co_return json_response(*std::move(points));
 }
 
 Task<http::Response> Service::jobs(Call call) {
   Filter filter = Filter::parse(call.request.parameter("filter"));
-  const std::uint64_t after = number(call.request, "after", 0, 0, UINT64_MAX);
-  const std::uint64_t limit = number(call.request, "limit", usual_page, 1, largest_page);
-  Task<Found> searching = search(broker_, std::move(filter), after, static_cast<std::uint32_t>(limit));
+  Part part;
+  part.newest_first = newest_first(call.request);
+  part.after = number(call.request, "after", 0, 0, INT64_MAX);
+  part.limit = static_cast<std::uint32_t>(number(call.request, "limit", usual_page, 1, largest_page));
+  Task<Found> searching = search(broker_, std::move(filter), part);
   const Found found = co_await std::move(searching);
   JsonArray rows;
   for (const queue::JobInfo& job : found.jobs) rows.raw(job_row(job));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "src/dashboard/json_writer.hpp"
 
@@ -27,49 +28,120 @@ double rate(std::uint64_t before, std::uint64_t now, std::int64_t milliseconds) 
   return static_cast<double>(now - before) * 1000 / static_cast<double>(milliseconds);
 }
 
-std::string point_json(const Point& point) {
-  JsonArray array;
-  array.raw(std::to_string(point.at)).raw(std::to_string(point.ready)).raw(std::to_string(point.waiting));
-  array.raw(std::to_string(point.running)).raw(std::to_string(point.oldest_ms));
-  array.raw(json_number(point.done)).raw(json_number(point.failed));
-  return array.str();
+/// Three digits behind the point are enough, and half as long in a note.
+double rounded(double value) {
+  return std::round(value * 1000) / 1000;
+}
+
+std::optional<Percentiles> percentiles_of(const Durations& durations) {
+  if (durations.empty()) return std::nullopt;
+  return Percentiles{durations.percentile(0.5), durations.percentile(0.95), durations.percentile(0.99)};
+}
+
+void add_times(const Look& look, double weight, Durations& wait, Durations& run) {
+  for (const queue::JobInfo& job : look.ended) {
+    if (job.started_at == 0) continue;
+    wait.add(job.started_at - job.run_at, weight);
+    run.add(job.finished_at - job.started_at, weight);
+  }
+}
+
+void write(std::string& text, const std::optional<Percentiles>& percentiles, const char* none) {
+  for (std::size_t i = 0; i < std::tuple_size_v<Percentiles>; ++i)
+    text.append(",").append(percentiles ? std::to_string((*percentiles)[i]) : none);
+}
+
+/// Its columns, with commas between them.
+std::string line_of(const Point& point, const char* none) {
+  std::string text = std::to_string(point.at);
+  for (const std::uint64_t number : {point.ready, point.waiting, point.running, point.oldest_ms})
+    text.append(",").append(std::to_string(number));
+  text.append(",").append(json_number(point.done)).append(",").append(json_number(point.failed));
+  write(text, point.wait, none);
+  write(text, point.run, none);
+  return text;
+}
+
+constexpr std::size_t column_count = 13;
+constexpr const char* columns =
+    R"(["at_ms","ready","waiting","running","oldest_ms","done_per_s","failed_per_s",)"
+    R"("wait_p50_ms","wait_p95_ms","wait_p99_ms","run_p50_ms","run_p95_ms","run_p99_ms"])";
+
+/// What line_of has written; -1: nothing.
+std::optional<Point> read_line(std::string_view line) {
+  std::array<double, column_count> numbers{};
+  for (double& number : numbers) {
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+    if (error != std::errc() || !(number >= -1 && number < 1e18)) return std::nullopt;
+    line.remove_prefix(std::min(line.size(), static_cast<std::size_t>(end - line.data()) + 1));
+  }
+  if (std::any_of(numbers.begin(), numbers.begin() + 7, [](double number) { return number < 0; }))
+    return std::nullopt;
+  const auto whole = [&numbers](std::size_t i) { return static_cast<std::uint64_t>(numbers[i]); };
+  const auto percentiles = [&numbers](std::size_t from) -> std::optional<Percentiles> {
+    Percentiles read{};
+    for (std::size_t i = 0; i < read.size(); ++i) read[i] = static_cast<std::int64_t>(numbers[from + i]);
+    if (std::any_of(read.begin(), read.end(), [](std::int64_t one) { return one < 0; })) return std::nullopt;
+    return read;
+  };
+  Point point;
+  point.at = static_cast<queue::UnixMillis>(numbers[0]);
+  point.ready = whole(1);
+  point.waiting = whole(2);
+  point.running = whole(3);
+  point.oldest_ms = whole(4);
+  point.done = numbers[5];
+  point.failed = numbers[6];
+  point.wait = percentiles(7);
+  point.run = percentiles(10);
+  return point;
 }
 
 }  // namespace
 
-void History::add(const std::vector<queue::QueueInfo>& queues, queue::UnixMillis now) {
+void History::add(const Look& look) {
   Point point;
-  point.at = now;
-  point.ready = sum_of(queues, {JobState::ready});
-  point.waiting = sum_of(queues, {JobState::scheduled, JobState::blocked, JobState::throttled});
-  point.running = sum_of(queues, {JobState::leased});
-  for (const queue::QueueInfo& queue : queues)
-    if (queue.oldest_ready_at != 0 && now > queue.oldest_ready_at)
-      point.oldest_ms = std::max(point.oldest_ms, static_cast<std::uint64_t>(now - queue.oldest_ready_at));
-  const std::uint64_t done = sum_of(queues, {JobState::done});
-  const std::uint64_t failed = sum_of(queues, {JobState::dead, JobState::expired});
+  point.at = look.at;
+  point.ready = sum_of(look.queues, {JobState::ready});
+  point.waiting = sum_of(look.queues, {JobState::scheduled, JobState::blocked, JobState::throttled});
+  point.running = sum_of(look.queues, {JobState::leased});
+  for (const queue::QueueInfo& queue : look.queues)
+    if (queue.oldest_ready_at != 0 && look.at > queue.oldest_ready_at)
+      point.oldest_ms =
+          std::max(point.oldest_ms, static_cast<std::uint64_t>(look.at - queue.oldest_ready_at));
+  const std::uint64_t done = sum_of(look.queues, {JobState::done});
+  const std::uint64_t failed = sum_of(look.queues, {JobState::dead, JobState::expired});
   const bool first = newest_.at == 0;
+  double weight = 1;
   if (!first) {
-    point.done = rate(done_before_, done, now - newest_.at);
-    point.failed = rate(failed_before_, failed, now - newest_.at);
+    point.done = rate(done_before_, done, look.at - newest_.at);
+    point.failed = rate(failed_before_, failed, look.at - newest_.at);
+    // The sample stands for all that ended meanwhile, so that a busy second counts for more than a quiet one.
+    const double ended = (point.done + point.failed) * static_cast<double>(look.at - newest_.at) / 1000;
+    if (!look.ended.empty()) weight = std::max(1.0, ended / static_cast<double>(look.ended.size()));
+    Durations wait;
+    Durations run;
+    add_times(look, 1, wait, run);
+    point.wait = percentiles_of(wait);
+    point.run = percentiles_of(run);
   }
   done_before_ = done;
   failed_before_ = failed;
   newest_ = point;
   if (first) return;
-  for (std::size_t range = 0; range < ranges.size(); ++range) put(range, point);
+  for (std::size_t range = 0; range < ranges.size(); ++range) put(range, point, look, weight);
 }
 
-/// Gauges and rates become means; the age of the oldest its peak.
-void History::put(std::size_t range, const Point& sample) {
+/// Gauges and rates become means; the age of the oldest its peak; percentiles are of all that ended.
+void History::put(std::size_t range, const Point& sample, const Look& look, double weight) {
   Ring& ring = rings_[range];
-  if (ring.samples == 0) ring.since = sample.at;
   ring.sum.ready += sample.ready;
   ring.sum.waiting += sample.waiting;
   ring.sum.running += sample.running;
   ring.sum.oldest_ms = std::max(ring.sum.oldest_ms, sample.oldest_ms);
   ring.sum.done += sample.done;
   ring.sum.failed += sample.failed;
+  add_times(look, weight, ring.wait, ring.run);
   ++ring.samples;
   if (sample.at / ranges[range].step_ms ==
       (ring.points.empty() ? 0 : ring.points.back().at / ranges[range].step_ms))
@@ -79,23 +151,31 @@ void History::put(std::size_t range, const Point& sample) {
   mean.ready /= ring.samples;
   mean.waiting /= ring.samples;
   mean.running /= ring.samples;
-  mean.done /= static_cast<double>(ring.samples);
-  mean.failed /= static_cast<double>(ring.samples);
+  mean.done = rounded(mean.done / static_cast<double>(ring.samples));
+  mean.failed = rounded(mean.failed / static_cast<double>(ring.samples));
+  mean.wait = percentiles_of(ring.wait);
+  mean.run = percentiles_of(ring.run);
   ring.points.push_back(mean);
   if (ring.points.size() > ranges[range].points) ring.points.pop_front();
   ring.sum = Point();
+  ring.wait.clear();
+  ring.run.clear();
   ring.samples = 0;
+}
+
+std::string History::json(const Point& point) {
+  return "[" + line_of(point, "null") + "]";
 }
 
 std::optional<std::string> History::json(std::string_view name) const {
   for (std::size_t range = 0; range < ranges.size(); ++range) {
     if (name != ranges[range].name) continue;
     JsonArray points;
-    for (const Point& point : rings_[range].points) points.raw(point_json(point));
+    for (const Point& point : rings_[range].points) points.raw(json(point));
     return JsonObject()
         .add("range", name)
         .add("step_ms", ranges[range].step_ms)
-        .raw("columns", R"(["at_ms","ready","waiting","running","oldest_ms","done_per_s","failed_per_s"])")
+        .raw("columns", columns)
         .raw("points", points.str())
         .str();
   }
@@ -103,11 +183,17 @@ std::optional<std::string> History::json(std::string_view name) const {
 }
 
 std::string History::save(std::size_t range) const {
+  const std::deque<Point>& points = rings_[range].points;
   std::string text;
-  for (const Point& point : rings_[range].points) {
-    std::string line = point_json(point);
-    text += line.substr(1, line.size() - 2) + "\n";
+  std::vector<std::string> lines;
+  std::size_t bytes = 0;
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    std::string line = line_of(*point, "-1") + "\n";
+    bytes += line.size();
+    if (bytes > kept_bytes) break;
+    lines.push_back(std::move(line));
   }
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) text += *line;
   return text;
 }
 
@@ -115,25 +201,11 @@ void History::load(std::size_t range, std::string_view text) {
   Ring& ring = rings_[range];
   std::deque<Point> points;
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
+    const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    std::array<double, 7> numbers{};
-    bool fine = true;
-    for (double& number : numbers) {
-      const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
-      fine = fine && error == std::errc() && number >= 0 && number < 1e18;
-      line.remove_prefix(std::min(line.size(), static_cast<std::size_t>(end - line.data()) + 1));
-    }
-    Point point;
-    point.at = static_cast<queue::UnixMillis>(numbers[0]);
-    if (!fine || (!points.empty() && point.at <= points.back().at)) continue;
-    point.ready = static_cast<std::uint64_t>(numbers[1]);
-    point.waiting = static_cast<std::uint64_t>(numbers[2]);
-    point.running = static_cast<std::uint64_t>(numbers[3]);
-    point.oldest_ms = static_cast<std::uint64_t>(numbers[4]);
-    point.done = numbers[5];
-    point.failed = numbers[6];
-    points.push_back(point);
+    const std::optional<Point> point = read_line(line);
+    if (!point || (!points.empty() && point->at <= points.back().at)) continue;
+    points.push_back(*point);
     if (points.size() > ranges[range].points) points.pop_front();
   }
   // What was seen here is newer.

@@ -13,6 +13,9 @@ namespace coterie::dashboard {
 [[nodiscard]] bool json_has(std::string_view text, const std::vector<std::string>& path,
                             std::string_view value);
 
+/// Throws queue::JsonError, with the place, where the text is none.
+void require_json(std::string_view text);
+
 /// What a request's body may say; each endpoint says which it needs.
 struct ActionBody {
   std::optional<std::vector<std::string>> ids;
@@ -20,6 +23,7 @@ struct ActionBody {
   std::optional<std::uint64_t> most;
   std::optional<std::string> name;
   std::optional<std::string> password;
+  std::optional<std::string> args;  ///< JSON text, as it shall be enqueued
   ActionBody() = default;
 };
 /// Throws queue::JsonError; unknown members are refused too, for a misspelled one would be ignored.

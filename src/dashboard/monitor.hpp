@@ -1,6 +1,9 @@
 #pragma once
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,18 +27,31 @@ class Monitor {
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
   /// {"at_ms":…,"queues":[…],"rates":…}, documented as Overview in openapi.json.
   [[nodiscard]] const std::string& overview() const noexcept { return overview_; }
-  [[nodiscard]] const History& history() const noexcept { return history_; }
+  /// Of one queue, or of all (""). Null: none is kept of it.
+  [[nodiscard]] const History* history(std::string_view queue) const;
+  /// Queues that a history is kept of: the first ones that were seen, as long as they are there.
+  static constexpr std::size_t most_queues = 16;
   /// Why the broker cannot be asked; empty when it can.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
  private:
+  /// What is told of all queues or one, and up to which point the broker has it, of each range that is kept.
+  struct Kept {
+    History history;
+    std::array<queue::UnixMillis, History::ranges.size()> saved{};
+  };
   Task<void> look();
-  Task<void> load();
-  Task<void> save();
+  Task<std::vector<queue::JobInfo>> ended();
+  Task<void> add_to_histories(std::vector<queue::JobInfo> ended, queue::UnixMillis now);
+  Task<void> load(std::string queue, Kept& kept);
+  Task<void> save_one();
+  Task<bool> save(std::string queue, Kept& kept);
 
   std::shared_ptr<queue::Broker> broker_;
   bool keep_;
-  History history_;
+  Kept all_;
+  std::map<std::string, Kept, std::less<>> by_queue_;
+  std::optional<queue::UnixMillis> ended_until_;  ///< the latest end that was seen
   std::vector<queue::QueueInfo> queues_;
   std::vector<std::string> paused_;
   std::string overview_;
@@ -44,7 +60,6 @@ class Monitor {
   std::uint64_t version_ = 0;  ///< the broker's, at the last look
   std::uint64_t changes_ = 0;
   std::string rows_;
-  queue::UnixMillis saved_at_ = 0;
 };
 
 }  // namespace coterie::dashboard

@@ -9,8 +9,11 @@
 
 namespace coterie::dashboard {
 
-/// What a filter that the broker cannot answer alone may cost.
+/// What an answer may cost where few jobs match.
 inline constexpr std::uint64_t most_scanned = 100'000;
+/// Of a filter that the broker itself chooses by: a page is there at once, whatever stands in it.
+inline constexpr std::chrono::milliseconds most_list_time{200};
+/// Of one that needs each job's arguments or error.
 inline constexpr std::chrono::milliseconds most_scan_time{1000};
 
 struct Found {
@@ -21,9 +24,14 @@ struct Found {
   Found() = default;
 };
 
-/// Up to `limit` jobs behind the cursor `after`.
-[[nodiscard]] Task<Found> search(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t after,
-                                 std::uint32_t limit);
+/// Which part of all that match.
+struct Part {
+  bool newest_first = false;
+  std::uint64_t after = 0;  ///< the cursor of the part before, in the same order; 0: from the start
+  std::uint32_t limit = 50;
+  Part() = default;
+};
+[[nodiscard]] Task<Found> search(std::shared_ptr<queue::Broker> broker, Filter filter, Part part);
 
 struct Count {
   std::uint64_t jobs = 0;

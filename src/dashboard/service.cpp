@@ -62,6 +62,8 @@ void Service::add_routes() {
               [this](Call call) { return body(std::move(call), true); });
   router_.add("POST", "/api/v1/jobs/{id}/retry", Access::change, to(&Service::retry_one));
   router_.add("POST", "/api/v1/jobs/{id}/cancel", Access::change, to(&Service::cancel_one));
+  router_.add("POST", "/api/v1/jobs/{id}/clone", Access::change, to(&Service::clone));
+  router_.add("POST", "/api/v1/queues/{queue}/drain", Access::change, to(&Service::drain_queue));
   router_.add("POST", "/api/v1/retry", Access::change,
               [this](Call call) { return bulk(std::move(call), false); });
   router_.add("POST", "/api/v1/cancel", Access::change,

@@ -51,6 +51,8 @@ class Service {
   // api_change.cpp
   Reply retry_one(Call call);
   Reply cancel_one(Call call);
+  Reply clone(Call call);
+  Reply drain_queue(Call call);
   Reply bulk(Call call, bool cancel);
   Reply purge(Call call);
   Reply set_paused(Call call, bool paused);

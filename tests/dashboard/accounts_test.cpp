@@ -66,6 +66,24 @@ Task<void> by_role(const Credentials* credentials) {
     EXPECT_EQ(co_await std::move(asking), 401) << what.path;
   }
 }
+// An operator may have a job run again; to say what runs instead is more.
+Task<void> cloning(const Credentials* credentials) {
+  World world(credentials->options());
+  const std::string id = co_await world.add("send");
+  const std::string path = "/api/v1/jobs/" + id + "/clone";
+  const std::vector<std::pair<std::string, int>> asked{{"{}", 1}, {R"({"args":"[1]"})", 2}};
+  for (const auto& [body, least] : asked)
+    for (int role = 0; role < 3; ++role) {
+      Task<int> asking = world.status(with_token(request("POST", path, body), credentials->tokens[role]));
+      const int status = co_await std::move(asking);
+      EXPECT_EQ(status, role >= least ? 200 : 403) << body << " as " << role;
+    }
+}
+TEST(Accounts, OnlyAdminsSayWithWhichArgumentsAJobRuns) {
+  const Credentials credentials;
+  run(cloning(&credentials));
+}
+
 TEST(Accounts, EachRoleMayDoWhatItMayAndNobodyNothing) {
   const Credentials credentials;
   run(by_role(&credentials));

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dashboard/service_support.hpp"
 
 namespace coterie::dashboard_test {
@@ -19,6 +21,15 @@ std::string member(const std::string& json, const std::string& name) {
   const std::size_t at = json.find(key);
   if (at == std::string::npos) return "";
   return json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size());
+}
+
+/// The values of all string members of that name.
+std::vector<std::string> members(const std::string& json, const std::string& name) {
+  std::vector<std::string> values;
+  const std::string key = "\"" + name + "\":\"";
+  for (std::size_t at = json.find(key); at != std::string::npos; at = json.find(key, at + 1))
+    values.push_back(json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size()));
+  return values;
 }
 
 Task<void> exact() {
@@ -57,26 +68,28 @@ Task<void> pages() {
     ids.push_back(
         co_await world.add(i % 5 == 0 ? "fifth" : "other", "{\"i\":" + std::to_string(i % 2) + "}"));
   for (const std::string filter : {"", "filter=name:other&", "filter=args.i:1&"}) {
-    std::vector<std::string> seen;
-    std::string next = "0";
-    while (!next.empty()) {
-      const std::string text = co_await world.text("GET", "/api/v1/jobs?" + filter + "limit=3&after=" + next);
-      EXPECT_THAT(text, StartsWith("200 "));
-      std::size_t on_page = 0;
-      for (const std::string& id : ids)
-        if (text.find(id) != std::string::npos) {
-          seen.push_back(id);
-          ++on_page;
-        }
-      EXPECT_LE(on_page, 3U);
-      next = member(text, "next");
+    for (const std::string order : {"oldest", "newest"}) {
+      std::vector<std::string> expected;
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        if (filter.empty() || (filter.find("name") != std::string::npos ? i % 5 != 0 : i % 2 == 1))
+          expected.push_back(ids[i]);
+      if (order == "newest") std::reverse(expected.begin(), expected.end());
+      const std::string target = "/api/v1/jobs?limit=3&" + filter + "order=" + order;
+      std::vector<std::string> seen;
+      std::string next = "0";
+      while (!next.empty()) {
+        const std::string text = co_await world.text("GET", target + "&after=" + next);
+        EXPECT_THAT(text, StartsWith("200 "));
+        const std::vector<std::string> on_page = members(text, "id");
+        EXPECT_LE(on_page.size(), 3U);
+        seen.insert(seen.end(), on_page.begin(), on_page.end());
+        next = member(text, "next");
+      }
+      EXPECT_EQ(seen, expected) << target;
     }
-    std::vector<std::string> expected;
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      if (filter.empty() || (filter.find("name") != std::string::npos ? i % 5 != 0 : i % 2 == 1))
-        expected.push_back(ids[i]);
-    EXPECT_EQ(seen, expected) << filter;
   }
+  const std::string wrong = co_await world.text("GET", "/api/v1/jobs?order=worst");
+  EXPECT_THAT(wrong, AllOf(StartsWith("400 "), HasSubstr("order is oldest or newest")));
 }
 TEST(DashboardApi, PagesGiveEachJobOnceAlsoWhereMostDoNotMatch) {
   run(pages());
@@ -90,7 +103,7 @@ Task<void> few() {
   const std::string one = co_await world.text("GET", "/api/v1/jobs?filter=state:cancelled");
   EXPECT_THAT(one, AllOf(HasSubstr(second), Not(HasSubstr(first)), HasSubstr("\"next\":null")));
   const std::string none = co_await world.text("GET", "/api/v1/jobs?filter=state:dead");
-  EXPECT_EQ(none, R"(200 {"jobs":[],"next":null,"scanned":0,"bounded":false})");
+  EXPECT_THAT(none, AllOf(HasSubstr(R"("jobs":[],"next":null)"), HasSubstr(R"("bounded":false)")));
   http::Request asked = request("GET", "/api/v1/jobs");
   asked.query.emplace_back("filter", "state:ready queue:other");
   Task<http::Response> asking = world.ask(asked);
@@ -156,6 +169,77 @@ Task<void> many() {
 }
 TEST(DashboardApi, AFilterChangesNoMoreThanWasCounted) {
   run(many());
+}
+
+Task<void> drained() {
+  World world;
+  for (int i = 0; i < 3; ++i) (void)co_await world.add("send", "null", "mail");
+  queue::JobSpec later("send");
+  later.queue = "mail";
+  later.delay = std::chrono::hours(1);
+  (void)co_await world.client.enqueue(later);
+  const std::string other = co_await world.add("send");
+  const std::string blind = co_await world.text("POST", "/api/v1/queues/mail/drain", "{}");
+  EXPECT_THAT(blind, StartsWith("400 "));
+  const std::string some = co_await world.text("POST", "/api/v1/queues/mail/drain", R"({"most":2})");
+  EXPECT_EQ(some, R"(200 {"matched":2,"changed":2})");
+  const std::string rest = co_await world.text("POST", "/api/v1/queues/mail/drain", R"({"most":9})");
+  EXPECT_EQ(rest, R"(200 {"matched":2,"changed":2})");
+  const std::string left = co_await world.text("GET", "/api/v1/jobs/" + other);
+  EXPECT_THAT(left, HasSubstr(R"("state":"ready")")) << "of another queue";
+  EXPECT_THAT(world.audit.back(), AllOf(HasSubstr(R"("action":"drain")"), HasSubstr(R"("target":"mail")")));
+}
+TEST(DashboardApi, DrainingAQueueCancelsWhatWaitsThereAndNoMoreThanWasCounted) {
+  run(drained());
+}
+
+Task<void> cloned() {
+  World world;
+  queue::JobSpec spec("send", R"({"n":9007199254740993})");
+  spec.queue = "mail";
+  spec.priority = 7;
+  spec.max_attempts = 9;
+  spec.timeout = std::chrono::seconds(5);
+  const queue::JobId id = co_await world.client.enqueue(spec);
+  const std::string path = "/api/v1/jobs/" + id.str() + "/clone";
+  const std::string same = co_await world.text("POST", path, "{}");
+  const std::string changed =
+      co_await world.text("POST", path, R"({"args":"{\"n\":18446744073709551615, \"x\":1.50}"})");
+  const std::string no_json = co_await world.text("POST", path, R"({"args":"{\"n\":"})");
+  EXPECT_THAT(no_json, StartsWith("400 "));
+  std::vector<queue::JobId> ids{*queue::parse_uuid(member(same, "id")),
+                                *queue::parse_uuid(member(changed, "id"))};
+  const std::vector<std::optional<queue::JobExport>> copies =
+      co_await world.broker->export_jobs(std::move(ids), true);
+  EXPECT_EQ(copies.at(0)->spec.payload, R"({"n":9007199254740993})");
+  EXPECT_EQ(copies.at(1)->spec.payload, R"({"n":18446744073709551615, "x":1.50})");
+  for (const auto& copy : copies) {
+    EXPECT_EQ(copy->spec.queue, "mail");
+    EXPECT_EQ(copy->spec.priority, 7);
+    EXPECT_EQ(copy->spec.max_attempts, 9U);
+    EXPECT_EQ(copy->spec.timeout, std::chrono::seconds(5));
+  }
+  EXPECT_THAT(world.audit, testing::SizeIs(2));
+}
+TEST(DashboardApi, AJobIsEnqueuedOnceMoreWithItsArgumentsOrOthersExactly) {
+  run(cloned());
+}
+
+Task<void> history_of_a_queue() {
+  World world;
+  (void)co_await world.add("send", "null", "mail");
+  const JoinHandle<void> watching =
+      spawn([](World* w) -> Task<void> { return w->service.monitor().run(); }, &world);
+  while (world.service.monitor().sequence() < 1) co_await yield();
+  const std::string mail = co_await world.text("GET", "/api/v1/history?range=1h&queue=mail");
+  EXPECT_THAT(mail, AllOf(StartsWith("200 "), HasSubstr("wait_p95_ms")));
+  const std::string none = co_await world.text("GET", "/api/v1/history?queue=post");
+  EXPECT_THAT(none, AllOf(StartsWith("404 "), HasSubstr("one is of 16 queues")));
+  watching.cancel();
+  (void)co_await outcome(watching.wait());
+}
+TEST(DashboardApi, AQueueHasAHistoryOfItsOwn) {
+  run(history_of_a_queue());
 }
 
 Task<void> forgetting() {
