@@ -103,6 +103,11 @@ function(coterie_benches)
   set_target_properties(bench_overload PROPERTIES EXCLUDE_FROM_ALL ON)
   target_link_libraries(bench_overload PRIVATE coterie::runtime coterie::testing)
 
+  # Not in all: docs/dashboard.md has its figures.
+  coterie_executable(bench_dashboard bench "${PROJECT_SOURCE_DIR}/bench/dashboard.cpp")
+  set_target_properties(bench_dashboard PROPERTIES EXCLUDE_FROM_ALL ON)
+  target_link_libraries(bench_dashboard PRIVATE coterie::dashboard)
+
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*_bench.cpp")
   if(NOT sources)
     return()

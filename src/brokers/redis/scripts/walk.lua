@@ -98,6 +98,7 @@ local function all_done()
   return ids
 end
 local function few()
+  if only_state == THROTTLED then return {} end   -- no job is there yet
   if only_state == READY then return all_ready() end
   if only_state == SCHEDULED then return append({}, call('ZRANGE', P .. 'z', 0, FEW)) end
   if only_state == LEASED then return append({}, call('ZRANGE', P .. 'l', 0, FEW)) end
