@@ -54,7 +54,7 @@ function Login({ done }) {
 function Page({ url, overview, session }) {
   const path = url.pathname;
   if (path === '/') return html`<${Overview} overview=${overview} session=${session} />`;
-  if (path === '/queues') return html`<${Queues} overview=${overview} session=${session} />`;
+  if (path === '/queues') return html`<${Queues} overview=${overview} session=${session} chosen=${url.searchParams.get('queue') || ''} />`;
   if (path === '/jobs' || path === '/dead') return html`<${Jobs} key=${path} path=${path} parameters=${url.searchParams} session=${session} />`;
   if (path === '/workers') return html`<${Workers} />`;
   if (path.startsWith('/jobs/')) return html`<${Job} key=${path} id=${decodeURIComponent(path.slice(6))} session=${session} />`;

@@ -31,7 +31,7 @@ function short(value) {
 function layout(points, series, width) {
   const first = points[0][0];
   const last = points[points.length - 1][0];
-  const most = Math.max(1, ...points.flatMap((p) => series.map((line) => p[line.column])));
+  const most = Math.max(1, ...points.flatMap((p) => series.map((line) => p[line.column] ?? 0)));
   const step = niceStep(most, 4);
   const top = Math.ceil(most / step) * step;
   const right = width - inset.right;
@@ -47,7 +47,7 @@ function layout(points, series, width) {
   return { x, y, times, values, timeStep, right };
 }
 
-function Plot({ points, series, label, at, show }) {
+function Plot({ points, series, label, axis, at, show }) {
   const place = useRef(null);
   const [width, setWidth] = useState(0);
   useEffect(() => {
@@ -57,7 +57,8 @@ function Plot({ points, series, label, at, show }) {
   }, []);
   if (width < 80) return html`<div class="plot" ref=${place}></div>`;
   const { x, y, times, values, timeStep, right } = layout(points, series, width);
-  const path = (line) => points.map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}`).join('');
+  // Where there is no value (of times: nothing ended) the line goes on to the next one.
+  const path = (line) => points.filter((p) => p[line.column] != null).map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}`).join('');
   const area = (line) => `${path(line)}L${x(points[points.length - 1][0]).toFixed(1)},${y(0)}L${x(points[0][0]).toFixed(1)},${y(0)}Z`;
   const hover = (event) => {
     const left = event.clientX - place.current.getBoundingClientRect().left;
@@ -70,20 +71,20 @@ function Plot({ points, series, label, at, show }) {
   return html`<div class="plot" ref=${place} onPointerMove=${hover} onPointerLeave=${() => show(null)}>
     <svg role="img" aria-label=${label} width=${width} height=${height}>
       ${values.map((v) => html`<g key=${'y' + v}><line class="grid" x1=${inset.left} x2=${right} y1=${y(v)} y2=${y(v)} />
-        <text x=${inset.left - 8} y=${y(v) + 4} text-anchor="end">${short(v)}</text></g>`)}
+        <text x=${inset.left - 8} y=${y(v) + 4} text-anchor="end">${axis(v)}</text></g>`)}
       ${times.map((v) => html`<text key=${'x' + v} x=${x(v)} y=${height - 6} text-anchor=${x(v) > right - 30 ? 'end' : 'middle'}>${timeText(v, timeStep)}</text>`)}
       ${series.map((line) => line.fill && html`<path key=${'a' + line.column} class="area" data-colour=${line.colour} d=${area(line)} />`)}
       ${series.map((line) => html`<path key=${'l' + line.column} class="curve" data-colour=${line.colour} d=${path(line)} />`)}
       ${at != null && points[at] && html`<line class="cursor" x1=${x(points[at][0])} x2=${x(points[at][0])} y1=${inset.top} y2=${height - inset.bottom} />`}
-      ${at != null && points[at] && series.map((line) => html`<circle key=${'c' + line.column} data-colour=${line.colour} cx=${x(points[at][0])} cy=${y(points[at][line.column])} r="3.5" />`)}
+      ${at != null && points[at] && series.map((line) => points[at][line.column] != null && html`<circle key=${'c' + line.column} data-colour=${line.colour} cx=${x(points[at][0])} cy=${y(points[at][line.column])} r="3.5" />`)}
     </svg></div>`;
 }
 
 /**
- * @param {{title: string, unit: string, range: string, points: number[][],
- *          series: {name: string, column: number, colour: string, fill?: boolean, text: (v: number) => string}[]}} props
+ * @param {{title: string, unit: string, range: string, points: (number | null)[][], axis?: (v: number) => string,
+ *          series: {name: string, column: number, colour: string, fill?: boolean, text: (v: any) => string}[]}} props
  */
-export function Chart({ title, unit, range, points, series }) {
+export function Chart({ title, unit, range, points, series, axis = short }) {
   const [table, setTable] = useState(false);
   const [at, setAt] = useState(null);
   const shown = points[at ?? points.length - 1];
@@ -99,6 +100,6 @@ export function Chart({ title, unit, range, points, series }) {
       ? html`<div class="scroll short" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th>${t('time')}</th>
           ${series.map((line) => html`<th class="number" key=${line.column}>${line.name}</th>`)}</tr></thead>
           <tbody>${points.slice().reverse().map(row)}</tbody></table></div>`
-      : html`<${Plot} points=${points} series=${series} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
+      : html`<${Plot} points=${points} series=${series} axis=${axis} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
   </section>`;
 }

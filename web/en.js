@@ -16,7 +16,7 @@ export default {
   pause_text: 'No worker is given jobs of this queue until it is resumed: {ready} wait now. What runs goes on, and new jobs are accepted.',
   filter: 'Filter', filter_help: 'state:dead queue:mail name:send age>1h args.user.id:42 error:timeout', search: 'Search',
   filter_keys: 'Terms are joined by “and”: state, queue, name, id, worker, error, priority, attempt, age, args.PATH, or a word to find in name, args and error.',
-  next: 'Next', first: 'First', page_of: '{count} jobs on this page', select_all: 'Select all on this page', select: 'Select {id}',
+  next: 'Next', first: 'First', order: 'Order', newest_first: 'Newest', oldest_first: 'Oldest', page_of: '{count} jobs on this page', select_all: 'Select all on this page', select: 'Select {id}',
   selected: '{count} selected', retry: 'Retry', cancel: 'Cancel', retry_all: 'Retry all that match', cancel_all: 'Cancel all that match', purge_all: 'Forget all that match',
   bounded: 'Looked at {scanned} jobs, then stopped. “Next” goes on from there.',
   bulk_retry: 'Retry {count} jobs?', bulk_cancel: 'Cancel {count} jobs?', bulk_purge: 'Forget {count} jobs for good?',
@@ -41,4 +41,8 @@ export default {
   log_in: 'Log in', password: 'Password', user: 'Name', log_in_text: 'This dashboard has accounts.',
   keys_title: 'Keyboard', key_go: 'go to Overview, Queues, Jobs, Dead, Workers', key_filter: 'filter', key_move: 'next, previous row', key_open: 'open the row',
   key_select: 'select the row', key_theme: 'theme', key_help: 'this', key_close: 'close', key_retry: 'retry (of a job)', key_cancel: 'cancel (of a job)',
+  wait_time: 'Waiting time', wait_time_text: 'from when it could run', run_time: 'Run time', run_time_text: 'of what ended', history: 'History',
+  drain: 'Drain', drain_title: 'Drain {queue}?', drain_text: '{waiting} jobs wait here, and all of them are cancelled. What runs goes on.', drained: '{count} jobs of {queue} cancelled.',
+  clone: 'Clone', clone_title: 'Enqueue {name} once more?', clone_text: 'Into {queue}, with these arguments, to the letter.',
+  clone_as_it_is: 'Into {queue}, with the same arguments. To change them is for admins.', cloned: 'This is the new one.', key_clone: 'clone (of a job)',
 };

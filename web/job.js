@@ -3,7 +3,8 @@
 import { html, useState, useEffect } from './standalone.module.js';
 import { get, post, subscribe } from './api.js';
 import { t, number, duration, bytes, clock, indented } from './text.js';
-import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, useNow, useLoad, news } from './ui.js';
+import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, Dialog, useNow, useLoad, news } from './ui.js';
+import { go } from './route.js';
 import { jobsLink } from './queues.js';
 
 const final = ['done', 'dead', 'cancelled', 'expired'];
@@ -66,11 +67,51 @@ function Progress({ job }) {
     <progress max="100" value=${percent} aria-label=${t('progress')}></progress>${job.progress_note && html`<p class="note">${job.progress_note}</p>`}</section>`;
 }
 
+/** The same work once more. What is edited is text, and goes to the broker as it stands there. */
+function Clone({ job, session, close }) {
+  const [text, setText] = useState(job.args_bytes > 65536 ? null : job.args);
+  const [whole, setWhole] = useState(job.args);
+  const [error, setError] = useState(null);
+  useEffect(() => {
+    if (text != null) return;
+    fetch(`/api/v1/jobs/${job.id}/args`).then((response) => response.text()).then((all) => {
+      setWhole(all);
+      setText(all);
+    }, setError);
+  }, []);
+  const may = session.role === 'admin';
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      const { id } = await post(`/jobs/${job.id}/clone`, text === whole ? {} : { args: text });
+      close();
+      go('/jobs/' + id);
+      news(t('cloned'));
+    } catch (caught) {
+      setError(caught);
+    }
+  };
+  return html`<${Dialog} title=${t('clone_title', { name: job.name })} close=${close}><form class="clone" onSubmit=${submit}>
+    <p>${t(may ? 'clone_text' : 'clone_as_it_is', { queue: job.queue })}</p>
+    <label>${t('args')}<textarea rows="10" spellcheck="false" value=${text ?? ''} readonly=${!may || text == null} onInput=${(e) => setText(e.target.value)}></textarea></label>
+    ${error && html`<${Problem} error=${error} />`}
+    <div class="buttons"><button type="button" onClick=${close}>${t('back')}</button><button class="primary" disabled=${text == null}>${t('clone')}</button></div>
+  </form></${Dialog}>`;
+}
+
 export function Job({ id, session }) {
   const { value: job, error, again } = useLoad(() => get('/jobs/' + encodeURIComponent(id)), [id]);
   const [asked, setAsked] = useState(null);
   const now = useNow();
+  const [cloning, setCloning] = useState(false);
   useEffect(() => subscribe('jobs', again), [id]);
+  // Progress changes no count that the stream could tell of.
+  const running = job != null && job.state === 'leased';
+  useEffect(() => {
+    if (!running) return undefined;
+    const timer = setInterval(() => document.hidden || again(), 2000);
+    return () => clearInterval(timer);
+  }, [running, id]);
   if (error && error.status === 404) return html`<${Head} title=${t('no_job')} /><${Empty} title=${id} text=${t('no_job_text')} command=${'coterie job ' + id} />`;
   if (error && !job) return html`<${Head} title=${t('job')} /><${Problem} error=${error} again=${again} />`;
   if (!job) return html`<${Head} title=${t('job')} /><p class="quiet">${t('loading')}</p>`;
@@ -86,7 +127,8 @@ export function Job({ id, session }) {
   const over = final.includes(job.state);
   return html`<${Head} title=${job.name}>
       ${may && over && job.state !== 'done' && html`<button class="primary" data-key="r" onClick=${() => setAsked(act('retry', 'retried'))}>${t('retry')}</button>`}
-      ${may && !over && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}</${Head}>
+      ${may && !over && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}
+      ${may && html`<button data-key="n" onClick=${() => setCloning(true)}>${t('clone')}</button>`}</${Head}>
     <p class="under"><${State} state=${job.state} />${job.cancel_requested && !over && html` <span class="state" data-state="paused">${t('cancel_requested')}</span>`}
       <code class="id">${job.id}</code> <${Copy} text=${job.id} /></p>
     <div class="columns"><div>
@@ -98,5 +140,6 @@ export function Job({ id, session }) {
         <pre tabindex="0" role="region" aria-label=${t('output')}>${outputOf(job.result)}</pre></section>`}
       ${job.result != null && html`<${Body} title=${t('result')} text=${job.result} size=${job.result_bytes} all=${`/api/v1/jobs/${job.id}/result`} />`}
     </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} /></aside></div>
-    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;
+    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}
+    ${cloning && html`<${Clone} job=${job} session=${session} close=${() => setCloning(false)} />`}`;
 }

@@ -118,9 +118,10 @@ export function Jobs({ parameters, path, session }) {
   const fixed = path === '/dead';
   const filter = fixed ? withState(parameters.get('filter') || '', 'dead') : parameters.get('filter') || '';
   const after = parameters.get('after') || '';
+  const order = parameters.get('order') === 'oldest' ? 'oldest' : 'newest';
   const [turn, setTurn] = useState(0);
   const [selected, setSelected] = useState(new Set());
-  const { value, error, again } = useLoad(() => get('/jobs', { filter, after, limit: 50 }), [filter, after, turn]);
+  const { value, error, again } = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after, turn]);
   const now = useNow();
   const busy = useRef(false);
   useEffect(() => subscribe('jobs', () => {
@@ -131,8 +132,12 @@ export function Jobs({ parameters, path, session }) {
       setTurn((n) => n + 1);
     }, 1500);
   }), []);
-  useEffect(() => setSelected(new Set()), [filter, after]);
-  const use = (next, cursor) => go(path + '?' + new URLSearchParams({ ...(next ? { filter: next } : {}), ...(cursor ? { after: cursor } : {}) }).toString());
+  useEffect(() => setSelected(new Set()), [filter, order, after]);
+  const typed = fixed ? withState(filter, '') : filter;
+  const use = (next, cursor = '', way = order) => {
+    const asked = Object.entries({ filter: next, order: way === 'oldest' ? way : '', after: cursor }).filter(([, value]) => value);
+    go(path + '?' + new URLSearchParams(asked).toString());
+  };
   const may = session && session.role !== 'viewer' && !session.read_only;
   const done = () => {
     setSelected(new Set());
@@ -140,8 +145,9 @@ export function Jobs({ parameters, path, session }) {
   };
   const none = value && value.jobs.length === 0;
   const plain = filter === (fixed ? 'state:dead' : '');
-  return html`<${Head} title=${t(fixed ? 'dead' : 'jobs')} />
-    <${FilterBar} filter=${fixed ? withState(filter, '') : filter} use=${use} fixed=${fixed} />
+  return html`<${Head} title=${t(fixed ? 'dead' : 'jobs')}><div class="choice" role="group" aria-label=${t('order')}>${['newest', 'oldest'].map((way) => html`<button
+      key=${way} aria-pressed=${way === order} onClick=${() => use(typed, '', way)}>${t(way + '_first')}</button>`)}</div></${Head}>
+    <${FilterBar} filter=${typed} use=${use} fixed=${fixed} />
     ${error && html`<${Problem} error=${error} again=${again} />`}
     ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
     ${value && !error && (none && plain && !after
@@ -152,6 +158,6 @@ export function Jobs({ parameters, path, session }) {
           ${none ? html`<p class="quiet soon">${t('no_match')}</p>`
             : html`<${JobTable} jobs=${value.jobs} selected=${selected} select=${setSelected} now=${now} may=${may} />`}
           ${value.bounded && html`<p class="quiet bounded">${t('bounded', { scanned: number(value.scanned) })}</p>`}
-          <nav class="pages" aria-label=${t('jobs')}>${after && html`<button onClick=${() => use(fixed ? withState(filter, '') : filter)}>${t('first')}</button>`}
-            ${value.next && html`<button onClick=${() => use(fixed ? withState(filter, '') : filter, value.next)}>${t('next')}</button>`}</nav></section>`)}`;
+          <nav class="pages" aria-label=${t('jobs')}>${after && html`<button onClick=${() => use(typed)}>${t('first')}</button>`}
+            ${value.next && html`<button onClick=${() => use(typed, value.next)}>${t('next')}</button>`}</nav></section>`)}`;
 }

@@ -60,7 +60,7 @@ export function useKeys({ help, theme }) {
 export function Keys({ close }) {
   const list = [
     ['g o · g q · g j · g d · g w', 'key_go'], ['/', 'key_filter'], ['j · k', 'key_move'], ['Enter', 'key_open'], ['x', 'key_select'],
-    ['r', 'key_retry'], ['c', 'key_cancel'], ['t', 'key_theme'], ['?', 'key_help'], ['Esc', 'key_close'],
+    ['r', 'key_retry'], ['c', 'key_cancel'], ['n', 'key_clone'], ['t', 'key_theme'], ['?', 'key_help'], ['Esc', 'key_close'],
   ];
   return html`<${Dialog} title=${t('keys_title')} close=${close}><dl class="keys">
     ${list.map(([key, what]) => html`<div key=${key}><dt>${key.split(' · ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${t(what)}</dd></div>`)}</dl>

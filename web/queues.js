@@ -3,6 +3,7 @@ import { html, useState } from './standalone.module.js';
 import { post } from './api.js';
 import { t, number, duration, stateName } from './text.js';
 import { Head, Empty, Link, Confirm, useNow, news } from './ui.js';
+import { Charts, useRange } from './history.js';
 
 const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
 
@@ -15,34 +16,53 @@ export function jobsLink(queue, state) {
   return '/jobs?filter=' + encodeURIComponent(`queue:${word(queue)}` + (state ? ` state:${state}` : ''));
 }
 
-export function QueueTable({ overview, session }) {
+export function QueueTable({ overview, session, chosen }) {
   const now = useNow();
   const [asked, setAsked] = useState(null);
   const change = async (queue, action) => {
     await post(`/queues/${encodeURIComponent(queue.name)}/${action}`);
     news(t(action === 'pause' ? 'paused_done' : 'resumed_done', { queue: queue.name }));
   };
+  const waiting = (queue) => queue.counts.ready + queue.counts.scheduled + queue.counts.blocked + queue.counts.throttled;
+  // No more than was shown, and as many requests as that takes.
+  const drain = async (queue) => {
+    let changed = 0;
+    for (let left = waiting(queue); left > 0;) {
+      const sum = await post(`/queues/${encodeURIComponent(queue.name)}/drain`, { most: left });
+      changed += sum.changed;
+      left = sum.matched ? left - sum.matched : 0;
+    }
+    news(t('drained', { count: number(changed), queue: queue.name }));
+  };
+  const ask = (action, queue) => setAsked({
+    title: t(action + '_title', { queue: queue.name }), danger: action === 'drain',
+    text: t(action + '_text', { ready: number(queue.counts.ready), waiting: number(waiting(queue)) }),
+    yes: () => (action === 'drain' ? drain(queue) : change(queue, 'pause')),
+  });
   const may = session && session.role !== 'viewer' && !session.read_only;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('queues')}><table class="queues">
     <thead><tr><th>${t('queue')}</th>${states.map((s) => html`<th class="number" key=${s}>${stateName(s)}</th>`)}<th class="number">${t('oldest')}</th>
-      ${may && html`<th><span class="offscreen">${t('pause')}</span></th>`}</tr></thead>
+      <th><span class="offscreen">${t('history')}</span></th></tr></thead>
     <tbody>${overview.queues.map((queue) => html`<tr key=${queue.name}>
       <th scope="row"><${Link} to=${jobsLink(queue.name)}>${queue.name}</${Link}>${queue.paused && html` <span class="state" data-state="paused">${t('paused')}</span>`}</th>
       ${states.map((s) => html`<td class="number" key=${s}>${queue.counts[s]
         ? html`<${Link} to=${jobsLink(queue.name, s)} data-state=${s === 'dead' ? s : undefined}>${number(queue.counts[s])}</${Link}>`
         : html`<span class="quiet" aria-label="0">·</span>`}</td>`)}
       <td class="number">${queue.oldest_ready_at_ms ? duration(Math.max(0, now - queue.oldest_ready_at_ms)) : html`<span class="quiet">–</span>`}</td>
-      ${may && html`<td class="end">${queue.paused
+      <td class="end"><${Link} to=${'/queues?queue=' + encodeURIComponent(queue.name)} class="button small" aria-current=${chosen === queue.name ? 'true' : undefined}
+        aria-label=${t('history') + ' ' + queue.name}>${t('history')}</${Link}>${may && html` ${queue.paused
         ? html`<button class="small" onClick=${() => change(queue, 'resume').catch((e) => news(e.message))}>${t('resume')}</button>`
-        : html`<button class="small" onClick=${() => setAsked(queue)}>${t('pause')}</button>`}</td>`}
+        : html`<button class="small" onClick=${() => ask('pause', queue)}>${t('pause')}</button>`}
+        ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue)}>${t('drain')}</button>`}`}</td>
     </tr>`)}</tbody></table></div>
-    ${asked && html`<${Confirm} title=${t('pause_title', { queue: asked.name })} text=${t('pause_text', { ready: number(asked.counts.ready) })}
-      yes=${() => change(asked, 'pause')} close=${() => setAsked(null)} />`}`;
+    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;
 }
 
-export function Queues({ overview, session }) {
-  return html`<${Head} title=${t('queues')} />
+export function Queues({ overview, session, chosen }) {
+  const { range, choice } = useRange();
+  return html`<${Head} title=${t('queues')}>${chosen && choice}</${Head}>
     ${!overview ? html`<p class="quiet">${t('loading')}</p>` : overview.queues.length
-      ? html`<section class="card"><${QueueTable} overview=${overview} session=${session} /></section>`
+      ? html`<section class="card"><${QueueTable} overview=${overview} session=${session} chosen=${chosen} /></section>
+        ${chosen && html`<h2 class="of-queue">${chosen}</h2><${Charts} range=${range} queue=${chosen} key=${chosen} />`}`
       : html`<${Empty} title=${t('no_queues')} text=${t('no_queues_text')} command="coterie enqueue --queue mail --exec 'echo hello'" />`}`;
 }

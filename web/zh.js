@@ -16,7 +16,7 @@ export default {
   pause_text: '恢复之前，工作进程不会得到此队列的任务：现有 {ready} 个等待。正在运行的继续运行，新任务仍被接受。',
   filter: '过滤', filter_help: 'state:dead queue:mail name:send age>1h args.user.id:42 error:timeout', search: '搜索',
   filter_keys: '各条件须同时成立：state、queue、name、id、worker、error、priority、attempt、age、args.路径，或在名称、参数和错误中查找的词。',
-  next: '下一页', first: '首页', page_of: '本页 {count} 个任务', select_all: '选择本页全部', select: '选择 {id}',
+  next: '下一页', first: '首页', order: '顺序', newest_first: '最新在前', oldest_first: '最早在前', page_of: '本页 {count} 个任务', select_all: '选择本页全部', select: '选择 {id}',
   selected: '已选 {count} 个', retry: '重试', cancel: '取消', retry_all: '重试所有匹配项', cancel_all: '取消所有匹配项', purge_all: '清除所有匹配项',
   bounded: '查看了 {scanned} 个任务后停止。“下一页”从那里继续。',
   bulk_retry: '重试 {count} 个任务？', bulk_cancel: '取消 {count} 个任务？', bulk_purge: '永久清除 {count} 个任务？',
@@ -41,4 +41,8 @@ export default {
   log_in: '登录', password: '密码', user: '用户名', log_in_text: '此面板需要账户。',
   keys_title: '键盘', key_go: '概览、队列、任务、失败、工作进程', key_filter: '过滤', key_move: '下一行、上一行', key_open: '打开该行',
   key_select: '选择该行', key_theme: '主题', key_help: '本说明', key_close: '关闭', key_retry: '重试（任务页）', key_cancel: '取消（任务页）',
+  wait_time: '等待时间', wait_time_text: '从可以运行时起', run_time: '运行时间', run_time_text: '已结束的任务', history: '历史',
+  drain: '清空', drain_title: '清空 {queue}？', drain_text: '有 {waiting} 个任务在等待，将全部取消。正在运行的继续运行。', drained: '已取消 {queue} 的 {count} 个任务。',
+  clone: '克隆', clone_title: '再次加入 {name}？', clone_text: '加入 {queue}，参数与此处文本完全一致。',
+  clone_as_it_is: '加入 {queue}，参数不变。修改参数需要管理员。', cloned: '这是新的任务。', key_clone: '克隆（任务）',
 };

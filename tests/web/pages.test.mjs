@@ -1,7 +1,7 @@
 // The pages in Chromium, against a worker that works.
 import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, makeAccount, launch, tab, axe } from './world.mjs';
+import { makeWorld, makeAccount, launch, tab, axe, ask, withTab as withTabOf } from './world.mjs';
 
 const paths = ['/', '/queues', '/jobs', '/dead', '/workers'];
 const shots = process.env.COTERIE_WEB_SHOTS;
@@ -12,26 +12,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** A tab whose problems must be none in the end. */
-async function withTab(world, options, use) {
-  const problems = [];
-  const context = await browser.newContext(options);
-  try {
-    const page = await tab(context, world.url, problems);
-    await use(page, context, problems);
-    assert.deepEqual(problems, []);
-  } finally {
-    await context.close();
-  }
-}
-
-async function ask(world, path, body) {
-  const response = await fetch(world.url + '/api/v1' + path, body === undefined ? {} : {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-  });
-  return response.json();
-}
-
+const withTab = (world, options, use) => withTabOf(browser, world, options, use);
 const settled = (page) => page.waitForFunction(() => !document.querySelector('main')?.textContent.includes('Loading…') && document.querySelector('h1'));
 
 for (const kind of ['sqlite', 'redis']) {

@@ -42,6 +42,17 @@ Task<std::string> shows_it(queue::JobContext& job, std::string payload) {
   co_await never.wait();
   co_return "null";
 }
+Task<std::string> fails_deep_down(queue::JobContext&, std::string) {
+  throw std::runtime_error(
+      "550 no such mailbox\n  in send_mail() mail.cpp:42\n  awaited by deliver() mail.cpp:17");
+  co_return "null";
+}
+Task<std::string> counts(queue::JobContext& job, std::string) {
+  for (int step = 1;; ++step) {
+    co_await job.progress(0.25, "step " + std::to_string(step));
+    co_await sleep(std::chrono::milliseconds(200));
+  }
+}
 Task<std::string> resizes(queue::JobContext& job, std::string) {
   co_await job.progress(0.5, "half of it");
   co_await sleep(std::chrono::milliseconds(150));
@@ -77,6 +88,8 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
       ends.push_back(spec_of("charge card", json(text), text));
     }
     stay.push_back(spec_of("import", json(corpus[0]), corpus[0]));
+    stay.push_back(spec_of("count", "null", "images"));
+    ends.push_back(spec_of("send mail", "null", "images"));
   }
   const std::vector<queue::JobId> ended = co_await client.enqueue(std::move(ends));
   const std::vector<queue::JobId> stays = co_await client.enqueue(std::move(stay));
@@ -115,6 +128,8 @@ Task<int> work(std::string url, bool calm) {
   worker.handle_raw("thumbnail", resizes);
   worker.handle_raw("charge card", fails_with_it);
   worker.handle_raw("import", shows_it);
+  worker.handle_raw("count", counts);
+  worker.handle_raw("send mail", fails_deep_down);
   if (!calm)
     for (const std::string& text : corpus) worker.handle_raw(text, returns_it);
   auto both = [&](TaskGroup& group) -> Task<void> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The dashboard in a real browser: Debian's Chromium, driven by playwright-core, which npm fetches into the build folder.
 # Skips where one of them is missing, and says which. COTERIE_WEB_SHOTS=DIR keeps a picture of each page.
+# `web_test.sh soak` keeps pages open for SECONDS (1800) and looks at their heap instead.
 set -euo pipefail
 
 for need in node npm chromium; do
@@ -17,4 +18,5 @@ if ! cmp -s "$COTERIE_SOURCE/tests/web/package-lock.json" "$work/package-lock.js
     { rm -f "$work/package-lock.json"; echo "skipped: npm could not fetch playwright-core and axe-core"; exit 77; }
 fi
 export COTERIE_WEB_MODULES=$work
-exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE/tests/web/static.test.mjs" "$COTERIE_SOURCE/tests/web/pages.test.mjs"
+[[ ${1:-} == soak ]] && exec node "$COTERIE_SOURCE/tests/web/soak.mjs"
+exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE"/tests/web/{static,pages,jobs}.test.mjs

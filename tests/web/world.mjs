@@ -1,4 +1,5 @@
 // A broker with work, a dashboard, and a browser: what every test here begins with.
+import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -111,4 +112,24 @@ export async function axe(page) {
   await page.evaluate(axeSource);
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
   return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0] ? n.any[0].message : '')).join(' | ')}`);
+}
+
+/** A tab whose problems must be none in the end. */
+export async function withTab(browser, world, options, use) {
+  const problems = [];
+  const context = await browser.newContext(options);
+  try {
+    const page = await tab(context, world.url, problems);
+    await use(page, context, problems);
+    assert.deepEqual(problems, []);
+  } finally {
+    await context.close();
+  }
+}
+
+export async function ask(world, path, body) {
+  const response = await fetch(world.url + '/api/v1' + path, body === undefined ? {} : {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+  });
+  return response.json();
 }

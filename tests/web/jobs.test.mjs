@@ -1,0 +1,104 @@
+// Jobs in the browser: their order, what they say of themselves, and what is done to many or once more.
+import test, { before, after, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { makeWorld, launch, ask, withTab as withTabOf } from './world.mjs';
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+const withTab = (world, options, use) => withTabOf(browser, world, options, use);
+
+for (const kind of ['sqlite', 'redis']) {
+  describe(`on ${kind}`, () => {
+    let world;
+    before(async () => {
+      world = await makeWorld({ kind });
+    });
+    after(() => world && world.stop());
+
+    test('the newest jobs come first, and the oldest where the address says so', async () => {
+      await withTab(world, {}, async (page) => {
+        const first = async () => (await page.locator('tbody tr').first().getAttribute('data-row'));
+        const of = async (order) => (await ask(world, `/jobs?filter=queue:billing&limit=1&order=${order}`)).jobs[0].id;
+        await page.goto(world.url + '/jobs?filter=queue:billing');
+        await page.waitForSelector('.row-link');
+        assert.equal(await first(), await of('newest'));
+        await page.getByRole('button', { name: 'Oldest' }).click();
+        const oldest = await of('oldest');
+        await page.waitForFunction((id) => document.querySelector('tbody tr')?.dataset.row === id, oldest);
+        assert.match(page.url(), /order=oldest/);
+      });
+    });
+
+    test('an error of several lines is shown line by line', async () => {
+      await withTab(world, {}, async (page) => {
+        const [job] = (await ask(world, '/jobs?filter=name:%22send%20mail%22')).jobs;
+        await page.goto(world.url + '/jobs/' + job.id);
+        const text = page.getByRole('region', { name: 'Error' });
+        await text.waitFor();
+        assert.equal(await text.innerText(), '550 no such mailbox\n  in send_mail() mail.cpp:42\n  awaited by deliver() mail.cpp:17');
+        const heights = await text.evaluate((e) => [e.getBoundingClientRect().height, parseFloat(getComputedStyle(e).lineHeight)]);
+        assert.ok(heights[0] >= 3 * heights[1], `${heights}: three lines`);
+      });
+    });
+
+    test('the progress of a job that runs goes on as it is looked at', async () => {
+      await withTab(world, {}, async (page) => {
+        const [job] = (await ask(world, '/jobs?filter=state:leased%20name:count')).jobs;
+        await page.goto(world.url + '/jobs/' + job.id);
+        await page.waitForSelector('.note');
+        const before = await page.textContent('.note');
+        await page.waitForFunction((text) => document.querySelector('.note').textContent !== text, before);
+        assert.match(await page.textContent('.note'), /^step \d+$/);
+      });
+    });
+
+    test('a job is cloned with arguments that are edited, to the letter', async () => {
+      await withTab(world, {}, async (page) => {
+        const [job] = (await ask(world, '/jobs?filter=queue:mail&limit=1')).jobs;
+        await page.goto(world.url + '/jobs/' + job.id);
+        await page.getByRole('button', { name: 'Clone' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByLabel('Arguments').fill('{"n": 18446744073709551615, "x": 1.50');
+        await dialog.getByRole('button', { name: 'Clone' }).click();
+        await dialog.getByRole('alert').waitFor();  // that is no JSON
+        await dialog.getByLabel('Arguments').fill('{"n": 18446744073709551615, "x": 1.50}');
+        await dialog.getByRole('button', { name: 'Clone' }).click();
+        await page.waitForFunction((id) => !location.pathname.endsWith(id), job.id);
+        await page.getByText('18446744073709551615').waitFor();
+        const copy = await ask(world, new URL(page.url()).pathname);
+        assert.equal(copy.args, '{"n": 18446744073709551615, "x": 1.50}');
+        assert.deepEqual([copy.queue, copy.name, copy.max_attempts], [job.queue, job.name, job.max_attempts]);
+      });
+    });
+
+    test('a queue has charts of its own, of times as well', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/queues');
+        await page.getByRole('link', { name: 'History images' }).click();
+        await page.waitForFunction(() => document.querySelectorAll('.chart').length === 4);
+        await page.locator('.chart', { hasText: 'Run time' }).getByText('p95').waitFor();
+        // Its thumbnails take 150 ms, which is known within a tenth.
+        await page.waitForFunction(() => /p50 ?1[3-9]\d ms/.test(document.querySelectorAll('.chart')[3].textContent));
+        await page.reload();
+        await page.waitForFunction(() => document.querySelectorAll('.chart .curve').length >= 7);
+      });
+    });
+
+    test('a queue is drained, after the number was shown', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/queues');
+        const row = page.locator('tr', { has: page.locator('a', { hasText: /^mail$/ }) });
+        const waiting = (await ask(world, '/overview')).queues.find((q) => q.name === 'mail').counts.ready;
+        assert.ok(waiting > 0);
+        await row.getByRole('button', { name: 'Drain' }).click();
+        await page.getByRole('dialog').getByText(`${waiting} jobs wait here`).waitFor();
+        await page.getByRole('button', { name: 'Go on' }).click();
+        await page.getByText(`${waiting} jobs of mail cancelled.`).waitFor();
+        await row.getByRole('button', { name: 'Drain' }).waitFor({ state: 'detached' });
+      });
+    });
+  });
+}

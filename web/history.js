@@ -1,0 +1,52 @@
+// @ts-check
+// How it went: the charts of all queues, or of one.
+import { html, useState, useEffect } from './standalone.module.js';
+import { get, subscribe } from './api.js';
+import { t, number, rate, duration } from './text.js';
+import { Problem, useLoad } from './ui.js';
+import { Chart } from './chart.js';
+
+const ranges = ['5m', '1h', '24h', '30d'];
+const steps = { '5m': 4000, '1h': 15000, '24h': 300000, '30d': 300000 };
+
+/** Of all queues the newest point comes with the stream; all else is asked for again at each of its steps. */
+function usePoints(range, queue) {
+  const [points, setPoints] = useState([]);
+  const loaded = useLoad(() => get('/history', { range, queue }), [range, queue]);
+  useEffect(() => {
+    if (loaded.value && loaded.value.range === range) setPoints(loaded.value.points);
+  }, [loaded.value]);
+  useEffect(() => {
+    if (range !== '5m' || queue) {
+      const timer = setInterval(() => document.hidden || loaded.again(), steps[range]);
+      return () => clearInterval(timer);
+    }
+    return subscribe('overview', (overview) => setPoints((before) => {
+      const last = before.length ? before[before.length - 1][0] : 0;
+      return overview.point && overview.at_ms - last >= 1900 ? [...before, overview.point].slice(-150) : before;
+    }));
+  }, [range, queue]);
+  return { points, error: loaded.error };
+}
+
+export function useRange() {
+  const [range, setRange] = useState('5m');
+  const choice = html`<div class="choice" role="group" aria-label=${t('range')}>${ranges.map((name) => html`<button key=${name}
+    aria-pressed=${name === range} onClick=${() => setRange(name)}>${name}</button>`)}</div>`;
+  return { range, choice };
+}
+
+const percentiles = (first) => ['p50', 'p95', 'p99'].map((name, i) => ({
+  name, column: first + i, colour: ['--scheduled', '--leased', '--dead'][i], text: (ms) => (ms == null ? '–' : duration(ms)),
+}));
+
+export function Charts({ range, queue }) {
+  const { points, error } = usePoints(range, queue);
+  const chart = (title, unit, series, axis) => html`<${Chart} title=${t(title)} unit=${unit} range=${range} points=${points} series=${series} axis=${axis} />`;
+  return html`${error && html`<${Problem} error=${error} />`}<div class="charts">
+    ${chart('throughput', t('jobs_per_second'), [{ name: t('done_rate'), column: 5, colour: '--done', fill: true, text: rate }, { name: t('failed_rate'), column: 6, colour: '--dead', text: rate }])}
+    ${chart('depth', t('jobs_count'), [{ name: t('waiting'), column: 1, colour: '--ready', fill: true, text: number }, { name: t('running'), column: 3, colour: '--leased', text: number },
+      { name: t('later'), column: 2, colour: '--scheduled', text: number }])}
+    ${chart('wait_time', t('wait_time_text'), percentiles(7), duration)}
+    ${chart('run_time', t('run_time_text'), percentiles(10), duration)}</div>`;
+}
