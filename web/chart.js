@@ -4,7 +4,7 @@ import { html, useState, useEffect, useRef } from './standalone.module.js';
 import { t, clock } from './text.js';
 
 const height = 200;
-const inset = { left: 44, right: 6, top: 10, bottom: 24 };
+const inset = { left: 54, right: 6, top: 10, bottom: 24 };
 
 /** 1, 2 or 5 times a power of ten: what a scale counts in. */
 function niceStep(most, wanted) {

@@ -3,7 +3,8 @@ import { makeWorld, launch, tab } from './world.mjs';
 
 const seconds = Number(process.env.SECONDS || 1800);
 const most = 1.1;
-const warm = Math.min(120, seconds / 3);
+// By then the charts of five minutes are full.
+const warm = Math.min(320, seconds / 3);
 const paths = ['/', '/jobs', '/queues?queue=images'];
 
 const world = await makeWorld({ calm: true });
