@@ -172,6 +172,20 @@ class MeteredBroker final : public Broker {
     return measured(metrics_, Op::other,
                     real_->put_note(std::move(key), std::move(expected), std::move(value)));
   }
+  Task<void> announce(WorkerReport report) override {
+    return measured(metrics_, Op::other, real_->announce(std::move(report)));
+  }
+  Task<Fleet> workers() override { return measured(metrics_, Op::other, real_->workers()); }
+  // These two wait for others.
+  Task<WorkerAnswer> ask(Uuid worker, std::string question, Milliseconds at_most) override {
+    return real_->ask(worker, std::move(question), at_most);
+  }
+  Task<std::vector<Question>> questions(Uuid worker, Milliseconds at_most) override {
+    return real_->questions(worker, at_most);
+  }
+  Task<void> answer(Uuid worker, Uuid question, WorkerAnswer answer) override {
+    return measured(metrics_, Op::other, real_->answer(worker, question, std::move(answer)));
+  }
 
  private:
   static Task<std::vector<Enqueued>> count_added(std::shared_ptr<BrokerMetrics> metrics,

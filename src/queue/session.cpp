@@ -65,6 +65,7 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
       metrics_(std::move(around.metrics)),
       beat_every_(Duration(options_.lease()) / 3),
       watchdog_loop_(around.watchdog),
+      control_loop_(around.control),
       suspended_(std::move(around.suspended)) {
   request_.worker.name = options_.name();
   request_.worker.incarnation = new_uuid();
@@ -81,6 +82,7 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
 
 Session::~Session() {
   // Where the loop is closed by force, under serve(): the watchdog looks at it.
+  if (control_) control_.cancel();
   if (watchdog_ && watchdog_.cancel()) watchdog_gone_.wait();
   drain_timer_.cancel();
   lease_timer_.cancel();

@@ -46,6 +46,7 @@ class SessionGate final : public detail::JobHost {
 /// What a session needs beside its loop.
 struct Surroundings {
   EventLoop* watchdog = nullptr;  ///< on whose thread its watchdog lives, as long as the session; null: none
+  EventLoop* control = nullptr;   ///< the same for its remote control
   SuspendedTime suspended = [] { return Duration::zero(); };
   std::shared_ptr<WorkerMetrics> metrics;  ///< null: nothing is counted
   Surroundings() = default;
@@ -137,8 +138,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   Task<void> work();
   Task<void> wind_up();
   Task<void> say_goodbye();
-  void start_watchdog();
-  Task<void> stop_watchdog();
+  void start_helpers();
+  Task<void> stop(RemoteHandle<void>& helper);
   Task<void> watch(std::uint64_t version);
   Task<bool> anything_left();
   [[nodiscard]] bool must_call(TimePoint now) const noexcept;
@@ -161,6 +162,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::shared_ptr<SessionGate> gate_;
   const Duration beat_every_;  // a third of the lease
   EventLoop* const watchdog_loop_;
+  EventLoop* const control_loop_;
   const SuspendedTime suspended_;
   Duration suspended_for_{0};
   std::minstd_rand random_;
@@ -216,11 +218,12 @@ class Session final : public std::enable_shared_from_this<Session> {
   CallbackHandle lease_timer_;
   TimePoint lease_timer_at_ = TimePoint::max();  // a lease time; max(): not armed
 
-  // For the watchdog; null without one.
+  // For the watchdog and the remote control; null without.
   std::shared_ptr<Pulse> pulse_;
   std::vector<Pulse::Held> shown_;
   RemoteHandle<void> watchdog_;
   std::future<void> watchdog_gone_;
+  RemoteHandle<void> control_;
 };
 
 }  // namespace coterie::queue

@@ -5,6 +5,7 @@
 #include "coterie/sleep.hpp"
 #include "coterie/threads/spawn_on.hpp"
 #include "coterie/timeout.hpp"
+#include "src/queue/remote_control.hpp"
 #include "src/queue/session.hpp"
 #include "src/queue/watchdog.hpp"
 
@@ -32,11 +33,12 @@ constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 
 Task<void> Session::serve() {
   const std::shared_ptr<Session> self = shared_from_this();
-  start_watchdog();
+  start_helpers();
   Outcome<void> end = co_await outcome(work());
   co_await wind_up();
   if (end.has_value()) co_await say_goodbye();
-  co_await stop_watchdog();
+  co_await stop(watchdog_);
+  co_await stop(control_);
   end.get();
   if (cancelled_) std::rethrow_exception(cancelled_);
 }
@@ -95,9 +97,14 @@ Task<void> Session::say_goodbye() {
   if (said.cancelled()) note_cancel(said.error());
 }
 
-void Session::start_watchdog() {
+void Session::start_helpers() {
+  if (watchdog_loop_ != nullptr || control_loop_ != nullptr) pulse_ = std::make_shared<Pulse>();
+  if (control_loop_ != nullptr) {
+    auto control =
+        std::make_shared<RemoteControl>(broker_, options_, request_.worker, handlers_->size(), pulse_);
+    control_ = spawn_on(*control_loop_, named("remote control"), &RemoteControl::serve, std::move(control));
+  }
   if (watchdog_loop_ == nullptr) return;
-  pulse_ = std::make_shared<Pulse>();
   auto watchdog =
       std::make_shared<Watchdog>(broker_, options_, request_.worker.incarnation, pulse_, loop_, suspended_);
   auto there = std::make_shared<std::promise<void>>();
@@ -106,11 +113,11 @@ void Session::start_watchdog() {
       spawn_on(*watchdog_loop_, named("watchdog"), &Watchdog::watch, std::move(watchdog), std::move(there));
 }
 
-Task<void> Session::stop_watchdog() {
-  if (!watchdog_) co_return;
-  watchdog_.cancel();
-  while (!watchdog_.done()) {
-    Outcome<void> woke = co_await outcome(watchdog_.wait());
+Task<void> Session::stop(RemoteHandle<void>& helper) {
+  if (!helper) co_return;
+  helper.cancel();
+  while (!helper.done()) {
+    Outcome<void> woke = co_await outcome(helper.wait());
     if (woke.cancelled()) note_cancel(woke.error());
   }
 }

@@ -146,6 +146,37 @@ void validate_extend(const Uuid& worker, const std::vector<LeaseRef>& leases, Mi
   check_lease(lease);
 }
 
+void validate_report(const WorkerReport& report, const Limits& limits) {
+  const Where top;
+  check_bytes(top, "worker.name", report.worker.name.size(), limits.name_bytes);
+  if (!is_printable_utf8(report.worker.name))
+    refuse(top, "worker.name", "it must be UTF-8 without control characters");
+  check_bytes(top, "worker.process", report.worker.process.size(), limits.name_bytes);
+  check_bytes(top, "version", report.version.size(), limits.name_bytes);
+  check_incarnation("worker.incarnation", report.worker.incarnation);
+  check_count("queues", report.queues.size(), queues_per_cycle);
+  for (const std::string& queue : report.queues) check_name(top, "queues", queue, limits);
+  check_lease(report.lease);
+}
+
+void validate_question(const Uuid& worker, std::string_view question, Milliseconds at_most) {
+  const Where top;
+  check_incarnation("worker", worker);
+  if (question.empty()) refuse(top, "question", "it is empty, give 1 to 4096 bytes");
+  check_bytes(top, "question", question.size(), question_bytes);
+  if (!is_printable_utf8(question)) refuse(top, "question", "it must be UTF-8 without control characters");
+  if (at_most < Milliseconds{1}) refuse(top, "at_most", "give 1 ms or more");
+  check_duration(top, "at_most", at_most, longest_wait);
+}
+
+void validate_answer(const Uuid& worker, const Uuid& question, const WorkerAnswer& answer) {
+  const Where top;
+  check_incarnation("worker", worker);
+  check_incarnation("question", question);
+  check_bytes(top, "answer", answer.text.size(), answer_bytes);
+  if (answer.outcome > Asked::refused) refuse(top, "outcome", "an answer is answered, cut or refused");
+}
+
 void validate_cycle(const CycleRequest& request, const Limits& limits) {
   const Where top;
   check_bytes(top, "worker.name", request.worker.name.size(), limits.name_bytes);

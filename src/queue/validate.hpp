@@ -52,6 +52,10 @@ void validate_ids(const std::vector<JobId>& ids, const Limits& limits);
 void validate_note_key(std::string_view key);
 void validate_note(std::string_view key, const std::optional<std::string>& expected, std::string_view value);
 
+void validate_report(const WorkerReport& report, const Limits& limits);
+void validate_question(const Uuid& worker, std::string_view question, Milliseconds at_most);
+void validate_answer(const Uuid& worker, const Uuid& question, const WorkerAnswer& answer);
+
 /// A job in `after` that the broker does not know and that does not stand earlier in the batch.
 [[noreturn]] void refuse_unknown_dependency(std::size_t index, const JobSpec& job, const JobId& missing);
 /// `paused_queues` are paused already.

@@ -41,9 +41,10 @@ void check(const WorkerOptions& options, const Limits& limits) {
   require(options.cancel_latency() >= Milliseconds{1}, "the cancel latency must be at least 1 ms");
 }
 
-/// The process's thread for watchdogs: made for the first worker that serves, gone with the last. One for
-/// all, for a watchdog only ever waits. A child of fork() has none of its parent's threads and makes its own.
-std::shared_ptr<Runtime> watchdog_thread() {
+/// The process's thread for watchdogs and remote control: made for the first worker that serves, gone with the
+/// last. One for all, for these only ever wait. A child of fork() has none of its parent's threads and makes
+/// its own.
+std::shared_ptr<Runtime> helpers_thread() {
   struct Shared {
     std::mutex mutex;
     std::weak_ptr<Runtime> thread;
@@ -63,9 +64,8 @@ std::shared_ptr<Runtime> watchdog_thread() {
 }
 
 /// For a loop that lives in the system's time; else null.
-std::shared_ptr<Runtime> watchdog_for(EventLoop& loop, const WorkerOptions& options) {
-  if (options.stall_limit() == Milliseconds{0} || loop.poller().is_virtual()) return nullptr;
-  return watchdog_thread();
+std::shared_ptr<Runtime> helpers_for(EventLoop& loop) {
+  return loop.poller().is_virtual() ? nullptr : helpers_thread();
 }
 
 }  // namespace
@@ -102,9 +102,10 @@ Task<void> Worker::serve() {
   if (!state_->session.expired()) throw std::logic_error("this Worker already serves: one serve() at a time");
   const std::shared_ptr<State> state = state_;
   EventLoop& loop = EventLoop::current();
-  const std::shared_ptr<Runtime> watchdog = watchdog_for(loop, options_);  // ends after the session
+  const std::shared_ptr<Runtime> helpers = helpers_for(loop);  // ends after the session
   Surroundings around;
-  if (watchdog) around.watchdog = &watchdog->loop(0);
+  if (helpers) around.control = &helpers->loop(0);
+  if (helpers && options_.stall_limit() > Milliseconds{0}) around.watchdog = around.control;
   if (!loop.poller().is_virtual()) around.suspended = suspended_from_now();
   if (options_.metrics() && !state->metrics) {
     std::vector<std::string> tasks;

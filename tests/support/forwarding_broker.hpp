@@ -62,6 +62,18 @@ class ForwardingBroker : public queue::Broker {
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override {
     return real_->put_note(std::move(key), std::move(expected), std::move(value));
   }
+  Task<void> announce(queue::WorkerReport report) override { return real_->announce(std::move(report)); }
+  Task<queue::Fleet> workers() override { return real_->workers(); }
+  Task<queue::WorkerAnswer> ask(queue::Uuid worker, std::string question,
+                                queue::Milliseconds at_most) override {
+    return real_->ask(worker, std::move(question), at_most);
+  }
+  Task<std::vector<queue::Question>> questions(queue::Uuid worker, queue::Milliseconds at_most) override {
+    return real_->questions(worker, at_most);
+  }
+  Task<void> answer(queue::Uuid worker, queue::Uuid question, queue::WorkerAnswer answer) override {
+    return real_->answer(worker, question, std::move(answer));
+  }
 
  protected:
   [[nodiscard]] queue::Broker& real() const noexcept { return *real_; }

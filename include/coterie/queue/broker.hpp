@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coterie/queue/errors.hpp"
+#include "coterie/queue/fleet.hpp"
 #include "coterie/queue/job.hpp"
 #include "coterie/task.hpp"
 
@@ -69,15 +70,6 @@ struct Alive {
   std::string note;      ///< replaces the note when progress is given; beyond 1,024 bytes it is cut
   Alive() = default;
   explicit Alive(LeaseRef ref) : lease(ref) {}
-};
-
-/// Who is asking. `process` lets a broker on the same machine see that the holder of a lease is gone; see
-/// `this_process()`. It may be empty, and then only the lease's deadline tells.
-struct WorkerRef {
-  std::string name;  ///< for people: host and pid by default
-  Uuid incarnation;  ///< new in every start of a worker
-  std::string process;
-  WorkerRef() = default;
 };
 
 struct CycleRequest {
@@ -311,6 +303,21 @@ class Broker {
   /// shall win therefore write values that differ. Key ≤ 255 bytes, value ≤ 64 KiB.
   virtual Task<std::optional<std::string>> get_note(std::string key) = 0;
   virtual Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) = 0;
+
+  /// A worker says that it is there; the newest report counts. What it says of its end stays.
+  virtual Task<void> announce(WorkerReport report) = 0;
+  /// The workers that announce themselves, also those that have nothing to do, and those that were heard of
+  /// within `gone_known_for`.
+  virtual Task<Fleet> workers() = 0;
+  /// Asks a worker, and waits for its answer, for `at_most` (1 ms to a minute): then the question is gone.
+  /// It is told at once; nothing that runs there is disturbed, and it may be asked while all its slots are
+  /// taken. Which questions it knows, docs/dashboard.md says. Text of 1 to 4,096 bytes.
+  virtual Task<WorkerAnswer> ask(Uuid worker, std::string question, Milliseconds at_most) = 0;
+  /// For a worker: what it is asked, as soon as there is anything, or nothing after `at_most`. Each question
+  /// comes again until it was answered, or nobody waits for the answer any more.
+  virtual Task<std::vector<Question>> questions(Uuid worker, Milliseconds at_most) = 0;
+  /// `outcome`: answered, cut or refused. At most `answer_bytes`. Nothing happens where nobody waits for it.
+  virtual Task<void> answer(Uuid worker, Uuid question, WorkerAnswer answer) = 0;
 
   /// fsyncs (or their like) so far, for benchmarks; 0 where there are none.
   [[nodiscard]] virtual std::uint64_t sync_count() const noexcept { return 0; }

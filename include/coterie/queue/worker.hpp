@@ -89,7 +89,7 @@ class WorkerOptions {
   /// all that runs there. A thread of the worker then makes them, until the loop has stood still for so long;
   /// then it says so and what runs there (WorkerObserver::loop_stalled()), extends these leases no more, so
   /// that other workers get the jobs, and does what on_stall() says. Longer: slow handlers are forgiven, and
-  /// the jobs of one that hangs for ever wait longer. 0: no such thread; a loop that is blocked for longer
+  /// the jobs of one that hangs for ever wait longer. 0: nobody makes them; a loop that is blocked for longer
   /// than a lease loses its jobs. Else at least the lease. The time in which the process itself was stopped
   /// does not count. A loop in virtual time has no such thread. Default: five leases.
   WorkerOptions& stall_limit(Milliseconds time) { return set(stall_limit_, std::optional(time)); }
@@ -132,6 +132,13 @@ class WorkerOptions {
   /// Default 1 s.
   WorkerOptions& cancel_latency(Milliseconds time) { return set(cancel_latency_, time); }
   [[nodiscard]] Milliseconds cancel_latency() const noexcept { return cancel_latency_; }
+
+  /// Whoever may use the broker may ask this worker what its process does: the tasks of all its loops with
+  /// their stacks, which holds names of functions and paths of sources, and no arguments. So `coterie dump`
+  /// and the dashboard show it, also while all slots are taken or the loop is blocked. It is answered by the
+  /// thread of stall_limit(), at most one question at a time. Default true.
+  WorkerOptions& remote_debug(bool allowed) { return set(remote_debug_, allowed); }
+  [[nodiscard]] bool remote_debug() const noexcept { return remote_debug_; }
 
   /// serve() returns when every job of its queues is final: none running anywhere, none waiting for its time.
   /// For programs that enqueue, work and exit. Default false: it serves until drain().
@@ -182,6 +189,7 @@ class WorkerOptions {
   Milliseconds unknown_handler_delay_{10'000};
   Milliseconds progress_interval_{500};
   Milliseconds cancel_latency_{1000};
+  bool remote_debug_ = true;
   bool stop_when_idle_ = false;
   bool log_fields_ = false;
   std::shared_ptr<WorkerObserver> observer_;

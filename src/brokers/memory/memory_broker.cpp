@@ -49,6 +49,25 @@ class ChangeWait {
   std::uint64_t subscription_ = 0;
 };
 
+/// Ends a wait after some time, and what it has left behind when it is over however it ended.
+template <class End>
+class Deadline {
+ public:
+  template <class Late>
+  Deadline(queue::Milliseconds after, Late late, End end)
+      : timer_(EventLoop::current().call_later(after, std::move(late))), end_(std::move(end)) {}
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  ~Deadline() {
+    timer_.cancel();
+    end_();
+  }
+
+ private:
+  CallbackHandle timer_;
+  End end_;
+};
+
 }  // namespace
 
 std::shared_ptr<queue::Broker> open_memory_broker(const BrokerUrl& url, const queue::BrokerOptions& options) {
@@ -181,6 +200,53 @@ Task<std::optional<std::string>> MemoryBroker::get_note(std::string key) {
 Task<bool> MemoryBroker::put_note(std::string key, std::optional<std::string> expected, std::string value) {
   queue::validate_note(key, expected, value);
   co_return store_->put_note(std::move(key), expected, std::move(value));
+}
+
+Task<void> MemoryBroker::announce(queue::WorkerReport report) {
+  queue::validate_report(report, limits_);
+  store_->switchboard().announce(std::move(report), store_->now());
+  co_return;
+}
+
+Task<queue::Fleet> MemoryBroker::workers() {
+  co_return store_->switchboard().workers(store_->now());
+}
+
+Task<queue::WorkerAnswer> MemoryBroker::ask(queue::Uuid worker, std::string question,
+                                            queue::Milliseconds at_most) {
+  queue::validate_question(worker, question, at_most);
+  const queue::Uuid id = queue::new_uuid();
+  const Completion<queue::WorkerAnswer> answered;
+  queue::Question asked(id, std::move(question));
+  std::optional<queue::WorkerAnswer> none =
+      store_->switchboard().ask(worker, std::move(asked), answered, store_->now());
+  if (none) co_return *std::move(none);
+  const auto late = [answered] { answered.set_value(queue::WorkerAnswer()); };
+  const auto end = [this, worker, id] { store_->switchboard().withdraw(worker, id); };
+  const Deadline deadline(at_most, late, end);
+  queue::WorkerAnswer answer = co_await answered.wait(WaitKind::event);
+  co_return answer;
+}
+
+Task<std::vector<queue::Question>> MemoryBroker::questions(queue::Uuid worker, queue::Milliseconds at_most) {
+  const Completion<void> told;
+  std::vector<queue::Question> found = store_->switchboard().questions(worker, told);
+  const auto end = [this, worker] { store_->switchboard().stop_telling(worker); };
+  if (found.empty() && at_most > queue::Milliseconds{0}) {
+    const auto late = [told] { told.set_value(); };
+    const Deadline deadline(std::min(at_most, queue::duration_max), late, end);
+    co_await told.wait(WaitKind::event);
+    found = store_->switchboard().questions(worker, told);
+  } else {
+    end();
+  }
+  co_return found;
+}
+
+Task<void> MemoryBroker::answer(queue::Uuid worker, queue::Uuid question, queue::WorkerAnswer answer) {
+  queue::validate_answer(worker, question, answer);
+  store_->switchboard().answer(worker, question, std::move(answer));
+  co_return;
 }
 
 }  // namespace coterie::brokers

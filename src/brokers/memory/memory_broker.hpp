@@ -39,6 +39,12 @@ class MemoryBroker final : public queue::Broker {
   Task<void> readmit(std::vector<queue::JobId> ids) override;
   Task<std::optional<std::string>> get_note(std::string key) override;
   Task<bool> put_note(std::string key, std::optional<std::string> expected, std::string value) override;
+  Task<void> announce(queue::WorkerReport report) override;
+  Task<queue::Fleet> workers() override;
+  Task<queue::WorkerAnswer> ask(queue::Uuid worker, std::string question,
+                                queue::Milliseconds at_most) override;
+  Task<std::vector<queue::Question>> questions(queue::Uuid worker, queue::Milliseconds at_most) override;
+  Task<void> answer(queue::Uuid worker, queue::Uuid question, queue::WorkerAnswer answer) override;
 
  private:
   std::shared_ptr<memory::Store> store_;

@@ -32,6 +32,11 @@ Store::Session::~Session() {
   for (const auto& [number, call] : wake) call();
 }
 
+UnixMillis Store::now() {
+  const Session session(*this);
+  return now_;
+}
+
 std::uint64_t Store::version() {
   const std::lock_guard lock(mutex_);
   return version_;

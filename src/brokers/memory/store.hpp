@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/brokers/memory/record.hpp"
+#include "src/brokers/memory/switchboard.hpp"
 #include "src/brokers/memory/timer_heap.hpp"
 #include "src/queue/clock.hpp"
 
@@ -60,6 +61,9 @@ class Store {
 
   std::optional<std::string> get_note(const std::string& key);
   bool put_note(std::string&& key, const std::optional<std::string>& expected, std::string&& value);
+
+  [[nodiscard]] Switchboard& switchboard() noexcept { return switchboard_; }
+  UnixMillis now();
 
   std::uint64_t version();
   /// Calls `wake` once, without the lock and on whichever thread makes the change, as soon as the version is
@@ -184,6 +188,7 @@ class Store {
   UnixMillis workers_trimmed_at_ = 0;
 
   std::map<std::string, std::string> notes_;
+  Switchboard switchboard_;
   std::uint64_t random_state_;
 };
 

@@ -8,6 +8,7 @@
 #include "src/brokers/redis/rounds.hpp"
 #include "src/brokers/redis/servers.hpp"
 #include "src/brokers/redis/shards.hpp"
+#include "src/brokers/redis/switchboard.hpp"
 #include "src/brokers/redis/wakes.hpp"
 #include "src/brokers/redis/watch.hpp"
 #include "src/queue/validate.hpp"
@@ -19,6 +20,7 @@ using namespace coterie::queue;  // NOLINT: the words of the contract
 using redis::Rounds;
 using redis::Settings;
 using redis::Shards;
+using redis::Switchboard;
 using redis::Wakes;
 using redis::Watch;
 
@@ -29,12 +31,14 @@ struct Core {
         shards(*servers, limits, std::move(clock)),
         watch(shards),
         wakes(shards, watch),
-        rounds(shards, wakes) {}
+        rounds(shards, wakes),
+        switchboard(shards) {}
   Task<void> open() {
     co_await servers->open();
     co_await shards.open();
   }
   Task<void> close() {
+    co_await switchboard.close();
     co_await wakes.close();
     co_await watch.close();
     co_await servers->close();
@@ -45,6 +49,7 @@ struct Core {
   Watch watch;
   Wakes wakes;
   Rounds rounds;
+  Switchboard switchboard;
 };
 
 Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limits,
@@ -185,6 +190,32 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Shards::put_note, &core_->shards, std::move(key), std::move(expected),
                          std::move(value));
     co_return co_await std::move(call);
+  }
+
+  Task<void> announce(WorkerReport report) override {
+    validate_report(report, limits_);
+    auto call = spawn_on(loop(), &Switchboard::announce, &core_->switchboard, std::move(report));
+    co_await std::move(call);
+  }
+  Task<Fleet> workers() override {
+    auto call = spawn_on(loop(), &Switchboard::workers, &core_->switchboard);
+    co_return co_await std::move(call);
+  }
+  Task<WorkerAnswer> ask(Uuid worker, std::string question, Milliseconds at_most) override {
+    validate_question(worker, question, at_most);
+    auto call =
+        spawn_on(loop(), &Switchboard::ask, &core_->switchboard, worker, std::move(question), at_most);
+    co_return co_await std::move(call);
+  }
+  Task<std::vector<Question>> questions(Uuid worker, Milliseconds at_most) override {
+    auto call = spawn_on(loop(), &Switchboard::questions, &core_->switchboard, worker, at_most);
+    co_return co_await std::move(call);
+  }
+  Task<void> answer(Uuid worker, Uuid question, WorkerAnswer answer) override {
+    validate_answer(worker, question, answer);
+    auto call =
+        spawn_on(loop(), &Switchboard::answer, &core_->switchboard, worker, question, std::move(answer));
+    co_await std::move(call);
   }
 
  private:

@@ -41,8 +41,12 @@ enum class Script : std::uint8_t {
   withdraw,
   readmit,
   ended,
+  announce,
+  members,
+  ask,
+  answer,
 };
-inline constexpr std::size_t script_count = 27;
+inline constexpr std::size_t script_count = 31;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script. Made once in a process.

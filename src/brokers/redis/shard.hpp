@@ -115,6 +115,32 @@ class Shard {
   Task<std::uint32_t> layout(std::uint32_t shards);
   /// At shard 0: the worker lives.
   Task<Member> member(queue::Uuid worker, queue::Milliseconds counts_for);
+  // At shard 0, too: who works here, and what is asked of them (shard_fleet.cpp).
+  /// `channel`: see channel_for_questions().
+  Task<void> announce(queue::WorkerReport report, std::string channel);
+  /// A worker as it is written down.
+  struct Listed {
+    queue::WorkerInfo info;
+    std::string channel;  ///< where it hears of questions
+    Listed() = default;
+  };
+  struct Members {
+    queue::UnixMillis now = 0;
+    std::vector<Listed> workers;
+    Members() = default;
+  };
+  /// Those that were heard of last, `most` of them.
+  Task<Members> members(std::size_t most);
+  Task<std::optional<Listed>> find_member(queue::Uuid worker, queue::UnixMillis& now);
+  /// `answers_to`: the channel of who asks. Gives how many others wait for it already where it was not asked,
+  /// because these are too many; else 0.
+  Task<std::size_t> ask(queue::Uuid worker, std::string channel, queue::Question question,
+                        std::string answers_to);
+  Task<std::vector<queue::Question>> questions(queue::Uuid worker);
+  Task<void> answer(queue::Uuid worker, queue::Uuid question, queue::WorkerAnswer answer);
+  Task<std::optional<queue::WorkerAnswer>> answer_to(queue::Uuid question);
+  Task<void> withdraw_question(queue::Uuid worker, queue::Uuid question);
+
   /// Of which ids enqueue() would say `exists`.
   Task<std::vector<Known>> known(std::vector<queue::JobId> ids);
   /// enqueue() of jobs that wait for others in other shards, too: `far` of each. They are registered there
@@ -136,6 +162,10 @@ class Shard {
   /// On which workers of one process are told that there is work for them.
   [[nodiscard]] std::string channel_of(const queue::Uuid& process) const {
     return prefix_ + "y" + process.str();
+  }
+  /// On which those of one process hear of questions to its workers, and of answers to its own.
+  [[nodiscard]] std::string channel_for_questions(const queue::Uuid& process) const {
+    return prefix_ + "q" + process.str();
   }
   /// Listens to one of these.
   [[nodiscard]] std::unique_ptr<Subscription> listen(std::string channel, Subscription::OnMessage on_message,
@@ -210,6 +240,15 @@ class Shard {
     return prefix_ + "d" + std::string(bytes_of(id));
   }
   Task<void> complete_export(const Record& record, bool payloads, queue::JobExport& job);
+
+  // shard_fleet.cpp
+  Task<Members> ask_members(Command command);
+  [[nodiscard]] std::string questions_key(const queue::Uuid& worker) const {
+    return prefix_ + "q" + std::string(bytes_of(worker));
+  }
+  [[nodiscard]] std::string answer_key(const queue::Uuid& question) const {
+    return prefix_ + "R" + std::string(bytes_of(question));
+  }
 
   // shard_query.cpp
   [[nodiscard]] Command walk(Script script, const queue::JobFilter& filter, std::size_t most) const;

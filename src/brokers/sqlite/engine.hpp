@@ -75,6 +75,12 @@ class Engine {
   void pause(const std::string& queue, bool paused);
   std::vector<Withdrawn> withdraw(const std::vector<JobId>& ids);
   void readmit(const std::vector<JobId>& ids);
+  void announce(const WorkerReport& report);
+  Fleet workers();
+  /// Why it was not asked; nothing: it was.
+  std::optional<WorkerAnswer> ask(const Uuid& worker, const Question& question, Milliseconds at_most);
+  void answer(const Uuid& worker, const Uuid& question, const WorkerAnswer& answer);
+  void withdraw_question(const Uuid& question);
   bool put_note(const std::string& key, const std::optional<std::string>& expected, const std::string& value);
 
   /// Recovers the leases of processes that are gone, at once instead of at the next second.
@@ -87,6 +93,8 @@ class Engine {
 
   /// For `changed()`: of the newest committed state that this engine has seen.
   [[nodiscard]] std::uint64_t version() const noexcept { return static_cast<std::uint64_t>(meta_.version); }
+  /// How often there was a question or an answer, when this engine had one last.
+  [[nodiscard]] std::uint64_t rung() const noexcept { return rung_; }
   /// Whether the last committed transaction wrote anything.
   [[nodiscard]] bool wrote() const noexcept { return wrote_; }
   [[nodiscard]] Connection& connection() noexcept { return db_; }
@@ -161,6 +169,9 @@ class Engine {
   // move.cpp
   void load_paused();
 
+  // fleet.cpp
+  void ring();
+
   // retention.cpp
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }
   void flush_retiring();
@@ -188,6 +199,7 @@ class Engine {
   UnixMillis holders_checked_at_ = 0;  ///< when the holders' processes were looked for
   bool changed_ = false;               ///< in this call: something became ready, final or was asked to stop
   bool wrote_ = false;
+  std::uint64_t rung_ = 0;
   std::int64_t changes_before_ = 0;  ///< SQLite's count of changed rows when the transaction began
   std::set<std::string> paused_;
   std::unordered_map<std::string, std::int64_t> name_ids_;

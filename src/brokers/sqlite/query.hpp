@@ -27,6 +27,10 @@ class Query {
   std::vector<std::optional<JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
   std::optional<std::string> note(const std::string& key);
   std::uint64_t version();
+  /// See Engine::rung.
+  std::uint64_t rung();
+  std::vector<Question> questions(const Uuid& worker);
+  std::optional<WorkerAnswer> answer_to(const Uuid& question);
 
  private:
   /// A read transaction: everything inside sees the same state.
@@ -53,6 +57,10 @@ class Query {
   Statement find_name_{"SELECT id FROM name WHERE text = ?"};
   Statement note_{"SELECT value FROM note WHERE key = ?"};
   Statement version_{"SELECT version FROM meta"};
+  Statement rung_{"SELECT rung FROM bell"};
+  Statement questions_{
+      "SELECT id, text FROM question WHERE worker = ? AND outcome IS NULL ORDER BY rowid LIMIT 16"};
+  Statement answer_{"SELECT outcome, answer FROM question WHERE id = ?"};
   Statement body_{"SELECT payload FROM body WHERE job = ?"};
   Statement result_{"SELECT result FROM final WHERE job = ?"};
   Statement export_{

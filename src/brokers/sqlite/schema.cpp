@@ -120,6 +120,20 @@ constexpr const char* migrations[] = {
 };
 static_assert(oldest_schema + std::size(migrations) == schema_version);
 
+// Of workers, and none of the jobs': see fleet.cpp.
+constexpr const char* fleet_tables = R"sql(
+CREATE TABLE bell(one INTEGER PRIMARY KEY CHECK(one = 1), rung INTEGER NOT NULL);  -- at each question and answer
+CREATE TABLE member(worker BLOB PRIMARY KEY, report TEXT NOT NULL, started_at INTEGER NOT NULL,
+  heard_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE question(id BLOB PRIMARY KEY, worker BLOB NOT NULL, until INTEGER NOT NULL, text TEXT NOT NULL,
+  outcome INTEGER, answer TEXT);  -- NULL: not answered
+INSERT INTO bell VALUES(1, 0);
+)sql";
+
+bool has_fleet(Connection& db) {
+  return db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'bell'") != 0;
+}
+
 [[noreturn]] void refuse(const Settings& settings, const std::string& why) {
   throw BadBroker("SQLite broker " + settings.path + ": " + why);
 }
@@ -204,6 +218,11 @@ Connection open_for_writing(const Settings& settings, const SyncCounter& vfs) {
   if (found != schema_version) {
     db.exec("BEGIN IMMEDIATE");
     bring_up_to_date(db, check_owner(db, settings));  // another process may have done it in the meantime
+    db.exec("COMMIT");
+  }
+  if (!has_fleet(db)) {
+    db.exec("BEGIN IMMEDIATE");
+    if (!has_fleet(db)) db.exec(fleet_tables);
     db.exec("COMMIT");
   }
   return db;

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <type_traits>
 
+#include "coterie/loop.hpp"
 #include "coterie/threads/completion.hpp"
 #include "src/brokers/builtin.hpp"
+#include "src/brokers/sqlite/call.hpp"
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/error.hpp"
 #include "src/brokers/sqlite/query.hpp"
@@ -18,59 +20,16 @@ namespace {
 using namespace coterie::queue;  // NOLINT: the words of the contract
 using namespace sqlite;          // NOLINT
 
-/// A call of the engine with its request, whose result somebody awaits.
-template <class Result, class Request>
-class Call final : public Operation {
- public:
-  using Function = Result (*)(Engine&, const Request&);
-  Call(Function function, Request request) : function_(function), request_(std::move(request)) {}
-
-  void apply(Engine& engine) override { result_.emplace(function_(engine, request_)); }
-  void succeed() noexcept override { done.set_value(std::move(*result_)); }
-  void fail(const Failure& failure) noexcept override { done.set_value(failure); }
-
-  Completion<Answer<Result>> done;
-
- private:
-  Function function_;
-  Request request_;
-  std::optional<Result> result_;
-};
-
-/// At opening: what died with its process need not wait for its deadline.
-class RecoverGone final : public Operation {
- public:
-  void apply(Engine& engine) override { engine.recover_gone(); }
-  void succeed() noexcept override {}
-  void fail(const Failure& /*failure*/) noexcept override {}  // the next call's problem too, or no problem
-};
-
-struct NoteRequest {
-  std::string key;
-  std::optional<std::string> expected;
-  std::string value;
-  NoteRequest(std::string k, std::optional<std::string> e, std::string v)
-      : key(std::move(k)), expected(std::move(e)), value(std::move(v)) {}
-};
-
-struct ExtendRequest {
-  Uuid worker;
-  std::vector<LeaseRef> leases;
-  Milliseconds lease;
-  ExtendRequest(Uuid w, std::vector<LeaseRef> l, Milliseconds time)
-      : worker(w), leases(std::move(l)), lease(time) {}
-};
-
 class SqliteBroker final : public Broker {
  public:
   SqliteBroker(std::string url, const Settings& settings, const Limits& limits, ClockSource clock,
                std::shared_ptr<SyncCounter> vfs)
       : url_(std::move(url)), path_(settings.path), limits_(limits), vfs_(std::move(vfs)) {
     auto engine = std::make_unique<Engine>(open_for_writing(settings, *vfs_), limits, std::move(clock));
-    watch_ = std::make_unique<Watch>(open_for_reading(settings, *vfs_), settings.path, 0);
+    watch_ = std::make_unique<Watch>(open_for_reading(settings, *vfs_), settings.path);
     reader_ = std::make_unique<Reader>(open_for_reading(settings, *vfs_));
     writer_ = std::make_unique<Writer>(std::move(engine), settings.path,
-                                       [this](std::uint64_t version) { watch_->committed(version); });
+                                       [this](const News& news) { watch_->committed(news); });
     writer_->post(std::make_unique<RecoverGone>());
   }
   ~SqliteBroker() override {
@@ -214,12 +173,107 @@ class SqliteBroker final : public Broker {
     co_return answer.take();
   }
   Task<std::uint64_t> changed(std::uint64_t known, Milliseconds at_most) override {
-    const Completion<std::uint64_t> done = watch_->wait(known, at_most);
+    const Completion<std::uint64_t> done = watch_->wait(&News::version, known, at_most);
     const std::uint64_t reply = co_await done.wait(WaitKind::wakeup);
     co_return reply;
   }
 
+  Task<void> announce(WorkerReport report) override {
+    validate_report(report, limits_);
+    const auto done =
+        write<bool>([](Engine& engine, const WorkerReport& said) { return engine.announce(said), true; },
+                    std::move(report));
+    Answer<bool> answer = co_await done.wait();
+    answer.take();
+  }
+  // The engine has the clock by which somebody is lost.
+  Task<Fleet> workers() override {
+    const auto done =
+        write<Fleet>([](Engine& engine, const bool& /*nothing*/) { return engine.workers(); }, true);
+    Answer<Fleet> answer = co_await done.wait();
+    co_return answer.take();
+  }
+  Task<WorkerAnswer> ask(Uuid worker, std::string question, Milliseconds at_most) override {
+    validate_question(worker, question, at_most);
+    const TimePoint until = EventLoop::current().now() + at_most;
+    const Uuid id = new_uuid();
+    AskRequest request(worker, Question(id, std::move(question)), at_most);
+    const auto asked = write<std::optional<WorkerAnswer>>(
+        [](Engine& engine, const AskRequest& what) {
+          return engine.ask(what.worker, what.question, what.at_most);
+        },
+        std::move(request));
+    Answer<std::optional<WorkerAnswer>> given = co_await asked.wait();
+    std::optional<WorkerAnswer> none = given.take();
+    if (none) co_return *std::move(none);
+    const Withdrawal afterwards(*this, id);
+    using Seen = Heard<std::optional<WorkerAnswer>>;
+    auto look = [id](Query& query) {
+      const std::uint64_t rung = query.rung();
+      return Seen(rung, query.answer_to(id));
+    };
+    Task<Seen> waiting = until_heard<Seen>(look, until);
+    Seen seen = co_await std::move(waiting);
+    co_return std::move(seen.what).value_or(WorkerAnswer(Asked::silent));
+  }
+  Task<std::vector<Question>> questions(Uuid worker, Milliseconds at_most) override {
+    const TimePoint until = EventLoop::current().now() + std::min(at_most, duration_max);
+    using Seen = Heard<std::vector<Question>>;
+    auto look = [worker](Query& query) {
+      const std::uint64_t rung = query.rung();
+      return Seen(rung, query.questions(worker));
+    };
+    Task<Seen> waiting = until_heard<Seen>(look, until);
+    Seen seen = co_await std::move(waiting);
+    co_return std::move(seen.what);
+  }
+  Task<void> answer(Uuid worker, Uuid question, WorkerAnswer said) override {
+    validate_answer(worker, question, said);
+    AnswerRequest request(worker, question, std::move(said));
+    const auto done = write<bool>(
+        [](Engine& engine, const AnswerRequest& what) {
+          return engine.answer(what.worker, what.question, what.answer), true;
+        },
+        std::move(request));
+    Answer<bool> written = co_await done.wait();
+    written.take();
+  }
+
  private:
+  /// Takes a question back when nobody waits for its answer any more.
+  class Withdrawal {
+   public:
+    Withdrawal(SqliteBroker& broker, const Uuid& question) : broker_(broker), question_(question) {}
+    Withdrawal(const Withdrawal&) = delete;
+    Withdrawal& operator=(const Withdrawal&) = delete;
+    ~Withdrawal() {
+      try {
+        const auto gone = broker_.write<bool>(
+            [](Engine& engine, const Uuid& id) { return engine.withdraw_question(id), true; }, question_);
+      } catch (const std::bad_alloc&) {  // others take it back when its time is over
+      }
+    }
+
+   private:
+    SqliteBroker& broker_;
+    Uuid question_;
+  };
+  /// Looks again whenever the bell rings, until there is something or the time is over.
+  template <class Seen, class Look>
+  Task<Seen> until_heard(Look look, TimePoint until) {
+    for (;;) {
+      const auto done = read<Seen>(look);
+      Answer<Seen> answer = co_await done.wait();
+      Seen seen = answer.take();
+      const auto left = std::chrono::ceil<Milliseconds>(until - EventLoop::current().now());
+      if (is_something(seen.what) || left <= Milliseconds{0}) co_return seen;
+      const Completion<std::uint64_t> rings = watch_->wait(&News::rung, seen.rung, left);
+      (void)co_await rings.wait(WaitKind::wakeup);
+    }
+  }
+  static bool is_something(const std::optional<WorkerAnswer>& answer) { return answer.has_value(); }
+  static bool is_something(const std::vector<Question>& questions) { return !questions.empty(); }
+
   Task<void> set_paused(std::string queue, bool paused) {
     validate_queue(queue, limits_);
     const auto done = write<bool>(

@@ -126,6 +126,21 @@ struct Statements {
 
   Statement find_note{"SELECT value FROM note WHERE key = ?"};
   Statement put_note{"INSERT OR REPLACE INTO note VALUES(?, ?)"};
+
+  Statement ring{"UPDATE bell SET rung = rung + 1 RETURNING rung"};
+  Statement announce{
+      "INSERT INTO member VALUES(?1, ?2, ?3, ?3) ON CONFLICT(worker) DO UPDATE SET report = excluded.report, "
+      "heard_at = excluded.heard_at"};
+  Statement members{
+      "SELECT worker, report, started_at, heard_at FROM member ORDER BY heard_at DESC, worker LIMIT ?"};
+  Statement find_member{"SELECT report, heard_at FROM member WHERE worker = ?"};
+  Statement drop_old_members{"DELETE FROM member WHERE heard_at < ?"};
+  Statement add_question{"INSERT INTO question VALUES(?1, ?2, ?3, ?4, NULL, NULL)"};
+  Statement count_questions{"SELECT count(*) FROM question WHERE worker = ? AND outcome IS NULL"};
+  Statement answer_question{
+      "UPDATE question SET outcome = ?3, answer = ?4 WHERE id = ?1 AND worker = ?2 AND outcome IS NULL"};
+  Statement drop_question{"DELETE FROM question WHERE id = ?"};
+  Statement drop_old_questions{"DELETE FROM question WHERE until < ?"};
 };
 
 }  // namespace coterie::brokers::sqlite

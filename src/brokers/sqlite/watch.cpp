@@ -15,8 +15,7 @@
 
 namespace coterie::brokers::sqlite {
 
-Watch::Watch(Connection db, const std::string& path, std::uint64_t version)
-    : db_(std::move(db)), shm_(path + "-shm"), current_(version) {
+Watch::Watch(Connection db, const std::string& path) : db_(std::move(db)), shm_(path + "-shm") {
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   inotify_ = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -33,7 +32,7 @@ Watch::~Watch() {
   thread_.join();
   if (inotify_ >= 0) ::close(inotify_);
   ::close(wake_);
-  for (const Waiter& waiter : waiters_) waiter.completion.set_value(current_);
+  for (const Waiter& waiter : waiters_) waiter.completion.set_value(current_.*waiter.what);
 }
 
 void Watch::nudge() noexcept {
@@ -42,39 +41,40 @@ void Watch::nudge() noexcept {
   }
 }
 
-void Watch::committed(std::uint64_t version) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (version <= current_) return;
-  }
-  arrived(version);
-  ::utimensat(AT_FDCWD, shm_.c_str(), nullptr, 0);
+void Watch::committed(const News& news) {
+  if (arrived(news)) ::utimensat(AT_FDCWD, shm_.c_str(), nullptr, 0);
 }
 
-void Watch::arrived(std::uint64_t version) {
+/// True where any of them is new.
+bool Watch::arrived(const News& news) {
   std::vector<Waiter> woken;
+  News now;
   {
     const std::lock_guard lock(mutex_);
-    if (version <= current_) return;
-    current_ = version;
-    const auto end = std::partition(waiters_.begin(), waiters_.end(),
-                                    [version](const Waiter& waiter) { return waiter.known >= version; });
+    if (news.version <= current_.version && news.rung <= current_.rung) return false;
+    current_.version = std::max(current_.version, news.version);
+    current_.rung = std::max(current_.rung, news.rung);
+    now = current_;
+    const auto end = std::partition(waiters_.begin(), waiters_.end(), [&now](const Waiter& waiter) {
+      return waiter.known >= now.*waiter.what;
+    });
     woken.assign(std::make_move_iterator(end), std::make_move_iterator(waiters_.end()));
     waiters_.erase(end, waiters_.end());
   }
-  for (const Waiter& waiter : woken) waiter.completion.set_value(version);
+  for (const Waiter& waiter : woken) waiter.completion.set_value(now.*waiter.what);
+  return true;
 }
 
-Completion<std::uint64_t> Watch::wait(std::uint64_t known, Milliseconds at_most) {
+Completion<std::uint64_t> Watch::wait(Member what, std::uint64_t known, Milliseconds at_most) {
   Completion<std::uint64_t> completion;
   {
     const std::lock_guard lock(mutex_);
-    if (current_ > known || at_most.count() <= 0) {
-      completion.set_value(current_);
+    if (current_.*what > known || at_most.count() <= 0) {
+      completion.set_value(current_.*what);
       return completion;
     }
     const auto longest = std::min<Milliseconds>(at_most, std::chrono::hours(24));
-    waiters_.push_back({known, Clock::now() + longest, completion});
+    waiters_.push_back({what, known, Clock::now() + longest, completion});
   }
   // The thread looks at the file now, for another process may have committed since `known` was read, and then
   // counts this deadline too.
@@ -85,7 +85,7 @@ Completion<std::uint64_t> Watch::wait(std::uint64_t known, Milliseconds at_most)
 /// Ends the waits whose time is over. True when somebody still waits, until `next` at the earliest.
 bool Watch::expire(Clock::time_point now, Clock::time_point& next) {
   std::vector<Waiter> over;
-  std::uint64_t version = 0;
+  News now_known;
   bool any = false;
   {
     const std::lock_guard lock(mutex_);
@@ -94,23 +94,24 @@ bool Watch::expire(Clock::time_point now, Clock::time_point& next) {
     });
     over.assign(std::make_move_iterator(end), std::make_move_iterator(waiters_.end()));
     waiters_.erase(end, waiters_.end());
-    version = current_;
+    now_known = current_;
     for (const Waiter& waiter : waiters_) {
       if (!any || waiter.deadline < next) next = waiter.deadline;
       any = true;
     }
   }
-  for (const Waiter& waiter : over) waiter.completion.set_value(version);
+  for (const Waiter& waiter : over) waiter.completion.set_value(now_known.*waiter.what);
   return any;
 }
 
-std::uint64_t Watch::read_version() noexcept {
+News Watch::read_news() noexcept {
   try {
-    ResetOnExit guard(version_.with(db_));
-    return version_.step() ? static_cast<std::uint64_t>(version_.integer(0)) : 0;
-  } catch (const SqliteError&) {
-    return 0;  // a writer's call will say what is wrong
+    ResetOnExit guard(news_.with(db_));
+    if (news_.step())
+      return News{static_cast<std::uint64_t>(news_.integer(0)), static_cast<std::uint64_t>(news_.integer(1))};
+  } catch (const SqliteError&) {  // a writer's call will say what is wrong
   }
+  return {};
 }
 
 void Watch::work() {
@@ -137,7 +138,7 @@ void Watch::work() {
       while (::read(inotify_, events.data(), events.size()) > 0) {
       }
     }
-    arrived(read_version());
+    arrived(read_news());
     if (listen && (fds[1].revents & POLLIN) != 0) {
       pollfd only{wake_, POLLIN, 0};
       ::poll(&only, 1, static_cast<int>(pause.count()));

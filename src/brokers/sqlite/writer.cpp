@@ -10,7 +10,7 @@
 
 namespace coterie::brokers::sqlite {
 
-Writer::Writer(std::unique_ptr<Engine> engine, std::string path, std::function<void(std::uint64_t)> committed)
+Writer::Writer(std::unique_ptr<Engine> engine, std::string path, std::function<void(const News&)> committed)
     : engine_(std::move(engine)),
       checkpointer_(engine_->connection()),
       path_(std::move(path)),
@@ -150,7 +150,7 @@ void Writer::run_alone(Operation& operation) {
 void Writer::announce() {
   if (!engine_->wrote()) return;
   checkpointed_ = false;
-  committed_(engine_->version());
+  committed_(news());
   if (checkpointer_.is_long()) checkpointer_.run();
 }
 
@@ -163,7 +163,7 @@ void Writer::idle() noexcept {
       engine_->begin();
       more_to_maintain_ = engine_->maintain(maintain_budget);
       engine_->commit();
-      if (engine_->wrote()) committed_(engine_->version());
+      if (engine_->wrote()) committed_(news());
     }
   } catch (...) {
     const bool full = is_disk_full();

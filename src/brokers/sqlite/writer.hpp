@@ -10,6 +10,7 @@
 #include "src/brokers/sqlite/checkpointer.hpp"
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/failure.hpp"
+#include "src/brokers/sqlite/watch.hpp"
 
 namespace coterie::brokers::sqlite {
 
@@ -32,8 +33,8 @@ class Operation {
 /// (group commit): under load the price of a sync is shared, at rest nobody waits for company.
 class Writer {
  public:
-  /// `committed` is called on the writer's thread after each transaction that wrote, with the version.
-  Writer(std::unique_ptr<Engine> engine, std::string path, std::function<void(std::uint64_t)> committed);
+  /// `committed` is called on the writer's thread after each transaction that wrote.
+  Writer(std::unique_ptr<Engine> engine, std::string path, std::function<void(const News&)> committed);
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   /// Applies what was posted, then closes the database.
@@ -52,6 +53,7 @@ class Writer {
   void run_alone(Operation& operation);
   void idle() noexcept;
   void announce();
+  [[nodiscard]] News news() const noexcept { return News{engine_->version(), engine_->rung()}; }
 
   static constexpr std::size_t group_operations = 512;
   static constexpr std::chrono::milliseconds group_time{2};  ///< after that much work, commit before going on
@@ -62,7 +64,7 @@ class Writer {
   std::unique_ptr<Engine> engine_;
   Checkpointer checkpointer_;
   std::string path_;
-  std::function<void(std::uint64_t)> committed_;
+  std::function<void(const News&)> committed_;
   std::chrono::steady_clock::time_point maintained_;
   bool more_to_maintain_ = false;
   bool checkpointed_ = true;  ///< since the last write

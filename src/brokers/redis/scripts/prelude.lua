@@ -25,6 +25,8 @@
 --   A, a<queue>\n<handler> ZSET  workers that sleep, since when;  D ZSET when some of these will look by themselves
 --   i           HASH    notes
 --   F<id> X     SET ZSET  jobs that wait for others elsewhere, letters to other shards: see far.lua
+--   U V         ZSET HASH  at shard 0: workers, when they were heard of last, and what they said: see announce.lua
+--   q<inc> R<id>  HASH STRING  at shard 0: question -> what a worker is asked;  an answer, for who waits for it
 --   K N         ZSET    at shard 0: workers that live, until when; and in their order.  S in m there: how many shards
 --
 -- Kept free for lanes, limits and uniqueness, which then come with new scripts and move no key: a stream's name may go on,

@@ -1,0 +1,105 @@
+#include "src/queue/remote_control.hpp"
+
+#include <algorithm>
+
+#include "coterie/await_outcome.hpp"
+#include "coterie/loop.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/timeout.hpp"
+
+namespace coterie::queue {
+namespace {
+
+/// A broker that is away is the session's to complain of; here it is asked again.
+constexpr Duration again_after = std::chrono::seconds(1);
+/// Nothing depends on it.
+constexpr Duration goodbye_at_most = std::chrono::seconds(1);
+
+}  // namespace
+
+RemoteControl::RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
+                             std::size_t handlers, std::shared_ptr<Pulse> pulse)
+    : broker_(std::move(broker)), pulse_(std::move(pulse)) {
+  report_.worker = std::move(worker);
+  report_.version = COTERIE_VERSION;
+  report_.queues = options.queues();
+  report_.handlers = static_cast<std::uint32_t>(handlers);
+  report_.concurrency = options.concurrency();
+  report_.lease = options.lease();
+  report_.answers = options.remote_debug();
+}
+
+Task<void> RemoteControl::serve(std::shared_ptr<RemoteControl> self) {
+  Task<void> working = self->work();
+  Outcome<void> end = co_await outcome(std::move(working));
+  if (self->announced_) {
+    Task<void> goodbye = self->announce(true);
+    Task<void> limited = wait_for(goodbye_at_most, std::move(goodbye));
+    (void)co_await outcome(std::move(limited));
+  }
+  end.get();
+}
+
+Task<void> RemoteControl::work() {
+  for (;;) {
+    const TimePoint next = EventLoop::current().now() + announce_every(report_.lease);
+    co_await announce(false);
+    co_await answer_until(next);
+  }
+}
+
+Task<void> RemoteControl::announce(bool ends) {
+  report_.holds = static_cast<std::uint32_t>(pulse_->held().size());
+  report_.ends = ends;
+  Task<void> call = broker_->announce(report_);
+  Outcome<void> end = co_await outcome(std::move(call));
+  announced_ = end.has_value();
+  if (end.cancelled()) end.get();
+}
+
+Task<void> RemoteControl::answer_until(TimePoint next) {
+  EventLoop& loop = EventLoop::current();
+  while (loop.now() < next) {
+    const Duration left = next - loop.now();
+    if (!report_.answers) {
+      co_await sleep(left);
+      continue;
+    }
+    Task<std::vector<Question>> asking =
+        broker_->questions(report_.worker.incarnation, std::chrono::ceil<Milliseconds>(left));
+    Outcome<std::vector<Question>> asked = co_await outcome(std::move(asking));
+    if (asked.cancelled()) (void)asked.get();
+    if (!asked.has_value()) {
+      co_await sleep(std::min(left, again_after));
+      continue;
+    }
+    for (const Question& question : asked.get()) co_await answer(&question);
+  }
+}
+
+Task<void> RemoteControl::answer(const Question* question) {
+  Task<WorkerAnswer> answering = answer_to(question->text);
+  WorkerAnswer said = co_await std::move(answering);
+  Task<void> call = broker_->answer(report_.worker.incarnation, question->id, std::move(said));
+  Outcome<void> end = co_await outcome(std::move(call));
+  if (end.cancelled()) end.get();
+}
+
+Task<WorkerAnswer> RemoteControl::answer_to(std::string text) {
+  if (text == "ping") co_return WorkerAnswer(Asked::answered, "pong");
+  std::optional<debug::Request> request;
+  std::string why;
+  try {
+    request = debug::parse_request(text);
+  } catch (const std::invalid_argument& error) {
+    why = error.what();
+  }
+  if (!request)
+    co_return WorkerAnswer(Asked::refused,
+                           "coterie " + report_.version + " does not know this question: " + why);
+  Task<WorkerAnswer> making = dump_.make(*std::move(request));
+  WorkerAnswer answer = co_await std::move(making);
+  co_return answer;
+}
+
+}  // namespace coterie::queue

@@ -1,0 +1,40 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "coterie/queue/worker.hpp"
+#include "coterie/task.hpp"
+#include "src/queue/pulse.hpp"
+#include "src/queue/self_dump.hpp"
+
+namespace coterie::queue {
+
+/// Says at the broker that a worker is there, and answers what it is asked: a task of another loop, on the
+/// thread of the worker's Watchdog, so that it goes on while the worker's own loop is blocked.
+///
+/// Questions are one line: `ping`, which is answered `pong`, and those of the debug socket, see
+/// debug::Request. Where WorkerOptions::remote_debug() is off it only says that it is there.
+class RemoteControl {
+ public:
+  /// `options`: the name, the queues, the lease. `pulse`: how many leases the worker holds.
+  RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
+                std::size_t handlers, std::shared_ptr<Pulse> pulse);
+
+  /// Until it is cancelled: then it says that the worker ends.
+  static Task<void> serve(std::shared_ptr<RemoteControl> self);
+
+ private:
+  Task<void> work();
+  Task<void> announce(bool ends);
+  Task<void> answer_until(TimePoint next);
+  Task<void> answer(const Question* question);
+  Task<WorkerAnswer> answer_to(std::string text);
+
+  const std::shared_ptr<Broker> broker_;
+  const std::shared_ptr<Pulse> pulse_;
+  WorkerReport report_;
+  SelfDump dump_;
+  bool announced_ = false;  // the last time it was tried
+};
+
+}  // namespace coterie::queue
