@@ -139,8 +139,9 @@ WorkerAnswer fit_dump(std::string text, std::size_t limit) {
     json::array some;
     for (std::size_t i = 0; i < tasks.size(); ++i)
       if (kept.contains({&loop, i})) some.push_back(std::move(tasks[i]));
-    loop["left_out"] = tasks.size() - some.size();
+    const std::size_t left_out = tasks.size() - some.size();
     tasks = std::move(some);
+    loop["left_out"] = left_out;  // moves the members
   }
   return WorkerAnswer(Asked::cut, json::serialize(document) + "\n");
 }

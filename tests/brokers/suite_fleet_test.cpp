@@ -122,10 +122,10 @@ void answer_one(const std::shared_ptr<Broker>& there, const Uuid& worker, const 
 
 TEST_P(BrokerSuite, AWorkerIsToldOfAQuestionAndItsAnswerComesBack) {
   const TestWorker worker;
-  await(broker().announce(report_of(worker)));
+  const auto there = open_another();
+  await(there->announce(report_of(worker)));
   for (const Asked outcome : {Asked::answered, Asked::cut, Asked::refused}) {
     std::string asked;
-    const auto there = open_another();
     const std::string text = outcome == Asked::cut ? std::string(answer_bytes, 'x') : "a \"task\"\n";
     std::thread answers(
         [&] { answer_one(there, worker.ref().incarnation, WorkerAnswer(outcome, text), &asked); });
@@ -141,8 +141,8 @@ TEST_P(BrokerSuite, AWorkerIsToldOfAQuestionAndItsAnswerComesBack) {
 TEST_P(BrokerSuite, AQuestionComesAgainUntilItIsAnswered) {
   const TestWorker worker;
   const Uuid who = worker.ref().incarnation;
-  await(broker().announce(report_of(worker)));
   const auto there = open_another();
+  await(there->announce(report_of(worker)));
   std::thread answers([&] {
     ThreadLoop loop;
     const std::vector<Question> first = loop.run(there->questions(who, for_ever));
