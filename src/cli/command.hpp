@@ -47,7 +47,8 @@ void add_metrics(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 void add_top(CLI::App& app, Action& chosen);
-void add_eyes(CLI::App& app, Action& chosen);  // ps, tree, dump, watch
+void add_eyes(CLI::App& app, Action& chosen);   // ps, tree, dump, watch
+void add_fleet(CLI::App& app, Action& chosen);  // workers
 void add_dashboard(CLI::App& app, Action& chosen);
 
 }  // namespace coterie::cli

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "src/cli/eyes_client.hpp"
+#include "src/cli/fleet.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
 
@@ -27,6 +28,7 @@ struct EyesOptions {
   std::string name;
   std::optional<std::int64_t> task;
   std::optional<queue::Milliseconds> interval;
+  std::string broker;
 
   EyesOptions() = default;
 
@@ -50,6 +52,7 @@ struct EyesOptions {
   }
   [[nodiscard]] std::string answer(Request::What what) const {
     const Request asked = request(what);
+    if (!broker.empty()) return printable(ask_worker(broker, pid, asked), true);
     // What a process says of itself is its own.
     return printable(raw ? read_raw(process(), asked) : ask(process(), asked), true);
   }
@@ -168,13 +171,18 @@ void add_eyes(CLI::App& app, Action& chosen) {
 
   auto dump = std::make_shared<EyesOptions>();
   Flags dump_flags(app, "dump", "Show what each task of a process does: state, stack, what it waits for");
-  dump_flags.text("PID", dump->pid, "The process", "").required("PID");
+  dump_flags
+      .text("PID", dump->pid, "The process; with --broker a worker's name, or the beginning of its id", "")
+      .required("PID");
   add_filters(dump_flags, *dump)
       .flag("--json", dump->json, "Print JSON instead of text")
+      .text("--broker,-b", dump->broker, "Ask a worker of this queue, through its broker, wherever it runs",
+            "URL")
       .footer(std::string(who_may) +
               "  coterie dump 4242 --group\n"
               "  coterie dump 4242 --older-than 1m --state waiting\n"
-              "  coterie dump 4242 --json | jq '.loops[].deadlocks'")
+              "  coterie dump 4242 --json | jq '.loops[].deadlocks'\n"
+              "  coterie dump host:4242 --broker redis://queue     a worker on another machine")
       .chooses(chosen, [dump] { return show(*dump, Request::What::dump); });
 
   auto again = std::make_shared<EyesOptions>();

@@ -96,6 +96,7 @@ int main_or_throw(int argc, char** argv) {
   add_bench(app, chosen);
   add_doctor(app, chosen);
   add_eyes(app, chosen);
+  add_fleet(app, chosen);
   add_dashboard(app, chosen);
 
   const int code = parse(app, argc, argv, chosen);

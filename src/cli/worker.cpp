@@ -23,6 +23,7 @@ struct WorkerFlags {
   std::optional<queue::Milliseconds> grace;
   std::optional<queue::Milliseconds> lease;
   bool until_idle = false;
+  bool no_remote_debug = false;
   bool quiet = false;
   std::string log_level = "info";
   std::string dashboard;
@@ -142,6 +143,7 @@ int work(const WorkerFlags& flags) {
   if (flags.grace) options.grace(*flags.grace);
   if (flags.lease) options.lease(*flags.lease);
   options.stop_when_idle(flags.until_idle);
+  options.remote_debug(!flags.no_remote_debug);
   options.log_fields();
   options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
   std::optional<MetricsAddress> address;
@@ -203,6 +205,8 @@ void add_worker(CLI::App& app, Action& chosen) {
       .duration("--lease", flags->lease,
                 "How long a job stays with a worker that is not heard of [default 30s]")
       .flag("--until-idle", flags->until_idle, "Stop when every job of its queues has ended")
+      .flag("--no-remote-debug", flags->no_remote_debug,
+            "Do not answer `coterie dump --broker` and the dashboard, which show what its tasks do")
       .flag("--quiet", flags->quiet, "No line on stdout for each job")
       .text("--log-level", flags->log_level,
             "What goes to stderr: debug, info, warning or error, and what is above [default info]", "LEVEL")

@@ -1,0 +1,14 @@
+#pragma once
+#include <string>
+
+#include "src/debug/request.hpp"
+
+namespace coterie::cli {
+
+/// Asks a worker of a queue what its process does, through the broker. `who`: its name, or the beginning of
+/// its id where several have that. UsageError where that is no worker, or several; Unanswered where it does
+/// not answer within 2 s. Where the answer had to be cut, a line on stderr says so.
+[[nodiscard]] std::string ask_worker(const std::string& broker_url, const std::string& who,
+                                     const debug::Request& request);
+
+}  // namespace coterie::cli
