@@ -11,8 +11,9 @@ import { Queues } from './queues.js';
 import { Jobs } from './jobs.js';
 import { Job } from './job.js';
 import { Workers } from './workers.js';
+import { Live } from './live.js';
 
-const pages = [['/', 'overview'], ['/queues', 'queues'], ['/jobs', 'jobs'], ['/dead', 'dead'], ['/workers', 'workers']];
+const pages = [['/', 'overview'], ['/queues', 'queues'], ['/jobs', 'jobs'], ['/dead', 'dead'], ['/workers', 'workers'], ['/live', 'live_page']];
 const themes = ['auto', 'light', 'dark'];
 
 function useRoute() {
@@ -57,6 +58,7 @@ function Page({ url, overview, session }) {
   if (path === '/queues') return html`<${Queues} overview=${overview} session=${session} chosen=${url.searchParams.get('queue') || ''} />`;
   if (path === '/jobs' || path === '/dead') return html`<${Jobs} key=${path} path=${path} parameters=${url.searchParams} session=${session} />`;
   if (path === '/workers') return html`<${Workers} />`;
+  if (path === '/live') return html`<${Live} parameters=${url.searchParams} />`;
   if (path.startsWith('/jobs/')) return html`<${Job} key=${path} id=${decodeURIComponent(path.slice(6))} session=${session} />`;
   return html`<${Head} title=${t('not_found')} /><${Empty} title=${path} />`;
 }

@@ -6,8 +6,10 @@ import { t, number, duration, bytes, clock, indented } from './text.js';
 import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, Dialog, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
 import { jobsLink } from './queues.js';
+import { JobStack, liveLink } from './live.js';
 
 const final = ['done', 'dead', 'cancelled', 'expired'];
+const over = (job) => final.includes(job.state);
 
 /** Text of the job's as text: never as markup, and never through numbers of JavaScript. */
 function Body({ title, text, size, all }) {
@@ -49,7 +51,7 @@ function Details({ job, now }) {
     [t('queue'), html`<${Link} to=${jobsLink(job.queue)}>${job.queue}</${Link}>`],
     [t('attempt'), t('attempts_of', { attempt: job.attempt, most: job.max_attempts })],
     [t('priority'), job.priority],
-    job.worker && [t('worker'), job.worker],
+    job.worker && [t('worker'), over(job) ? job.worker : html`<${Link} to=${liveLink(job.worker, job.id)}>${job.worker}</${Link}>`],
     job.lease_until_ms && [t('lease'), html`<${Ago} at=${job.lease_until_ms} now=${now} />`],
     job.crashes > 0 && [t('crashes'), job.crashes],
     job.waits_for > 0 && [t('waits_for'), t('waits_for_count', { count: number(job.waits_for) })],
@@ -124,17 +126,18 @@ export function Job({ id, session }) {
       again();
     },
   });
-  const over = final.includes(job.state);
+  const ended = over(job);
   return html`<${Head} title=${job.name}>
-      ${may && over && job.state !== 'done' && html`<button class="primary" data-key="r" onClick=${() => setAsked(act('retry', 'retried'))}>${t('retry')}</button>`}
-      ${may && !over && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}
+      ${may && ended && job.state !== 'done' && html`<button class="primary" data-key="r" onClick=${() => setAsked(act('retry', 'retried'))}>${t('retry')}</button>`}
+      ${may && !ended && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}
       ${may && html`<button data-key="n" onClick=${() => setCloning(true)}>${t('clone')}</button>`}</${Head}>
-    <p class="under"><${State} state=${job.state} />${job.cancel_requested && !over && html` <span class="state" data-state="paused">${t('cancel_requested')}</span>`}
+    <p class="under"><${State} state=${job.state} />${job.cancel_requested && !ended && html` <span class="state" data-state="paused">${t('cancel_requested')}</span>`}
       <code class="id">${job.id}</code> <${Copy} text=${job.id} /></p>
     <div class="columns"><div>
       ${job.error && html`<section class="card failed"><header><h2>${t('error')}: <span class="name">${job.error.type}</span></h2><${Copy} text=${job.error.message} /></header>
         <pre tabindex="0" role="region" aria-label=${t('error')}>${job.error.message}</pre></section>`}
       ${job.state === 'leased' && html`<${Progress} job=${job} />`}
+      ${job.state === 'leased' && session && session.role !== 'viewer' && html`<${JobStack} job=${job} />`}
       <${Body} title=${t('args')} text=${job.args} size=${job.args_bytes} all=${`/api/v1/jobs/${job.id}/args`} />
       ${job.result != null && outputOf(job.result) && html`<section class="card body"><header><h2>${t('output')}</h2><${Copy} text=${outputOf(job.result)} /></header>
         <pre tabindex="0" role="region" aria-label=${t('output')}>${outputOf(job.result)}</pre></section>`}

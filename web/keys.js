@@ -5,7 +5,7 @@ import { t } from './text.js';
 import { go } from './route.js';
 import { Dialog } from './ui.js';
 
-const pages = { o: '/', q: '/queues', j: '/jobs', d: '/dead', w: '/workers' };
+const pages = { o: '/', q: '/queues', j: '/jobs', d: '/dead', w: '/workers', l: '/live' };
 
 function rows() {
   return [...document.querySelectorAll('tr[data-row]')];
@@ -59,7 +59,7 @@ export function useKeys({ help, theme }) {
 
 export function Keys({ close }) {
   const list = [
-    ['g o · g q · g j · g d · g w', 'key_go'], ['/', 'key_filter'], ['j · k', 'key_move'], ['Enter', 'key_open'], ['x', 'key_select'],
+    ['g o · g q · g j · g d · g w · g l', 'key_go'], ['/', 'key_filter'], ['j · k', 'key_move'], ['Enter', 'key_open'], ['x', 'key_select'],
     ['r', 'key_retry'], ['c', 'key_cancel'], ['n', 'key_clone'], ['t', 'key_theme'], ['?', 'key_help'], ['Esc', 'key_close'],
   ];
   return html`<${Dialog} title=${t('keys_title')} close=${close}><dl class="keys">

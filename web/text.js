@@ -28,6 +28,12 @@ export function stateName(state) {
   return t(state === 'dead' ? 'dead_state' : state);
 }
 
+/** What a task waits for, as the dump says it in English. */
+export function waitName(what) {
+  const key = 'wait_' + what.replace(/\W+/g, '_');
+  return catalogues[language][key] || what;
+}
+
 export function number(value) {
   return value.toLocaleString(language === 'zh' ? 'zh-CN' : 'en-GB');
 }

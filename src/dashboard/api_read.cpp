@@ -1,7 +1,6 @@
 // What can be looked at.
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "coterie/queue/metrics.hpp"
 #include "src/dashboard/json_writer.hpp"
@@ -15,7 +14,6 @@ namespace {
 
 constexpr std::uint32_t usual_page = 50;
 constexpr std::uint32_t largest_page = 200;
-constexpr std::uint32_t most_running = 1000;
 
 /// A number of the query; `otherwise` where it is not given.
 std::uint64_t number(const http::Request& request, std::string_view key, std::uint64_t otherwise,
@@ -122,29 +120,6 @@ Task<http::Response> Service::body(Call call, bool result) {
   response.headers.set("Content-Disposition", std::string("attachment; filename=\"") + info.id.str() +
                                                   (result ? "-result.json\"" : "-args.json\""));
   co_return response;
-}
-
-/// A broker keeps no list of workers. Those that hold a job are known by it; who is idle is not seen.
-Task<http::Response> Service::workers(Call) {
-  queue::JobFilter running;
-  running.state = queue::JobState::leased;
-  running.limit =
-      static_cast<std::uint32_t>(std::min<std::size_t>(most_running, broker_->limits().batch_jobs));
-  const queue::JobPage page = co_await broker_->list(running);
-  std::map<std::string, std::vector<const queue::JobInfo*>> by_worker;
-  for (const queue::JobInfo& job : page.jobs) by_worker[job.worker].push_back(&job);
-  JsonArray workers;
-  for (const auto& [name, jobs] : by_worker) {
-    JsonArray rows;
-    queue::UnixMillis heard_until = 0;
-    for (const queue::JobInfo* job : jobs) {
-      rows.raw(job_row(*job));
-      heard_until = std::max(heard_until, job->lease_until);
-    }
-    workers.raw(
-        JsonObject().add("name", name).add("lease_until_ms", heard_until).raw("jobs", rows.str()).str());
-  }
-  co_return json_response(JsonObject().raw("workers", workers.str()).add("bounded", page.next != 0).str());
 }
 
 Task<http::Response> Service::metrics(Call) {

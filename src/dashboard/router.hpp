@@ -9,8 +9,9 @@
 namespace coterie::dashboard {
 
 enum class Access : std::uint8_t {
-  open,  ///< to everybody: nothing of the queue is told
-  look,  ///< viewers, and POST is no change
+  open,     ///< to everybody: nothing of the queue is told
+  look,     ///< viewers, and POST is no change
+  inspect,  ///< operators, and nothing is changed: paths of sources and names of functions are told
   change,
   forget,
 };

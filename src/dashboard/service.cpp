@@ -13,7 +13,9 @@ http::Response response_for(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const ApiError& known) {
-    return error_response(known.status(), known.code(), known.what());
+    http::Response response = error_response(known.status(), known.code(), known.what());
+    if (known.status() == 429) response.headers.set("Retry-After", "1");
+    return response;
   } catch (const BadFilter& bad) {
     return error_response(400, "bad_filter", bad.what());
   } catch (const queue::BrokerUnavailable& away) {
@@ -32,7 +34,8 @@ Service::Service(std::shared_ptr<queue::Broker> broker, DashboardOptions options
       options_(std::move(options)),
       guard_(options_),
       open_(options_.accounts.empty()),
-      monitor_(broker_, !options_.read_only) {
+      monitor_(broker_, !options_.read_only),
+      questions_(broker_) {
   require_safe_address(options_);
   if (!open_) accounts_ = std::make_shared<const Accounts>(Accounts::read(options_.accounts));
   add_routes();
@@ -52,6 +55,7 @@ void Service::add_routes() {
   router_.add("GET", "/api/v1/overview", Access::look, to(&Service::overview));
   router_.add("GET", "/api/v1/history", Access::look, to(&Service::history));
   router_.add("GET", "/api/v1/workers", Access::look, to(&Service::workers));
+  router_.add("GET", "/api/v1/workers/{id}/tasks", Access::inspect, to(&Service::worker_tasks));
   router_.add("GET", "/api/v1/events", Access::look, to(&Service::events));
   router_.add("GET", "/api/v1/jobs", Access::look, to(&Service::jobs));
   router_.add("GET", "/api/v1/count", Access::look, to(&Service::count_jobs));
@@ -115,10 +119,10 @@ Caller Service::authenticate(const http::Request& request) const {
 }
 
 void Service::require(const Route& route, const Caller& caller) const {
-  const Role least = route.access == Access::forget   ? Role::admin
-                     : route.access == Access::change ? Role::operator_
-                                                      : Role::viewer;
-  if (route.access > Access::look && options_.read_only)
+  const Role least = route.access == Access::forget    ? Role::admin
+                     : route.access >= Access::inspect ? Role::operator_
+                                                       : Role::viewer;
+  if (route.access > Access::inspect && options_.read_only)
     throw ApiError(403, "read_only", "this dashboard was started with --read-only");
   if (caller.role < least)
     throw ApiError(403, "role",

@@ -1,13 +1,16 @@
 #pragma once
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "coterie/dashboard/dashboard.hpp"
 #include "src/dashboard/accounts.hpp"
 #include "src/dashboard/guard.hpp"
 #include "src/dashboard/monitor.hpp"
+#include "src/dashboard/questions.hpp"
 #include "src/dashboard/router.hpp"
 
 namespace coterie::dashboard {
@@ -43,11 +46,14 @@ class Service {
   Reply count_jobs(Call call);
   Reply job(Call call);
   Reply body(Call call, bool result);
-  Reply workers(Call call);
   Reply metrics(Call call);
   Reply health(Call call);
   Reply ready(Call call);
   Reply openapi(Call call);
+  // api_workers.cpp
+  Reply workers(Call call);
+  Reply worker_tasks(Call call);
+  void audit_look(const Caller& caller, const queue::Uuid& worker);
   // api_change.cpp
   Reply retry_one(Call call);
   Reply cancel_one(Call call);
@@ -77,6 +83,9 @@ class Service {
   Sessions sessions_;
   LoginLimit logins_;
   Monitor monitor_;
+  Questions questions_;
+  std::map<std::pair<std::string, queue::Uuid>, TimePoint>
+      looks_;  ///< that stand in the audit log, and since when
   Router router_;
   std::size_t streams_ = 0;
 };

@@ -48,9 +48,15 @@ http::Request with_token(http::Request asked, const std::string& token) {
 
 Task<void> by_role(const Credentials* credentials) {
   World world(credentials->options());
+  queue::WorkerReport gone;
+  gone.worker.incarnation = queue::new_uuid();
+  gone.ends = true;
+  co_await world.broker->announce(gone);
+  const std::string ended = gone.worker.incarnation.str();
   const std::vector<std::pair<http::Request, int>> asked{
       {request("GET", "/api/v1/overview"), 0},
       {request("POST", "/api/v1/queues/a/pause"), 1},
+      {request("GET", "/api/v1/workers/" + ended + "/tasks"), 1},
       {request("POST", "/api/v1/purge", R"({"filter":"state:done","most":1})"), 2}};
   for (const auto& [what, least] : asked) {
     for (int role = 0; role < 3; ++role) {

@@ -121,6 +121,11 @@ Task<void> answers() {
   queue::JobSpec after("later");
   after.after = {*queue::parse_uuid(ready)};
   (void)co_await world.client.enqueue(after);
+  queue::WorkerReport gone;
+  gone.worker.incarnation = queue::new_uuid();
+  gone.queues = {"default"};
+  gone.ends = true;
+  co_await world.broker->announce(gone);
   const JoinHandle<void> watching =
       spawn([](World* w) -> Task<void> { return w->service.monitor().run(); }, &world);
   while (world.service.monitor().sequence() < 1) co_await yield();
@@ -131,6 +136,8 @@ Task<void> answers() {
       {"GET", "/api/v1/overview", "/api/v1/overview", ""},
       {"GET", "/api/v1/history", "/api/v1/history", ""},
       {"GET", "/api/v1/workers", "/api/v1/workers", ""},
+      {"GET", "/api/v1/workers/" + gone.worker.incarnation.str() + "/tasks", "/api/v1/workers/{id}/tasks",
+       ""},
       {"GET", "/api/v1/jobs", "/api/v1/jobs", ""},
       {"GET", "/api/v1/jobs?limit=1", "/api/v1/jobs", ""},
       {"GET", "/api/v1/count?filter=fails", "/api/v1/count", ""},

@@ -3,7 +3,7 @@ import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { makeWorld, makeAccount, launch, tab, axe, ask, withTab as withTabOf } from './world.mjs';
 
-const paths = ['/', '/queues', '/jobs', '/dead', '/workers'];
+const paths = ['/', '/queues', '/jobs', '/dead', '/workers', '/live'];
 const shots = process.env.COTERIE_WEB_SHOTS;
 
 let browser;
@@ -270,7 +270,7 @@ describe('before there is anything', () => {
 
   test('empty pages teach the command to type', async () => {
     await withTab(world, { bypassCSP: true }, async (page) => {
-      for (const [path, command] of [['/', 'coterie enqueue'], ['/queues', 'coterie enqueue --queue'], ['/jobs', 'coterie enqueue'], ['/dead', 'coterie retry'], ['/workers', 'coterie worker']]) {
+      for (const [path, command] of [['/', 'coterie enqueue'], ['/queues', 'coterie enqueue --queue'], ['/jobs', 'coterie enqueue'], ['/dead', 'coterie retry'], ['/workers', 'coterie worker'], ['/live', 'coterie worker']]) {
         await page.goto(world.url + path);
         await page.locator('.command code', { hasText: command }).waitFor();
         assert.deepEqual(await axe(page), [], path);

@@ -2,7 +2,7 @@
 import { makeWorld, launch } from './world.mjs';
 
 const out = process.argv[2];
-const world = await makeWorld({ calm: true });
+const world = await makeWorld({ calm: true, stuck: [['deadlock', 'host-3:980']] });
 const browser = await launch();
 
 async function shot(name, path, { scheme = 'light', width = 1280, height = 800, wait = 1000, before } = {}) {
@@ -23,6 +23,8 @@ try {
   await shot('overview', '/', { wait: 2500 });
   await shot('overview-dark', '/', { scheme: 'dark', wait: 2500 });
   await shot('job', '/jobs/' + (await first('state:dead')), { height: 600 });
+  await shot('live', '/live?worker=host-3%3A980', { height: 900, wait: 2500 });
+  await shot('workers', '/workers', { height: 620, scheme: 'dark', wait: 2500 });
   await shot('phone', '/', { width: 390, height: 800, wait: 2500 });
   await shot('confirm', '/dead?filter=queue:billing', {
     height: 560, scheme: 'dark', before: async (page) => {

@@ -7,7 +7,7 @@ set -euo pipefail
 for need in node npm chromium; do
   command -v "$need" >/dev/null || { echo "skipped: $need is not installed (scripts/bootstrap test)"; exit 77; }
 done
-[[ -x $COTERIE_BIN/coterie && -x $COTERIE_BUILD/tests/web_agent ]] || { echo "skipped: the command is not built"; exit 77; }
+[[ -x $COTERIE_BIN/coterie && -x $COTERIE_BUILD/tests/web_agent && -x $COTERIE_BUILD/tests/web_stuck_agent ]] || { echo "skipped: the command is not built"; exit 77; }
 
 work=$COTERIE_BUILD/web-tests
 mkdir -p "$work"
@@ -19,4 +19,4 @@ if ! cmp -s "$COTERIE_SOURCE/tests/web/package-lock.json" "$work/package-lock.js
 fi
 export COTERIE_WEB_MODULES=$work
 [[ ${1:-} == soak ]] && exec node "$COTERIE_SOURCE/tests/web/soak.mjs"
-exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE"/tests/web/{static,pages,jobs}.test.mjs
+exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE"/tests/web/{static,pages,jobs,live}.test.mjs

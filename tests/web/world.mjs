@@ -12,6 +12,7 @@ export const { chromium } = require('playwright-core');
 export const axeSource = require('axe-core').source;
 const bin = join(process.env.COTERIE_BIN, 'coterie');
 const agent = join(process.env.COTERIE_BUILD, 'tests', 'web_agent');
+const stuckAgent = join(process.env.COTERIE_BUILD, 'tests', 'web_stuck_agent');
 
 /** Starts a program and waits for a line that it prints. */
 function start(command, args, expected) {
@@ -35,6 +36,7 @@ function end(child) {
   return new Promise((done) => {
     if (child.exitCode != null || child.signalCode != null) return done();
     child.on('exit', done);
+    child.kill('SIGCONT');  // a test may have stopped it
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), 8000).unref();
   });
@@ -63,8 +65,9 @@ export function makeAccount(name, role, password) {
   return execFileSync(bin, ['dashboard', '--new-account', `${name}=${role}`], { input: password + '\n', encoding: 'utf8' });
 }
 
-/** @param {{kind?: string, work?: boolean, calm?: boolean, flags?: string[], accounts?: string}} how */
-export async function makeWorld({ kind = 'sqlite', work = true, calm = false, flags = [], accounts = '' } = {}) {
+/** `stuck`: workers of web_stuck_agent, [how, name] each.
+ * @param {{kind?: string, work?: boolean, calm?: boolean, flags?: string[], accounts?: string, stuck?: string[][]}} how */
+export async function makeWorld({ kind = 'sqlite', work = true, calm = false, flags = [], accounts = '', stuck = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'coterie-web-'));
   const store = await broker(kind, folder);
   const children = [...store.children];
@@ -77,6 +80,13 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, fl
     children.push(worker.child);
     await worker.said;
   }
+  const workers = [];
+  for (const [how, name] of stuck) {
+    const worker = start(stuckAgent, [store.url, how, name], /^ready$/m);
+    children.push(worker.child);
+    workers.push(worker.child);
+    await worker.said;
+  }
   const shown = start(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...flags], /http:\S+/);
   children.push(shown.child);
   const url = (await shown.said).replace(/\/$/, '');
@@ -84,7 +94,7 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, fl
     for (const child of children.reverse()) await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, stop, broker: store.url };
+  return { url, stop, broker: store.url, workers };
 }
 
 export function launch() {

@@ -1,0 +1,187 @@
+// Workers and Live in Chromium, against workers that are stuck.
+import test, { before, after, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { makeWorld, makeAccount, launch, tab, axe } from './world.mjs';
+
+const shots = process.env.COTERIE_WEB_SHOTS;
+const bin = join(process.env.COTERIE_BIN, 'coterie');
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+async function withTab(world, options, use) {
+  const problems = [];
+  const context = await browser.newContext(options);
+  try {
+    await use(await tab(context, world.url, problems), context);
+    assert.deepEqual(problems, []);
+  } finally {
+    await context.close();
+  }
+}
+
+const get = async (world, path) => (await fetch(world.url + '/api/v1' + path)).json();
+
+for (const kind of ['sqlite', 'redis']) {
+  describe(`stuck workers on ${kind}`, () => {
+    let world;
+    before(async () => {
+      world = await makeWorld({ kind, work: false, stuck: [['idle', 'spare:1'], ['deadlock', 'bank:7']] });
+    });
+    after(() => world && world.stop());
+
+    for (const scheme of ['light', 'dark'])
+      for (const width of [390, 1280])
+        test(`Workers, Live and a running job are whole and accessible, ${scheme}, ${width} px`, async () => {
+          await withTab(world, { colorScheme: scheme, viewport: { width, height: 860 }, bypassCSP: true }, async (page) => {
+            const [job] = (await get(world, '/jobs?filter=state:leased&limit=1')).jobs;
+            for (const [path, there] of [['/workers', 'spare:1'], ['/live?worker=bank%3A7', 'Deadlock'], ['/live?worker=spare%3A1', 'Loop 1'], ['/jobs/' + job.id, 'Deadlock']]) {
+              await page.goto(world.url + path);
+              await page.locator('main h2', { hasText: there }).first().waitFor();
+              assert.deepEqual(await axe(page), [], path);
+              const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+              assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
+              if (shots) await page.screenshot({ path: `${shots}/${kind}-live-${path.replace(/\W+/g, '_').slice(0, 20)}-${scheme}-${width}.png` });
+            }
+          });
+        });
+
+    test('workers without work are seen, and the command sees the same', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/workers');
+        const spare = page.locator('section', { has: page.locator('h2', { hasText: 'spare:1' }) });
+        await spare.getByText('alive').waitFor();
+        await spare.getByText('0 of 4 slots taken').waitFor();
+        const bank = page.locator('section', { has: page.locator('h2', { hasText: 'bank:7' }) });
+        assert.equal(await bank.locator('tbody tr').count(), 2);
+      });
+      const seen = execFileSync(bin, ['workers', '--broker', world.broker], { encoding: 'utf8' });
+      assert.match(seen, /spare:1 .* alive +0\/4 /);
+      const dump = JSON.parse(execFileSync(bin, ['dump', '--json', '--broker', world.broker, 'bank:7'], { encoding: 'utf8' }));
+      assert.equal(dump.loops.flatMap((loop) => loop.deadlocks).length, 1);
+    });
+
+    test('Live is reached and read by keys, in both languages', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/');
+        await page.locator('h1').waitFor();
+        await page.keyboard.press('g');
+        await page.keyboard.press('l');
+        await page.getByRole('link', { name: 'bank:7' }).focus();
+        await page.keyboard.press('Enter');
+        await page.locator('.deadlock').waitFor();
+        const task = page.locator('.task[data-stuck] > details').first();
+        assert.equal(await task.getAttribute('open') !== null, true);
+        await task.locator('summary').focus();
+        await page.keyboard.press('Enter');
+        await page.waitForFunction(() => document.querySelector('.task[data-stuck] > details').open === false);
+        await page.getByRole('button', { name: '中文' }).click();
+        await page.locator('.deadlock h2', { hasText: '死锁' }).waitFor();
+        await page.locator('.task[data-stuck]').getByText('等待一把锁', { exact: false }).first().waitFor();
+      });
+    });
+
+    // With nothing but the dashboard: why does this worker not end its jobs, and what can be done?
+    test('a stranger finds a deadlock, and cancels one of its jobs', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/');
+        await page.getByRole('link', { name: 'Workers' }).click();
+        const bank = page.locator('section', { has: page.locator('h2', { hasText: 'bank:7' }) });
+        await bank.locator('header').getByRole('link', { name: 'Live' }).click();
+        const deadlock = page.locator('.deadlock');
+        await deadlock.getByText('None of them goes on', { exact: false }).or(deadlock.getByText('none of them goes on')).first().waitFor();
+        const words = await deadlock.locator('ol li').allTextContents();
+        assert.equal(words.length, 2);
+        for (const line of words) assert.match(line, /transfer.*waits for a lock that is held by.*transfer/s);
+        assert.match(await page.locator('.task[data-stuck]').first().textContent(), /waits for a lock.*book.*stuck_agent\.cpp:\d+/s);
+
+        await deadlock.getByRole('link', { name: 'Job' }).first().click();
+        await page.locator('h1', { hasText: 'transfer' }).waitFor();
+        const stack = page.locator('section', { has: page.getByRole('heading', { name: 'Its live stack' }) });
+        await stack.locator('.stack').getByText('stuck_agent.cpp', { exact: false }).first().waitFor();
+        await stack.getByRole('link', { name: 'The whole process' }).click();
+        await page.locator('.task[data-chosen]').waitFor();
+        await page.goBack();
+        await page.getByRole('button', { name: 'Cancel' }).click();
+        await page.getByRole('button', { name: 'Go on' }).click();
+        await page.locator('.under .state', { hasText: 'cancelled' }).waitFor();
+
+        await page.goto(world.url + '/live?worker=bank%3A7');
+        await page.locator('section h2', { hasText: 'Loop' }).or(page.locator('summary h2')).first().waitFor();
+        await page.locator('.deadlock').waitFor({ state: 'detached' });
+        await page.waitForFunction(async () => (await (await fetch('/api/v1/jobs?filter=state:done')).json()).jobs.length === 1);
+      });
+    });
+
+    test('a process that is stopped is said to be silent, and answers again', async () => {
+      await withTab(world, {}, async (page) => {
+        world.workers[0].kill('SIGSTOP');
+        await page.goto(world.url + '/live?worker=spare%3A1');
+        await page.getByText('No answer within 2 s').waitFor();
+        world.workers[0].kill('SIGCONT');
+        await page.keyboard.press('r');
+        await page.locator('h2', { hasText: 'Loop' }).first().waitFor();
+      });
+    });
+  });
+}
+
+describe('a worker whose loop is blocked', () => {
+  let world;
+  before(async () => {
+    world = await makeWorld({ work: false, stuck: [['blocked', 'busy:3']] });
+  });
+  after(async () => {
+    world.workers[0].kill('SIGKILL');
+    await world.stop();
+  });
+
+  test('is shown all the same, and where it is stuck', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/live');
+      await page.getByText('UNSYNCHRONISED').waitFor();
+      await page.getByText('This loop stands still', { exact: false }).waitFor();
+      await page.locator('.task b', { hasText: 'resize' }).waitFor();
+      await page.locator('pre', { hasText: 'usleep' }).waitFor();
+    });
+  });
+
+  test('and one that is killed is lost at once', async () => {
+    await withTab(world, {}, async (page) => {
+      world.workers[0].kill('SIGKILL');
+      await page.goto(world.url + '/workers');
+      await page.locator('section', { hasText: 'busy:3' }).getByText('lost', { exact: true }).waitFor();
+      await page.goto(world.url + '/live?worker=busy%3A3');
+      await page.getByText('This worker is lost').waitFor();
+    });
+  });
+});
+
+describe('with accounts', () => {
+  let world;
+  before(async () => {
+    world = await makeWorld({
+      work: false, stuck: [['idle', 'spare:1']], accounts: makeAccount('vera', 'viewer', 'pw-of-vera') + makeAccount('olaf', 'operator', 'pw-of-olaf'),
+    });
+  });
+  after(() => world && world.stop());
+
+  for (const [name, may] of [['vera', false], ['olaf', true]])
+    test(`${name} ${may ? 'sees' : 'does not see'} what tasks do`, async () => {
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/live');
+        await page.locator('input[name=name]').fill(name);
+        await page.locator('input[name=password]').fill('pw-of-' + name);
+        await page.locator('button.primary').click();
+        await page.locator('h1', { hasText: 'spare:1' }).waitFor();
+        if (may) await page.locator('h2', { hasText: 'Loop' }).first().waitFor();
+        else await page.getByText('is for operators', { exact: false }).waitFor();
+        assert.equal(await page.locator('.task').count() > 0, may);
+      });
+    });
+});
