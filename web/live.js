@@ -15,7 +15,7 @@ const tasksOf = (id) => get(`/workers/${encodeURIComponent(id)}/tasks`);
 export const liveLink = (worker, job) => '/live?worker=' + encodeURIComponent(worker) + (job ? '&job=' + job : '');
 
 /** The tasks of a loop by id, those under each, and who is part of a deadlock. */
-function treeOf(loop) {
+function treeOf(loop, page = '') {
   const byId = new Map(loop.tasks.map((task) => [task.id, task]));
   const under = new Map();
   for (const task of loop.tasks) {
@@ -23,7 +23,7 @@ function treeOf(loop) {
     if (!under.has(parent)) under.set(parent, []);
     under.get(parent).push(task);
   }
-  return { loop, byId, under, stuck: new Set(loop.deadlocks.flat().map((link) => link.task)) };
+  return { loop, page, byId, under, stuck: new Set(loop.deadlocks.flat().map((link) => link.task)) };
 }
 
 /** Loops that somebody asks about first: stuck, standing still, with jobs; then the worker's own helpers. */
@@ -35,7 +35,7 @@ function rank(loop) {
 
 function TaskName({ task, tree }) {
   const other = tree.byId.get(task);
-  return html`<a class="task-link" href=${'#task-' + task}>#${task}${other ? ' ' + nameOf(other) : ''}</a>`;
+  return html`<a class="task-link" href=${tree.page + '#task-' + task}>#${task}${other ? ' ' + nameOf(other) : ''}</a>`;
 }
 
 /** The tasks that one waits for: who holds its lock, or those that it awaits. */
@@ -115,11 +115,12 @@ function Process({ worker, job }) {
     const timer = setInterval(() => document.hidden || again(), again_ms);
     return () => clearInterval(timer);
   }, [follow, worker.id]);
-  const chosen = Boolean(seen && job);
+  const there = Boolean(seen);
   useEffect(() => {
-    if (chosen) document.querySelector('[data-chosen]')?.scrollIntoView({ block: 'center' });
-  }, [chosen]);
-  const trees = seen && seen.dump ? seen.dump.loops.map(treeOf) : [];
+    const chosen = document.querySelector('[data-chosen]') || (location.hash && document.getElementById(location.hash.slice(1)));
+    if (there && chosen) chosen.scrollIntoView({ block: 'center' });
+  }, [there]);
+  const trees = seen && seen.dump ? seen.dump.loops.map((loop) => treeOf(loop)) : [];
   const places = new Map(trees.map((tree, i) => [tree, i + 1]));
   const count = trees.reduce((sum, tree) => sum + tree.loop.tasks.length, 0);
   return html`<div class="under"><span class="state" data-state=${worker.state === 'alive' ? 'leased' : 'cancelled'}>${t('worker_' + worker.state)}</span>
@@ -159,7 +160,7 @@ export function JobStack({ job }) {
     const named = workers.filter((worker) => alive(worker) && worker.name === job.worker);
     for (const worker of named) {
       const seen = await tasksOf(worker.id);
-      for (const tree of seen.dump ? seen.dump.loops.map(treeOf) : []) {
+      for (const tree of seen.dump ? seen.dump.loops.map((loop) => treeOf(loop, liveLink(worker.id))) : []) {
         const task = tree.loop.tasks.find((one) => jobOf(one) === job.id);
         if (task) return { worker, seen, tree, task };
       }

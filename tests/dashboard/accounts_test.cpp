@@ -113,7 +113,7 @@ Task<void> read_only() {
   options.read_only = true;
   World world(options);
   for (const Route& route : world.service.router().routes()) {
-    if (route.access <= Access::look) continue;
+    if (route.access <= Access::inspect) continue;
     Task<std::string> asking = world.text(route.method, route.pattern);
     EXPECT_THAT(co_await std::move(asking), HasSubstr("403 {\"error\":{\"code\":\"read_only\""))
         << route.pattern;

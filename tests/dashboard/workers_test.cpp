@@ -108,6 +108,7 @@ TEST(Workers, TheTasksOfAWorkerAreWhatItAnswers) {
     EXPECT_THAT(odd, HasSubstr(R"("outcome":"refused")"));
     EXPECT_THAT(odd, HasSubstr(R"("dump":null)"));
     answering.cancel();
+    (void)co_await outcome(answering.wait());
   });
 }
 
@@ -155,6 +156,7 @@ TEST(Workers, OneIsAskedAtMostOnceASecondWhoeverLooks) {
     EXPECT_EQ(world.audit.size(), 1U);  // who looks again and again has looked once
     EXPECT_THAT(world.audit.at(0), HasSubstr(R"("action":"tasks")"));
     answering.cancel();
+    (void)co_await outcome(answering.wait());
   });
 }
 

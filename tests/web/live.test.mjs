@@ -147,7 +147,7 @@ describe('a worker whose loop is blocked', () => {
       await page.getByText('UNSYNCHRONISED').waitFor();
       await page.getByText('This loop stands still', { exact: false }).waitFor();
       await page.locator('.task b', { hasText: 'resize' }).waitFor();
-      await page.locator('pre', { hasText: 'usleep' }).waitFor();
+      await page.locator('pre', { hasText: 'pause' }).waitFor();
     });
   });
 

@@ -58,7 +58,7 @@ Task<void> add_transfers(std::shared_ptr<queue::Broker> broker, Bank* bank) {
 Task<std::string> resizes(queue::JobContext& job, std::string) {
   (void)job;
   say_ready();
-  for (;;) ::usleep(20'000);
+  for (;;) ::pause();
   co_return "null";
 }
 
