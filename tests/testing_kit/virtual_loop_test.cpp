@@ -52,12 +52,14 @@ TEST(Deadlock, NamesWhoWaitsForWhatAndWhere) {
   EXPECT_THAT(what, HasSubstr("<lambda>()" + here + std::to_string(line) + "\n"));
   EXPECT_THAT(
       what,
-      ContainsRegex(" left  pending  waits for a lock @1, held by #[0-9]+ 'right'  spawned [^\n]*\n[^\n]*" +
-                    escaped(second)));
+      ContainsRegex(
+          " left  pending  waits for a lock @1, held by #[0-9]+ 'right'  age [^\n]*  spawned [^\n]*\n[^\n]*" +
+          escaped(second)));
   EXPECT_THAT(
       what,
-      ContainsRegex(" right  pending  waits for a lock @2, held by #[0-9]+ 'left'  spawned [^\n]*\n[^\n]*" +
-                    escaped(second)));
+      ContainsRegex(
+          " right  pending  waits for a lock @2, held by #[0-9]+ 'left'  age [^\n]*  spawned [^\n]*\n[^\n]*" +
+          escaped(second)));
 }
 
 TEST(Deadlock, TasksAtOnePrimitiveShareItsNumber) {
