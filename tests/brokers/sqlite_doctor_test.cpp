@@ -136,6 +136,20 @@ TEST(SqliteDoctor, ANewerSchemaIsAProblem) {
   EXPECT_EQ(schema.change, "update coterie");
 }
 
+TEST(SqliteDoctor, ASchemaThatIsBroughtUpToDateIsFine) {
+  const TempFolder folder;
+  const std::string path = folder.file("jobs.db");
+  open_with_jobs(path, 1).reset();
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  const char* const before = "ALTER TABLE job DROP COLUMN headers; PRAGMA user_version = 2";
+  ASSERT_EQ(sqlite3_exec(db, before, nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const Finding schema = finding(diagnose("sqlite://" + path), "schema");
+  EXPECT_EQ(schema.health, Health::ok);
+  EXPECT_EQ(schema.found, "2, which a broker that opens it makes 3");
+}
+
 TEST(SqliteDoctor, LessThanFullSyncIsAWarning) {
   const TempFolder folder;
   open_with_jobs(folder.file("jobs.db"), 1).reset();
