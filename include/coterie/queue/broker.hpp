@@ -313,7 +313,8 @@ class Broker {
   /// It is told at once; nothing that runs there is disturbed, and it may be asked while all its slots are
   /// taken. Which questions it knows, docs/dashboard.md says. Text of 1 to 4,096 bytes.
   virtual Task<WorkerAnswer> ask(Uuid worker, std::string question, Milliseconds at_most) = 0;
-  /// For a worker: what it is asked, as soon as there is anything, or nothing after `at_most`. Each question
+  /// For a worker, by the broker through which it announces itself: what it is asked, as soon as there is
+  /// anything, or nothing after `at_most`. Each question
   /// comes again until it was answered, or nobody waits for the answer any more.
   virtual Task<std::vector<Question>> questions(Uuid worker, Milliseconds at_most) = 0;
   /// `outcome`: answered, cut or refused. At most `answer_bytes`. Nothing happens where nobody waits for it.
