@@ -73,6 +73,13 @@ foreach(file IN LISTS files)
   string(REPLACE "@BUILD@" "${build}" text "${text}")
   if(extension STREQUAL ".html")
     file(WRITE "${copy}" "${text}")
+  elseif(extension STREQUAL ".js" AND NOT file STREQUAL copy)
+    # Without the lines that are comments: 2.4 kB of all, gzipped, which are for who reads the source.
+    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d" "${file}"
+      OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "sed could not read ${file}")
+    endif()
   elseif(NOT file STREQUAL copy)
     configure_file("${file}" "${copy}" COPYONLY)
   endif()
