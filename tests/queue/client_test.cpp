@@ -132,7 +132,11 @@ TEST_F(ClientTest, ALookThatTookLongDoesNotMakeAWaitDeaf) {
   run(beside(worker, [](ClientTest& test) -> Task<void> {
     Client jobs = test.client();
     const JobId id = co_await jobs.enqueue("nap", 50'000);
-    const JoinHandle<JobInfo> waiting = spawn(&Client::wait, jobs, id, 10min);
+    const auto wait_for_it = [](Client client, JobId job) -> Task<JobInfo> {
+      Task<JobInfo> ended = client.wait(job, 10min);
+      co_return co_await std::move(ended);
+    };
+    const JoinHandle<JobInfo> waiting = spawn(wait_for_it, jobs, id);
     for (int i = 0; i < 6; ++i) {  // each is a reason to look, in vain
       co_await jobs.enqueue("nap", 1);
       co_await sleep(1s);
