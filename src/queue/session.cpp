@@ -266,7 +266,7 @@ void Session::show_leases() {
 void Session::drain(Milliseconds grace) {
   const TimePoint by = loop_.now() + Duration(grace);
   if (draining_ && by >= drained_by_) return;
-  draining_ = true;
+  if (!std::exchange(draining_, true)) drained_at_ = loop_.now();
   drained_by_ = by;
   for (JobRun* run : to_report_)
     give_back(*run, JobError("drain", "its worker was told to stop"), Milliseconds{0});

@@ -211,6 +211,7 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // The end.
   bool draining_ = false;
+  TimePoint drained_at_ = TimePoint::max();
   TimePoint drained_by_ = TimePoint::max();
   Timeout* patience_ = nullptr;  // while the broker is waited for
   std::exception_ptr cancelled_;

@@ -11,10 +11,10 @@ namespace {
 
 constexpr Duration first_repeat = std::chrono::milliseconds(100);
 constexpr Duration last_repeat = std::chrono::seconds(5);
-/// How long a drained worker still tries to tell a broker that does not answer; one that has nothing to tell
-/// waits only for what it has asked for.
+/// How long a drained worker still tries to tell a broker that does not answer: behind the grace, or, where
+/// it holds nothing, behind the drain. For that long too it may have been given jobs that it does not know
+/// of.
 constexpr Duration farewell = std::chrono::seconds(5);
-constexpr Duration nothing_to_tell = std::chrono::seconds(1);
 /// After calls that changes had prompted and that brought nothing, so long a pause: none for the first two,
 /// then doubling. At most: what a job may have to wait because of it.
 constexpr Duration quiet_limit = std::chrono::milliseconds(20);
@@ -120,8 +120,7 @@ bool Session::nothing_is_at_stake() const noexcept {
 /// Until when a broker that does not answer is waited for.
 std::optional<TimePoint> Session::patience() const {
   if (!draining_) return std::nullopt;
-  const TimePoint soon = loop_.now() + nothing_to_tell;
-  return nothing_is_at_stake() ? soon : std::max(soon, drained_by_ + farewell);
+  return (nothing_is_at_stake() ? drained_at_ : drained_by_) + farewell;
 }
 
 /// TimeoutError when a drain does not wait for it any longer.
@@ -169,18 +168,11 @@ Task<void> Session::call() {
     try {
       std::rethrow_exception(answer.error());
     } catch (const BrokerUnavailable&) {
-      if (draining_ && !nothing_is_at_stake() && loop_.now() >= drained_by_ + farewell) throw;
+      if (loop_.now() >= patience().value_or(TimePoint::max())) throw;
     } catch (const TimeoutError&) {
-      if (!nothing_is_at_stake())
-        throw BrokerUnavailable(
-            broker_->url() +
-            ": no answer since the worker was told to stop; its jobs run again when their "
-            "leases end");
-    }
-    if (draining_ && nothing_is_at_stake()) {  // what it was given meanwhile, others get
-      reply_ = CycleReply();
-      reply_.version = version_;
-      co_return;
+      throw BrokerUnavailable(broker_->url() +
+                              ": it has not answered since the worker was told to stop; jobs that the worker "
+                              "had, or was about to be given, run again when their leases end");
     }
     if (!std::exchange(warned, true))
       warn("the broker does not answer, trying again: " + broker_->url() + ": " + error_text(answer.error()));

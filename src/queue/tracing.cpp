@@ -123,9 +123,12 @@ std::shared_ptr<const trace::detail::Current> begin_run(const std::shared_ptr<tr
 void describe_end(trace::SpanData& span, std::string_view outcome, const Failed* failure,
                   const std::string& exception_type) {
   span.set({"coterie.job.outcome", std::string(outcome)});
-  if (failure != nullptr && failure->kind != FailKind::give_back)
-    span.fail(exception_type.empty() ? failure->error.type : exception_type, failure->error.message);
-  else if (outcome == "lost")
+  if (failure != nullptr && failure->kind != FailKind::give_back) {
+    const JobError& error = failure->error;
+    const std::size_t stack = std::min(error.message.find("\n   at "), error.message.size());  // see ThrownIn
+    span.fail(exception_type.empty() ? error.type : exception_type, error.message.substr(0, stack),
+              error.message.substr(std::min(stack + 1, error.message.size())));
+  } else if (outcome == "lost")
     span.fail("lost", "its lease had run out: another worker may have run it");
 }
 

@@ -50,13 +50,14 @@ void SpanData::add_event(std::string event, Attributes of_event) {
   added.attributes = std::move(of_event);
 }
 
-void SpanData::fail(const std::string& type, const std::string& message) {
+void SpanData::fail(const std::string& type, const std::string& message, const std::string& stack) {
   failed = true;
   status = message;
   set({"error.type", type});
   Attributes what;
   what.emplace_back("exception.type", type);
   what.emplace_back("exception.message", message);
+  if (!stack.empty()) what.emplace_back("exception.stacktrace", stack);
   add_event("exception", std::move(what));
 }
 

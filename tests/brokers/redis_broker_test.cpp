@@ -94,10 +94,12 @@ TEST_F(RedisBrokerTest, ScriptsThatTheServerLostAreGivenToItAgain) {
 
 TEST_F(RedisBrokerTest, AnotherLayoutIsRefused) {
   const auto broker = open();
-  administer("HSET {coterie:0}m v 3");
-  EXPECT_THAT(
-      refusal<BadBroker>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
-      HasSubstr("was made by another version of coterie: use that one, or choose another ?namespace="));
+  for (const char* version : {"2", "99"}) {  // an older one, and one that is still to come
+    administer(std::string("HSET {coterie:0}m v ") + version);
+    EXPECT_THAT(
+        refusal<BadBroker>([&] { enqueue(*broker, {BrokerSuite::job()}); }),
+        HasSubstr("was made by another version of coterie: use that one, or choose another ?namespace="));
+  }
 }
 
 TEST_F(RedisBrokerTest, NamespacesAreApart) {

@@ -37,7 +37,8 @@ has "$folder/once" 'coterie_queue_jobs\{queue="mail",state="ready"\} 4'
 has "$folder/once" 'coterie_queue_paused\{queue="held"\} 1'
 has "$folder/once" 'coterie_queue_paused\{queue="mail"\} 0'
 
-"$coterie" worker --allow-exec --queue mail --metrics 127.0.0.1:0 >"$folder/worker.out" 2>"$folder/worker.log" &
+# Nobody takes the traces there: only that they are counted is looked at.
+"$coterie" worker --allow-exec --queue mail --metrics 127.0.0.1:0 --traces http://127.0.0.1:9 >"$folder/worker.out" 2>"$folder/worker.log" &
 pids+=($!)
 "$coterie" metrics --listen 127.0.0.1:0 >"$folder/metrics.out" &
 pids+=($!)

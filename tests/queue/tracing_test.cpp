@@ -133,6 +133,8 @@ TEST_F(TracingTest, EachAttemptIsASpanAndAFailureSaysTypeAndMessage) {
   EXPECT_EQ(text_of(ended[0], "coterie.job.outcome"), "retry");
   EXPECT_EQ(ended[0].events.at(0).name, "exception");
   EXPECT_EQ(text_of(ended[0].events.at(0), "exception.message"), "no such row");
+  EXPECT_NE(text_of(ended[0].events.at(0), "exception.stacktrace").find("tracing_test.cpp:"),
+            std::string::npos);
   EXPECT_EQ(std::get<std::int64_t>(value_of(ended[1], "coterie.job.attempt")), 2);
   EXPECT_FALSE(ended[1].failed);
 }

@@ -65,8 +65,9 @@ struct SpanData {
   SpanData() = default;
   void set(Attribute attribute);
   void add_event(std::string event, Attributes of_event = {});
-  /// It failed: an "exception" event with type and message, the attribute error.type and the status.
-  void fail(const std::string& type, const std::string& message);
+  /// It failed: an "exception" event with type, message and, if there is one, the stack; the attribute
+  /// error.type and the status.
+  void fail(const std::string& type, const std::string& message, const std::string& stack = {});
 };
 
 /// Where spans go when they have ended: an exporter, a test.

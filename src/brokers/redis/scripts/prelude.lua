@@ -32,7 +32,7 @@
 -- Kept free for lanes, limits and uniqueness, which then come with new scripts and move no key: a stream's name may go on,
 -- r<q>.<n>.<lane>.<limited key>, and is listed in f<q> like the others; one that has no room leaves f<q> and stands in
 -- t ZSET until it may have, its jobs in state 3 (throttled), of which c<q> counts as of any; L<limited key> ZSET ids that are
--- leased under a limit; U<unique key> STRING the id that has it, which only that id gives up. A job's own keys stand in its
+-- leased under a limit; I<unique key> STRING the id that has it, which only that id gives up. A job's own keys stand in its
 -- x<id>, and four of its flags have no meaning yet.
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
