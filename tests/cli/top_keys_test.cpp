@@ -88,7 +88,7 @@ TEST(TopKeys, PagesGoRound) {
   View view;
   const Sample sample = some_sample();
   (void)press(view, sample, Key{Key::Kind::back_tab, ""}, 5);
-  EXPECT_EQ(view.page, Page::workers);
+  EXPECT_EQ(view.page, Page::tasks);
   (void)press(view, sample, Key{Key::Kind::tab, ""}, 5);
   EXPECT_EQ(view.page, Page::queues);
   (void)press(view, sample, letter('3'), 5);
