@@ -41,9 +41,9 @@ void check(const WorkerOptions& options, const Limits& limits) {
   require(options.cancel_latency() >= Milliseconds{1}, "the cancel latency must be at least 1 ms");
 }
 
-/// The process's thread for watchdogs and remote control: made for the first worker that serves, gone with the
-/// last. One for all, for these only ever wait. A child of fork() has none of its parent's threads and makes
-/// its own.
+/// The process's thread for watchdogs and remote control: made for the first worker that serves, gone with
+/// the last. One for all, for these only ever wait. A child of fork() has none of its parent's threads and
+/// makes its own.
 std::shared_ptr<Runtime> helpers_thread() {
   struct Shared {
     std::mutex mutex;

@@ -132,10 +132,10 @@ Command load_of(Script script) {
 
 std::string_view to_string(Script script) noexcept {
   constexpr std::array<std::string_view, script_count> names{
-      "enqueue",  "depend",  "settle",   "extend",     "take",     "cancel",  "retry",     "purge",
-      "list",     "get",     "queues",   "known",      "put_note", "bury",    "pass",      "touch",
-      "rights",   "layout",  "member",   "depend_far", "outbox",   "deliver", "delivered", "pause",
-      "withdraw", "readmit", "ended",    "announce",   "members",  "ask",     "answer"};
+      "enqueue",  "depend",  "settle", "extend",     "take",     "cancel",  "retry",     "purge",
+      "list",     "get",     "queues", "known",      "put_note", "bury",    "pass",      "touch",
+      "rights",   "layout",  "member", "depend_far", "outbox",   "deliver", "delivered", "pause",
+      "withdraw", "readmit", "ended",  "announce",   "members",  "ask",     "answer"};
   return names[static_cast<std::size_t>(script)];
 }
 
