@@ -36,9 +36,9 @@ struct Runtime::State {
     std::unique_ptr<EventLoop> loop;
     std::unique_ptr<detail::NativeThread> thread;
     std::atomic<bool> serves{true};
-    void end_alone(Duration limit) {
+    void end_alone(Duration within) {
       serves = false;
-      refused = loop->cancel_all_and_run(limit);
+      refused = loop->cancel_all_and_run(within);
     }
     // The thread's, until it has ended.
     std::vector<std::string> refused;
