@@ -24,7 +24,7 @@ namespace coterie::brokers::redis {
 ///                                    closed
 ///
 /// moved(): the sentinels name another master. What leads to the old one is ended, and begun anew at once.
-class Connection::State : public std::enable_shared_from_this<State>, public Locator::Follower {
+class Connection::State final : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
   State(std::shared_ptr<Locator> locator, OnConnected on_connected)
       : locator_(std::move(locator)),

@@ -31,7 +31,7 @@ struct Listener::Channel {
 };
 
 /// Kept by its task. The callbacks run only while there is an owner.
-class Listener::State : public std::enable_shared_from_this<State>, public Locator::Follower {
+class Listener::State final : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
   State(std::shared_ptr<Locator> locator, Duration ping_every)
       : locator_(std::move(locator)), ping_every_(ping_every) {}
