@@ -51,6 +51,11 @@ if(COTERIE_WARNINGS)
     # No -Wnon-virtual-dtor: intrusive nodes are never deleted through their base, and gcc counts a friend's access as
     # public. -Wdelete-non-virtual-dtor (in -Wall) finds the real mistake.
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # std::stable_sort of libstdc++ 12 calls what libstdc++ 12 deprecates, and clang tells its callers. gcc keeps the
+    # warning for ours.
+    target_compile_options(coterie_warnings INTERFACE -Wno-deprecated-declarations)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     if(COTERIE_SANITIZERS)
       # gcc says of itself that -Wmaybe-uninitialized is unreliable under sanitizers: their instrumentation splits
