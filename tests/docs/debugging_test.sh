@@ -11,7 +11,7 @@ mkdir -m 700 "$XDG_RUNTIME_DIR"
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 cat >check.py <<'END'
-import os, re, signal, subprocess, sys, time
+import difflib, os, re, subprocess, sys, time
 
 document, coterie, build = sys.argv[1:]
 show = "COTERIE_SHOW" in os.environ
@@ -73,9 +73,11 @@ def commands(block):
 blocks = [b for b in re.findall(r"^```\n(\$ .*?)^```$", open(document).read(), re.M | re.S)
           if b.startswith("$ build/release/examples/")]
 assert len(blocks) >= 6, f"{document} has {len(blocks)} blocks that start an example"
-wrong = 0
-for block in blocks:
-    program, pid = None, 0
+
+
+def differences(block):
+    """What its commands print now, where that is not what the document shows."""
+    program, pid, found = None, 0, []
     try:
         for command, expected in commands(block):
             if command.endswith(" &"):
@@ -84,7 +86,7 @@ for block in blocks:
                 pid = program.pid
                 said = program.stdout.readline()
             else:
-                for _ in range(100):  # what the program has announced may be a step ahead of it
+                for _ in range(50):  # what the program has announced may be a step ahead of it
                     said = run(command, pid)
                     if show or masked(said) == masked("\n".join(expected)):
                         break
@@ -92,17 +94,27 @@ for block in blocks:
             if show:
                 print(f"$ {command}\n{said}", end="")
             elif masked(said) != masked("\n".join(expected)):
-                wrong += 1
-                print(f"{document} and what `{command}` prints now differ:", file=sys.stderr)
-                import difflib
-                print("\n".join(difflib.unified_diff(masked("\n".join(expected)), masked(said), "document", "now",
-                                                     lineterm="")), file=sys.stderr)
+                found.append(f"{document} and what `{command}` prints now differ:")
+                found += difflib.unified_diff(masked("\n".join(expected)), masked(said), "document", "now", lineterm="")
         if show:
             print("---")
     finally:
         if program is not None:
             program.kill()
             program.wait()
+    return found
+
+
+wrong = False
+for block in blocks:
+    # The examples go by real time: one that a busy machine held up at the wrong moment is started again.
+    for _ in range(3):
+        found = differences(block)
+        if not found:
+            break
+    if found:
+        wrong = True
+        print("\n".join(found), file=sys.stderr)
 sys.exit(1 if wrong else 0)
 END
 python3 check.py "$COTERIE_SOURCE/docs/debugging.md" "$coterie" "$COTERIE_BUILD"
