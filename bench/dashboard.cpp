@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <ctime>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "coterie/coterie.hpp"
 #include "coterie/queue/broker.hpp"
 #include "src/dashboard/service.hpp"
+#include "src/http/target.hpp"
 
 namespace {
 
@@ -46,20 +48,7 @@ double thread_cpu() {
 http::Request request(const std::string& target) {
   http::Request made;
   made.method = "GET";
-  const std::size_t mark = std::min(target.find('?'), target.size());
-  made.path = target.substr(0, mark);
-  for (std::size_t at = 1; at <= made.path.size();) {
-    const std::size_t end = std::min(made.path.find('/', at), made.path.size());
-    made.segments.push_back(made.path.substr(at, end - at));
-    at = end + 1;
-  }
-  std::string query = target.substr(std::min(mark + 1, target.size()));
-  while (!query.empty()) {
-    const std::string pair = query.substr(0, query.find('&'));
-    query.erase(0, pair.size() + 1);
-    const std::size_t equals = pair.find('=');
-    made.query.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-  }
+  if (!http::read_target(target, made)) throw std::invalid_argument("no target of a request: " + target);
   made.headers.add("Host", "localhost:8420");
   made.peer = "127.0.0.1:4711";
   return made;

@@ -1,10 +1,12 @@
 #pragma once
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "coterie/coterie.hpp"
 #include "coterie/queue/client.hpp"
 #include "src/dashboard/service.hpp"
+#include "src/http/target.hpp"
 
 namespace coterie::dashboard_test {
 
@@ -13,21 +15,7 @@ inline http::Request request(const std::string& method, const std::string& targe
                              const std::string& body = {}) {
   http::Request made;
   made.method = method;
-  const std::size_t mark = std::min(target.find('?'), target.size());
-  made.path = target.substr(0, mark);
-  std::size_t at = 1;
-  while (at <= made.path.size()) {
-    const std::size_t end = std::min(made.path.find('/', at), made.path.size());
-    made.segments.push_back(made.path.substr(at, end - at));
-    at = end + 1;
-  }
-  std::string query = target.substr(std::min(mark + 1, target.size()));
-  while (!query.empty()) {
-    const std::string pair = query.substr(0, query.find('&'));
-    query.erase(0, pair.size() + 1);
-    const std::size_t equals = pair.find('=');
-    made.query.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-  }
+  if (!http::read_target(target, made)) throw std::invalid_argument("no target of a request: " + target);
   made.headers.add("Host", "localhost:8420");
   if (method == "POST") made.headers.add("Content-Type", "application/json");
   made.body = body;

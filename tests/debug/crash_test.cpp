@@ -33,8 +33,9 @@ Task<void> outer(void (*end)()) {
   co_await inner(end);
 }
 
-/// Runs `end` in a named task of a child process; gives what that wrote, and by which signal it died.
-std::string last_words(void (*end)(), int& signo) {
+/// Runs `dies` in a child process; gives what that wrote to stderr, and by which signal it died.
+template <class Dies>
+std::string words_of_a_child(Dies dies, int& signo) {
   const Folder folder;
   const std::string output = folder.path + "/stderr";
   const pid_t child = ::fork();
@@ -44,8 +45,7 @@ std::string last_words(void (*end)(), int& signo) {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     for (const int one : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(one, SIG_DFL);  // a sanitizer's
-    debug::report_crashes();
-    test::run([end]() -> Task<void> { co_await spawn(named("doomed\x1b[2J"), outer, end); });
+    dies();
     ::_exit(3);
   }
   int status = 0;
@@ -53,6 +53,15 @@ std::string last_words(void (*end)(), int& signo) {
   signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   std::ifstream file(output);
   return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
+/// The same of `end`, in a named task.
+std::string last_words(void (*end)(), int& signo) {
+  const auto crashes = [end] {
+    debug::report_crashes();
+    test::run([end]() -> Task<void> { co_await spawn(named("doomed\x1b[2J"), outer, end); });
+  };
+  return words_of_a_child(crashes, signo);
 }
 
 TEST(Crash, NamesTheTaskAndItsCoroutinesAndDiesOfTheSameSignal) {
@@ -84,23 +93,10 @@ Task<void> awaits_one_that_fails() {
 }
 
 TEST(Crash, AnExceptionThatLeavesRunAndIsNotCaughtIsShownWithTheTaskThatThrewIt) {
-  const Folder folder;
-  const std::string output = folder.path + "/stderr";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (std::freopen(output.c_str(), "w", stderr) == nullptr) ::_exit(2);
-    std::setvbuf(stderr, nullptr, _IONBF, 0);
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-    ::signal(SIGABRT, SIG_DFL);
-    [&]() noexcept { coterie::run(awaits_one_that_fails()); }();
-    ::_exit(3);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-  std::ifstream file(output);
-  const std::string words((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  int signo = 0;
+  const auto lets_out = []() noexcept { coterie::run(awaits_one_that_fails()); };
+  const std::string words = words_of_a_child(lets_out, signo);
+  EXPECT_EQ(signo, SIGABRT);
   EXPECT_THAT(words, AllOf(HasSubstr("coterie: uncaught exception: too much\n   in task #"),
                            HasSubstr(" 'culprit\\x1b'\n   at coterie::"), HasSubstr("() crash_test.cpp:"),
                            HasSubstr("std::runtime_error")))
