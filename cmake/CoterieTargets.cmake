@@ -106,6 +106,7 @@ function(coterie_benches)
   # Not in all: docs/dashboard.md has its figures.
   coterie_executable(bench_dashboard bench "${PROJECT_SOURCE_DIR}/bench/dashboard.cpp")
   set_target_properties(bench_dashboard PROPERTIES EXCLUDE_FROM_ALL ON)
+  target_include_directories(bench_dashboard PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(bench_dashboard PRIVATE coterie::dashboard)
 
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*_bench.cpp")
