@@ -24,16 +24,6 @@ Duration quiet_after(std::uint32_t fruitless) {
   return std::min<Duration>(std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)), quiet_limit);
 }
 
-std::string error_text(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "an unknown error";
-  }
-}
-
 }  // namespace
 
 std::uint32_t Session::wanted() const noexcept {
@@ -150,14 +140,14 @@ Task<void> Session::call() {
   const TimePoint first = lease_now();
   TimePoint sent = first;
   Duration delay = first_repeat;
-  bool warned = false;
+  std::string trouble;  // what the broker said last, if it refused
   for (;;) {
     Outcome<CycleReply> answer = co_await outcome(ask_patiently());
     if (answer.has_value()) {
       reply_ = std::move(answer.get());
       if (metrics_) metrics_->broker_answered(reply_.now);
       granted_at_ = reply_.repeated ? first : sent;
-      if (warned) log(LogLevel::info, "the broker answers again: " + broker_->url());
+      if (!trouble.empty()) log(LogLevel::info, "the broker answers again: " + broker_->url());
       co_return;
     }
     if (answer.cancelled()) {
@@ -167,15 +157,16 @@ Task<void> Session::call() {
     }
     try {
       std::rethrow_exception(answer.error());
-    } catch (const BrokerUnavailable&) {
+    } catch (const BrokerUnavailable& error) {
       if (loop_.now() >= patience().value_or(TimePoint::max())) throw;
+      if (trouble.empty())
+        warn("the broker does not answer, trying again: " + broker_->url() + ": " + error.what());
+      trouble = error.what();
     } catch (const TimeoutError&) {
-      throw BrokerUnavailable(broker_->url() +
-                              ": it has not answered since the worker was told to stop; jobs that the worker "
+      throw BrokerUnavailable((trouble.empty() ? broker_->url() : trouble) +
+                              ": nothing better was heard since the worker was told to stop; jobs that it "
                               "had, or was about to be given, run again when their leases end");
     }
-    if (!std::exchange(warned, true))
-      warn("the broker does not answer, trying again: " + broker_->url() + ": " + error_text(answer.error()));
     const double part =
         0.5 + 0.5 * static_cast<double>(random_()) / static_cast<double>(std::minstd_rand::max());
     const Duration wait(static_cast<Duration::rep>(static_cast<double>(delay.count()) * part));
