@@ -119,15 +119,23 @@ if command -v redis-server >/dev/null; then
   redis=$!
   trap 'kill -9 $redis; chmod -R u+rwX "$tmp"; rm -rf "$tmp"' EXIT
   until grep -q 'Ready to accept\|ready to accept' redis.log; do kill -0 $redis || fail "$(cat redis.log)"; sleep 0.05; done
-  "$bin" shared --broker "redis+unix://$tmp/redis.sock" --workers 3 >out 2>err &
+  # Three jobs without end, and each process does one at a time. So each comes to hold one, which is seen by the open file: the
+  # helper that is killed has a lease, and its job is another's then.
+  truncate -s 500G shared/endless-{1,2,3}
+  "$bin" shared --broker "redis+unix://$tmp/redis.sock" -j 1 --workers 3 >out 2>err &
   indexing=$!
-  # One of its helpers, as soon as there is one; if they are all done before, nothing was killed, and nothing must be lost.
-  while kill -0 $indexing 2>/dev/null; do
-    helper=$(awk -v parent=$indexing '$4 == parent { print $1; exit }' /proc/[0-9]*/stat 2>/dev/null) || true
-    if [[ -n $helper ]]; then kill -9 "$helper" && break; fi
+  helper=
+  while [[ -z $helper ]]; do
+    kill -0 $indexing 2>/dev/null || fail "it ended before a helper had a job: $(cat err)"
+    for pid in $(awk -v parent=$indexing '$4 == parent { print $1 }' /proc/[0-9]*/stat 2>/dev/null); do
+      if compgen -G "/proc/$pid/fd/*" >/dev/null && readlink /proc/"$pid"/fd/* 2>/dev/null | grep -q "/shared/endless-"; then helper=$pid; fi
+    done
   done
+  kill -9 "$helper"
+  truncate -s 3 shared/endless-{1,2,3}
   wait $indexing || fail "with a helper killed: $(cat err)"
-  has out '400 indexed, 0 failed'
+  has out '403 indexed, 0 failed'
+  rm shared/endless-{1,2,3}
 fi
 expect 2 shared --broker memory:// --workers 3
 has err 'that lives in one process'
