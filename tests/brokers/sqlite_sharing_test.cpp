@@ -52,6 +52,28 @@ TEST_F(SqliteSharing, OneEnqueuesAnotherRunsAThirdLooks) {
   EXPECT_EQ(await(producer->enqueue(specs)), std::vector<Enqueued>(3, Enqueued::exists));
 }
 
+// Whoever opens the file takes back what those who are gone held, in a transaction of its own, and may be
+// gone itself before its first call.
+TEST_F(SqliteSharing, WhoWaitsForWhatEndsAtAnOpeningIsReleasedInTheSameTransaction) {
+  const std::string gone = gone_process();
+  ASSERT_FALSE(gone.empty());
+  std::vector<JobSpec> specs = jobs(2);
+  specs[1].after = {specs[0].id};
+  TestWorker dead("dead", gone);
+  dead.lease = hours(1);
+  {
+    const auto broker = open();
+    await(broker->enqueue(specs));
+    ASSERT_EQ(await(broker->cycle(dead.next(1))).leases.size(), 1U);
+    ASSERT_EQ(await(broker->cancel({specs[0].id}))[0], CancelResult::requested);
+  }
+  open().reset();
+  const auto broker = open();
+  EXPECT_EQ(count(*broker, JobState::cancelled), 1U);
+  EXPECT_EQ(count(*broker, JobState::blocked), 0U);
+  EXPECT_EQ(count(*broker, JobState::ready), 1U);
+}
+
 TEST_F(SqliteSharing, TokensAndOrderAreOneSequenceForAll) {
   const auto one = open();
   const auto two = open();

@@ -1,5 +1,6 @@
 // What time does to jobs: due ones become ready, late ones expire, and leases whose holder is gone end.
 #include <algorithm>
+#include <utility>
 
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/queue/validate.hpp"
@@ -56,6 +57,7 @@ void Engine::recover_expired() {
   if (now_ - holders_checked_at_ >= 1000) recover_gone();
 }
 
+/// Also alone in a transaction, at an opening: so it leaves nothing for the next call, which may never come.
 void Engine::recover_gone() {
   holders_checked_at_ = now_;
   std::vector<std::int64_t> gone;
@@ -75,6 +77,8 @@ void Engine::recover_gone() {
       if (load_lease(job, lease)) recover(lease);
     }
   }
+  release_children();
+  if (std::exchange(changed_, false)) bump();
 }
 
 /// Takes a job away from a holder that is gone. Only what had begun can have killed it, and only what ran
