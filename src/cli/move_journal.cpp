@@ -8,11 +8,9 @@
 
 namespace coterie::cli {
 
-BOOST_DESCRIBE_STRUCT(MoveJournal, (), (version, to, queues, paused, owner, sent_at))
-
 namespace {
 
-constexpr const char* key = "coterie.move";
+const std::string key(brokers::move_note_key);
 /// An hour less than the 24 h for which the target knows the ids of what has ended there.
 constexpr std::int64_t remembered_ms = std::int64_t{23} * 3600 * 1000;
 
@@ -22,12 +20,8 @@ std::int64_t now_ms() {
 }
 
 MoveJournal read(const std::string& text) {
-  try {
-    MoveJournal journal = queue::from_json<MoveJournal>(text);
-    if (journal.version == MoveJournal().version) return journal;
-  } catch (const queue::JsonError&) {
-    // A newer one may also look quite different.
-  }
+  std::optional<MoveJournal> journal = brokers::read_move_note(text);
+  if (journal) return *std::move(journal);
   throw UsageError("a move from this broker was begun by a newer version of coterie: use that");
 }
 
@@ -79,6 +73,19 @@ Task<void> JournalStore::claim(MoveClaim claim) {
     open_ = true;
     co_return;
   }
+}
+
+Task<bool> JournalStore::claim_open(MoveClaim claim) {
+  const std::optional<std::string> note = co_await source_->get_note(key);
+  if (!note || note->empty()) co_return false;
+  try {
+    check(read(*note), claim);
+  } catch (const UsageError&) {
+    co_return false;
+  }
+  Task<void> taking = this->claim(std::move(claim));
+  co_await std::move(taking);
+  co_return true;
 }
 
 Task<bool> JournalStore::is_in(queue::Broker& target) const {

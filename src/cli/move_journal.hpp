@@ -6,19 +6,12 @@
 #include <vector>
 
 #include "coterie/queue/broker.hpp"
+#include "src/brokers/move_note.hpp"
 
 namespace coterie::cli {
 
 /// What the source remembers of a move that has not ended: a note, replaced by compare-and-set.
-struct MoveJournal {
-  int version = 1;
-  std::string to;                   ///< the target, without passwords
-  std::vector<std::string> queues;  ///< that were named; empty: all
-  std::vector<std::string> paused;  ///< queues that were paused before, and stay so
-  std::string owner;                ///< this_process() of who moves; empty: nobody does any more
-  std::int64_t sent_at = 0;         ///< nothing that is still at the source was sent to the target before
-  MoveJournal() = default;
-};
+using MoveJournal = brokers::MoveNote;
 
 /// What the command line says about a move that somebody else began.
 struct MoveClaim {
@@ -37,6 +30,9 @@ class JournalStore {
 
   /// Begins a move, or goes on with one. UsageError where somebody else is at it, or it was begun otherwise.
   Task<void> claim(MoveClaim claim);
+  /// Takes over a move to `claim.to` with the same queues that has not ended; false where there is none that
+  /// may be, by the rules of claim().
+  Task<bool> claim_open(MoveClaim claim);
   /// Whether the same note is there too: `target` is the source by another name.
   Task<bool> is_in(queue::Broker& target) const;
   [[nodiscard]] bool went_on() const noexcept { return went_on_; }

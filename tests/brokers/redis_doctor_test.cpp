@@ -114,6 +114,36 @@ TEST(RedisDoctor, EachWayOfKeepingDataHasItsName) {
   EXPECT_EQ(persistence().change, "CONFIG SET no-appendfsync-on-rewrite no");
 }
 
+TEST(RedisDoctor, ALogThatIsCutWithoutAWordIsAWarning) {
+  const RedisServer server(kept_well());
+  const Finding cut = finding(diagnose(server.url()), "torn log");
+  EXPECT_EQ(cut.health, Health::warning);
+  EXPECT_THAT(cut.meaning, HasSubstr("a job can be lost"));
+  EXPECT_THAT(cut.change, HasSubstr("aof-load-truncated no"));
+  configure(server, "aof-load-truncated", "no");
+  EXPECT_EQ(finding(diagnose(server.url()), "torn log").health, Health::ok);
+}
+
+TEST(RedisDoctor, AMoveThatHasNotEndedIsAProblemWithTheWayOnAndTheWayBack) {
+  const RedisServer server(kept_well());
+  for (const char* shards : {"shards=1", "namespace=many&shards=5"}) {
+    const std::string url = server.url(shards);
+    const auto broker = queue::open_broker(url);
+    coterie::testing::VirtualLoop loop;
+    const auto note = [](const std::string& owner) {
+      return R"({"version":1,"to":"sqlite://x.db","queues":["a"],"paused":[],"owner":")" + owner +
+             R"(","sent_at":0})";
+    };
+    ASSERT_TRUE(loop.run(broker->put_note("coterie.move", std::nullopt, note(""))));
+    const Finding left = finding(diagnose(url), "move");
+    EXPECT_EQ(left.health, Health::problem);
+    EXPECT_THAT(left.change, HasSubstr("' --to 'sqlite://x.db' --queue 'a' goes on with it"));
+    EXPECT_THAT(left.change, HasSubstr("coterie move --from 'sqlite://x.db' --to '"));
+    ASSERT_TRUE(loop.run(broker->put_note("coterie.move", note(""), note(queue::this_process()))));
+    EXPECT_EQ(finding(diagnose(url), "move").health, Health::warning) << "somebody is at it";
+  }
+}
+
 TEST(RedisDoctor, RightsThatAreMissingAreNamedHoweverTheyAreLookedAt) {
   const RedisServer server(kept_well());
   for (const char* rules : {"-hset -publish -script|load", "-hset -publish -script|load -acl"}) {

@@ -136,6 +136,20 @@ TEST(SqliteDoctor, ANewerSchemaIsAProblem) {
   EXPECT_EQ(schema.change, "update coterie");
 }
 
+TEST(SqliteDoctor, AMoveThatHasNotEndedIsAProblemWithTheWayOn) {
+  const TempFolder folder;
+  const std::string path = folder.file("q.db");
+  const auto broker = open_with_jobs(path, 1);
+  coterie::testing::VirtualLoop loop;
+  const std::string note =
+      R"({"version":1,"to":"redis://there","queues":[],"paused":[],"owner":"","sent_at":0})";
+  ASSERT_TRUE(loop.run(broker->put_note("coterie.move", std::nullopt, note)));
+  const Finding left = finding(diagnose("sqlite://" + path), "move");
+  EXPECT_EQ(left.health, Health::problem);
+  EXPECT_THAT(left.change,
+              HasSubstr("coterie move --from 'sqlite://" + path + "' --to 'redis://there' goes on"));
+}
+
 TEST(SqliteDoctor, ASchemaThatIsBroughtUpToDateIsFine) {
   const TempFolder folder;
   const std::string path = folder.file("jobs.db");

@@ -16,8 +16,8 @@ namespace {
 Command ask_config() {
   Command command("CONFIG");
   command.arg("GET");
-  for (const char* name :
-       {"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "slowlog-log-slower-than"})
+  for (const char* name : {"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "aof-load-truncated",
+                           "save", "slowlog-log-slower-than"})
     command.arg(name);
   return command;
 }

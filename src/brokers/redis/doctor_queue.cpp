@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "src/brokers/move_note.hpp"
 #include "src/brokers/redis/doctor.hpp"
 #include "src/brokers/redis/record.hpp"
 #include "src/brokers/redis/routing.hpp"
@@ -105,10 +106,16 @@ Task<void> look_at_shards(Patient& patient) {
   for (std::uint32_t shard = 0; shard < std::min(census.shards, shards_most); ++shard)
     if (patient.holds(shard)) co_await look_at_shard(patient, shard);
   census.jobs += patient.jobs;
+  const std::uint32_t of_notes = shard_of_note(move_note_key, census.shards);
+  if (census.shards == 0 || census.shards > shards_most || !patient.holds(of_notes)) co_return;
+  const Reply note = co_await patient.link.call(
+      Command("HGET").arg(patient.settings.prefix(of_notes) + "i").arg(move_note_key));
+  if (note.kind() == Reply::Kind::string) census.move = note.string();
 }
 
 void report_queue(Findings& out, const Settings& settings, const Census& census) {
   report_time(out, census.ahead);
+  report_move(out, settings.url(), census.move);
   const std::string name = "namespace '" + settings.key_namespace + "'";
   const std::string shards = std::to_string(census.shards) + (census.shards == 1 ? " shard" : " shards");
   if (!census.unseen.empty())

@@ -65,6 +65,23 @@ void look_at_role(Patient& patient) {
   }
 }
 
+/// What becomes of a log that a crash has torn. Nothing tells afterwards that one was.
+void look_at_torn_log(Patient& patient) {
+  const std::string cut = patient.setting("aof-load-truncated");
+  if (!read_info(patient.info).aof_enabled || cut.empty()) return;
+  if (cut == "no")
+    patient.out.ok("torn log", "refused at the start (aof-load-truncated no)",
+                   "redis-check-aof --fix cuts it where its last whole script ends");
+  else
+    patient.out.warning("torn log", "cut at the start without a word (aof-load-truncated yes)",
+                        "where a crash or a power cut has torn it within a script, its beginning stays, and "
+                        "is run at the start "
+                        "after the next: a job can be lost",
+                        "redis-check-aof --fix appendonlydir/appendonly.aof.manifest before each start of "
+                        "the server, or CONFIG "
+                        "SET aof-load-truncated no, and the same in redis.conf");
+}
+
 /// What the last attempts to write gave.
 void look_at_writes(Patient& patient) {
   for (const char* key : {"aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"}) {
@@ -101,6 +118,7 @@ void look_at_persistence(Patient& patient) {
   const std::string_view on =
       "CONFIG SET appendonly yes, and the same in redis.conf (CONFIG REWRITE where there is one)";
   look_at_writes(patient);
+  look_at_torn_log(patient);
   if (server.aof_enabled && fsync.empty()) {
     patient.out.unknown("persistence", why_not(patient.config, "+config|get") +
                                            " (an append-only file is kept, its appendfsync is not told)");

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "src/brokers/findings.hpp"
+#include "src/brokers/move_note.hpp"
 #include "src/brokers/sqlite/disk.hpp"
 #include "src/brokers/sqlite/error.hpp"
 #include "src/brokers/sqlite/schema.hpp"
@@ -167,6 +168,13 @@ class FileDoctor {
                    "a broker turns it into a write-ahead log when it opens it", "nothing, if that is meant");
     look_at_pages(db, ours && version >= oldest_schema && version <= schema_version);
     look_at_integrity(db);
+    if (ours && version >= oldest_schema && version <= schema_version) look_at_move(db);
+  }
+
+  void look_at_move(Connection& db) {
+    Statement statement("SELECT value FROM note WHERE key = 'coterie.move'");
+    statement.with(db);
+    if (statement.step()) report_move(out_, "sqlite://" + path_, std::string(statement.text(0)));
   }
 
   void look_at_pages(Connection& db, bool counts_jobs) {
