@@ -2,10 +2,12 @@
 #include <set>
 #include <thread>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/cancel.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/spawn.hpp"
+#include "coterie/sync/event.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/thread_loop.hpp"
 
@@ -136,6 +138,53 @@ TEST_P(BrokerSuite, IdleWorkersOnManyThreadsSleepThroughNothing) {
   EXPECT_EQ(total, producers * batches * batch) << "one accepted completion for each job";
   EXPECT_EQ(distinct.size(), total);
   EXPECT_EQ(count(JobState::done), total);
+}
+
+/// Four workers that look for a job and sleep, of which the first two that are told of one come no more.
+struct HangingWorkers {
+  HangingWorkers() = default;
+  std::size_t looked = 0;
+  std::size_t hanging = 2;
+  bool enqueued = false;
+  coterie::Event all_looked;
+  coterie::Event taken;
+};
+
+Task<void> look_or_hang(Broker* broker, HangingWorkers* shared) {
+  TestWorker worker;
+  for (bool first = true;; first = false) {
+    CycleRequest request = worker.next(1);
+    CycleReply reply = co_await broker->cycle(std::move(request));
+    if (!reply.leases.empty()) shared->taken.set();
+    if (first && ++shared->looked == 4) shared->all_looked.set();
+    (void)co_await broker->changed_for(worker.ref().incarnation, reply.version, for_ever);
+    if (!shared->enqueued || shared->hanging == 0) continue;
+    --shared->hanging;
+    co_return;
+  }
+}
+
+Task<void> enqueue_to_hanging(Broker* broker) {
+  HangingWorkers shared;
+  std::vector<coterie::JoinHandle<void>> workers;
+  for (int i = 0; i < 4; ++i) workers.push_back(coterie::spawn(look_or_hang, broker, &shared));
+  co_await shared.all_looked.wait();
+  shared.enqueued = true;
+  std::vector<JobSpec> specs(1, JobSpec("noop"));
+  specs[0].id = new_uuid();
+  (void)co_await broker->enqueue(std::move(specs));
+  co_await shared.taken.wait();  // or for ever
+  for (coterie::JoinHandle<void>& worker : workers) {
+    worker.cancel();
+    (void)co_await coterie::outcome(worker);
+  }
+}
+
+// A debugger, SIGSTOP, a handler that blocks its loop.
+TEST_P(BrokerSuite, AJobIsTakenThoughTheFirstTwoThatAreToldDoNotCome) {
+  ThreadLoop loop;
+  loop.run(enqueue_to_hanging(&broker()));
+  EXPECT_EQ(count(JobState::leased), 1U);
 }
 
 Task<std::uint64_t> wait_long(Broker* broker, std::uint64_t version) {

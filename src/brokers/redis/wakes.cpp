@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
+#include "coterie/sleep.hpp"
 #include "coterie/timeout.hpp"
 #include "src/brokers/redis/record.hpp"
 
@@ -14,6 +16,10 @@ namespace {
 /// Workers come and go, and nobody says that one has ended.
 constexpr std::size_t sleepers_kept = 64;
 constexpr Duration kept_for = std::chrono::minutes(10);
+
+/// A look may be asked for so much later; and so many of one worker are kept in mind.
+constexpr Duration look_latest = std::chrono::seconds(10);
+constexpr std::size_t guarded_most = 1024;
 
 using JobParts = std::array<std::string_view, 3>;  // queue, handler, how often it may be passed on
 
@@ -112,12 +118,37 @@ void Wakes::take_message(std::uint32_t shard, std::string_view payload) {
   if (payload.size() < id_bytes) return;
   const auto found = sleepers_.find(uuid_of(payload.substr(0, id_bytes)));
   const std::string_view what = payload.substr(id_bytes);
+  if (what.starts_with('\n')) {
+    if (found != sleepers_.end()) take_guard(shard, found->second, what.substr(1));
+    return;
+  }
   const bool asks_for_it = found != sleepers_.end() && !found->second->told[shard];
   const bool can_run_it = asks_for_it && found->second->can_run(what);
   // Also where it cannot: it is written down no more, and must ask to be so again.
   if (asks_for_it) tell(*found->second, shard);
   // It has gone, or was told before and is still to ask, so that this job may be one too many for it.
   if (!can_run_it && !what.empty()) passes_.spawn(&Wakes::pass_on, this, shard, std::string(what));
+}
+
+/// `what`: a stream at which to look, and behind a line's end after how many milliseconds; without, it is no
+/// more to look there.
+void Wakes::take_guard(std::uint32_t shard, const SleeperPtr& sleeper, std::string_view what) {
+  const auto [stream, after, rest] = parts_of(what);
+  if (after.empty()) {
+    sleeper->guarded.erase({shard, std::string(stream)});
+    return;
+  }
+  std::int64_t count = 0;
+  std::from_chars(after.data(), after.data() + after.size(), count);
+  const Duration delay = std::clamp<Duration>(queue::Milliseconds(count), Duration::zero(), look_latest);
+  if (sleeper->guarded.size() >= guarded_most) return;
+  if (!sleeper->guarded.emplace(shard, stream).second) return;  // it looks sooner than that
+  passes_.spawn(&Wakes::look_later, sleeper, shard, std::string(stream), delay);
+}
+
+Task<void> Wakes::look_later(SleeperPtr sleeper, std::uint32_t shard, std::string stream, Duration after) {
+  co_await sleep(after);
+  if (sleeper->guarded.erase({shard, std::move(stream)}) > 0) tell(*sleeper, shard);
 }
 
 /// Where the server is away nobody is told: whoever asks next will see the job.

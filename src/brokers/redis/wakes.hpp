@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "coterie/scope.hpp"
@@ -16,7 +18,8 @@ namespace coterie::brokers::redis {
 
 /// The workers of this process that sleep until the server has something for one of them: a job that it can
 /// run, a cancel of one that it runs. Scripts tell as many workers as there are jobs (see wake.lua), over one
-/// channel of each shard for all that are here, to which the first that sleeps listens.
+/// channel of each shard for all that are here, to which the first that sleeps listens. Some more are asked
+/// to look a little later, in case those that were told are stopped; and called off again.
 ///
 /// A worker with many handlers sleeps by queue, and passes on what it has no handler for; one with very many
 /// queues is told of every change instead: see `most_places`.
@@ -45,6 +48,8 @@ class Wakes {
     std::vector<bool> told;  // of each shard, since it asked last
     bool told_any = false;
     bool by_every_change = false;
+    std::set<std::pair<std::uint32_t, std::string>>
+        guarded;                        // shards and streams at which it is still to look
     std::vector<std::string> handlers;  // which it has, where it sleeps by queue; empty: no need to know
     TimePoint used;
     Event change;  // set and cleared at once
@@ -58,6 +63,8 @@ class Wakes {
   void take_message(std::uint32_t shard, std::string_view payload);
   /// `job`: "queue\nhandler", and behind another line's end how often it may be passed on.
   Task<void> pass_on(std::uint32_t shard, std::string job);
+  void take_guard(std::uint32_t shard, const SleeperPtr& sleeper, std::string_view what);
+  static Task<void> look_later(SleeperPtr sleeper, std::uint32_t shard, std::string stream, Duration after);
   void tell_all(std::uint32_t shard);
   static void tell(Sleeper& sleeper, std::uint32_t shard);
 

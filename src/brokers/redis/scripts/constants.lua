@@ -96,6 +96,15 @@ LEVEL = 2199023255552
 NAMES = 16777216
 -- Lists of sleepers that one worker stands in: of each queue and handler, or where these are more, of each queue.
 PLACES = 64
+-- Who looks whether those that were told of a job have come (wake.lua): so many at most, for a stream once in so long, the
+-- first after so long and each so much later than the one before; ms. The last has looked when the next may be asked.
+GUARDS = 16
+GUARDED_FOR = 1200
+LOOK_AFTER = 700
+LOOK_APART = 30
+-- So many look so much later, ms, than the two that are in charge of what is due.
+DEPUTIES = 6
+DEPUTIES_AFTER = 1000
 -- Of the list: so many ids, behind the number of jobs among them that are left. With Redis' own header 2 KiB.
 PIECE = 127
 PIECE_BYTES = 2034

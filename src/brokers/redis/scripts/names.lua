@@ -51,6 +51,11 @@ local function names_of(number)
   end
   return both[1], both[2]
 end
+-- Of a stream's name, which may go on behind these two: see prelude.lua.
+local function number_of_stream(stream)
+  local queue, name = string.match(stream, '^(%d+)%.(%d+)')
+  return queue * NAMES + name
+end
 
 -- Ids into the list of all jobs; their orders follow each other from `first` on.
 local function list_jobs(first, ids)

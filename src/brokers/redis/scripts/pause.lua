@@ -19,7 +19,7 @@ local number = there and call('HGET', P .. 'Q', ARGV[4])
 if number then
   for family, index in pairs({r = 'f', u = 'g'}) do
     for _, stream in ipairs(call('ZRANGE', P .. index .. number, '0', UNITS - 1)) do
-      local key = number * NAMES + string.match(stream, '%d+$')
+      local key = number_of_stream(stream)
       waking[key] = (waking[key] or 0) + call('ZCARD', P .. family .. stream)
     end
   end

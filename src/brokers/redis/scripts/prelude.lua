@@ -20,9 +20,10 @@
 --   h           ZSET    times when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
 --   T           ZSET    forgotten ids by the end of their day, half a millisecond less where the job was withdrawn
 --   O           ZSET    pieces of the list by number;  o<i> STRING how many jobs, then the id of each of PIECE, by ORDER
---   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps
+--   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps, g what it guards
 --   W<machine>  HASH    incarnation -> process there
 --   A, a<queue>\n<handler> ZSET  workers that sleep, since when;  D ZSET when some of these will look by themselves
+--   G<what>     STRING  those that look whether who was told of a stream's jobs has come: see wake.lua
 --   i           HASH    notes
 --   F<id> X     SET ZSET  jobs that wait for others elsewhere, letters to other shards: see far.lua
 --   U V         ZSET HASH  at shard 0: workers, when they were heard of last, and what they said: see announce.lua
@@ -33,7 +34,9 @@
 -- r<q>.<n>.<lane>.<limited key>, and is listed in f<q> like the others; one that has no room leaves f<q> and stands in
 -- t ZSET until it may have, its jobs in state 3 (throttled), of which c<q> counts as of any; L<limited key> ZSET ids that are
 -- leased under a limit; I<unique key> STRING the id that has it, which only that id gives up. A job's own keys stand in its
--- x<id>, and four of its flags have no meaning yet.
+-- x<id>, and four of its flags have no meaning yet. Whoever does not know these leaves them alone: a worker is given only
+-- of r<q>.<n> for each of its handlers, and of a longer name where it takes any. The older one is to be gone, or refused by
+-- another `v`, before limits must hold.
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
 local call, sub, format, pack, read = redis.call, string.sub, string.format, struct.pack, struct.unpack

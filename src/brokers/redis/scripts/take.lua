@@ -120,7 +120,7 @@ local function finish_reply(repeated, more, next_due)
       local mine = {}
       for _, number in ipairs(numbers_of_handlers(queue)) do mine[queue .. '.' .. number] = true end
       for _, stream in ipairs(call('ZRANGE', P .. 'f' .. queue, 0, #handlers + 16)) do
-        if not mine[stream] and #unhandled < 16 then
+        if not mine[string.match(stream, '^%d+%.%d+')] and #unhandled < 16 then
           local name = call('HGET', P .. 'e' .. queue, string.match(stream, '%.(%d+)'))
           if name and not told[name] then
             told[name] = true
@@ -408,18 +408,40 @@ local function write_down(add)
   end
   if add then call('ZADD', P .. 'A', until_when, INCARNATION) else call('ZREM', P .. 'A', INCARNATION) end
 end
+-- Of what this worker was asked to look after there is nothing left: neither have the others to look.
+local function call_off_guards()
+  call('HDEL', W, 'g')
+  local over
+  if guarded == 'z' then
+    local at = next_time()
+    over = at == 0 or call('ZCOUNT', P .. 'D', now, at) >= 2
+  else
+    over = call('EXISTS', P .. 'r' .. guarded, P .. 'u' .. guarded) == 0
+  end
+  local guards = over and call('GET', P .. 'G' .. guarded) or ''
+  if guards ~= '' then call('DEL', P .. 'G' .. guarded) end
+  for at = 1, #guards, 16 do
+    local incarnation = sub(guards, at, at + 15)
+    local w = P .. 'w' .. incarnation
+    if incarnation ~= INCARNATION and call('HGET', w, 'g') == guarded then call('HDEL', w, 'g') end
+    tell(incarnation, '\n' .. guarded)
+  end
+end
 if not satisfied and channel ~= '' then
   asleep = '1'
   drop_old(P .. 'A')
   write_down(true)
   call('PEXPIRE', P .. 'A', KNOWN_FOR)
-  -- Two look when the next job is due; the others need not. One that is new may be here in place of those two.
+  -- Two look when the next job is due, some a second later in case those are stopped; the others need not. One that is
+  -- new may be here in place of those two.
   call('ZREM', P .. 'D', INCARNATION)
   if next_due ~= 0 then
     call('ZREMRANGEBYSCORE', P .. 'D', '-inf', now - 60000)
     if not fresh_worker and call('ZCOUNT', P .. 'D', now, next_due) >= 2 then
-      next_due = 0
-    else
+      local later = next_due + DEPUTIES_AFTER
+      next_due = call('ZCOUNT', P .. 'D', '(' .. next_due, later) < DEPUTIES and later or 0
+    end
+    if next_due ~= 0 then
       call('ZADD', P .. 'D', next_due, INCARNATION)
       call('PEXPIRE', P .. 'D', KNOWN_FOR)
     end
@@ -431,6 +453,7 @@ elseif was_asleep then
   if promised and next_due ~= 0 and call('ZCOUNT', P .. 'D', now, next_due) == 0 then tell_some(P .. 'A', 2, '') end
 end
 remember(first_token .. '|' .. table.concat(given))
+if guarded then call_off_guards() end
 for number in pairs(waking) do
   local stream = math.floor(number / NAMES) .. '.' .. number % NAMES
   if call('EXISTS', P .. 'r' .. stream, P .. 'u' .. stream) == 0 then waking[number] = nil end
@@ -439,7 +462,7 @@ end
 if satisfied and (wanted > 0 or was_asleep) and call('EXISTS', P .. 'A') == 1 then
   for _, queue in ipairs(asked) do
     for _, stream in ipairs(waiting_in(queue, 'f', UNITS)) do
-      local number = queue * NAMES + string.match(stream[1], '%d+$')
+      local number = number_of_stream(stream[1])
       waking[number] = waking[number] or 0
     end
   end

@@ -8,12 +8,13 @@ local SEQ, PART = tonumber(ARGV[5]), ARGV[6]
 local fresh_worker = false
 local channel, asleep   -- as they are written down
 local has_next          -- of this call the next script has run, too
+local guarded           -- what this worker was asked to look after, see wake.lua
 
 -- The reply that was given to this script of this call; nil where it has not run.
 local function answered()
-  local seen = call('HMGET', W, 'seq', 'r' .. PART, 'y', 'z', 'r' .. PART + 1)
+  local seen = call('HMGET', W, 'seq', 'r' .. PART, 'y', 'z', 'r' .. PART + 1, 'g')
   channel, asleep = seen[3] or '', seen[4] or '0'
-  has_next = seen[5]
+  has_next, guarded = seen[5], seen[6]
   local last = tonumber(seen[1])
   fresh_worker = not last
   if last and SEQ < last then refuse('SEQ ' .. seen[1]) end
