@@ -46,7 +46,8 @@ class Run:
 
     @property
     def accepted(self):
-        return self.verdict == "accepted"
+        """The broker said that the job's end is this run's, for the first time or again: a worker takes both for the same."""
+        return self.verdict in ("accepted", "already_accepted")
 
     @property
     def act(self):

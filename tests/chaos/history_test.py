@@ -192,6 +192,21 @@ class HistoryTest(Judgements):
         story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="accepted").run(2, 8, 4.5, 6)
         self.assert_blamed(story.final(by=2, fence=8), "with the result of worker-2")
 
+    def test_an_end_that_is_told_again_to_its_own_run_is_good(self):
+        self.assert_good(Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="already_accepted").final())
+
+    def test_a_run_that_is_told_it_did_what_another_with_its_fence_has_done_is_blamed(self):
+        story = Story().enqueued().run(1, 7, 3).fault(4, 2).run(2, 7, 5, 6, settled=7).final(by=2)
+        story.tell("worker-1", 8, "ended", id=JOB, fence=7, how="returned")
+        story.tell("worker-1", 9, "settled", id=JOB, fence=7, how="done", verdict="already_accepted")
+        self.assert_blamed(story, "confirmed by worker-1 fence 7, with the result of worker-2",
+                           "confirmed as done by worker-2 fence 7, and then done by worker-1")
+
+    def test_a_run_that_is_told_it_did_what_was_never_done_is_blamed(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="already_accepted").run(2, 8, 6, 7, settled=8)
+        self.assert_blamed(story.final("expired"), "was confirmed as done by worker-1", "nobody wanted that",
+                           "confirmed as done by worker-1 fence 7, and then done")
+
     def test_a_result_that_no_run_returned_is_blamed(self):
         self.assert_blamed(Story().enqueued().final(), "that no run returned")
 
