@@ -16,6 +16,12 @@ std::string differ(const char* what, const std::vector<Verdict>& found,
   return std::string("verdicts of ") + what + ": " + in_words(found) + "; not " + in_words(expected);
 }
 
+/// `owner` is who had the job last.
+bool settled_by(const Model::Job& job, const CycleRequest& request, const LeaseRef& lease) {
+  return job.settled_token != 0 && job.settled_token == lease.token &&
+         job.owner == request.worker.incarnation;
+}
+
 }  // namespace
 
 void Model::begin(UnixMillis now) {
@@ -82,7 +88,7 @@ Verdict Model::done(const CycleRequest& request, const Done& done) {
     finish(done.lease.id, JobState::done);
     return Verdict::accepted;
   }
-  const bool did = job.settled_token != 0 && job.settled_token == done.lease.token && job.settled_done;
+  const bool did = settled_by(job, request, done.lease) && job.settled_done;
   return did ? Verdict::already_accepted : Verdict::fenced;
 }
 
@@ -92,7 +98,7 @@ Verdict Model::failed(const CycleRequest& request, const Failed& failed) {
   Job& job = found->second;
   if (job.state != JobState::leased || job.token != failed.lease.token ||
       job.owner != request.worker.incarnation) {
-    const bool did = job.settled_token != 0 && job.settled_token == failed.lease.token && !job.settled_done;
+    const bool did = settled_by(job, request, failed.lease) && !job.settled_done;
     return did ? Verdict::already_accepted : Verdict::fenced;
   }
   job.settled_token = job.token;

@@ -36,6 +36,29 @@ TEST_P(BrokerSuite, AnotherIncarnationWithTheRightTokenIsRefused) {
   EXPECT_EQ(state(id), JobState::leased);
 }
 
+TEST_P(BrokerSuite, AnotherIncarnationWithTheTokenThatEndedAJobIsNotToldThatItDid) {
+  // After a rollback two runs can have the same token.
+  JobSpec again = job();
+  again.max_attempts = 3;
+  enqueue({job(), again});
+  TestWorker owner;
+  const std::vector<Lease> leases = take(owner, 2);
+  ASSERT_EQ(leases.size(), 2U);
+  EXPECT_EQ(done(owner, leases[0].ref), Verdict::accepted);
+  EXPECT_EQ(fail(owner, leases[1].ref, FailKind::retry, Milliseconds(0)), Verdict::accepted);
+  TestWorker other;
+  take(other, 0);
+  EXPECT_EQ(done(other, leases[0].ref), Verdict::fenced);
+  EXPECT_EQ(fail(other, leases[1].ref, FailKind::retry), Verdict::fenced);
+  EXPECT_EQ(done(owner, leases[0].ref), Verdict::already_accepted);
+  EXPECT_EQ(fail(owner, leases[1].ref, FailKind::retry), Verdict::already_accepted);
+  take_one(other);
+  EXPECT_EQ(fail(other, leases[1].ref, FailKind::retry), Verdict::fenced);
+  EXPECT_EQ(fail(owner, leases[1].ref, FailKind::retry), Verdict::fenced) << "another one has it now";
+  pass(31s);
+  EXPECT_EQ(fail(owner, leases[1].ref, FailKind::retry), Verdict::fenced) << "another one had it since";
+}
+
 TEST_P(BrokerSuite, AHintFromElsewhereIsNotTrusted) {
   enqueue({job(), job()});
   TestWorker worker;

@@ -18,8 +18,8 @@ namespace coterie::queue {
 /// recovered the job, a late acknowledgement is as good as any.
 enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
-  already_accepted,  ///< the job's last settlement was of this kind (done, failed) and by this token; nothing
-                     ///< changed
+  already_accepted,  ///< the job's last settlement was of this kind (done, failed), by this token and this
+                     ///< incarnation, and nobody else had the job since; nothing changed
   fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
   unknown,           ///< no such job (any more)
 };
@@ -27,7 +27,7 @@ enum class Verdict : std::uint8_t {
 
 /// Which lease an acknowledgement speaks for. The broker accepts it only if `token` is the one in its own
 /// record and the calling incarnation is the lease's owner. `token` grows with each lease of a job, so a
-/// handler may hand it to other stores as a fence.
+/// handler may hand it to other stores as a fence: see JobContext::fence() for how far.
 struct LeaseRef {
   JobId id;
   std::uint64_t token = 0;

@@ -13,6 +13,12 @@ bool is_held(const Record& record, const queue::Uuid& by, const LeaseRef& lease)
          record.worker->ref.incarnation == by;
 }
 
+/// Whether its last settlement was by this token and this incarnation, and nobody else had it since. The
+/// token alone would not do: a store that was set back to an older copy could give it out twice.
+bool is_settled(const Record& record, const queue::Uuid& by, const LeaseRef& lease) {
+  return record.settled_token == lease.token && lease.token != 0 && record.worker->ref.incarnation == by;
+}
+
 }  // namespace
 
 /// From outside every structure to `ready`, or to `scheduled` where `at` is still to come.
@@ -55,7 +61,7 @@ Verdict Store::settle_done(const Worker& worker, queue::Done& done) {
   Slot slot = no_slot;
   Record* const record = find(done.lease, slot);
   if (record == nullptr) return Verdict::unknown;
-  if (record->settled_token == done.lease.token && done.lease.token != 0) {
+  if (is_settled(*record, worker.ref.incarnation, done.lease)) {
     return record->settled_done ? Verdict::already_accepted : Verdict::fenced;
   }
   if (!is_held(*record, worker.ref.incarnation, done.lease)) return Verdict::fenced;
@@ -71,7 +77,7 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
   Record* const found = find(failed.lease, slot);
   if (found == nullptr) return Verdict::unknown;
   Record& record = *found;
-  if (record.settled_token == failed.lease.token && failed.lease.token != 0) {
+  if (is_settled(record, worker.ref.incarnation, failed.lease)) {
     return record.settled_done ? Verdict::fenced : Verdict::already_accepted;
   }
   if (!is_held(record, worker.ref.incarnation, failed.lease)) return Verdict::fenced;

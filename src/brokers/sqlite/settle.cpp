@@ -16,21 +16,25 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
   }
   if (leased && lease.token == token && lease.owner == worker.id && worker.id != 0) return Verdict::accepted;
 
-  // Not held so any more. Was it this very token that ended it, and in this way?
+  // Not held so any more. Was it this worker by this token that ended it, in this way, and had nobody else it
+  // since? The token alone would not do: a file that was set back to an older copy could give it out twice.
   std::int64_t last_token = 0;
+  std::int64_t last_owner = 0;
   Decision decision = Decision::none;
   if (Statement& final = sql_.find_final.with(db_, job); final.step()) {
     last_token = final.integer(1);
+    last_owner = final.integer(2);
     decision = static_cast<Decision>(final.integer(3));
     final.reset();
   } else {
     JobRow row;
     if (!load_job(job, row)) return Verdict::unknown;
     last_token = row.token;
+    last_owner = leased && lease.owner != row.owner ? 0 : row.owner;
     decision = row.decision;
   }
-  const bool same =
-      decision != Decision::none && last_token == token && success == (decision == Decision::done);
+  const bool same = decision != Decision::none && last_token == token && last_owner == worker.id &&
+                    worker.id != 0 && success == (decision == Decision::done);
   return same ? Verdict::already_accepted : Verdict::fenced;
 }
 

@@ -78,6 +78,11 @@ bool Ledger::holds(const Job& job, const CycleRequest& request, const LeaseRef& 
   return job.phase == Phase::held && job.token == lease.token && job.holder == request.worker.incarnation;
 }
 
+/// And nobody else has had it since.
+bool Ledger::settled_by(const Job& job, const CycleRequest& request, const LeaseRef& lease) {
+  return job.settled == lease.token && job.holder == request.worker.incarnation;
+}
+
 void Ledger::settle(const JobId& id, Job& job, bool done) {
   if (!job.accepted.insert(job.token).second) wrong(id, "a lease was acknowledged twice");
   job.settled = job.token;
@@ -87,7 +92,8 @@ void Ledger::settle(const JobId& id, Job& job, bool done) {
 Verdict Ledger::done(const CycleRequest& request, const Done& entry) {
   Job& job = jobs_.at(entry.lease.id);
   if (!holds(job, request, entry.lease)) {
-    return job.settled == entry.lease.token && job.settled_done ? Verdict::already_accepted : Verdict::fenced;
+    return settled_by(job, request, entry.lease) && job.settled_done ? Verdict::already_accepted
+                                                                     : Verdict::fenced;
   }
   const auto ran = returned_.find(Grant(entry.lease.id, entry.lease.token));
   if (ran == returned_.end())
@@ -104,8 +110,8 @@ Verdict Ledger::failed(const CycleRequest& request, const Failed& entry) {
   const JobId& id = entry.lease.id;
   Job& job = jobs_.at(id);
   if (!holds(job, request, entry.lease))
-    return job.settled == entry.lease.token && !job.settled_done ? Verdict::already_accepted
-                                                                 : Verdict::fenced;
+    return settled_by(job, request, entry.lease) && !job.settled_done ? Verdict::already_accepted
+                                                                      : Verdict::fenced;
   settle(id, job, false);
   job.lost_before = false;
   const bool again = entry.kind == FailKind::retry || entry.kind == FailKind::give_back;

@@ -170,6 +170,7 @@ class Ledger {
 
   void repeated(const Peer& peer, const queue::CycleReply& reply);
   [[nodiscard]] bool holds(const Job& job, const queue::CycleRequest& request, const queue::LeaseRef& lease);
+  static bool settled_by(const Job& job, const queue::CycleRequest& request, const queue::LeaseRef& lease);
   queue::Verdict done(const queue::CycleRequest& request, const queue::Done& entry);
   queue::Verdict failed(const queue::CycleRequest& request, const queue::Failed& entry);
   queue::Verdict alive(const queue::CycleRequest& request, const queue::Alive& entry,

@@ -26,6 +26,9 @@ local function backoff(job)
   return delay > 0 and math.floor(math.min(delay, 2 ^ 46)) or 0
 end
 
+-- Whether its last settlement was by this token and this worker, and nobody else had it since. The token alone would not
+-- do: a store that was set back to an older copy may give it out twice.
+local function settled(job, of) return job[SETTLED] == of and of ~= 0 and job[OWNER] == INCARNATION end
 local function held(job, of) return job[STATE] == LEASED and job[TOKEN] == of and job[OWNER] == INCARNATION end
 local function keep_result(job, result)
   job[RESULT] = #result
@@ -37,7 +40,7 @@ local function keep_result(job, result)
   end
 end
 local function settle_done(job, of, result)
-  if job[SETTLED] == of and of ~= 0 then return has(job, SETTLED_DONE) and 'A' or 'f' end
+  if settled(job, of) then return has(job, SETTLED_DONE) and 'A' or 'f' end
   if not held(job, of) then return 'f' end
   job[SETTLED] = of
   set(job, SETTLED_DONE)
@@ -91,7 +94,7 @@ local function count_plain()
 end
 
 local function settle_failed(job, of, what, kind_of_error, message)
-  if job[SETTLED] == of and of ~= 0 then return has(job, SETTLED_DONE) and 'f' or 'A' end
+  if settled(job, of) then return has(job, SETTLED_DONE) and 'f' or 'A' end
   if not held(job, of) then return 'f' end
   job[SETTLED] = of
   clear(job, SETTLED_DONE)
