@@ -34,5 +34,25 @@ TEST_F(RedisRollback, AStaleWorkerWithTheSameTokenIsFencedAfterAnotherEndedTheJo
   EXPECT_EQ(await(broker->get({spec.id}, true))[0]->result, "\"fresh\"");
 }
 
+TEST_F(RedisRollback, NoTokenComesAgain) {
+  const auto broker = open();
+  enqueue_and_copy(*broker);
+  TestWorker stale;
+  const Lease old = take_one(*broker, stale);
+  roll_back();
+  clock_.advance(1ms);
+  TestWorker fresh;
+  EXPECT_GT(take_one(*broker, fresh).ref.token, old.ref.token);
+}
+
+TEST_F(RedisRollback, TokensOfAQueueThatCountedThemGrowOn) {
+  const auto broker = open();
+  enqueue(*broker, {BrokerSuite::job(), BrokerSuite::job()});
+  TestWorker worker;
+  const std::uint64_t first = take_one(*broker, worker).ref.token;
+  administer("HSET {coterie:0}m t " + std::to_string(first + 1'000'000'000));
+  EXPECT_EQ(take_one(*broker, worker).ref.token, first + 1'000'000'001);
+}
+
 }  // namespace
 }  // namespace broker_suite

@@ -59,6 +59,35 @@ TEST_P(BrokerSuite, AnotherIncarnationWithTheTokenThatEndedAJobIsNotToldThatItDi
   EXPECT_EQ(fail(owner, leases[1].ref, FailKind::retry), Verdict::fenced) << "another one had it since";
 }
 
+TEST_P(BrokerSuite, TokensGoByTheClockSoThatNoneComesAgainWhereTheStoreForgot) {
+  // What a store that was set back to an older copy does is what an empty one does.
+  JobSpec spec = job();
+  enqueue_one(spec);
+  TestWorker first;
+  const std::uint64_t token = take_one(first).ref.token;
+  clock_.advance(1ms);
+  reopen(Limits{});
+  enqueue_one(spec);
+  TestWorker second;
+  EXPECT_GT(take_one(second).ref.token, token);
+}
+
+TEST_P(BrokerSuite, TokensGrowWhereTheClockStandsStillOrGoesBack) {
+  std::vector<JobSpec> jobs(300);
+  for (JobSpec& spec : jobs) spec = job();
+  enqueue(jobs);
+  TestWorker worker;
+  std::uint64_t last = 0;
+  for (int calls = 0; calls < 3; ++calls) {
+    for (const Lease& lease : take(worker, 100)) {
+      if (global_order()) EXPECT_GT(lease.ref.token, last);
+      last = lease.ref.token;
+      EXPECT_EQ(done(worker, lease.ref), Verdict::accepted);
+    }
+    clock_.step_wall(-1h);
+  }
+}
+
 TEST_P(BrokerSuite, AHintFromElsewhereIsNotTrusted) {
   enqueue({job(), job()});
   TestWorker worker;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "src/brokers/memory/store.hpp"
+#include "src/queue/fence.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::brokers::memory {
@@ -234,7 +235,8 @@ queue::Lease Store::lease_out(Slot slot, const std::shared_ptr<Worker>& worker, 
                               bool alone) {
   leave(slot);
   Record& record = pool_[slot];
-  record.token = ++last_token_;
+  last_token_ = std::max(last_token_ + 1, queue::least_token(now_));
+  record.token = last_token_;
   record.worker = worker;
   record.started = false;
   record.alone = alone;

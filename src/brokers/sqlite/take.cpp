@@ -5,6 +5,7 @@
 
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/packing.hpp"
+#include "src/queue/fence.hpp"
 #include "src/queue/headers.hpp"
 #include "src/queue/validate.hpp"
 
@@ -184,9 +185,10 @@ bool Engine::take_lane(std::int64_t lane, const std::string& queue, bool suspect
       }
       taking.bytes += payload.size();
       ensure_worker(request.worker, taking.worker);
+      meta_.token = std::max(meta_.token + 1, static_cast<std::int64_t>(least_token(now_)));
       Lease& lease = reply.leases.emplace_back();
       lease.ref =
-          LeaseRef(row.uuid(2), static_cast<std::uint64_t>(++meta_.token), static_cast<std::uint64_t>(job));
+          LeaseRef(row.uuid(2), static_cast<std::uint64_t>(meta_.token), static_cast<std::uint64_t>(job));
       lease.queue = queue;
       lease.name = name_text(first->name);
       lease.payload = std::move(payload);

@@ -83,6 +83,8 @@ HAS_DEPENDENTS = 512
 MAY_EXPIRE = 1024
 WAITS_FAR = 2048
 
+-- In a millisecond: tokens follow each other, and the clock where it is further.
+TOKENS = 64
 -- Bytes of a payload or a result up to which it stands in the job's own string.
 SHORT = 4096
 KNOWN_FOR = 86400000

@@ -231,6 +231,7 @@ wanted = math.min(wanted, units, UNITS - FORGETS + forgets)
 -- Giving out ---------------------------------------------------------------------------------------------------------
 local given, bytes = {}, 0   -- ids; of their payloads
 counters = true
+token = math.max(token, now * TOKENS - 1)   -- so that none comes again where an older copy was restored
 first_token = token + 1
 local lease_end = digits(now - steps + ARGV[9])
 local function give(job)
@@ -452,7 +453,7 @@ elseif was_asleep then
   local promised = call('ZREM', P .. 'D', INCARNATION) == 1
   if promised and next_due ~= 0 and call('ZCOUNT', P .. 'D', now, next_due) == 0 then tell_some(P .. 'A', 2, '') end
 end
-remember(first_token .. '|' .. table.concat(given))
+remember(digits(first_token) .. '|' .. table.concat(given))
 if guarded then call_off_guards() end
 for number in pairs(waking) do
   local stream = math.floor(number / NAMES) .. '.' .. number % NAMES
