@@ -68,6 +68,43 @@ TEST_P(BrokerSuite, AJobIsForgottenWhenItsTtlHasRunOutButItsIdIsKnownForADay) {
   EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
 }
 
+TEST_P(BrokerSuite, AClockSetForwardsForgetsNeitherResultsNorIds) {
+  JobSpec spec = job();
+  spec.result_ttl = 30min;
+  const JobId id = enqueue_one(spec);
+  TestWorker worker;
+  done(worker, take_one(worker).ref, "\"result\"");
+  const auto step = [&] {
+    clock_.step_wall(25h);
+    for (int calls = 0; calls < 3; ++calls) cycle(worker.next(1));
+  };
+  step();
+  EXPECT_EQ(info(id, true)->result, "\"result\"");
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
+  pass(31min);
+  EXPECT_FALSE(info(id)) << "its time has passed";
+  step();
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
+  pass(23h);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
+  pass(1h);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
+}
+
+TEST_P(BrokerSuite, APurgeAfterAStepOfTheClockKeepsTheId) {
+  const JobSpec spec = job();
+  enqueue_one(spec);
+  TestWorker worker;
+  cycle(worker.next());
+  cancel({spec.id});
+  clock_.step_wall(25h);
+  cycle(worker.next());
+  EXPECT_EQ(purge(JobFilter{}), 1U);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
+  pass(25h);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
+}
+
 TEST_P(BrokerSuite, ALongTtlKeepsJobAndResult) {
   JobSpec spec = job();
   spec.result_ttl = 24h * 30;

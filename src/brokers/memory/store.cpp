@@ -19,6 +19,7 @@ Store::Session::Session(Store& store) : store_(store), lock_(store.mutex_) {
   const BrokerClock::Tick tick = store_.clock_.tick();
   store_.now_ = tick.now;
   if (tick.jumped > Milliseconds{0}) store_.leases_.shift(tick.jumped);
+  store_.steps_ += tick.jumped;
 }
 
 Store::Session::~Session() {
@@ -96,7 +97,7 @@ bool Store::remembers(const JobId& id) const {
   if (ids_.find(id) != ids_.end()) return true;
   if (tombs_.empty()) return false;
   const auto found = tombs_.find(id);
-  return found != tombs_.end() && found->second > now_;
+  return found != tombs_.end() && found->second > without_steps();
 }
 
 void Store::enter(Slot slot, JobState state) {
@@ -121,7 +122,7 @@ void Store::enter(Slot slot, JobState state) {
     case JobState::dead:
     case JobState::cancelled:
     case JobState::expired:
-      endings_.push(slot, record.finished_at + record.result_ttl.count());
+      endings_.push(slot, without_steps() + record.result_ttl.count());
       changed_ = true;
       break;
     case JobState::blocked:
@@ -149,9 +150,10 @@ void Store::leave(Slot slot) {
 
 void Store::forget(Slot slot) {
   Record& record = pool_[slot];
+  const UnixMillis ended = endings_.time_of(record) - record.result_ttl.count();
   leave(slot);
-  const UnixMillis known_until = record.finished_at + queue::id_known_for.count();
-  if (known_until > now_) {
+  const UnixMillis known_until = ended + queue::id_known_for.count();
+  if (known_until > without_steps()) {
     tombs_.insert_or_assign(record.id, known_until);
     tomb_times_.push(Tomb{known_until, record.id});
   }
@@ -169,10 +171,11 @@ void Store::forget(Slot slot) {
 }
 
 void Store::trim(std::size_t steps) {
-  for (std::size_t i = 0; i < steps && !endings_.empty() && endings_.earliest() <= now_; ++i) {
+  for (std::size_t i = 0; i < steps && !endings_.empty() && endings_.earliest() <= without_steps(); ++i) {
     forget(endings_.first());
   }
-  for (std::size_t i = 0; i < steps && !tomb_times_.empty() && tomb_times_.top().until <= now_; ++i) {
+  for (std::size_t i = 0; i < steps && !tomb_times_.empty() && tomb_times_.top().until <= without_steps();
+       ++i) {
     const Tomb& tomb = tomb_times_.top();
     const auto found = tombs_.find(tomb.id);
     if (found != tombs_.end() && found->second <= tomb.until) {

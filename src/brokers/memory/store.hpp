@@ -104,6 +104,7 @@ class Store {
   void enter(Slot slot, JobState state);
   void leave(Slot slot);
   void forget(Slot slot);
+  [[nodiscard]] UnixMillis without_steps() const noexcept { return now_ - steps_.count(); }
   void trim(std::size_t steps);
 
   // store_enqueue.cpp
@@ -151,6 +152,9 @@ class Store {
   std::mutex mutex_;
   BrokerClock clock_;
   UnixMillis now_ = 0;
+  /// By how much the clock was set forwards, all in all. `endings_` and tombs count without it, lest a step
+  /// forgets what has only just ended.
+  Milliseconds steps_{0};
   bool changed_ = false;  // within a session: somebody must be woken
   std::uint64_t version_ = 1;
   std::uint64_t next_subscription_ = 1;

@@ -44,7 +44,7 @@ queue::CycleReply Store::cycle(queue::CycleRequest&& request, const Limits& limi
   queue::CycleReply reply;
   const std::shared_ptr<Worker> worker = worker_of(request.worker);
   if (request.seq < worker->last_seq) queue::refuse_old_seq(request.seq, worker->last_seq);
-  worker->last_call = now_;
+  worker->last_call = without_steps();
   if (request.seq == worker->last_seq) {
     repeat(*worker, reply);
     finish_reply(request, reply);
@@ -272,7 +272,7 @@ void Store::trim_workers() {
   workers_trimmed_at_ = now_;
   somebody_elsewhere_ = false;
   for (auto it = workers_.begin(); it != workers_.end();) {
-    if (it->second->last_call + queue::id_known_for.count() <= now_) {
+    if (it->second->last_call + queue::id_known_for.count() <= without_steps()) {
       it->second->reply = {};  // its jobs' records may keep the name for longer
       it = workers_.erase(it);
     } else {

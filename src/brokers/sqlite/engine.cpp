@@ -38,6 +38,14 @@ void Engine::begin() {
     sql_.extend_all.with(db_, lost.count()).run();
     min_until_known_ = false;
   }
+  // Nor has anything been kept for that time. Other processes that were there see the step too, and each adds
+  // it.
+  if (tick.jumped.count() > 0) {
+    sql_.shift_retire.with(db_, tick.jumped.count()).run();
+    sql_.shift_tombs.with(db_, tick.jumped.count()).run();
+    stepped_ += tick.jumped;
+    retention_at_ = 0;
+  }
 }
 
 void Engine::load_meta() {

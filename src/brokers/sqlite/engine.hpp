@@ -175,7 +175,7 @@ class Engine {
   // retention.cpp
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }
   void flush_retiring();
-  void forget(const JobRow& row, JobState state, UnixMillis finished_at);
+  void forget(const JobRow& row, JobState state, UnixMillis ended);
   bool retire(std::int64_t budget);
   bool retire_due(std::int64_t& budget);
   bool bury_due(std::int64_t& budget);
@@ -196,6 +196,7 @@ class Engine {
   std::int64_t retention_at_ = 0;     ///< nothing retires before; 0: look
 
   UnixMillis now_ = 0;
+  Milliseconds stepped_{0};            ///< by how much this engine has seen the clock set forwards
   UnixMillis holders_checked_at_ = 0;  ///< when the holders' processes were looked for
   bool changed_ = false;               ///< in this call: something became ready, final or was asked to stop
   bool wrote_ = false;

@@ -42,15 +42,16 @@ void Engine::flush_retiring() {
   buried_.clear();
 }
 
-/// Removes the record of a final job. Its id stays as a tombstone while `enqueue` must know it.
-void Engine::forget(const JobRow& row, JobState state, UnixMillis finished_at) {
+/// Removes the record of a final job. Its id stays as a tombstone while `enqueue` must know it. `ended`: by
+/// the clock as it is now, with the steps that it made since.
+void Engine::forget(const JobRow& row, JobState state, UnixMillis ended) {
   sql_.drop_final.with(db_, row.job).run();
   sql_.drop_job.with(db_, row.job).run();
   sql_.drop_body.with(db_, row.job).run();
   sql_.drop_failure.with(db_, row.job).run();
   sql_.drop_progress.with(db_, row.job).run();
   count(row.queue, state, -1);
-  const std::int64_t known_until = finished_at + id_known_for.count();
+  const std::int64_t known_until = ended + id_known_for.count();
   if (known_until > now_)
     buried_[known_until].push_back(row.id);
   else
@@ -85,8 +86,8 @@ bool Engine::retire_due(std::int64_t& budget) {
       final.reset();
       JobRow row;
       // It may have been purged, or retried by hand and ended later: then it is listed there again.
-      if (present && finished_at + ttl <= now_ && load_job(job, row))
-        forget(row, static_cast<JobState>(state), finished_at);
+      if (present && finished_at + ttl <= at && load_job(job, row))
+        forget(row, static_cast<JobState>(state), at - ttl);
     }
     sql_.drop_retire.with(db_, at, seq).run();
     budget -= static_cast<std::int64_t>(jobs.size());

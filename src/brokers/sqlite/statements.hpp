@@ -122,6 +122,8 @@ struct Statements {
   Statement drop_retire{"DELETE FROM retire WHERE at = ? AND seq = ?"};
   Statement add_tomb{"INSERT INTO tomb VALUES(?, ?, ?)"};
   Statement next_tomb{"SELECT at, seq, ids FROM tomb ORDER BY at, seq LIMIT 1"};
+  Statement shift_retire{"UPDATE retire SET at = at + ?"};
+  Statement shift_tombs{"UPDATE tomb SET at = at + ?"};
   Statement drop_tomb{"DELETE FROM tomb WHERE at = ? AND seq = ?"};
 
   Statement find_note{"SELECT value FROM note WHERE key = ?"};

@@ -8,7 +8,7 @@ local function register(waiting, id)
   local job = find(id)
   if not job then
     local tomb = call('ZSCORE', P .. 'T', id)
-    return tomb and tonumber(tomb) > now and 'e' or 'u'
+    return tomb and tonumber(tomb) > kept and 'e' or 'u'
   end
   if is_final(job) then return 'e' end
   add(P .. 'd' .. id, 0, waiting .. ARGV[4])

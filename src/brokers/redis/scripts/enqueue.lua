@@ -35,7 +35,7 @@ do
       local tomb = tombs and tonumber(tombs[i] or 0) or 0
       if jobs[id] or texts[id] then
         known[id] = true
-      elseif tomb > now then
+      elseif tomb > kept then
         known[id], withdrawn[id] = true, tomb % 1 ~= 0
       end
     end

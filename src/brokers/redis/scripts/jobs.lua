@@ -122,7 +122,7 @@ local function write_counters()
   end
   if changed then version = version + 1 end
   if changed or counters then
-    call('HSET', M, 'v', VERSION, 'c', digits(now), 's', digits(steps), 'n', digits(version), 't', digits(token),
+    call('HSET', M, 'v', VERSION, 'c', digits(now), 's', digits(steps), 'g', digits(guessed), 'n', digits(version), 't', digits(token),
          'o', digits(order), 'p', digits(place), 'q', digits(queues))
   end
 end

@@ -10,7 +10,7 @@ for i = 4, #ARGV do
   local known = 0
   if call('EXISTS', P .. 'j' .. ARGV[i]) == 1 then
     known = 1
-  elseif tomb > now then
+  elseif tomb > kept then
     known = tomb % 1 == 0 and 1 or 2
   end
   reply[#reply + 1] = known

@@ -3,8 +3,8 @@
 -- All keys of a shard begin with the same hash tag, `{namespace:shard}`, here called P; KEYS[1] is P .. 'm'. The others
 -- are made from it, so that they stand in the same slot.
 --
---   m           HASH    v layout, c clock, s steps of the clock, n version, t token, o order, p place, q queue numbers,
---                       x the paused queues' names, each with a line end
+--   m           HASH    v layout, c clock, s steps of the clock, g of these only guessed, n version, t token, o order,
+--                       p place, q queue numbers, x the paused queues' names, each with a line end
 --   j<id>       STRING  a job: its header (constants.lua), then its payload and its result, where they are short
 --   b<id> s<id> STRING  a long payload, a long result
 --   x<id>       HASH    what most jobs do not have: e, m error; p, n progress; b backoff; h headers
@@ -17,8 +17,8 @@
 --   n<q> e<q>   HASH    handler -> its number in the queue, and back;  y LIST numbers of queues that are free again
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
 --   E<state>    ZSET    jobs that are blocked, dead, cancelled, expired, by ORDER
---   h           ZSET    times when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
---   T           ZSET    forgotten ids by the end of their day, half a millisecond less where the job was withdrawn
+--   h           ZSET    times (kept) when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
+--   T           ZSET    forgotten ids by the end of their day (kept), half a millisecond less where the job was withdrawn
 --   O           ZSET    pieces of the list by number;  o<i> STRING how many jobs, then the id of each of PIECE, by ORDER
 --   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps, g what it guards
 --   W<machine>  HASH    incarnation -> process there
@@ -50,6 +50,8 @@ local function refuse(what) error({err = 'COTERIE ' .. what}) end
 
 -- Time and counters --------------------------------------------------------------------------------------------------
 local now, steps, version, token, order, place, queues
+local guessed   -- the part of steps that may have been silence
+local kept      -- now, less the steps that were measured: by which records and ids are kept
 local paused                -- '' or false: no queue is
 local changed, counters = false, false
 local waking = {}           -- number of a stream -> jobs that became ready there
@@ -60,9 +62,11 @@ local wake                  -- see wake.lua
 -- last and has measured since, '' at first; ARGV[3]: `steps` as it was then. Where the clock is further than that
 -- somebody set it forwards: leases, which count without `steps`, get that time on top.
 -- `lease`: a worker's, who may take back what others hold. Where it cannot expect anything yet, and nobody has written for
--- longer than workers that live are silent, a third of a lease, that may be such a step too.
+-- longer than workers that live are silent, a third of a lease, that may be such a step too. What is kept for a time goes
+-- by `kept`: without those steps that somebody measured, lest one forgets all results and ids; and with those that were
+-- guessed, lest a queue that often is silent keeps them for ever.
 local function begin(lease)
-  local m = call('HMGET', M, 'v', 'c', 's', 'n', 't', 'o', 'p', 'q', 'x')
+  local m = call('HMGET', M, 'v', 'c', 's', 'n', 't', 'o', 'p', 'q', 'x', 'g')
   if m[1] and tonumber(m[1]) ~= VERSION then refuse('LAYOUT ' .. m[1]) end
   now = tonumber(ARGV[1])
   if not now then
@@ -70,6 +74,7 @@ local function begin(lease)
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
   steps = tonumber(m[3]) or 0
+  guessed = tonumber(m[10]) or steps
   if m[2] and tonumber(m[2]) > now then now = tonumber(m[2]) end
   local expected, ahead, most = tonumber(ARGV[2]), 0, 1000
   if expected then
@@ -79,8 +84,10 @@ local function begin(lease)
   end
   if ahead > most then
     steps = steps + ahead
+    if not expected then guessed = guessed + ahead end
     counters = true
   end
+  kept = now - steps + guessed
   version, token = tonumber(m[4]) or 1, tonumber(m[5]) or 0
   order, place, queues = tonumber(m[6]) or 0, tonumber(m[7]) or 0, tonumber(m[8]) or 0
   paused = m[9]

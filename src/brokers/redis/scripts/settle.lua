@@ -61,7 +61,7 @@ local function done_head(part)
 end
 local function kind_of(part)
   local queue, _, ttl = read('<I3I3I6', part)
-  local time = digits(now + ttl)
+  local time = digits(kept + ttl)
   local kind = {queue, list_to_forget(time), ttl > 0, 0}
   kinds[part] = kind
   return kind

@@ -45,7 +45,7 @@ local function enter(job, state)
     waking[number] = (waking[number] or 0) + 1
     changed = true
   elseif state >= DONE then
-    local list = list_to_forget(digits(job[FINISHED_AT] + job[TTL]))
+    local list = list_to_forget(digits(kept + job[TTL]))
     list[#list + 1] = job[ID]
     changed = true
   end
@@ -144,10 +144,10 @@ local function recover(job)
   end
 end
 
-local function is_due_to_forget(job) return is_final(job) and job[FINISHED_AT] + job[TTL] <= now end
-local function forget(job)
+-- `ended`: by `kept`; where that is not known, no later than it was.
+local function forget(job, ended)
   leave(job)
-  local until_when = job[FINISHED_AT] + KNOWN_FOR
-  if until_when > now then add(P .. 'T', digits(until_when), job[ID]) end
+  local until_when = (ended or math.min(job[FINISHED_AT], kept)) + KNOWN_FOR
+  if until_when > kept then add(P .. 'T', digits(until_when), job[ID]) end
   delete_job(job)
 end

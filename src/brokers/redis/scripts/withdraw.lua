@@ -48,7 +48,7 @@ for i = 4, #ARGV do
     result = 0
     finish(job, CANCELLED)
     forget(job)
-    add(P .. 'T', now + KNOWN_FOR - 0.5, job[ID])
+    add(P .. 'T', kept + KNOWN_FOR - 0.5, job[ID])
   end
   reply[#reply + 1] = result
 end
