@@ -19,6 +19,7 @@
 #include "src/cli/json_text.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
+#include "src/queue/dropped_result.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -153,10 +154,12 @@ queue::JobSpec spec_of(const EnqueueOptions& options) {
 
 /// How a job that was waited for ended; its result goes to stdout.
 int report_end(const queue::JobInfo& job, bool json) {
-  if (json)
-    Output::standard().line(job_json(job, true));
-  else if (job.state == queue::JobState::done)
-    Output::standard().line(embed_json(job.result));
+  if (json) Output::standard().line(job_json(job, true));
+  if (queue::is_result_dropped(job)) {
+    std::fprintf(stderr, "coterie: %s\n", queue::ResultDropped(job.id).what());
+    return exit_job_failed;
+  }
+  if (!json && job.state == queue::JobState::done) Output::standard().line(embed_json(job.result));
   if (job.state == queue::JobState::done) return exit_ok;
   const queue::JobFailed failed(job.id, job.state, job.error.value_or(queue::JobError()));
   std::fprintf(stderr, "coterie: %s\n", printable(failed.what()).c_str());

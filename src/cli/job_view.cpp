@@ -4,6 +4,7 @@
 
 #include "coterie/trace_context.hpp"
 #include "src/cli/json_text.hpp"
+#include "src/queue/dropped_result.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -182,7 +183,8 @@ std::vector<std::string> job_lines(const JobInfo& job, UnixMillis now) {
   }
   details.block("payload", embed_json(job.payload));
   if (job.error) details.block("error: " + printable(job.error->type), job.error->message);
-  if (job.state == JobState::done && job.result.empty()) details.line("result", "(no longer kept)");
+  if (job.state == JobState::done && job.result.empty())
+    details.line("result", queue::is_result_dropped(job) ? "(dropped)" : "(no longer kept)");
   if (job.state == JobState::done && !job.result.empty()) {
     // A command's output is worth more as the lines that it was.
     const std::optional<std::string> output = json_member(job.result, "output");

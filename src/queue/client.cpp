@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coterie/await_outcome.hpp"
+#include "src/queue/dropped_result.hpp"
 #include "src/queue/headers.hpp"
 #include "src/queue/tracing.hpp"
 #include "src/queue/waiters.hpp"
@@ -71,6 +72,7 @@ Task<std::vector<JobId>> enqueue_many(std::shared_ptr<Broker> broker, SharedTrac
 Task<std::string> result_of(Task<JobInfo> ended) {
   JobInfo info = co_await std::move(ended);
   if (info.state != JobState::done) throw JobFailed(info.id, info.state, info.error.value_or(JobError()));
+  if (is_result_dropped(info)) throw ResultDropped(info.id);
   co_return std::move(info.result);
 }
 
@@ -92,6 +94,9 @@ Task<CancelResult> cancel_one(std::shared_ptr<Broker> broker, JobId id) {
 
 JobFailed::JobFailed(const JobId& id, JobState state, JobError error)
     : QueueError(describe(id, state, error)), id_(id), state_(state), error_(std::move(error)) {}
+
+ResultDropped::ResultDropped(const JobId& id)
+    : QueueError("job " + id.str() + ": " + result_dropped_error().message) {}
 
 UnknownJob::UnknownJob(const JobId& id)
     : QueueError("no job " + id.str() +

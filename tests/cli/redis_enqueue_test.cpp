@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_server.hpp"
 #include "tests/cli/run_support.hpp"
 
@@ -30,6 +31,26 @@ TEST(RedisEnqueue, AnUnknownOutcomeNamesTheIdByWhichItIsRepeated) {
   const Ended listed = folder.run({"jobs", "--broker", server.url(), "--json"});
   EXPECT_THAT(listed.out, HasSubstr(id));
   EXPECT_EQ(std::count(listed.out.begin(), listed.out.end(), '\n'), 1) << listed.out;
+}
+
+TEST(RedisEnqueue, AResultThatFoundNoRoomIsSaidToBeDropped) {
+  const Folder folder;
+  const RedisServer server;
+  const std::string id = "0197a2b4-0000-7000-8000-000000000001";
+  const std::vector<std::string> words{"enqueue", "--broker", server.url(),     "--id",
+                                       id,        "--exec",   "printf %1000d 1"};
+  EXPECT_EQ(folder.run(words).code, 0);
+  broker_suite::administer(server.url(), "CONFIG SET maxmemory 1");
+  EXPECT_EQ(folder.run({"worker", "--broker", server.url(), "--allow-exec", "--until-idle"}).code, 0);
+  broker_suite::administer(server.url(), "CONFIG SET maxmemory 0");
+  const Ended job = folder.run({"job", id, "--broker", server.url()});
+  EXPECT_THAT(job.out, HasSubstr("result dropped"));
+  EXPECT_THAT(job.out, HasSubstr("the broker's memory was full: raise its maxmemory"));
+  std::vector<std::string> waiting = words;
+  waiting.emplace_back("--wait");
+  const Ended waited = folder.run(waiting);
+  EXPECT_EQ(waited.code, 1);
+  EXPECT_THAT(waited.err, HasSubstr("job " + id + ": the job is done, but its result was not stored"));
 }
 
 }  // namespace

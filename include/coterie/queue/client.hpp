@@ -28,6 +28,13 @@ class JobFailed : public QueueError {
   JobError error_;
 };
 
+/// The job is done, but its result was not stored, for the broker's memory was full. Running it again would
+/// do its work twice; what() says so, and what to change.
+class ResultDropped : public QueueError {
+ public:
+  explicit ResultDropped(const JobId& id);
+};
+
 /// No such job, or its record is gone: ended longer ago than its `result_ttl`, or purged.
 class UnknownJob : public QueueError {
  public:
@@ -78,8 +85,8 @@ class Client {
   Task<JobInfo> wait(JobId id);
   Task<JobInfo> wait(JobId id, Milliseconds at_most);
 
-  /// The result of a job, when it is there; JobFailed when it ended otherwise. Needs coterie/queue/json.hpp.
-  /// A result that does not fit T is a JsonError.
+  /// The result of a job, when it is there; JobFailed when it ended otherwise, ResultDropped when the broker
+  /// had no room for it. Needs coterie/queue/json.hpp. A result that does not fit T is a JsonError.
   template <class T>
   Task<T> result(JobId id, Milliseconds at_most = forever) {
     static_assert(detail::Encodable<T>,

@@ -21,6 +21,7 @@ struct Record {
     preparing = 256,
     has_dependents = 512,
     waits_far = 2048,
+    result_dropped = 4096,
   };
   queue::JobState state = queue::JobState::blocked;
   std::uint16_t flags = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/brokers/redis/shard.hpp"
+#include "src/queue/dropped_result.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -63,6 +64,7 @@ queue::JobInfo read_info(const Reply& reply, bool bodies) {
   info.waits_for = jobs_awaited(record, far_awaited(reply));
   info.cancel_requested = record.has(Record::cancel_requested);
   read_extras(reply.at(6).array(), info);
+  if (record.has(Record::result_dropped)) info.error = queue::result_dropped_error();
   if (bodies) {
     info.payload = record.payload;
     info.result = record.result;

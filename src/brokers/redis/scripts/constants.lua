@@ -82,12 +82,15 @@ PREPARING = 256
 HAS_DEPENDENTS = 512
 MAY_EXPIRE = 1024
 WAITS_FAR = 2048
+RESULT_DROPPED = 4096
 
 -- In a millisecond: tokens follow each other, and the clock where it is further.
 TOKENS = 64
 -- Bytes of a payload or a result up to which it stands in the job's own string.
 SHORT = 4096
 KNOWN_FOR = 86400000
+-- Bytes of a result, or of an error's message, that are stored also at full memory.
+MODEST = 256
 -- Of work in one script.
 UNITS = 64
 -- Of these what a take may forget; it gives out so many less, so that no more comes than goes.

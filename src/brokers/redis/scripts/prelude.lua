@@ -34,7 +34,7 @@
 -- r<q>.<n>.<lane>.<limited key>, and is listed in f<q> like the others; one that has no room leaves f<q> and stands in
 -- t ZSET until it may have, its jobs in state 3 (throttled), of which c<q> counts as of any; L<limited key> ZSET ids that are
 -- leased under a limit; I<unique key> STRING the id that has it, which only that id gives up. A job's own keys stand in its
--- x<id>, and four of its flags have no meaning yet. Whoever does not know these leaves them alone: a worker is given only
+-- x<id>, and three of its flags have no meaning yet. Whoever does not know these leaves them alone: a worker is given only
 -- of r<q>.<n> for each of its handlers, and of a longer name where it takes any. The older one is to be gone, or refused by
 -- another `v`, before limits must hold.
 local M = KEYS[1]

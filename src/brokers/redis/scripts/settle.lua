@@ -39,12 +39,33 @@ local function keep_result(job, result)
     job[TAIL] = result
   end
 end
+-- At full memory settling goes on, lest nothing drains; but what it stores is bounded. `room`: bytes that bodies which
+-- are not modest may take. It is asked for only where there are any.
+local room = math.huge
+local function room_left()
+  local memory = redis.pcall('INFO', 'memory')
+  local function number(name) return type(memory) == 'string' and tonumber(string.match(memory, '\n' .. name .. ':(%d+)')) or 0 end
+  local limit = number('maxmemory')
+  return limit > 0 and limit - number('used_memory') + number('mem_not_counted_for_evict') or math.huge
+end
+local function look_for_room(large)
+  if large == 0 then return end
+  room = room_left()
+  if large > room and forget_due(FORGETS) > 0 then room = room_left() end
+end
+local function fits(body)
+  if #body <= MODEST then return true end
+  if #body > room then return false end
+  room = room - #body
+  return true
+end
 local function settle_done(job, of, result)
   if settled(job, of) then return has(job, SETTLED_DONE) and 'A' or 'f' end
   if not held(job, of) then return 'f' end
   job[SETTLED] = of
   set(job, SETTLED_DONE)
-  if job[TTL] > 0 then keep_result(job, result) end
+  if job[TTL] > 0 and result then keep_result(job, result) end
+  if job[TTL] > 0 and not result then set(job, RESULT_DROPPED) end
   finish(job, DONE)
   return 'a'
 end
@@ -68,7 +89,7 @@ local function kind_of(part)
 end
 local function settle_plain(id, of, result)
   local text = texts[id]
-  if not text or #result > SHORT or sub(text, OWNER_AT, TOKEN_END) ~= INCARNATION .. of then return false end
+  if not text or not result or #result > SHORT or sub(text, OWNER_AT, TOKEN_END) ~= INCARNATION .. of then return false end
   local part = sub(text, STATE_AT, FLAGS_END)
   local head = done_heads[part]
   if head == nil then head = done_head(part) end
@@ -99,6 +120,9 @@ local function settle_failed(job, of, what, kind_of_error, message)
   job[SETTLED] = of
   clear(job, SETTLED_DONE)
   clear(job, LOST_BEFORE)
+  if not fits(message) then
+    message = string.gsub(sub(message, 1, MODEST), '[\192-\255][\128-\191]*$', '') .. ' (cut: the memory is full)'
+  end
   if kind_of_error ~= '' or message ~= '' then extras(job, 'e', kind_of_error, 'm', message) end
   local kind, delay = string.match(what, '^(%d)(.+)$')
   local last = job[ATTEMPT] >= job[MAX_ATTEMPTS]
@@ -142,10 +166,19 @@ for list, width in ipairs({3, 5, 5}) do
   at = at + 1
   starts[list + 1] = at
 end
+local large = 0
+for list, width in ipairs({3, 5}) do
+  for i = starts[list], starts[list + 1] - 2, width do
+    local bytes = #ARGV[i + width - 1]   -- the result, the message
+    if bytes > MODEST then large = large + bytes end
+  end
+end
+look_for_room(large)
 fetch(ids)
 local verdicts = {}
 for i = starts[1], starts[2] - 2, 3 do
   local id, of, result = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  result = fits(result) and result
   if settle_plain(id, of, result) then
     verdicts[#verdicts + 1] = 'a'
   else

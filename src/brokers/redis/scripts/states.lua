@@ -151,3 +151,26 @@ local function forget(job, ended)
   if until_when > kept then add(P .. 'T', digits(until_when), job[ID]) end
   delete_job(job)
 end
+-- Forgets what is due, of at most so many jobs, and writes that. Gives how many it looked at.
+local function forget_due(most)
+  local left, trims = most, {}   -- lists of what is to be forgotten -> how many of it were looked at
+  for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', kept, 'LIMIT', '0', most)) do
+    if left == 0 then break end
+    local key = P .. 'h' .. time
+    local ids = call('LRANGE', key, '0', left - 1)
+    fetch(ids)
+    for _, id in ipairs(ids) do
+      local job = find(id)
+      -- One that was retried since and ended again stands in another list too, and waits for that one.
+      if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= time + steps - guessed then forget(job, time - job[TTL]) end
+    end
+    trims[key] = #ids
+    if #ids < left then remove(P .. 'h', time) end
+    left = left - #ids
+  end
+  if left == most then return 0 end
+  counters = true
+  flush()
+  for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
+  return most - left
+end

@@ -202,32 +202,16 @@ if units <= 0 and wanted > 0 then
 end
 
 -- Forgetting, for which nobody waits: beside work, and never instead of it ---------------------------------------------
-local forgets = FORGETS
-local trims = {}   -- lists of what is to be forgotten -> how many of it were looked at
-for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', kept, 'LIMIT', '0', forgets)) do
-  if forgets == 0 then break end
-  local key = P .. 'h' .. time
-  local ids = call('LRANGE', key, '0', forgets - 1)
-  fetch(ids)
-  for _, id in ipairs(ids) do
-    local job = find(id)
-    -- One that was retried since and ended again stands in another list too, and waits for that one.
-    if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= time + steps - guessed then forget(job, time - job[TTL]) end
-  end
-  trims[key] = #ids
-  if #ids < forgets then remove(P .. 'h', time) end
-  forgets = forgets - #ids
-end
 local over = call('ZRANGEBYSCORE', P .. 'T', '-inf', kept, 'LIMIT', '0', FORGETS)
 for _, id in ipairs(over) do remove(P .. 'T', id) end
-again = forgets == 0 or #over == FORGETS
-if forgets < FORGETS or #over > 0 then
+local forgotten = forget_due(FORGETS)
+again = forgotten == FORGETS or #over == FORGETS
+if forgotten == 0 and #over > 0 then
   counters = true
   flush()
-  for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
 end
 local asked_for = wanted
-wanted = math.min(wanted, units, UNITS - FORGETS + forgets)
+wanted = math.min(wanted, units, UNITS - forgotten)
 
 -- Giving out ---------------------------------------------------------------------------------------------------------
 local given, bytes = {}, 0   -- ids; of their payloads
