@@ -141,7 +141,7 @@ chaos:
 	@scripts/bootstrap test
 	$(call say,Building for the chaos run (release))
 	$(call configure,release,-DCOTERIE_TESTS=ON)
-	$(call build,release,chaos_agent chaos_faults coterie_command)
+	$(call build,release,chaos_agent chaos_keys chaos_faults coterie_command)
 	@tests/chaos/chaos --build build/release --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)') --broker '$(or $(BROKER),redis)' $(ARGS)
 
 fuzz:

@@ -3,25 +3,39 @@
 #include "src/brokers/redis/redis_broker.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_cluster.hpp"
+#include "tests/brokers/redis_soundness.hpp"
 
 namespace broker_suite {
 namespace {
 
-/// A namespace of its own on a cluster that the tests of this process share: each is somewhere else.
+/// A namespace of its own on a cluster that the tests of this process share: each is somewhere else. What a
+/// test leaves there must be sound.
 class RedisClusterFixture final : public BrokerFixture {
  public:
   /// `query`: of the URL.
   explicit RedisClusterFixture(std::string query) : query_(std::move(query)) {}
+  ~RedisClusterFixture() override {
+    try {
+      std::vector<std::string> masters;
+      for (std::size_t i = 0; i < cluster().size(); ++i) masters.push_back(cluster().node(i).socket());
+      expect_sound_keys(masters, namespace_);
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
   std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) override {
-    static const RedisCluster cluster;
     BrokerOptions options;
     options.limits = limits;
     return coterie::brokers::open_redis_broker(
-        coterie::brokers::parse_broker_url(cluster.url("namespace=" + namespace_ + query_)), options,
+        coterie::brokers::parse_broker_url(cluster().url("namespace=" + namespace_ + query_)), options,
         clock.source());
   }
 
  private:
+  static RedisCluster& cluster() {
+    static RedisCluster shared;
+    return shared;
+  }
   static std::string next_namespace() {
     static int made = 0;
     return "t" + std::to_string(++made);

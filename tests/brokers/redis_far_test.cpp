@@ -96,6 +96,7 @@ TEST_F(RedisFarTest, AnUnknownJobInAnotherShardIsRefusedBeforeAnythingIsWritten)
 
 /// Who enqueues may die in between, and nobody would ever let it go.
 TEST_F(RedisFarTest, AJobIsNotThereBeforeThoseOfTheSameCallThatItWaitsFor) {
+  damages_keys_ = true;
   const auto broker = open("shards=4");
   enqueue(*broker, {job_in(1)});
   const std::string ready = administer("KEYS {coterie:1}r*").at(0).string();

@@ -13,6 +13,7 @@
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_server.hpp"
+#include "tests/brokers/redis_soundness.hpp"
 
 namespace broker_suite {
 
@@ -41,10 +42,13 @@ class RedisCalls : public testing::Test {
   coterie::testing::VirtualLoop loop_;
 };
 
-/// A server and a broker on it, whose time is the test's.
+/// A server and a broker on it, whose time is the test's. What a test leaves there must be sound.
 class RedisBrokerTest : public RedisCalls {
  protected:
   explicit RedisBrokerTest(std::vector<std::string> options = {}) : server_(std::move(options)) {}
+  void TearDown() override {
+    if (!damages_keys_) expect_sound_keys({server_.socket()});
+  }
 
   std::shared_ptr<Broker> open(const std::string& query = "") {
     return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(server_.url(query)), {},
@@ -64,6 +68,7 @@ class RedisBrokerTest : public RedisCalls {
 
   RedisServer server_;
   TestClock clock_;
+  bool damages_keys_ = false;  // the test itself
 };
 
 }  // namespace broker_suite

@@ -83,6 +83,7 @@ TEST_F(RedisLongLife, NoMoreComesThanIsForgotten) {
 }
 
 TEST_F(RedisLongLife, NumbersOfQueuesAreUsedAgain) {
+  damages_keys_ = true;
   const auto broker = open();
   TestWorker worker;
   enqueue(*broker, jobs(1, 1h, "kept"));
@@ -161,6 +162,7 @@ TEST_F(RedisLongLife, WhatEndsInTheCallThatForgetsIsForgottenToo) {
 }
 
 TEST_F(RedisLongLife, IdsWithoutARecordHoldUpNobody) {
+  damages_keys_ = true;
   const auto broker = open();
   TestWorker worker;
   enqueue(*broker, jobs(100, 1h));
@@ -188,6 +190,7 @@ TEST_F(RedisLongLife, ManyQueuesAreCountedSomeAtATime) {
 }
 
 TEST_F(RedisLongLife, AListWhosePieceIsGoneForgetsOn) {
+  damages_keys_ = true;
   const auto broker = open();
   TestWorker worker;
   enqueue(*broker, jobs(1, 0s));

@@ -5,27 +5,38 @@
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_server.hpp"
+#include "tests/brokers/redis_soundness.hpp"
 
 namespace broker_suite {
 namespace {
 
 /// A namespace of its own on a server that the tests of this process share, and a user of its own that has
-/// the rights which are advised and no others.
+/// the rights which are advised and no others. What a test leaves there must be sound.
 class RedisFixture final : public BrokerFixture {
  public:
   explicit RedisFixture(int shards) : shards_(shards) {}
+  ~RedisFixture() override {
+    try {
+      expect_sound_keys({server().socket()}, namespace_);
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
   std::shared_ptr<Broker> open(const TestClock& clock, const Limits& limits) override {
-    static RedisServer server;
     BrokerOptions options;
     options.limits = limits;
-    const std::string url = server.url("namespace=" + namespace_ + "&shards=" + std::to_string(shards_) +
-                                       "&user=" + namespace_ + "&password=pw");
-    if (!std::exchange(allowed_, true)) allow_as_advised(server.url(), url);
+    const std::string url = server().url("namespace=" + namespace_ + "&shards=" + std::to_string(shards_) +
+                                         "&user=" + namespace_ + "&password=pw");
+    if (!std::exchange(allowed_, true)) allow_as_advised(server().url(), url);
     return coterie::brokers::open_redis_broker(coterie::brokers::parse_broker_url(url), options,
                                                clock.source());
   }
 
  private:
+  static RedisServer& server() {
+    static RedisServer shared;
+    return shared;
+  }
   static std::string next_namespace() {
     static int made = 0;
     return "t" + std::to_string(++made);

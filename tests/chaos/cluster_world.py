@@ -97,6 +97,9 @@ class ClusterWorld:
 
     direct_url = url
 
+    def key_servers(self):
+        return [node.socket for node in self.nodes]
+
     async def whole(self):
         """All nodes are up and agree on who has which slot."""
         def is_whole():

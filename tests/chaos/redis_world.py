@@ -36,6 +36,10 @@ class RedisWorld:
     def direct_url(self):
         return f"redis+unix://{self.socket}"
 
+    def key_servers(self):
+        """Where chaos_keys finds the queue."""
+        return [self.socket]
+
     def mend_log(self):
         """What docs/redis.md tells people to do after a crash: where the log was cut within a transaction, Redis (7.0; Valkey
         mended it in 2026) leaves its beginning there, goes on behind it, and runs it half at the next start."""

@@ -91,6 +91,9 @@ class SentinelWorld:
 
     direct_url = url
 
+    def key_servers(self):
+        return [f"127.0.0.1:{self.master().port}"]
+
     def named(self, port):
         """The server that this sentinel says is the master."""
         found = ask(("127.0.0.1", port), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "jobs")
