@@ -3,11 +3,11 @@
 // nothing of the machine.
 //
 //   CHAOS_CONTROL   a file of two 64-bit numbers, which the orchestrator changes while we run: what is added
-//   to
-//                   the wall clock, and how much longer a sync takes, both in microseconds
-//   CHAOS_SYNCED    a file that gets a line for each sync of an append-only file: when it began, in
-//   nanoseconds of
-//                   CLOCK_MONOTONIC, the size of the file by then, and its path
+//                   to the wall clock, and how much longer a sync takes, both in microseconds
+//   CHAOS_SYNCED    a file that gets two lines for each sync of an append-only file, in nanoseconds of
+//                   CLOCK_MONOTONIC:
+//                     begun WHEN PATH
+//                     ended WHEN_IT_BEGAN WHEN SIZE_WHEN_IT_BEGAN PATH
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,8 +20,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
+#include <string>
+#include <string_view>
 
 #include "unsynced.hpp"
 
@@ -57,12 +58,33 @@ std::int64_t wall_us() {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000 + added;
 }
 
+long long nanoseconds(const timespec& time) {
+  return static_cast<long long>(time.tv_sec) * 1'000'000'000LL + time.tv_nsec;
+}
+
+/// Its path, where it is an append-only file and somebody wants to know; else empty.
+std::string path_of_log(int fd) {
+  char link[64];
+  char path[512];
+  if (synced < 0) return {};
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t size = ::readlink(link, path, sizeof path);
+  const std::string_view found(path, size < 0 ? 0 : static_cast<std::size_t>(size));
+  return found.ends_with(".aof") ? std::string(found) : std::string();
+}
+
+void write_down(const std::string& line) {
+  (void)!::write(synced, line.data(), line.size());
+}
+
 /// The sync itself, between looking at the size and writing it down: what stands in the file before it begins
 /// is safe when it has ended.
 int sync(int fd, long call) {
   struct stat before{};
   timespec began{};
   real_time(CLOCK_MONOTONIC, &began);  // first: what is confirmed from now on may be missed
+  const std::string path = path_of_log(fd);
+  if (!path.empty()) write_down("begun " + std::to_string(nanoseconds(began)) + " " + path + "\n");
   const std::int64_t logged = chaos::log_position(fd);
   ::fstat(fd, &before);
   if (control != nullptr) {
@@ -72,17 +94,11 @@ int sync(int fd, long call) {
   const int result = static_cast<int>(::syscall(call, fd));
   const int error = errno;
   if (result == 0) chaos::note_sync(fd, logged, began);
-  char link[64];
-  char path[512];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const ssize_t size = ::readlink(link, path, sizeof path - 1);
-  if (result == 0 && synced >= 0 && size > 4 && std::memcmp(path + size - 4, ".aof", 4) == 0) {
-    path[size] = '\0';
-    char line[640];
-    const int length = std::snprintf(line, sizeof line, "%lld %lld %s\n",
-                                     static_cast<long long>(began.tv_sec) * 1'000'000'000LL + began.tv_nsec,
-                                     static_cast<long long>(before.st_size), path);
-    (void)!::write(synced, line, static_cast<std::size_t>(length));
+  if (result == 0 && !path.empty()) {
+    timespec ended{};
+    real_time(CLOCK_MONOTONIC, &ended);
+    write_down("ended " + std::to_string(nanoseconds(began)) + " " + std::to_string(nanoseconds(ended)) +
+               " " + std::to_string(before.st_size) + " " + path + "\n");
   }
   errno = error;
   return result;

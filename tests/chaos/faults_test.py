@@ -2,6 +2,7 @@
 
     faults_test.py FAULTS    the path of chaos_faults.so
 """
+import asyncio
 import datetime
 import os
 import random
@@ -14,6 +15,7 @@ import unittest
 import processes
 from fleet import Diary
 from redis_world import RedisWorld
+from resp import ask
 from sentinel_world import SECOND, SentinelWorld
 from sqlite_world import SqliteWorld
 
@@ -47,6 +49,67 @@ class RedisFaults(unittest.TestCase):
         keys, lost_from = self.keys_after_a_power_cut("everysec")
         self.assertLess(keys, ROWS)
         self.assertLess(lost_from, time.monotonic_ns())
+
+    def test_a_kill_takes_nothing_where_no_sync_is_at_work(self):
+        world = self.world("everysec")
+        for i in range(ROWS):
+            world.command("SET", f"key{i}", "value")
+        asyncio.run(world.between_syncs())
+        self.assertIsNone(world.kill())
+        world.boot()
+        self.assertEqual(ask(world.socket, "DBSIZE"), ROWS)
+
+    def test_a_kill_takes_what_was_confirmed_while_a_sync_was_at_work(self):
+        world = self.world("everysec")
+        world.controls.set(sync_us=60_000_000)
+        world.command("SET", "before", "value")
+        while world.unwritten_since(time.monotonic_ns()) is None:
+            time.sleep(0.01)
+        before = time.monotonic_ns()
+        for i in range(ROWS):
+            world.command("SET", f"key{i}", "value")
+        lost_from = world.kill()
+        world.boot()
+        self.assertEqual(ask(world.socket, "EXISTS", "before"), 1)
+        self.assertLess(ask(world.socket, "DBSIZE"), ROWS + 1)
+        self.assertLess(lost_from, before)
+
+    def keys_after_a_power_cut_in_a_rewrite(self, policy):
+        """Of ROWS before it began and as many behind that."""
+        world = self.world(policy)
+        world.controls.set(sync_us=1_000 if policy == "always" else 500_000)
+        for i in range(ROWS):
+            world.command("SET", f"key{i}", "value")
+        world.begin_rewrite(60)
+        for i in range(ROWS, 2 * ROWS):
+            world.command("SET", f"key{i}", "value")
+        self.assertTrue(world.is_rewriting())
+        self.assertEqual(len(world.log_files()), 2)
+        world.lose_power(random.Random(2))
+        world.boot()
+        return sorted(int(key[3:]) for key in ask(world.socket, "KEYS", "*"))
+
+    def test_a_power_cut_in_a_rewrite_takes_nothing_that_always_has_confirmed(self):
+        self.assertEqual(self.keys_after_a_power_cut_in_a_rewrite("always"), list(range(2 * ROWS)))
+
+    def test_a_power_cut_in_a_rewrite_leaves_no_gap(self):
+        keys = self.keys_after_a_power_cut_in_a_rewrite("everysec")
+        self.assertLess(len(keys), ROWS, "the file from before the rewrite was to be torn")
+        self.assertEqual(keys, list(range(len(keys))))
+
+    def test_after_a_rewrite_a_power_cut_takes_nothing_from_before_it(self):
+        world = self.world("everysec")
+        for i in range(ROWS):
+            world.command("SET", f"key{i}", "value")
+        world.begin_rewrite()
+        while world.is_rewriting():
+            time.sleep(0.01)
+        world.controls.set(sync_us=60_000_000)
+        began = time.monotonic_ns()
+        world.command("SET", "behind", "value")
+        self.assertLess(world.lose_power(random.Random(1)), began)
+        world.boot()
+        self.assertGreaterEqual(ask(world.socket, "DBSIZE"), ROWS)
 
     def test_the_clock_of_the_server_is_stepped(self):
         world = self.world("always")

@@ -110,6 +110,15 @@ class Fleet:
         except FileNotFoundError:
             return ""
 
+    def refused(self):
+        """Calls of producers that were refused for full memory, so far."""
+        names = [name for name in os.listdir(self.folder) if name.startswith("producer-") and name.endswith(".jsonl")]
+        count = 0
+        for name in names:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                count += file.read().count("memory is full")
+        return count
+
     async def freeze(self, random, seconds):
         moving = [agent for agent in self.of("worker") if not agent.stopped and not agent.told and self.has_worked(agent)]
         if not moving:

@@ -1,16 +1,16 @@
 """A redis-server that is killed, loses its power, goes back in time, and fills up."""
+import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 
 import processes
 from proxy import Proxy
-
-SECOND = 1_000_000_000
-# What `everysec` may lose: docs/redis.md says "the last second or two".
-EVERYSEC = 2 * SECOND
+from resp import ask
+from syncs import CONFIRMED_MEANWHILE, Syncs
 
 
 class RedisWorld:
@@ -20,9 +20,10 @@ class RedisWorld:
         self.folder, self.policy, self.faults, self.check_log = folder, policy, faults, check_log
         self.data, self.copy = os.path.join(folder, "data"), os.path.join(folder, "copy")
         self.socket = os.path.join(folder, "redis.sock")
-        self.synced_log = os.path.join(folder, "synced.txt")
+        self.syncs = Syncs(os.path.join(folder, "synced.txt"))
         self.controls = processes.Controls(os.path.join(folder, "server.control"), diary.clock_is_set)
-        self.proxy = Proxy(self.socket, diary.count)
+        self.count = diary.count
+        self.proxy = Proxy(self.socket, self.count)
         self.process = None
         os.mkdir(self.data)
 
@@ -40,25 +41,22 @@ class RedisWorld:
         """Where chaos_keys finds the queue."""
         return [self.socket]
 
-    def mend_log(self):
-        """What docs/redis.md tells people to do after a crash: where the log was cut within a transaction, Redis (7.0; Valkey
-        mended it in 2026) leaves its beginning there, goes on behind it, and runs it half at the next start."""
-        manifest = os.path.join(self.data, "appendonlydir", "appendonly.aof.manifest")
-        if self.check_log and os.path.exists(manifest):
-            subprocess.run(["redis-check-aof", "--fix", manifest], input=b"y\n", check=True, stdout=subprocess.DEVNULL)
-
     def boot(self):
+        began, is_first = time.monotonic_ns(), self.process is None
         self.mend_log()
         words = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.data, "--save", "",
                  "--appendonly", "yes", "--appendfsync", self.policy, "--auto-aof-rewrite-percentage", "0",
                  "--maxmemory-policy", "noeviction", "--loglevel", "warning"]
-        environment = {"LD_PRELOAD": self.faults, "CHAOS_CONTROL": self.controls.path, "CHAOS_SYNCED": self.synced_log}
+        environment = {"LD_PRELOAD": self.faults, "CHAOS_CONTROL": self.controls.path, "CHAOS_SYNCED": self.syncs.path}
+        self.syncs.program_begins()
         self.process = processes.start(words, os.path.join(self.folder, "redis-server.log"), environment)
         for _ in range(3000):
             if self.process.poll() is not None:
                 raise RuntimeError(f"redis-server did not start, code {self.process.returncode}: see {self.folder}/redis-server.log")
             try:
                 if self.command("PING").startswith(b"+PONG"):
+                    if is_first:
+                        self.syncs.file_begins(self.log_files()[-1], began)
                     return
             except OSError:
                 pass
@@ -75,68 +73,106 @@ class RedisWorld:
             connection.sendall(request)
             return connection.recv(65536)
 
-    # --- what was synced ---------------------------------------------------------------------------------------------
+    # --- its log -----------------------------------------------------------------------------------------------------
 
-    def log_file(self):
-        """The append-only file that is being written. None is rewritten, so it is the only one that grows."""
-        folder = os.path.join(self.data, "appendonlydir")
-        names = [name for name in os.listdir(folder) if name.endswith(".incr.aof")]
-        return os.path.join(folder, max(names, key=lambda name: int(name.split(".")[-3])))
+    def manifest(self):
+        return os.path.join(self.data, "appendonlydir", "appendonly.aof.manifest")
 
-    def forget_syncs(self):
-        """What is on the disk now is there to stay."""
-        with open(self.synced_log, "w", encoding="utf-8") as file:
-            file.write(f"{time.monotonic_ns()} {os.path.getsize(self.log_file())} {os.path.realpath(self.log_file())}\n")
+    def log_files(self):
+        """The append-only files that Redis goes on in, the oldest first: two while the log is rewritten. What they go on
+        from, the base, is on the disk before the manifest names it."""
+        with open(self.manifest(), encoding="utf-8") as file:
+            lines = [line.split() for line in file]
+        names = {int(words[3]): words[1] for words in lines if words[5] == "i"}
+        return [os.path.realpath(os.path.join(self.data, "appendonlydir", names[number])) for number in sorted(names)]
 
-    def last_sync(self):
-        """When the last sync that has ended began, and up to where it made the file safe."""
-        began, size, own = 0, 0, os.path.realpath(self.log_file())
-        if not os.path.exists(self.synced_log):
-            return began, size
-        with open(self.synced_log, encoding="utf-8") as file:
-            for line in file:
-                words = line.rstrip("\n").split(" ", 2)
-                if line.endswith("\n") and words[2] == own and int(words[1]) >= size:
-                    began, size = int(words[0]), int(words[1])
-        return began, size
+    def begin_rewrite(self, seconds=0.5):
+        """Takes about so long, so that a power cut can come within."""
+        keys = max(1, ask(self.socket, "DBSIZE"))
+        each_us = int(seconds * 1_000_000) // keys
+        ask(self.socket, "CONFIG", "SET", "rdb-key-save-delay", each_us if each_us > 60 else -(1 + keys // 8000))
+        before = time.monotonic_ns()
+        ask(self.socket, "BGREWRITEAOF")
+        self.syncs.file_begins(self.log_files()[-1], before)
+
+    def is_rewriting(self):
+        return b"aof_rewrite_in_progress:1" in ask(self.socket, "INFO", "persistence")
+
+    def mend_log(self):
+        """What docs/redis.md tells people to do after a crash: where the log was cut within a transaction, Redis (7.0; Valkey
+        mended it in 2026) leaves its beginning there, goes on behind it, and runs it half at the next start."""
+        if self.check_log and os.path.exists(self.manifest()):
+            subprocess.run(["redis-check-aof", "--fix", self.manifest()], input=b"y\n", check=True, stdout=subprocess.DEVNULL)
+
+    def leave_out(self, files):
+        """What docs/redis.md says of a file that is torn and not the last: what comes behind the gap is left out."""
+        names = {os.path.basename(path) for path in files}
+        with open(self.manifest(), encoding="utf-8") as file:
+            lines = [line for line in file if line.split()[1] not in names]
+        with open(self.manifest(), "w", encoding="utf-8") as file:
+            file.writelines(lines)
 
     # --- faults ------------------------------------------------------------------------------------------------------
     # Each gives the time from which on something may be lost; None: nothing may.
 
+    def unwritten_since(self, now):
+        """Redis writes to its log before it replies. Unless it finds a sync at work, with `everysec`: then it replies first,
+        and writes when the sync has ended, or after two seconds. None: all is written that was confirmed."""
+        return None if self.policy == "always" else self.syncs.at_work_since(now)
+
+    async def between_syncs(self):
+        """Waits for that moment, which a slow disk does not have."""
+        until = time.monotonic() + 2
+        while self.unwritten_since(time.monotonic_ns()) is not None and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+
+    def die(self):
+        """With the child that rewrites its log."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def kill(self):
-        processes.kill(self.process)
-        if self.policy == "always":
-            return None
-        # While a sync takes long, Redis holds its writes back for up to two seconds, and answers nevertheless.
-        return time.monotonic_ns() - EVERYSEC - SECOND // 4
+        now = time.monotonic_ns()
+        self.die()
+        return self.unwritten_since(now)
 
     def lose_power(self, random):
-        processes.kill(self.process)
-        path = self.log_file()
-        began, safe = self.last_sync()
-        size = os.path.getsize(path)
-        os.truncate(path, random.randint(min(safe, size), size))
-        self.forget_syncs()
-        if self.policy == "always":
-            return None
-        return min(time.monotonic_ns() - EVERYSEC, began)
+        """Of each file everything may be missing behind its last sync."""
+        now = time.monotonic_ns()
+        self.die()
+        files = self.log_files()
+        lost_from = [self.syncs.last(files[-1])[0], self.unwritten_since(now) or now]
+        for i, path in enumerate(files):
+            began, safe = self.syncs.last(path)
+            size = os.path.getsize(path)
+            left = random.randint(min(safe, size), size)
+            os.truncate(path, left)
+            if safe < size:
+                lost_from.append(began)
+            if left < size and path != files[-1]:
+                self.count("logs torn before their last file")
+                self.leave_out(files[i + 1:])
+                break
+        self.syncs.forget(self.log_files())
+        return None if self.policy == "always" else min(lost_from) - CONFIRMED_MEANWHILE
 
     def take_copy(self):
-        before = time.monotonic_ns()
+        now = time.monotonic_ns()
         shutil.rmtree(self.copy, ignore_errors=True)
         shutil.copytree(self.data, self.copy)
-        return before if self.policy == "always" else before - EVERYSEC - SECOND // 4
+        return self.unwritten_since(now) or now
 
     def roll_back(self):
-        processes.kill(self.process)
+        self.die()
         shutil.rmtree(self.data)
         shutil.copytree(self.copy, self.data)
-        self.forget_syncs()
+        self.syncs.forget(self.log_files())
 
     def fill_memory(self):
         info = self.command("INFO", "memory").decode()
         used = next(line for line in info.splitlines() if line.startswith("used_memory:")).split(":")[1]
-        self.command("CONFIG", "SET", "maxmemory", used)
+        self.command("CONFIG", "SET", "maxmemory", str(int(used) * 9 // 10))
 
     def free_memory(self):
         self.command("CONFIG", "SET", "maxmemory", "0")
@@ -148,4 +184,4 @@ class RedisWorld:
 
     def end(self):
         if self.process:
-            processes.kill(self.process)
+            self.die()

@@ -8,8 +8,8 @@ from sentinel_world import DOWN_AFTER_MS
 
 HOUR_US = 3600 * 1_000_000
 MOST_HOURS = 12  # less than the day for which records are kept
-REDIS = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut": 4, "drop": 8, "kill_server": 2, "lose_power": 3,
-         "roll_back": 2, "fill_memory": 2, "step_clock": 2, "step_workers_clock": 2, "stall_server": 1, "slow_disk": 2}
+REDIS = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut": 4, "drop": 8, "kill_server": 3, "lose_power": 2,
+         "rewrite_log": 3, "roll_back": 2, "fill_memory": 2, "step_clock": 2, "step_workers_clock": 2, "stall_server": 1, "slow_disk": 2}
 SQLITE = {"kill_worker": 5, "freeze_worker": 12, "kill_producer": 2, "kill_all": 1, "lose_power": 1, "roll_back": 1,
           "step_clock": 2}
 SENTINEL = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut_clients": 4, "kill_master": 3, "freeze_master": 2,
@@ -19,6 +19,11 @@ CLUSTER = {"kill_worker": 4, "freeze_worker": 7, "kill_producer": 2, "cut": 4, "
 # Of these one at a time, and none waits in line: each takes as long as the servers need to come to an agreement.
 IN_TURN = {"kill_master", "freeze_master", "kill_replica", "stall_master", "cut_clients", "move_slot", "kill_node",
            "stall_node"}
+# What makes that happen of which a run must have had more.
+MAKERS = {"rollbacks": "roll_back", "power losses": "lose_power", "power losses while the log was rewritten": "rewrite_log",
+          "server kills": "kill_server", "server kills that may lose nothing": "kill_server", "steps of the clock": "step_clock",
+          "calls refused for full memory": "fill_memory", "failovers": "kill_master", "slots moved": "move_slot",
+          "masters killed": "kill_node", "lost_replies": "drop", "fencings": "freeze_worker"}
 WEIGHTS = {"redis": REDIS, "sqlite": SQLITE, "sentinel": SENTINEL, "cluster": CLUSTER}
 
 
@@ -48,17 +53,22 @@ class Schedule:
                 return self.deck.pop(i)
         return self.random.choices(can_be, [self.weights[name] for name in can_be])[0]
 
-    async def run(self, until, may_end):
-        """Until that time; then what is missing to the minimum, for as long again."""
+    def make_up(self, missing):
+        """What a run lacks. A worker that is to be fenced must stand still in the middle of a job, for which the server has to
+        be there."""
+        names = [MAKERS[what] for what in missing]
+        can_be = [name for name in names if not self.server.locked() or name in ("freeze_worker", "drop")]
+        return self.random.choice(can_be or ["freeze_worker"])
+
+    async def run(self, until, missing):
+        """Until that time; then what is `missing()` to the minimum, for as long again."""
         last = until + max(20, self.options.seconds)
-        while time.monotonic() < until or (not may_end() and time.monotonic() < last):
+        while time.monotonic() < until or (missing() and time.monotonic() < last):
             await asyncio.sleep(self.random.uniform(0.1, 0.7))
             late = time.monotonic() >= until
-            if late and self.world.proxy:
-                self.drop()  # what is missing is most likely a reply that was lost...
-            # ... or a worker that stood still in the middle of a job, for which the server must be there.
             await asyncio.sleep(0.5 if late else 0)
-            act = self.freeze_worker() if late and self.random.random() < 0.75 else getattr(self, self.draw())()
+            lacks = late and missing()
+            act = getattr(self, self.make_up(lacks) if lacks else self.draw())()
             if asyncio.iscoroutine(act):
                 task = asyncio.ensure_future(act)
                 self.lasting.add(task)
@@ -84,7 +94,30 @@ class Schedule:
 
     async def kill_server(self):
         async with self.server:
-            self.diary.fault("server kills", self.world.kill())
+            if self.random.random() < 0.5:
+                await self.world.between_syncs()
+            lost_from = self.world.kill()
+            self.diary.fault("server kills", lost_from)
+            if lost_from is None:
+                self.diary.count("server kills that may lose nothing")
+            self.world.boot()
+
+    async def rewrite_log(self):
+        """From then on there are a base and what came since. The power may be cut before all of that is there, or right
+        behind it."""
+        async with self.server:
+            self.world.begin_rewrite()
+            self.diary.count("rewrites of the log")
+            await asyncio.sleep(self.random.uniform(0, 0.3))
+            how = self.random.choice(["cut within", "cut behind", "end"])
+            while how != "cut within" and self.world.is_rewriting():
+                await asyncio.sleep(0.02)
+            if how == "end":
+                await asyncio.sleep(0.1)   # what the base has taken in is removed
+                return
+            if self.world.is_rewriting():
+                self.diary.count("power losses while the log was rewritten")
+            self.diary.fault("power losses", self.world.lose_power(self.random))
             self.world.boot()
 
     async def lose_power(self):
@@ -209,9 +242,8 @@ class Schedule:
     async def step_clock(self):
         """Forwards for good, backwards for a while: until then the broker's time stands still."""
         controls = self.world.controls
-        step = self.random.choice([HOUR_US, HOUR_US, -HOUR_US, -2_000_000])
-        if controls.furthest_us > MOST_HOURS * HOUR_US:
-            return
+        forwards = [HOUR_US, HOUR_US] if controls.furthest_us <= MOST_HOURS * HOUR_US else []
+        step = self.random.choice([*forwards, -HOUR_US, -2_000_000])
         self.diary.count("steps of the clock")
         before = controls.clock_us
         controls.set(clock_us=before + step)
