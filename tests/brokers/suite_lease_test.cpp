@@ -80,7 +80,9 @@ TEST_P(BrokerSuite, TokensGrowWhereTheClockStandsStillOrGoesBack) {
   std::uint64_t last = 0;
   for (int calls = 0; calls < 3; ++calls) {
     for (const Lease& lease : take(worker, 100)) {
-      if (global_order()) EXPECT_GT(lease.ref.token, last);
+      if (global_order()) {
+        EXPECT_GT(lease.ref.token, last);
+      }
       last = lease.ref.token;
       EXPECT_EQ(done(worker, lease.ref), Verdict::accepted);
     }
