@@ -42,7 +42,8 @@ std::string json_of(const MoveReport& report, const MoveFlags& flags) {
   object.add("dry_run", flags.dry_run).add("jobs", report.jobs()).add_raw("moved", moved.str());
   object.add("known_before", report.there_already).add("cancelled_meanwhile", report.cancelled);
   object.add("left_running", report.leased).add("left_waiting", report.held).add("left_ended", report.ended);
-  object.add_raw("workers", workers + "]").add("producers", report.producers).add("seconds", report.seconds);
+  object.add_raw("workers", workers + "]").add("producers", report.producers).add("undone", report.undone);
+  object.add("seconds", report.seconds);
   return object.str();
 }
 
@@ -64,6 +65,9 @@ void print(const MoveReport& report, const MoveFlags& flags) {
   if (report.cancelled > 0)
     out.line(counted(report.cancelled, "job") + " of these " +
              "ended at the source as cancelled while on the way, and so at the target");
+  if (report.undone)
+    out.line("The move from " + printable(without_passwords(flags.to)) +
+             " to here that had not ended is undone: its queues there go on");
   if (report.leased > 0)
     out.line("Stays: " + counted(report.leased, "job") + " that " + (report.leased == 1 ? "runs" : "run") +
              " at the source (" + joined(report.workers) + "): --wait stays until they have ended");

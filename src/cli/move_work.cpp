@@ -107,6 +107,7 @@ Task<void> MoveWork::finish() {
   display_.clear();
   co_await count_ended();
   co_await journal_.note_sending();  // still ours
+  co_await undo_other();
   const std::vector<std::string>& before = journal_.journal().paused;
   const std::vector<std::string> paused = co_await from_->paused();
   for (const std::string& queue : paused) {
@@ -277,9 +278,18 @@ Task<void> MoveWork::count_ended() {
 
 void MoveWork::say_unfinished() {
   display_.clear();
+  const std::string from = shell_word(from_->url());
+  const std::string to = shell_word(to_->url());
+  std::string queues;
+  for (const std::string& queue : options_.claim.queues) queues += " --queue " + shell_word(queue);
+  const std::uint64_t left = planned_ - std::min(planned_, at_source_done_);
   display_.warn(
-      "coterie: the move has not ended: its queues stay paused at the source, and each job is in at least "
-      "one place; the same command goes on with it");
+      "coterie: the move has not ended: " + counted(at_source_done_, "job") + " moved, " +
+      counted(left, "job") +
+      " still at the source, where its queues stay paused; each job is in at least one place\n"
+      "  to go on, once the cause is mended (its memory is full: make room there): coterie move --from " +
+      from + " --to " + to + queues + "\n  to take everything back: coterie move --from " + to + " --to " +
+      from + queues);
 }
 
 void MoveWork::show() {

@@ -22,6 +22,7 @@ struct MoveReport {
   std::uint64_t leased = 0, held = 0;  ///< stay, see MovePlan
   std::uint64_t ended = 0;             ///< stay at the source with their results
   std::set<std::string> workers;       ///< that have the leased ones
+  bool undone = false;                 ///< a move from the target to here, which had not ended
   bool producers = false;              ///< new jobs came as fast as they could be moved
   double seconds = 0;
   MoveReport() = default;
@@ -52,6 +53,8 @@ class MoveWork {
  private:
   Task<void> begin();
   Task<void> finish();
+  Task<void> undo_other();
+  Task<void> drop_what_has_ended();
   Task<void> pause_queues();
   static Task<void> wait_for_change(queue::Broker& at);
   Task<void> move_all(const MovePlan& plan);

@@ -10,6 +10,7 @@
 
 #include "coterie/queue/broker.hpp"
 #include "coterie/run.hpp"
+#include "tests/brokers/redis_administrator.hpp"
 #include "tests/brokers/redis_server.hpp"
 #include "tests/cli/run_support.hpp"
 
@@ -229,6 +230,73 @@ TEST_F(Move, OneThatHasNotEndedIsGoneOnWithAndNotWithAnother) {
   EXPECT_THAT(refused.err, HasSubstr("end it first with --to redis+unix:///elsewhere"));
   EXPECT_THAT(folder_.run({"resume", "default", "--broker", file_.url()}).err,
               HasSubstr("a move from this broker"));
+}
+
+/// 6,000 jobs of 1 KiB, and a target that has room for a part of them.
+class MoveToAFullPlace : public Move {
+ protected:
+  MoveToAFullPlace() {
+    std::vector<JobSpec> specs;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      JobSpec& spec = specs.emplace_back("noop", '"' + std::string(1000, 'x') + '"');
+      spec.id = queue::new_uuid();
+    }
+    Store::await(file_->enqueue(std::move(specs)));
+    broker_suite::administer(server_.url(), "CONFIG SET maxmemory 5mb");
+    full_ = folder_.run(words(file_, redis_));
+    there_ = redis_.size();
+  }
+  static constexpr std::uint64_t count = 6000;
+  Ended full_;
+  std::uint64_t there_ = 0;
+};
+
+TEST_F(MoveToAFullPlace, ItSaysWhatHasGoneAndGoesOnOnceThereIsRoom) {
+  EXPECT_EQ(full_.code, 3);
+  EXPECT_THAT(full_.err, AllOf(HasSubstr(" jobs moved, "), HasSubstr("still at the source"),
+                               HasSubstr("coterie move --from " + file_.url() + " --to " + redis_.url()),
+                               HasSubstr("coterie move --from " + redis_.url() + " --to " + file_.url())));
+  EXPECT_GT(there_, 0U);
+  EXPECT_LT(there_, count);
+  EXPECT_GE(there_ + file_.counts()[JobState::ready], count) << "each is in at least one place";
+  broker_suite::administer(server_.url(), "CONFIG SET maxmemory 0");
+  EXPECT_EQ(folder_.run(words(file_, redis_)).code, 0);
+  EXPECT_EQ(redis_.counts(), (std::map<JobState, std::uint64_t>{{JobState::ready, count}}));
+  EXPECT_EQ(file_.size(), 0U);
+}
+
+TEST_F(MoveToAFullPlace, OneInTheOtherDirectionUndoesItAlsoWhereSomeHaveRunThere) {
+  constexpr std::uint64_t ran = 100;
+  for (std::uint64_t i = 0; i < ran; ++i) redis_.end(redis_.take());
+  const Ended back = folder_.run(words(redis_, file_));
+  EXPECT_EQ(back.code, 0) << back.err;
+  EXPECT_THAT(back.out, HasSubstr("is undone"));
+  EXPECT_EQ(file_.counts()[JobState::ready], count - ran);
+  EXPECT_EQ(redis_.counts(), (std::map<JobState, std::uint64_t>{{JobState::done, ran}}));
+  EXPECT_TRUE(Store::await(file_->paused()).empty());
+  EXPECT_EQ(Store::await(file_->get_note("coterie.move")), "");
+}
+
+// As where it was killed between sending and withdrawing, and a worker there was quick.
+TEST_F(Move, WhatHasRunThereIsNotRunAgainByWhatUndoesIt) {
+  const JobId ran = file_.add();
+  JobSpec child("noop");
+  child.after = {ran};
+  file_.add(child);
+  file_.add();
+  Store::await(file_->pause("default"));
+  const std::string note =
+      R"({"version":1,"to":")" + redis_.url() + R"(","queues":[],"paused":[],"owner":"","sent_at":0})";
+  ASSERT_TRUE(Store::await(file_->put_note("coterie.move", std::nullopt, note)));
+  JobSpec sent("noop");
+  sent.id = ran;
+  redis_.add(sent);
+  redis_.end(redis_.take());
+  const Ended back = folder_.run(words(redis_, file_));
+  EXPECT_EQ(back.code, 0) << back.err;
+  EXPECT_EQ(file_.counts(),
+            (std::map<JobState, std::uint64_t>{{JobState::ready, 2}, {JobState::cancelled, 1}}));
+  EXPECT_NE(file_.take().ref.id, ran);
 }
 
 TEST_F(Move, BadInputIsRefusedInOneLine) {
