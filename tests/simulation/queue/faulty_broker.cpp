@@ -90,6 +90,11 @@ Task<std::uint64_t> FaultyBroker::changed(std::uint64_t version, Milliseconds at
   check_alive();
   const Fate fate = world_->fate();
   if (fate.slow) at_most = std::min(at_most, fate.before + fate.after);
+  if (world_->bug == Bug::drops_wakeups) {
+    co_await sleep(at_most);
+    check_alive();
+    co_return version;
+  }
   Task<std::uint64_t> waits = real_.changed(version, at_most);
   const std::uint64_t now = co_await std::move(waits);
   if (fate.after > Milliseconds{0} && !fate.slow) co_await sleep(fate.after);

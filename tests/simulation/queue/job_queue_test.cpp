@@ -64,10 +64,11 @@ Task<void> pass(std::shared_ptr<World> world) {
   if (world->story.problem().empty()) look_at_the_end(*world, jobs);
 }
 
-Task<void> one_world(SeededLoop& seeded, Tally* tally, std::string* text) {
+Task<void> one_world(SeededLoop& seeded, Tally* tally, std::string* text, Bug bug = Bug::none) {
   const bool replayed = std::getenv("COTERIE_SEED") != nullptr;
   const queue::SeededIds ids(seeded.seed());
   const auto world = std::make_shared<World>(seeded, replayed || text != nullptr);
+  world->bug = bug;
   Task<void> passing = pass(world);
   co_await std::move(passing);
   if (tally != nullptr) *tally += world->ledger().tally();
@@ -126,6 +127,39 @@ TEST(JobQueueSimulation, MuchGoesWrongInIt) {
   EXPECT_GE(tally.given_back, 20U);
   EXPECT_GE(tally.overlaps, 1U) << "runs that went on although another had begun";
   EXPECT_GE(tally.awaited, 200U) << "jobs that became ready while a worker had nothing to do";
+}
+
+/// The first seed at which the simulation finds the mistake, and what it says of it; 0: none up to 500.
+std::uint64_t found_at(Bug bug, std::string& problem) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    SeededLoop seeded(seed);
+    try {
+      seeded.run(one_world(seeded, nullptr, nullptr, bug));
+    } catch (const std::logic_error& error) {
+      problem = error.what();
+      return seed;
+    }
+  }
+  return 0;
+}
+
+// tests/mutants/simulation_queue.toml plants these and others into the broker itself, and into the worker.
+TEST(JobQueueSimulation, ABrokerThatAcknowledgesWithoutFencingIsFound) {
+  std::string problem;
+  EXPECT_NE(found_at(Bug::acknowledges_without_fencing, problem), 0U);
+  EXPECT_NE(problem.find("accepted"), std::string::npos) << problem;
+}
+
+TEST(JobQueueSimulation, ABrokerThatForgetsSeqIsFound) {
+  std::string problem;
+  EXPECT_NE(found_at(Bug::forgets_seq, problem), 0U);
+  EXPECT_NE(problem.find("executed"), std::string::npos) << problem;
+}
+
+TEST(JobQueueSimulation, ABrokerThatDropsWakeupsIsFound) {
+  std::string problem;
+  EXPECT_NE(found_at(Bug::drops_wakeups, problem), 0U);
+  EXPECT_NE(problem.find("could run for"), std::string::npos) << problem;
 }
 
 TEST(JobQueueSimulation, OneSeedIsOneHistory) {

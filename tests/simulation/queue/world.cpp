@@ -1,5 +1,6 @@
 #include "tests/simulation/queue/world.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace coterie::simulation {
@@ -98,7 +99,11 @@ CycleReply World::apply(const CycleRequest& request) {
   tick();
   CycleReply reply;
   try {
-    reply = store_->cycle(CycleRequest(request), Limits());
+    CycleRequest heard(request);
+    if (bug == Bug::forgets_seq) heard.seq = ++calls_[request.worker.incarnation];
+    reply = store_->cycle(std::move(heard), Limits());
+    if (bug == Bug::acknowledges_without_fencing)
+      std::replace(reply.done.begin(), reply.done.end(), Verdict::fenced, Verdict::accepted);
   } catch (const BadRequest&) {
     note("broker", request.worker.name + " #" + std::to_string(request.seq) + " is too old");
     ledger_.refused_old(request);

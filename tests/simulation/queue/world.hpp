@@ -1,5 +1,6 @@
 #pragma once
 // One simulated world: the store on a clock of its own, what goes wrong in it, and the checker.
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,14 @@ struct Plan {
   Act act = Act::succeeds;
   std::uint32_t times = 0;
   queue::Milliseconds takes{0};
+};
+
+/// A mistake in the protocol that the broker of a world makes, for the tests of the simulation itself.
+enum class Bug : std::uint8_t {
+  none,
+  acknowledges_without_fencing,  ///< who holds a job no more is told that its end of it counts
+  forgets_seq,                   ///< a call that comes again is applied again
+  drops_wakeups,                 ///< who waits for a change is told of none
 };
 
 /// Shared by all that lives in it. What it draws from the seed at its beginning decides how rough it is.
@@ -96,6 +105,7 @@ class World {
   bool closing = false;  ///< the workers go home
   int late_copies = 0;   ///< on their way
   std::map<queue::JobId, Plan> plans;
+  Bug bug = Bug::none;
 
  private:
   [[nodiscard]] queue::ClockReading read_clock() const;
@@ -105,6 +115,7 @@ class World {
   double away_until_ = 0;
   Ledger ledger_;
   std::shared_ptr<brokers::memory::Store> store_;
+  std::map<queue::Uuid, std::uint64_t> calls_;  ///< of each incarnation, where the broker forgets `seq`
 };
 
 }  // namespace coterie::simulation
