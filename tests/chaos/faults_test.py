@@ -16,7 +16,8 @@ import processes
 from fleet import Diary
 from redis_world import RedisWorld
 from resp import ask
-from sentinel_world import SECOND, SentinelWorld
+from sentinel_world import SECOND, Failover, SentinelWorld
+from servers import until
 from sqlite_world import SqliteWorld
 
 FAULTS = os.path.abspath(sys.argv.pop(1))
@@ -169,21 +170,41 @@ class SentinelFaults(unittest.TestCase):
     def own_failovers(self, seconds_ago, caused=()):
         now, wall = time.monotonic_ns(), time.time()
         with tempfile.TemporaryDirectory() as folder:
-            world = SentinelWorld(folder, "always", "memory")
-            world.caused = [(now - began * SECOND, now - over * SECOND) for began, over in caused]
+            world = SentinelWorld(folder, "always", "memory", FAULTS)
+            world.caused = [Failover(now - began * SECOND, now - over * SECOND, world.servers[1]) for began, over in caused]
             for number in range(3):
                 with open(os.path.join(folder, f"sentinel-{number + 1}.log"), "w", encoding="utf-8") as log:
                     for ago in seconds_ago:   # one hears it after the other
                         at = datetime.datetime.fromtimestamp(wall - ago + 0.1 * number, datetime.timezone.utc)
                         when = at.strftime("%d %b %Y %H:%M:%S.%f")[:-3]
-                        log.write(f"7:X {when} # +sdown master jobs 127.0.0.1 1\n7:X {when} # +switch-master jobs 127.0.0.1 1 127.0.0.1 2\n")
-            return [(round((now - since) / SECOND), round((over - now) / SECOND)) for since, over in world.failovers_of_their_own()]
+                        log.write(f"7:X {when} # +sdown master jobs 127.0.0.1 1\n7:X {when} # +switch-master jobs 127.0.0.1 1 127.0.0.1 {world.servers[1].port}\n")
+            self.settings = list(world.settings_of_the_clock())
+            return [(round((now - own.began) / SECOND), round((own.alone_since - now) / SECOND)) for own in world.failovers_of_their_own()]
 
     def test_one_that_nobody_asked_for_is_found_in_the_logs_once(self):
         self.assertEqual(self.own_failovers([60, 20]), [(63, -48), (23, -8)])
 
     def test_one_of_ours_is_no_other(self):
         self.assertEqual(self.own_failovers([60, 20], caused=[(62, 59)]), [(23, -8)])
+
+    def test_each_may_set_the_clock(self):
+        self.own_failovers([60, 20], caused=[(62, 59)])
+        self.assertEqual([round((ahead - processes.clock_ahead()) / SECOND) for _, _, ahead in self.settings], [5, 5])
+        self.assertLess(self.settings[0][1], self.settings[1][1])
+
+    def test_the_clocks_of_the_two_servers_are_apart(self):
+        world = SentinelWorld(self.enterContext(tempfile.TemporaryDirectory()), "always", "memory", FAULTS)
+        self.addCleanup(world.end)
+        master, replica = world.servers
+        asyncio.run(self.both_run(master, replica))
+        seen = [int(ask(server.address, "TIME")[0]) for server in (master, replica)]
+        self.assertIn(seen[1] - seen[0], range(5, 9))
+
+    @staticmethod
+    async def both_run(master, replica):
+        for server in (master, replica):
+            server.boot()
+            await until("it runs", lambda server=server: ask(server.address, "PING") == b"PONG")
 
 
 if __name__ == "__main__":

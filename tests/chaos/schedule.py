@@ -183,9 +183,11 @@ class Schedule:
         self.diary.fault(kind, None if promised else lost_from, at=over, leases_from=lost_from, two=True)
 
     def tell_failovers(self):
-        """Those that came by themselves."""
-        for lost_from, over in self.world.failovers_of_their_own():
-            self.failover(lost_from, over, "failovers that nobody asked for")
+        """Those that came by themselves; and what all have made of the clock, for the servers' are apart."""
+        for own in self.world.failovers_of_their_own():
+            self.failover(own.began, own.alone_since, "failovers that nobody asked for")
+        for since, at, ahead in self.world.settings_of_the_clock():
+            self.diary.write("clock", at=at, since=since, ahead=ahead)
 
     async def kill_master(self):
         async with self.server:

@@ -1,5 +1,5 @@
 """A master and its replica under three sentinels: the master is killed or stands still, the replica takes its place, and
-the old one comes back as a replica of the new. On a machine that is too busy the sentinels give up a master by themselves,
+the old one comes back as a replica of the new. The clocks of the two are five seconds apart. On a machine that is too busy the sentinels give up a master by themselves,
 which is a fault like another one: their logs tell."""
 import asyncio
 import datetime
@@ -17,13 +17,17 @@ NOT_SENT_ON = SECOND
 DOWN_AFTER_MS = 700       # the sentinels' down-after-milliseconds
 # Until the sentinels make a replica of an old master that is still there: they look at it for 8 s first.
 STAYS_MASTER = 12 * SECOND
-SWITCH = re.compile(r"\d+:X (\d+ \w+ \d+ [\d:.]+) . \+switch-master jobs ")
+SWITCH = re.compile(r"\d+:X (\d+ \w+ \d+ [\d:.]+) . \+switch-master jobs .* (\d+)$")
+APART_US = 5_000_000      # more than a lease
 
 
 class Server:
-    def __init__(self, folder, port, policy):
-        self.folder, self.port, self.policy, self.process = folder, port, policy, None
+    def __init__(self, folder, port, policy, clock_us, faults):
+        self.folder, self.port, self.policy, self.clock_us, self.process = folder, port, policy, clock_us, None
         os.mkdir(folder)
+        controls = processes.Controls(folder + ".control")
+        controls.set(clock_us=clock_us)
+        self.environment = {"LD_PRELOAD": faults, "CHAOS_CONTROL": controls.path}
 
     @property
     def address(self):
@@ -35,7 +39,7 @@ class Server:
                  "--maxmemory-policy", "noeviction", "--loglevel", "notice"]
         if master:
             words += ["--replicaof", "127.0.0.1", str(master.port)]
-        self.process = processes.start(words, self.folder + ".log")
+        self.process = processes.start(words, self.folder + ".log", self.environment)
 
     def replication(self):
         text = ask(self.address, "INFO", "replication").decode()
@@ -46,16 +50,24 @@ class Server:
         return seen["role"] == "slave" and seen["master_port"] == str(master.port) and seen["master_link_status"] == "up"
 
 
+class Failover:
+    """Between these times `new` became the master; the old one answers nobody `alone_since` then."""
+
+    def __init__(self, began, over, new, alone_since=None):
+        self.began, self.over, self.new, self.alone_since = began, over, new, alone_since or over
+
+
 class SentinelWorld:
     kind = "sentinel"
     proxy = None
 
-    def __init__(self, folder, policy, durable):
+    def __init__(self, folder, policy, durable, faults, clock_us=(0, APART_US)):
+        """`clock_us`: of the first master, of its replica, beside this machine's."""
         self.folder, self.durable = folder, durable
         ports = free_ports(5)
-        self.servers = [Server(os.path.join(folder, f"server-{i + 1}"), ports[i], policy) for i in range(2)]
+        self.servers = [Server(os.path.join(folder, f"server-{i + 1}"), ports[i], policy, clock_us[i], faults) for i in range(2)]
         self.sentinel_ports, self.sentinels = ports[2:], []
-        self.caused = []   # failovers of ours: when they began and were over
+        self.caused = []   # failovers of ours
 
     async def start(self):
         master, replica = self.servers
@@ -128,7 +140,7 @@ class SentinelWorld:
         new = self.other(old)
         await until("the replica is the master", lambda: all(self.named(port) is new for port in self.sentinel_ports) and
                     new.replication()["role"] == "master")
-        self.caused.append((began, time.monotonic_ns()))
+        self.caused.append(Failover(began, time.monotonic_ns(), new))
         return new
 
     async def kill_master(self):
@@ -150,22 +162,30 @@ class SentinelWorld:
         finally:
             processes.go_on(old.process)
         await until("the old master follows the new one", lambda: old.follows(new))
+        self.caused[-1].alone_since = time.monotonic_ns()
         return began - NOT_SENT_ON
 
     def failovers_of_their_own(self):
-        """Of masters that nobody had touched: from when on something may have been lost, until when."""
+        """Of masters that nobody had touched, from when on something may have been lost."""
         ahead, said = time.time_ns() - time.monotonic_ns(), []
         for number, _ in enumerate(self.sentinel_ports):
             with open(os.path.join(self.folder, f"sentinel-{number + 1}.log"), encoding="utf-8") as log:
                 for switch in filter(None, map(SWITCH.match, log)):
                     when = datetime.datetime.strptime(switch[1] + " +0000", "%d %b %Y %H:%M:%S.%f %z")
-                    said.append(int(when.timestamp() * SECOND) - ahead)
+                    said.append((int(when.timestamp() * SECOND) - ahead, int(switch[2])))
         own, last = [], 0
-        for at in sorted(said):
-            if at - last > SECOND // 2 and not any(began <= at <= over + SECOND for began, over in self.caused):
-                own.append((at - DOWN_AFTER_MS * 1_000_000 - SECOND - NOT_SENT_ON, at + STAYS_MASTER))
+        for at, port in sorted(said):
+            if at - last > SECOND // 2 and not any(one.began <= at <= one.over + SECOND for one in self.caused):
+                new = next(server for server in self.servers if server.port == port)
+                own.append(Failover(at - DOWN_AFTER_MS * 1_000_000 - SECOND - NOT_SENT_ON, at, new, at + STAYS_MASTER))
             last = at
         return own
+
+    def settings_of_the_clock(self):
+        """What the failovers have made of it: since when it may have been, from when on it was, how far ahead of the
+        events' clock."""
+        for one in sorted([*self.caused, *self.failovers_of_their_own()], key=lambda failover: failover.alone_since):
+            yield one.began, one.alone_since, processes.clock_ahead() + one.new.clock_us * 1000
 
     async def kill_replica(self):
         master = await self.whole()
