@@ -21,7 +21,7 @@ target_link_libraries(coterie_mutants_support PUBLIC coterie::runtime OpenSSL::S
 function(_coterie_mutant_library key out)
   set(${out} coterie_mutants_support PARENT_SCOPE)
   if("${_coterie_mutant_sources_${key}}" MATCHES "/tests/(simulation/queue|queue|brokers)/")
-    set(${out} coterie_mutants_support coterie::queue PARENT_SCOPE)
+    set(${out} coterie_mutants_support coterie::queue coterie::hiredis PARENT_SCOPE)
   endif()
 endfunction()
 

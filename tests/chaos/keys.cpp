@@ -1,6 +1,8 @@
-// Reads all keys of the queue `coterie` at the end of a chaos run on Redis, and says what contradicts the layout.
+// Reads all keys of the queue `coterie` at the end of a chaos run on Redis, and says what contradicts the
+// layout.
 //
-//   chaos_keys SERVER...    the path of a socket or host:port; of a cluster, its masters; exit 1 where anything does
+//   chaos_keys SERVER...    the path of a socket or host:port; of a cluster, its masters; exit 1 where
+//   anything does
 #include <cstdio>
 #include <exception>
 #include <string>
