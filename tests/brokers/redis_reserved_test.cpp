@@ -17,6 +17,7 @@ class RedisReservedTest : public RedisBrokerTest {
   /// A job of that version stands in a lane of the same queue and handler, in front of all others; another is
   /// throttled; a third has a limited key, and a unique one.
   void add_reserved() {
+    damages_keys_ = true;
     eval(
         "redis.call('ZADD', p .. 'r1.1.lane.key', 5, string.rep('a', 16)) "
         "redis.call('ZADD', p .. 'f1', 5, '1.1.lane.key') redis.call('ZADD', p .. 't', 9, '1.1.lane.other') "

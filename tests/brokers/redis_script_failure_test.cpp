@@ -147,7 +147,7 @@ TEST_F(RedisScriptFailure, Enqueue) {
     specs[2].queue = specs[3].queue = "new";
     specs[2].after = {specs[0].id};
     specs[3].delay = 1min;
-    specs[4].expires_at = clock_.wall() + 3'600'000;
+    specs[4].expires_at = clock_.wall() + 1'500'000;
     specs[4].backoff.factor = 3;
   };
   each_call_of(Script::enqueue, prepare, [&] { enqueue(specs); });
