@@ -287,7 +287,6 @@ class ShardWalk {
   }
 
   // --- the list of all ---
-
   void check_list() {
     std::map<std::string, unsigned> in_pieces;
     for (const auto& [id, one] : jobs_) {
@@ -313,7 +312,6 @@ class ShardWalk {
   }
 
   // --- workers ---
-
   void check_workers() {
     for (const auto& [incarnation, until] : pairs_of("A"))
       if (field("w" + incarnation, "z") != "1")
