@@ -16,9 +16,9 @@ std::string differ(const char* what, const std::vector<Verdict>& found,
   return std::string("verdicts of ") + what + ": " + in_words(found) + "; not " + in_words(expected);
 }
 
-/// `owner` is who had the job last.
+/// Its newest lease.
 bool settled_by(const Model::Job& job, const CycleRequest& request, const LeaseRef& lease) {
-  return job.settled_token != 0 && job.settled_token == lease.token &&
+  return job.settled_token != 0 && job.settled_token == lease.token && job.token == lease.token &&
          job.owner == request.worker.incarnation;
 }
 

@@ -22,6 +22,8 @@ class RedisFullMemory : public RedisBrokerTest {
     limit_ = used() + bytes;
     administer("CONFIG SET maxmemory " + std::to_string(limit_));
   }
+  /// Connections come and go, and are memory too.
+  void leave_none() { leave_room(-std::int64_t{256 * kib}); }
   std::vector<Lease> enqueue_and_take(Broker& broker, std::size_t count, Milliseconds result_ttl = 24h) {
     std::vector<JobSpec> specs(count);
     for (JobSpec& spec : specs) {
@@ -67,7 +69,7 @@ TEST_F(RedisFullMemory, ResultsThatFindNoRoomAreDroppedAndSaidToBe) {
 TEST_F(RedisFullMemory, TheClientSaysThatAResultWasDropped) {
   const auto broker = open();
   const std::vector<Lease> leases = enqueue_and_take(*broker, 1);
-  leave_room(0);
+  leave_none();
   EXPECT_EQ(done(*broker, worker_, leases.at(0).ref, result_of(kib)), Verdict::accepted);
   Client client(broker);
   EXPECT_THAT(refusal<ResultDropped>([&] { await(client.result_text(leases[0].ref.id)); }),
@@ -77,7 +79,7 @@ TEST_F(RedisFullMemory, TheClientSaysThatAResultWasDropped) {
 TEST_F(RedisFullMemory, AModestResultIsStoredAllTheSame) {
   const auto broker = open();
   const std::vector<Lease> leases = enqueue_and_take(*broker, 2);
-  leave_room(-1);
+  leave_none();
   CycleRequest request = worker_.next();
   request.done.emplace_back(leases.at(0).ref, result_of(100));
   request.done.emplace_back(leases.at(1).ref, result_of(5 * kib));
@@ -101,7 +103,7 @@ TEST_F(RedisFullMemory, WhatIsDueIsForgottenBeforeAResultIsDropped) {
 TEST_F(RedisFullMemory, ALongErrorIsCutBetweenCharacters) {
   const auto broker = open();
   const std::vector<Lease> leases = enqueue_and_take(*broker, 1);
-  leave_room(0);
+  leave_none();
   std::string message(254, 'e');
   for (int i = 0; i < 5'000; ++i) message += "\u20ac";
   CycleRequest request = worker_.next();

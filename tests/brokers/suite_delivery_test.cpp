@@ -101,7 +101,7 @@ TEST_P(BrokerSuite, AcknowledgingAgainInALaterCallChangesNothing) {
     EXPECT_EQ(done(worker, leases[1].ref), Verdict::fenced) << "it was decided otherwise";
     clock_.advance(1s);
     const Lease again = take_one(worker);
-    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::already_accepted)
+    EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::fenced)
         << "a newer lease is not touched";
     EXPECT_EQ(done(worker, again.ref), Verdict::accepted);
     EXPECT_EQ(fail(worker, leases[1].ref, FailKind::retry), Verdict::fenced)

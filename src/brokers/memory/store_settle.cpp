@@ -13,10 +13,11 @@ bool is_held(const Record& record, const queue::Uuid& by, const LeaseRef& lease)
          record.worker->ref.incarnation == by;
 }
 
-/// Whether its last settlement was by this token and this incarnation, and nobody else had it since. The
-/// token alone would not do: a store that was set back to an older copy could give it out twice.
+/// Whether its newest lease was settled, by this token and this incarnation. The token alone would not do: a
+/// store that was set back to an older copy could give it out twice.
 bool is_settled(const Record& record, const queue::Uuid& by, const LeaseRef& lease) {
-  return record.settled_token == lease.token && lease.token != 0 && record.worker->ref.incarnation == by;
+  return record.settled_token == lease.token && record.token == lease.token && lease.token != 0 &&
+         record.worker->ref.incarnation == by;
 }
 
 }  // namespace

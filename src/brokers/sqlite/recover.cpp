@@ -91,7 +91,7 @@ void Engine::recover(const LeaseRow& lease) {
   // Nobody settled this attempt, so row.token stays that of the last one and a late report is fenced. The
   // attempt is taken back: row.attempt has the number before it.
   row.lost = 1;
-  if (lease.owner != row.owner) row.decision = Decision::none;  // who settled it was not the last to have it
+  row.decision = Decision::none;  // what was settled was not its newest lease
   if ((lease.flags & lease_started) != 0) {
     row.started_at = lease.started_at;
     ++row.crashes;

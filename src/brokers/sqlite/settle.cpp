@@ -16,8 +16,8 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
   }
   if (leased && lease.token == token && lease.owner == worker.id && worker.id != 0) return Verdict::accepted;
 
-  // Not held so any more. Was it this worker by this token that ended it, in this way, and had nobody else it
-  // since? The token alone would not do: a file that was set back to an older copy could give it out twice.
+  // Not held so any more. Was this its newest lease, and did this worker end it, in this way? The token alone
+  // would not do: a file that was set back to an older copy could give it out twice.
   std::int64_t last_token = 0;
   std::int64_t last_owner = 0;
   Decision decision = Decision::none;
@@ -30,7 +30,7 @@ Verdict Engine::settle(const LeaseRef& ref, const WorkerRow& worker, bool succes
     JobRow row;
     if (!load_job(job, row)) return Verdict::unknown;
     last_token = row.token;
-    last_owner = leased && lease.owner != row.owner ? 0 : row.owner;
+    last_owner = leased ? 0 : row.owner;
     decision = row.decision;
   }
   const bool same = decision != Decision::none && last_token == token && last_owner == worker.id &&

@@ -78,9 +78,9 @@ bool Ledger::holds(const Job& job, const CycleRequest& request, const LeaseRef& 
   return job.phase == Phase::held && job.token == lease.token && job.holder == request.worker.incarnation;
 }
 
-/// And nobody else has had it since.
+/// Its newest lease.
 bool Ledger::settled_by(const Job& job, const CycleRequest& request, const LeaseRef& lease) {
-  return job.settled == lease.token && job.holder == request.worker.incarnation;
+  return job.settled == lease.token && job.token == lease.token && job.holder == request.worker.incarnation;
 }
 
 void Ledger::settle(const JobId& id, Job& job, bool done) {

@@ -26,9 +26,11 @@ local function backoff(job)
   return delay > 0 and math.floor(math.min(delay, 2 ^ 46)) or 0
 end
 
--- Whether its last settlement was by this token and this worker, and nobody else had it since. The token alone would not
--- do: a store that was set back to an older copy may give it out twice.
-local function settled(job, of) return job[SETTLED] == of and of ~= 0 and job[OWNER] == INCARNATION end
+-- Whether its newest lease was settled, by this token and this worker. The token alone would not do: a store that was set
+-- back to an older copy may give it out twice.
+local function settled(job, of)
+  return of ~= 0 and job[SETTLED] == of and job[OWNER] == INCARNATION and job[TOKEN] == of
+end
 local function held(job, of) return job[STATE] == LEASED and job[TOKEN] == of and job[OWNER] == INCARNATION end
 local function keep_result(job, result)
   job[RESULT] = #result
