@@ -12,6 +12,7 @@ CONCURRENCY = "1000"
 WARM_UP_JOBS = 2000
 HOUR_US = 3600 * 1_000_000
 KEPT_MS = 1000
+QUEUED_AGAIN = 1_000_000
 A_DAY_AND_MORE_US = 25 * HOUR_US
 
 
@@ -38,13 +39,18 @@ def waits(redis, what, is_so, limit, *processes):
 # --- a: the length of the backlog -------------------------------------------------------------------------------------
 
 
+def queued_bytes(peer, redis, jobs):
+    """What one of so many that are put in now takes; nobody works."""
+    before = redis.memory()
+    fill(peer, redis, jobs)
+    return (redis.memory() - before) / jobs
+
+
 def rate_in_a_backlog(peer, jobs, counted):
     """Jobs/s while `counted` of them leave a queue of `jobs`; what a queued one takes in Redis."""
     with Redis(BUILD, aof=False) as redis:
         fill(peer, redis, 10)
-        before = redis.memory()
-        fill(peer, redis, jobs)
-        bytes_each = (redis.memory() - before) / jobs
+        bytes_each = queued_bytes(peer, redis, jobs)
         with worker(peer, redis) as working:
             waits(redis, "the first jobs", lambda: peer.count(redis) > 0, 60, working)
             began, first = time.monotonic(), peer.count(redis)
@@ -101,7 +107,8 @@ def empty(peer, redis):
 
 def passed(peer, jobs, library, say):
     """Jobs come, are run, and are forgotten after a second; their ids are known for a day more. That day is given to the
-    server's clock at once, while no worker is there: one that is would measure that it did not pass. The next one forgets."""
+    server's clock at once, while no worker is there: one that is would measure that it did not pass. The next one
+    forgets. Then jobs are queued again, and measured."""
     clock = Clock(library)
     try:
         with Redis(BUILD, aof=False, environment=clock.environment) as redis:
@@ -125,6 +132,8 @@ def passed(peer, jobs, library, say):
                 waits(redis, "the ids are forgotten", lambda: redis("ZCARD", "{coterie:0}T") == 0, 1800, working)
                 time.sleep(1)  # what was unlinked is freed by a thread of its own
                 after = look(redis)
+            again = queued_bytes(peer, redis, min(jobs, QUEUED_AGAIN))
+            say(f"after them {again:.0f} bytes for each job that is queued")
     finally:
         clock.close()
     return {
@@ -136,6 +145,7 @@ def passed(peer, jobs, library, say):
         "after": after,
         "memory_ratio": after["used_memory"] / before["used_memory"],
         "keys_ratio": after["keys"] / max(1, before["keys"]),
+        "queued_bytes_again": again,
     }
 
 

@@ -115,7 +115,7 @@ def text(report):
         cells = [report["figures"].get(name, {}).get(title) for name in names]
         rows.append([title, *(f"{cell['median']:,.{digits}f}" if cell else "-" for cell in cells)])
     shares = [report["figures"].get(name, {}).get("enqueued/s one at a time / SET") for name in names]
-    rows.append(["  of redis-benchmark's SET", *(f"{cell['median']:.2f}" if cell else "-" for cell in shares)])
+    rows.append(["  of redis-benchmark's SET", *(f"{cell['median']:.3f}" if cell else "-" for cell in shares)])
     _table(out, ["median", *labels], rows)
 
     others = list(report["ratios"])
@@ -156,7 +156,7 @@ def load_text(result):
         at = found["passed"]
         out.append(f"{at['jobs']:,} passed: {at['bytes_of_an_id']:.0f} bytes for each id that is known 24 h longer; then "
                    f"used_memory {at['after']['used_memory']:,}, {at['memory_ratio']:.3f} of before, {at['after']['keys']} keys, "
-                   f"{at['keys_ratio']:.3f} of before")
+                   f"{at['keys_ratio']:.3f} of before; {at['queued_bytes_again']:.0f} bytes for each job that is queued after them")
     if "stranger" in found:
         at = found["stranger"]
         slow = ", ".join(f"{count} {name}" for name, count in at["slow_commands"].items()) or "none"
