@@ -1,6 +1,7 @@
 // How the cost of a queue over many shards grows: workers with the real routing
 // (src/brokers/redis/routing.hpp, itinerary.hpp) against shards that keep count of what they are asked. The
-// figures of docs/scaling.md are those that this prints with COTERIE_FIGURES=1.
+// figures of docs/scaling.md are those that this prints with COTERIE_FIGURES=1; each is bounded here, within
+// some hundredths: whoever changes one of them changes that page too.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -249,8 +251,7 @@ class Simulation {
   Figures figures_;
 };
 
-/// The figures are wanted, of worlds too large for every day.
-bool long_run() {
+bool figures_wanted() {
   return std::getenv("COTERIE_FIGURES") != nullptr;
 }
 
@@ -260,7 +261,7 @@ Figures measure(const Load& load) {
   simulation.forget();
   simulation.run_until(load.warm_up_ms + load.measured_ms);
   Figures figures = simulation.figures();
-  if (long_run()) {
+  if (figures_wanted()) {
     const double seconds = load.measured_ms / 1000;
     std::printf(
         "%4u shards %6d workers %7.0f jobs/s: %9.1f commands/s, %7.1f at one shard at most, %5.2f a job, "
@@ -279,24 +280,31 @@ Figures measure(const Load& load) {
 TEST(ShardsAtRest, WorkersCostOneCommandInAThirdOfALeaseHoweverManyShards) {
   for (const std::uint32_t shards : {4U, 100U}) {
     for (const int workers : {100, 1'000, 10'000}) {
-      if (workers > 100 && !long_run()) continue;
       Load load;
       load.shards = shards;
       load.workers = workers;
       load.measured_ms = 120'000;
       const Figures figures = measure(load);
-      EXPECT_LE(static_cast<double>(figures.commands) / 120, std::max(workers / 10.0, shards / 10.0) * 1.1);
+      const double per_s = static_cast<double>(figures.commands) / 120;
+      EXPECT_NEAR(per_s, workers / 10.0, workers / 1000.0) << shards << " shards";
+      const double at_shard_0 = static_cast<double>(figures.most_commands) / 120;
+      EXPECT_LE(at_shard_0, per_s * (shards == 4 ? 0.63 : 0.51)) << "half, and its part of the rest";
+      if (workers == 10'000 && shards == 100) {
+        EXPECT_LE(figures.longest_unvisited_ms, 11'000);
+        EXPECT_EQ(figures.places, 1'000'000U);
+      }
     }
   }
 }
 
+/// Two leases are promised.
 TEST(ShardsAtRest, EachShardIsLookedAtWithinTwoLeases) {
   for (const int workers : {1, 3, 200}) {
     Load load;
     load.shards = 100;
     load.workers = workers;
     load.measured_ms = 300'000;
-    EXPECT_LE(measure(load).longest_unvisited_ms, 2 * lease_ms) << workers << " workers";
+    EXPECT_LE(measure(load).longest_unvisited_ms, workers < 200 ? 40'500 : 30'000) << workers << " workers";
   }
 }
 
@@ -310,16 +318,18 @@ TEST(ShardsUnderLoad, AJobCostsAboutAsMuchHoweverManyShards) {
     load.warm_up_ms = 2'000;
     load.measured_ms = 1'000;
     Figures figures = measure(load);
-    EXPECT_LE(figures.waited(0.5), 2 * round_trip_ms);
-    EXPECT_LE(figures.waited(0.99), 10 * round_trip_ms);
-    EXPECT_LE(static_cast<double>(figures.commands) / static_cast<double>(figures.jobs), 5.0);
+    EXPECT_NEAR(figures.waited(0.5), 1.5 * round_trip_ms, 0.01);
+    EXPECT_NEAR(figures.waited(0.99), 1.5 * round_trip_ms, 0.01);
+    EXPECT_NEAR(static_cast<double>(figures.told) / static_cast<double>(figures.jobs), 2.0, 0.01);
+    EXPECT_NEAR(static_cast<double>(figures.commands) / static_cast<double>(figures.jobs),
+                shards == 100 ? 3.04 : 3.0, 0.02);
   }
 }
 
 TEST(ShardsFullOfWork, EachIsServedAlike) {
-  using Case = std::pair<std::uint32_t, int>;
-  for (const auto& [shards, workers] : {Case(1, 4), Case(8, 4), Case(8, 16), Case(100, 20), Case(100, 100)}) {
-    if (workers > 4 && !long_run()) continue;
+  using Case = std::tuple<std::uint32_t, int, double>;  // the last: commands a job
+  for (const auto& [shards, workers, commands] :
+       {Case(1, 4, 0.99), Case(8, 4, 1.48), Case(8, 16, 0.99), Case(100, 20, 1.8), Case(100, 100, 0.99)}) {
     Load load;
     load.shards = shards;
     load.workers = workers;
@@ -331,7 +341,10 @@ TEST(ShardsFullOfWork, EachIsServedAlike) {
     load.measured_ms = 3'000;
     const Figures figures = measure(load);
     EXPECT_GT(figures.least_taken, 0U);
-    EXPECT_LE(figures.most_taken, 2 * figures.least_taken) << "of " << shards << " by " << workers;
+    EXPECT_LE(static_cast<double>(figures.most_taken), 1.06 * static_cast<double>(figures.least_taken))
+        << "of " << shards << " by " << workers;
+    EXPECT_NEAR(static_cast<double>(figures.commands) / static_cast<double>(figures.jobs), commands, 0.02)
+        << "of " << shards << " by " << workers;
   }
 }
 
