@@ -47,6 +47,13 @@ std::string for_messages(std::string_view text, std::string_view scheme) {
   return shown;
 }
 
+/// A socket of this machine has no TLS.
+std::string with_tls(std::string_view scheme) {
+  constexpr std::string_view plain = "redis";
+  return scheme == "redis+unix" ? "rediss://HOST"
+                                : "rediss" + std::string(scheme.substr(plain.size())) + "://";
+}
+
 }  // namespace
 
 std::string percent_decoded(std::string_view part, std::string_view url) {
@@ -75,6 +82,9 @@ void BrokerUrl::require_known(const std::vector<std::string_view>& known) const 
     bool found = false;
     for (const std::string_view name : known) found = found || name == key;
     if (found) continue;
+    if (key.starts_with("tls_") && (scheme == "redis" || scheme.starts_with("redis+")))
+      throw BadBroker("broker URL '" + text + "': " + key + " is for TLS, which " + scheme +
+                      ":// does not use: write " + with_tls(scheme));
     std::string names;
     for (const std::string_view name : known) names.append(names.empty() ? "" : ", ").append(name);
     throw BadBroker(

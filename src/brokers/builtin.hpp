@@ -21,6 +21,9 @@ namespace coterie::brokers {
 [[nodiscard]] std::shared_ptr<queue::Broker> open_redis_broker(const BrokerUrl& url,
                                                                const queue::BrokerOptions& options);
 
+/// BadBroker: it is none of those, which are named.
+[[noreturn]] void refuse_scheme(const BrokerUrl& url);
+
 /// What `open_redis_broker` and `diagnose_redis` are for.
 [[nodiscard]] bool is_redis(const BrokerUrl& url);
 

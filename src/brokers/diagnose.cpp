@@ -32,9 +32,7 @@ Diagnosis diagnose(std::string_view text) {
   brokers::take_limits(url, ignored);
   if (url.scheme == "sqlite") return brokers::diagnose_sqlite(url);
   if (brokers::is_redis(url)) return brokers::diagnose_redis(url);
-  if (url.scheme != "memory")
-    throw BadBroker("unknown broker scheme '" + url.scheme + "' in '" + url.text +
-                    "': use memory://, sqlite://path or redis://host");
+  if (url.scheme != "memory") brokers::refuse_scheme(url);
   Diagnosis diagnosis;
   diagnosis.url = url.text;
   brokers::Findings(diagnosis).ok("broker", "in memory",

@@ -23,7 +23,7 @@ int run_briefly(Task<int> main) {
 namespace {
 
 constexpr const char* purpose =
-    "Durable jobs on a file, with no server.\n"
+    "Durable jobs: on a file, with no server, or on Redis, for many machines.\n"
     "A job is a name and a JSON payload in a queue; a worker takes it, runs its handler and keeps the "
     "result.\n"
     "Jobs survive crashes of everything: what was enqueued runs at least once, and is retried when it fails.";

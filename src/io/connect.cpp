@@ -36,18 +36,27 @@ Task<Descriptor> connect(Endpoint to, bool no_delay) {
   co_return socket;
 }
 
-[[noreturn]] void throw_none_answers(const std::string& whom, const ExceptionGroup& group) {
-  std::string why;
+/// "cannot connect to localhost:80 ([::1]:80: Network is unreachable; 127.0.0.1:80: Connection refused)"; an
+/// address that was named itself, and what is the same for all of them, is said once.
+[[noreturn]] void throw_none_answers(const std::string& whom, const std::vector<Endpoint>& addresses,
+                                     const ExceptionGroup& group) {
+  std::string each_why;
   std::error_code first;
+  bool same = true;
   for (const std::exception_ptr& each : group.errors()) {
     try {
       std::rethrow_exception(each);
     } catch (const std::system_error& error) {
       if (!first) first = error.code();
-      why += (why.empty() ? "" : "; ") + std::string(error.what());
+      same = same && error.code() == first;
+      each_why += (each_why.empty() ? "" : "; ") + std::string(error.what());
     }
   }
-  throw std::system_error(first, "cannot connect to " + whom + " (" + why + ")");
+  const std::string what = "cannot connect to " + whom;
+  if (!same) throw std::system_error(first, what + " (" + each_why + ")");
+  std::string all;
+  for (const Endpoint& at : addresses) all += (all.empty() ? "" : ", ") + at.str();
+  throw std::system_error(first, all == whom ? what : what + " (" + all + ")");
 }
 
 Task<Descriptor> connect_any(std::string host, std::uint16_t port, ConnectOptions options) {
@@ -60,7 +69,7 @@ Task<Descriptor> connect_any(std::string host, std::uint16_t port, ConnectOption
   try {
     co_return std::move(std::move(end).get().value);
   } catch (const ExceptionGroup& group) {
-    throw_none_answers(host + ":" + std::to_string(port), group);
+    throw_none_answers(host + ":" + std::to_string(port), addresses, group);
   }
 }
 

@@ -24,6 +24,11 @@ Duration quiet_after(std::uint32_t fruitless) {
   return std::min<Duration>(std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)), quiet_limit);
 }
 
+/// Most errors of a broker begin with its URL.
+std::string with_url(const std::string& url, const std::string& why) {
+  return why.starts_with(url) ? why : url + ": " + why;
+}
+
 }  // namespace
 
 std::uint32_t Session::wanted() const noexcept {
@@ -160,7 +165,7 @@ Task<void> Session::call() {
     } catch (const BrokerUnavailable& error) {
       if (loop_.now() >= patience().value_or(TimePoint::max())) throw;
       if (trouble.empty())
-        warn("the broker does not answer, trying again: " + broker_->url() + ": " + error.what());
+        warn("the broker does not answer, trying again: " + with_url(broker_->url(), error.what()));
       trouble = error.what();
     } catch (const TimeoutError&) {
       throw BrokerUnavailable((trouble.empty() ? broker_->url() : trouble) +

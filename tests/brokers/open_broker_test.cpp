@@ -45,7 +45,9 @@ TEST(BrokerUrlTest, WhatIsNoUrlIsRefused) {
 
 TEST(OpenBroker, RefusesWhatItDoesNotKnowAndSaysWhatItDoes) {
   EXPECT_EQ(refusal("foo://x"),
-            "unknown broker scheme 'foo' in 'foo://x': use memory://, sqlite://path or redis://host");
+            "unknown broker scheme 'foo' in 'foo://x': use redis, rediss, redis+unix, redis+sentinel, "
+            "rediss+sentinel, redis+cluster, rediss+cluster, sqlite or memory, as in redis://host, "
+            "sqlite://path");
   EXPECT_THAT(refusal("x"), HasSubstr("'x' is no broker URL"));
   EXPECT_THAT(refusal("memory://x?synchronous=full"), HasSubstr("unknown option 'synchronous'"));
   EXPECT_THAT(refusal("memory://x?payload_bytes=-1"), HasSubstr("payload_bytes=-1"));

@@ -182,11 +182,18 @@ TEST(RedisGreeting, TooManyClientsIsNoLastingRefusal) {
 
 TEST(RedisGreeting, NobodyThere) {
   const std::string port = std::to_string(broker_suite::free_port());
-  EXPECT_THAT(refusal<BrokerUnavailable>("redis://127.0.0.1:" + port),
-              AllOf(HasSubstr("redis://127.0.0.1:" + port + ": "), HasSubstr("Connection refused"),
-                    HasSubstr("is a Redis server running there?")));
+  EXPECT_THAT(
+      refusal<BrokerUnavailable>("redis://127.0.0.1:" + port),
+      "redis://127.0.0.1:" + port + ": cannot connect: Connection refused: is a Redis server running there?");
   EXPECT_THAT(refusal<BrokerUnavailable>("redis+unix:///no/such.sock"),
-              HasSubstr("No such file or directory"));
+              "redis+unix:///no/such.sock: cannot connect: No such file or directory: is a Redis server "
+              "running there?");
+}
+
+TEST(RedisGreeting, ANameThatNobodyKnowsIsNoServerThatIsAway) {
+  EXPECT_THAT(refusal<BrokerUnavailable>("redis://no-such-host.invalid?connect_timeout_ms=60000"),
+              AllOf(HasSubstr("redis://no-such-host.invalid:6379: cannot find its address: "),
+                    HasSubstr("is the name spelled right"), Not(HasSubstr("running there"))));
 }
 
 /// A server's words with that INFO.

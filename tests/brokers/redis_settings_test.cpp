@@ -52,6 +52,15 @@ TEST(RedisSettings, EveryPartIsRead) {
   EXPECT_EQ(settings.url(), "rediss://ann:***@redis.example:7000/12");
 }
 
+TEST(RedisSettings, OptionsOfTlsNameTheSchemeThatHasIt) {
+  EXPECT_EQ(refusal("redis://h?tls_ca=/ca.pem"),
+            "broker URL 'redis://h?tls_ca=/ca.pem': tls_ca is for TLS, which redis:// does not use: write "
+            "rediss://");
+  EXPECT_THAT(refusal("redis+cluster://h?tls_key=k"), HasSubstr("write rediss+cluster://"));
+  EXPECT_THAT(refusal("redis+unix:///s?tls_ca=k"), HasSubstr("write rediss://HOST"));
+  EXPECT_THAT(refusal("redis://h?tsl_ca=k"), HasSubstr("unknown option 'tsl_ca'"));
+}
+
 TEST(RedisSettings, DurabilityOfEnqueuesAndAcknowledgements) {
   EXPECT_EQ(read("redis://h").durable_enqueues, Durable());
   EXPECT_EQ(read("redis://h?durable=memory").durable_acks, Durable());
@@ -192,7 +201,7 @@ TEST(RedisSettings, WhatIsWrongIsNamedWithItsCure) {
       {"redis+sentinel://a/m/x", "'x' is no database"},
       {"redis+sentinel://a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,a:15,a:16,a:17/m",
        "it names more than 16 sentinels"},
-      {"redis+sentinel://a/m?tls_ca=x", "unknown option 'tls_ca'"},
+      {"redis+sentinel://a/m?tls_ca=x", "write rediss+sentinel://"},
       {"redis://a?sentinel_user=x", "unknown option 'sentinel_user'"},
       {"redis+unix://run/redis.sock", "a Unix socket needs its whole path"},
       {"redis+unix:///x?db=-1", "'-1' is no database"},

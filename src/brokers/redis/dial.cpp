@@ -41,6 +41,21 @@ Task<io::Stream> begin(const Settings& settings) {
   }
 }
 
+/// The server's URL stands before all that is said: its address is not said again.
+std::string without_address(std::string why, const Settings& settings) {
+  const std::string whom = settings.socket_path.empty() ? settings.host + ":" + std::to_string(settings.port)
+                                                        : settings.socket_path;
+  constexpr std::string_view begin = "cannot connect";
+  if (why.starts_with(whom)) return std::string(begin) + why.substr(whom.size());
+  const std::string to_whom = std::string(begin) + " to " + whom;
+  if (why.starts_with(to_whom)) why.replace(begin.size(), to_whom.size() - begin.size(), "");
+  return why;
+}
+
+bool is_unresolved(const std::error_code& code) {
+  return std::string_view(code.category().name()) == "getaddrinfo";
+}
+
 }  // namespace
 
 std::string silence_cure(const Settings& settings) {
@@ -68,16 +83,21 @@ Task<io::Stream> dial(const Settings& settings) {
   try {
     co_return std::move(end).get();
   } catch (const TimeoutError& error) {
-    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() + silence_cure(settings));
+    throw queue::BrokerUnavailable(settings.url() + ": " + without_address(error.what(), settings) +
+                                   silence_cure(settings));
   } catch (const std::system_error& error) {
     if (error.code().category() == io::tls_category() && error.code() != io::TlsErrc::truncated)
       throw queue::BadBroker(settings.url() + ": " + in_words_of_url(error.what()));
     if (error.code() == std::errc::permission_denied && !settings.socket_path.empty())
-      throw queue::BadBroker(settings.url() + ": " + error.what() +
+      throw queue::BadBroker(settings.url() + ": " + without_address(error.what(), settings) +
                              ": whoever runs this needs write permission to the socket; Debian's belongs to "
                              "the group redis");
-    throw queue::BrokerUnavailable(settings.url() + ": " + error.what() + ": is a " +
-                                   (settings.is_sentinel ? "sentinel" : "Redis server") + " running there?");
+    if (is_unresolved(error.code()))
+      throw queue::BrokerUnavailable(settings.url() + ": cannot find its address: " + error.code().message() +
+                                     ": is the name spelled right, does this machine's DNS know it?");
+    throw queue::BrokerUnavailable(settings.url() + ": " + without_address(error.what(), settings) +
+                                   ": is a " + (settings.is_sentinel ? "sentinel" : "Redis server") +
+                                   " running there?");
   }
 }
 
