@@ -38,6 +38,12 @@ class RedisProxy {
     for (const int fd : clients_) ::close(fd);
   }
 
+  /// Keeps the replies to such commands back until the next command of that connection has come: who waits
+  /// for one of them before it goes on waits in vain.
+  void hold_replies_to(std::function<bool(const std::vector<std::string>& words)> which) {
+    const std::lock_guard lock(mutex_);
+    holds_ = std::move(which);
+  }
   /// Ends every connection that there is.
   void cut() {
     const std::lock_guard lock(mutex_);
@@ -73,22 +79,26 @@ class RedisProxy {
     if (::connect(server, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
       Parser commands{coterie::brokers::redis::ReplyLimits()};
       Parser replies{coterie::brokers::redis::ReplyLimits()};
+      std::string held;
       for (std::string bytes; receive(client, bytes);) {
         commands.feed(bytes);
         bool there = true;
-        for (Reply command; there && commands.next(command);) there = pass(client, server, command, replies);
+        for (Reply command; there && commands.next(command);)
+          there = pass(client, server, command, replies, held);
         if (!there) break;
       }
     }
     (void)::shutdown(client, SHUT_RDWR);
     ::close(server);
   }
-  bool pass(int client, int server, const Reply& command, Parser& replies) {
+  bool pass(int client, int server, const Reply& command, Parser& replies, std::string& held) {
     std::vector<std::string> words;
     for (const Reply& word : command.array()) words.push_back(word.string());
+    bool holds = false;
     {
       const std::lock_guard lock(mutex_);
       heard_.push_back(words.size() > 1 ? words[0] + " " + words[1] : words[0]);
+      holds = holds_ && holds_(words);
     }
     if (const std::optional<std::string> own = answer_(words)) return send_all(client, *own);
     std::string wire = "*" + std::to_string(words.size()) + "\r\n";
@@ -101,7 +111,8 @@ class RedisProxy {
       replies.feed(bytes);
       reply += bytes;
     }
-    return send_all(client, reply);
+    held += reply;
+    return holds || send_all(client, std::exchange(held, {}));
   }
   static bool receive(int fd, std::string& bytes) {
     bytes.resize(std::size_t{64} << 10);
@@ -120,6 +131,7 @@ class RedisProxy {
 
   std::string socket_;
   Answer answer_;
+  std::function<bool(const std::vector<std::string>&)> holds_;
   LoopbackListener listener_{"the proxy"};
   std::mutex mutex_;
   std::vector<int> clients_;

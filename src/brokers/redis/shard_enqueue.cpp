@@ -14,7 +14,9 @@ namespace {
 
 /// So many ids may be waited for in the enqueue itself; the others follow.
 constexpr std::size_t dependencies_at_once = 64;
-constexpr std::size_t ids_per_script = 500;
+/// An id that a job waits for is looked up and noted: a quarter of the work that writing a job is.
+constexpr std::size_t ids_per_unit = 4;
+constexpr std::size_t ids_per_script = ids_per_unit * units;
 /// Scripts that are on their way at once, so that other calls are not kept waiting for long.
 constexpr std::size_t window = 8;
 
@@ -25,7 +27,7 @@ struct Chunk {
 };
 
 std::size_t work_of_one(const queue::JobSpec& job) {
-  return 1 + std::min(job.after.size(), dependencies_at_once) / 4;
+  return 1 + std::min(job.after.size(), dependencies_at_once) / ids_per_unit;
 }
 
 std::vector<Chunk> chunks_of(const std::vector<queue::JobSpec>& jobs) {

@@ -10,7 +10,7 @@
 namespace coterie::brokers::redis {
 namespace {
 
-constexpr std::size_t ids_per_script = 500;
+constexpr std::size_t ids_per_script = 4 * units;  // as in shard_enqueue.cpp
 /// Jobs that are written together with what they wait for, in one round trip.
 constexpr std::size_t jobs_at_once = 64;
 /// Where a letter says which shard it goes to, and how long it is: see far.lua.

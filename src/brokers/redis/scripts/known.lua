@@ -1,6 +1,6 @@
 -- Which ids enqueue would know.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin); then up to 500 ids.
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); then up to 256 ids.
 -- Gives for each 0 not known, 1 known, 2 withdrawn: Known.
 begin()
 local reply = {}
