@@ -88,6 +88,8 @@ void look_at_connections(Patient& patient);
 Task<void> look_at_clock(Patient& patient);
 Task<void> look_at_latency(Patient& patient);
 Task<void> look_at_slow_log(Patient& patient);
+/// `times`: microseconds of some PINGs, one at least.
+void report_latency(Findings& out, std::vector<double> times);
 
 // doctor_rights.cpp. The last look: the connection is of no more use then.
 Task<void> look_at_rights(Patient& patient);

@@ -37,24 +37,6 @@ void report_clock(Patient& patient, double skew, double error) {
     patient.out.ok("clock", found, {}, numbers);
 }
 
-void report_latency(Patient& patient, std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  const double p50 = percentile(times, 0.5);
-  const double p99 = percentile(times, 0.99);
-  const std::string found = "p50 " + microseconds_text(p50) + ", p99 " + microseconds_text(p99) + ", max " +
-                            microseconds_text(times.back()) + " of " + std::to_string(pings) + " PINGs";
-  const Findings::Numbers numbers{{"p50_us", p50}, {"p99_us", p99}, {"max_us", times.back()}};
-  if (p50 > 5000)
-    patient.out.warning("latency", found, "each call of the queue takes that long at least",
-                        "bring workers and server nearer to each other, and put many jobs into one enqueue",
-                        numbers);
-  else if (p99 > 20'000)
-    patient.out.warning("latency", found, "something keeps the server, or this machine, from answering",
-                        "look for slow commands of others (SLOWLOG GET), swapping, a busy CPU", numbers);
-  else
-    patient.out.ok("latency", found, {}, numbers);
-}
-
 void report_slow_log(Patient& patient, const Reply& reply) {
   std::size_t slow = 0;
   std::int64_t slowest = 0;
@@ -95,6 +77,24 @@ void report_slow_log(Patient& patient, const Reply& reply) {
 
 }  // namespace
 
+void report_latency(Findings& out, std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  const double p50 = percentile(times, 0.5);
+  const double p99 = percentile(times, 0.99);
+  const std::string found = "p50 " + microseconds_text(p50) + ", p99 " + microseconds_text(p99) + ", max " +
+                            microseconds_text(times.back()) + " of " + std::to_string(times.size()) +
+                            " PINGs";
+  const Findings::Numbers numbers{{"p50_us", p50}, {"p99_us", p99}, {"max_us", times.back()}};
+  if (p50 > 5000)
+    out.warning("latency", found, "each call of the queue takes that long at least",
+                "bring workers and server nearer to each other, and put many jobs into one enqueue", numbers);
+  else if (p99 > 20'000)
+    out.warning("latency", found, "something keeps the server, or this machine, from answering",
+                "look for slow commands of others (SLOWLOG GET), swapping, a busy CPU", numbers);
+  else
+    out.ok("latency", found, {}, numbers);
+}
+
 /// By the quickest of some answers: its error is at most half of the way there and back.
 Task<void> look_at_clock(Patient& patient) {
   double skew = 0;
@@ -127,7 +127,7 @@ Task<void> look_at_latency(Patient& patient) {
     patient.out.unknown("latency", why_not(reply, "+ping"));
     co_return;
   }
-  report_latency(patient, std::move(times));
+  report_latency(patient.out, std::move(times));
 }
 
 Task<void> look_at_slow_log(Patient& patient) {
