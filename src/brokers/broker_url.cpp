@@ -123,6 +123,9 @@ BrokerUrl parse_broker_url(std::string_view text) {
   for (const char c : text.substr(0, colon)) {
     url.scheme.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   }
+  // Valkey speaks as Redis does: its schemes are other names of the same.
+  constexpr std::string_view valkey = "valkey";
+  if (url.scheme.starts_with(valkey)) url.scheme.replace(0, valkey.size(), "redis");
   url.text = for_messages(text, url.scheme);
   std::string_view rest = text.substr(colon + 3);
   const std::size_t mark = rest.find('?');

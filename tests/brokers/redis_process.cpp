@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -43,6 +44,8 @@ RedisProcess::~RedisProcess() {
 }
 
 void RedisProcess::start(std::vector<std::string> words, const std::string& ready) {
+  if (const char* const program = std::getenv("REDIS_SERVER"); program != nullptr && *program != '\0')
+    words[0] = program;
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -16,8 +16,8 @@ class RedisProcess {
   RedisProcess& operator=(const RedisProcess&) = delete;
   ~RedisProcess();
 
-  /// `words`: its command line. Returns when `ready` stands in its log; throws with the log where it ends
-  /// before.
+  /// `words`: its command line; $REDIS_SERVER, a path, takes the place of the first. Returns when `ready`
+  /// stands in its log; throws with the log where it ends before.
   void start(std::vector<std::string> words, const std::string& ready);
   /// As an administrator does it: what is to be saved is saved.
   void stop();

@@ -11,7 +11,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def start(words, log, environment=None):
     """In a process group of its own, so that Ctrl-C reaches only the orchestrator, which then ends all. If that is
-    killed, the kernel kills them."""
+    killed, the kernel kills them. $REDIS_SERVER, a path, takes the place of redis-server."""
+    if words[0] == "redis-server":
+        words = [os.environ.get("REDIS_SERVER") or words[0], *words[1:]]
     parent = os.getpid()
 
     def before_exec():

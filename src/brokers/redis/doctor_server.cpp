@@ -17,7 +17,7 @@ std::string decimal(double value) {
 
 void look_at_role(Patient& patient) {
   const std::string_view role = patient.line("role");
-  const std::string_view mode = patient.line("redis_mode");
+  const std::string mode = read_info(patient.info).mode;
   const Settings& settings = patient.settings;
   if (mode == "cluster" && !settings.by_cluster()) {
     patient.out.problem("role", "node of a cluster", "a broker with this URL is refused",
@@ -103,6 +103,8 @@ void look_at_server(Patient& patient) {
   else if (server.major < oldest)
     patient.out.problem("version", server.version, "scripts of the queue need 7.0, so it is refused",
                         "update the server to 7.0 or newer");
+  else if (const std::string_view valkey = patient.line("valkey_version"); !valkey.empty())
+    patient.out.ok("version", "Valkey " + std::string(valkey) + ", as Redis " + server.version);
   else
     patient.out.ok("version", server.version);
   if (patient.line("loading") == "1")

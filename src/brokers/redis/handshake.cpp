@@ -215,6 +215,7 @@ ServerInfo read_info(const std::string& text) {
   std::string_view rest = read_number(info.version, info.major);
   if (rest.starts_with('.')) read_number(rest.substr(1), info.minor);
   info.mode = info_line(text, "redis_mode");
+  if (info.mode.empty()) info.mode = info_line(text, "server_mode");  // Valkey's name for it
   info.run_id = info_line(text, "run_id");
   info.replication_id = info_line(text, "master_replid");
   read_number(info_line(text, "maxmemory"), info.maxmemory);
