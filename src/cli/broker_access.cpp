@@ -1,10 +1,12 @@
 #include "src/cli/broker_access.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <string_view>
 
 #include "src/brokers/broker_url.hpp"
+#include "src/brokers/builtin.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -70,6 +72,29 @@ std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
     parts.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(most, ids.size() - first)));
   }
   return parts;
+}
+
+std::string with_namespace(const std::string& url, const std::string& name) {
+  if (url.empty()) throw UsageError("--namespace '" + name + "' is of a broker: name it with --broker");
+  const brokers::BrokerUrl parsed = brokers::parse_broker_url(url);
+  if (!brokers::is_redis(parsed))
+    throw UsageError("--namespace '" + name + "': only a Redis is shared by namespaces; '" + parsed.text +
+                     "' has none" + (parsed.scheme == "sqlite" ? ", name another file" : ""));
+  if (const auto given = parsed.option("namespace")) {
+    if (*given == name) return url;
+    throw UsageError("--namespace '" + name + "', and the broker's URL has ?namespace=" + *given +
+                     ": leave one of them out");
+  }
+  std::string escaped;  // what no namespace may hold, the broker refuses; here it must not be another option
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '_' || c == '.' || c == '-')
+      escaped += c;
+    else
+      escaped.append("%").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+  }
+  return url + (url.find('?') == std::string::npos ? '?' : '&') + "namespace=" + escaped;
 }
 
 std::string without_passwords(std::string url) {

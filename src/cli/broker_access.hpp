@@ -26,6 +26,9 @@ namespace coterie::cli {
 [[nodiscard]] std::vector<std::vector<queue::JobId>> in_parts(const queue::Broker& broker,
                                                               const std::vector<queue::JobId>& ids);
 
+/// The URL with `?namespace=name`. UsageError where such a broker has none, or the URL names another one.
+[[nodiscard]] std::string with_namespace(const std::string& url, const std::string& name);
+
 /// For what is printed: `***` for each password in it, so that none stands in a log.
 [[nodiscard]] std::string without_passwords(std::string url);
 

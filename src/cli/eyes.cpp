@@ -178,6 +178,7 @@ void add_eyes(CLI::App& app, Action& chosen) {
       .flag("--json", dump->json, "Print JSON instead of text")
       .text("--broker,-b", dump->broker, "Ask a worker of this queue, through its broker, wherever it runs",
             "URL")
+      .name_space(dump->broker)
       .footer(std::string(who_may) +
               "  coterie dump 4242 --group\n"
               "  coterie dump 4242 --older-than 1m --state waiting\n"

@@ -1,6 +1,9 @@
 #include "src/cli/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <memory>
+
+#include "src/cli/broker_access.hpp"
 
 namespace coterie::cli {
 namespace {
@@ -27,6 +30,17 @@ Flags& Flags::broker(std::string& target) {
           "Where the jobs are: sqlite://PATH, redis://HOST [default " + std::string(default_broker) + "]")
       ->type_name("URL")
       ->envname("COTERIE_BROKER");
+  return name_space(target);
+}
+
+Flags& Flags::name_space(std::string& url) {
+  const auto name = std::make_shared<std::optional<std::string>>();
+  text("--namespace", *name,
+       "What its keys on Redis begin with, so that applications share a server [default coterie]", "NAME");
+  // Behind all options of this command, and before what it was chosen for.
+  command_->parse_complete_callback([name, &url] {
+    if (*name) url = with_namespace(url, **name);
+  });
   return *this;
 }
 

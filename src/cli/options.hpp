@@ -26,7 +26,10 @@ class Flags {
   /// A new subcommand of `app`.
   Flags(CLI::App& app, const std::string& name, const std::string& description);
 
+  /// --broker and --namespace, which goes into the URL.
   Flags& broker(std::string& target);
+  /// --namespace for a URL that another flag has.
+  Flags& name_space(std::string& url);
   /// --broker and --json.
   Flags& common(CommonOptions& target);
   Flags& text(const std::string& names, std::string& target, const std::string& help,
