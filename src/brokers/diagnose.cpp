@@ -53,6 +53,17 @@ std::string shortened(double value, const char* unit) {
 
 }  // namespace
 
+void report_dead(Findings& out, std::uint64_t dead) {
+  if (dead == 0) return;
+  out.warning(
+      "dead jobs", std::to_string(dead),
+      "each is forgotten when its result_ttl is over, and the oldest of a queue where there are more "
+      "than its workers keep (100,000 unless they are told otherwise)",
+      "`coterie jobs --state dead` shows them and why; `coterie retry` runs them again, `coterie purge` "
+      "forgets them",
+      {{"dead", static_cast<double>(dead)}});
+}
+
 std::string bytes_text(std::uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes) + " bytes";
   double value = static_cast<double>(bytes) / 1024;

@@ -51,6 +51,9 @@ class Findings {
   queue::Diagnosis& into_;
 };
 
+/// A warning where jobs are dead; nothing where none is.
+void report_dead(Findings& out, std::uint64_t dead);
+
 /// "1 job", "300 jobs".
 [[nodiscard]] inline std::string jobs_text(std::uint64_t jobs) {
   return std::to_string(jobs) + (jobs == 1 ? " job" : " jobs");

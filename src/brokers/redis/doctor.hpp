@@ -17,6 +17,7 @@ namespace coterie::brokers::redis {
 struct Census {
   std::uint32_t shards = 0;  ///< as written down at shard 0; 0: nothing is
   std::uint64_t jobs = 0;    ///< in all states
+  std::uint64_t dead = 0;    ///< of these
   std::string layout;        ///< of a shard that has another one than ours; empty: none has
   std::int64_t ahead = 0;    ///< of its server's clock, in ms: the time that a shard knows, the most of all
   std::string move;          ///< the note of one that has not ended, see move_note.hpp; empty: none
@@ -87,9 +88,9 @@ void look_at_connections(Patient& patient);
 // doctor_speed.cpp
 Task<void> look_at_clock(Patient& patient);
 Task<void> look_at_latency(Patient& patient);
-Task<void> look_at_slow_log(Patient& patient);
 /// `times`: microseconds of some PINGs, one at least.
 void report_latency(Findings& out, std::vector<double> times);
+Task<void> look_at_slow_log(Patient& patient);
 
 // doctor_rights.cpp. The last look: the connection is of no more use then.
 Task<void> look_at_rights(Patient& patient);

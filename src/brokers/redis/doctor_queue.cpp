@@ -58,8 +58,12 @@ Task<void> count_jobs(Patient& patient, std::uint32_t shard) {
   const std::vector<Reply> counts = co_await patient.link.call_all(commands);
   for (const Reply& each : counts) {
     if (each.kind() != Reply::Kind::array) continue;
-    for (std::size_t i = 0; i + 1 < each.array().size(); i += 2)
-      if (each.at(i).string() != "N") patient.jobs += number_of(each.at(i + 1).string());
+    for (std::size_t i = 0; i + 1 < each.array().size(); i += 2) {
+      const std::string& state = each.at(i).string();
+      const std::uint64_t count = state == "N" ? 0 : number_of(each.at(i + 1).string());
+      patient.jobs += count;
+      if (state == std::to_string(static_cast<int>(queue::JobState::dead))) patient.census.dead += count;
+    }
   }
 }
 
@@ -135,6 +139,7 @@ void report_queue(Findings& out, const Settings& settings, const Census& census)
            name + " has layout " + std::to_string(layout_version) + ", " + shards + ", " +
                jobs_text(census.jobs),
            {}, {{"shards", static_cast<double>(census.shards)}, {"jobs", static_cast<double>(census.jobs)}});
+  report_dead(out, census.dead);
 }
 
 }  // namespace coterie::brokers::redis

@@ -193,6 +193,9 @@ class FileDoctor {
              {"page_bytes", static_cast<double>(size)},
              {"jobs", static_cast<double>(jobs)},
              {"bytes_per_job", static_cast<double>(each)}});
+    if (counts_jobs)
+      report_dead(out_,
+                  static_cast<std::uint64_t>(db.integer("SELECT sum(jobs) FROM counts WHERE state = 6")));
   }
 
   void look_at_integrity(Connection& db) {
