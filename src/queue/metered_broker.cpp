@@ -186,6 +186,7 @@ class MeteredBroker final : public Broker {
   Task<void> answer(Uuid worker, Uuid question, WorkerAnswer answer) override {
     return measured(metrics_, Op::other, real_->answer(worker, question, std::move(answer)));
   }
+  Task<std::vector<std::string>> warnings() override { return real_->warnings(); }
 
  private:
   static Task<std::vector<Enqueued>> count_added(std::shared_ptr<BrokerMetrics> metrics,

@@ -136,6 +136,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // --- session_serve.cpp: when to call
   // -----------------------------------------------------------------------
   Task<void> work();
+  Task<void> pass_on_warnings();
   Task<void> wind_up();
   Task<void> say_goodbye();
   void start_helpers();

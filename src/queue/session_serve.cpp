@@ -28,12 +28,15 @@ constexpr Duration run_empty_at_most = std::chrono::seconds(30);
 constexpr Duration serve_suspects = std::chrono::seconds(1);
 /// Nothing depends on it.
 constexpr Duration goodbye_at_most = std::chrono::seconds(1);
+/// A broker that does not answer is the first call's to complain of.
+constexpr Duration warnings_at_most = std::chrono::seconds(1);
 
 }  // namespace
 
 Task<void> Session::serve() {
   const std::shared_ptr<Session> self = shared_from_this();
   start_helpers();
+  co_await pass_on_warnings();
   Outcome<void> end = co_await outcome(work());
   co_await wind_up();
   if (end.has_value()) co_await say_goodbye();
@@ -41,6 +44,15 @@ Task<void> Session::serve() {
   co_await stop(control_);
   end.get();
   if (cancelled_) std::rethrow_exception(cancelled_);
+}
+
+Task<void> Session::pass_on_warnings() {
+  Task<std::vector<std::string>> asking = broker_->warnings();
+  Task<std::vector<std::string>> limited = wait_for(warnings_at_most, std::move(asking));
+  Outcome<std::vector<std::string>> told = co_await outcome(std::move(limited));
+  if (told.cancelled()) note_cancel(told.error());
+  if (!told.has_value()) co_return;
+  for (const std::string& line : told.get()) warn(line);
 }
 
 Task<void> Session::work() {

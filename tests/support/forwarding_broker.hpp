@@ -37,6 +37,7 @@ class ForwardingBroker : public queue::Broker {
   Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit) override {
     return real_->recently_ended(limit);
   }
+  Task<std::vector<std::string>> warnings() override { return real_->warnings(); }
   Task<std::vector<queue::QueueInfo>> queues() override { return real_->queues(); }
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
     return real_->cancel(std::move(ids));

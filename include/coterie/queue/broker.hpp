@@ -320,6 +320,10 @@ class Broker {
   /// `outcome`: answered, cut or refused. At most `answer_bytes`. Nothing happens where nobody waits for it.
   virtual Task<void> answer(Uuid worker, Uuid question, WorkerAnswer answer) = 0;
 
+  /// What whoever works on it should know, and what is no reason to refuse it (a server that keeps nothing):
+  /// one line each, the thing and the cure. An instance says it once: a second call gives nothing.
+  virtual Task<std::vector<std::string>> warnings();
+
   /// fsyncs (or their like) so far, for benchmarks; 0 where there are none.
   [[nodiscard]] virtual std::uint64_t sync_count() const noexcept { return 0; }
 };

@@ -1,10 +1,12 @@
 #include "src/brokers/redis/redis_broker.hpp"
 
+#include <atomic>
 #include <future>
 #include <utility>
 
 #include "coterie/runtime.hpp"
 #include "coterie/threads/spawn_on.hpp"
+#include "src/brokers/redis/persistence.hpp"
 #include "src/brokers/redis/rounds.hpp"
 #include "src/brokers/redis/servers.hpp"
 #include "src/brokers/redis/shards.hpp"
@@ -217,6 +219,14 @@ class RedisBroker final : public Broker {
         spawn_on(loop(), &Switchboard::answer, &core_->switchboard, worker, question, std::move(answer));
     co_await std::move(call);
   }
+  Task<std::vector<std::string>> warnings() override {
+    std::vector<std::string> lines;
+    if (warned_.exchange(true)) co_return lines;
+    auto call = spawn_on(loop(), redis::persistence_warning, core_->servers.get(), &core_->shards);
+    std::optional<std::string> line = co_await std::move(call);
+    if (line) lines.push_back(*std::move(line));
+    co_return lines;
+  }
 
  private:
   [[nodiscard]] EventLoop& loop() const { return runtime_.loop(0); }
@@ -241,6 +251,7 @@ class RedisBroker final : public Broker {
   Limits limits_;
   Runtime runtime_;
   std::unique_ptr<Core> core_;
+  std::atomic<bool> warned_{false};
 };
 
 }  // namespace
