@@ -147,6 +147,7 @@ Task<void> RunWork::run() {
   rate_.note(started_, parts_.jobs->size() - parts_.jobs->pending());
   queue::WorkerOptions options;
   options.concurrency(parts_.concurrency).lease(lease_time).observer(std::make_shared<Observer>(*this));
+  options.dead_jobs(0);  // they are the run's report
   std::vector<std::string> queues;
   queues.push_back(parts_.manifest->queue);
   options.queues(std::move(queues));

@@ -22,6 +22,7 @@ struct WorkerFlags {
   std::string name;
   std::optional<queue::Milliseconds> grace;
   std::optional<queue::Milliseconds> lease;
+  std::optional<std::int64_t> dead_jobs;
   bool until_idle = false;
   bool no_remote_debug = false;
   bool quiet = false;
@@ -142,6 +143,7 @@ int work(const WorkerFlags& flags) {
   if (!flags.name.empty()) options.name(flags.name);
   if (flags.grace) options.grace(*flags.grace);
   if (flags.lease) options.lease(*flags.lease);
+  if (flags.dead_jobs) options.dead_jobs(static_cast<std::uint64_t>(*flags.dead_jobs));
   options.stop_when_idle(flags.until_idle);
   options.remote_debug(!flags.no_remote_debug);
   options.log_fields();
@@ -204,6 +206,9 @@ void add_worker(CLI::App& app, Action& chosen) {
       .duration("--grace", flags->grace, "How long running jobs may go on once it is stopped [default 25s]")
       .duration("--lease", flags->lease,
                 "How long a job stays with a worker that is not heard of [default 30s]")
+      .number("--dead-jobs", flags->dead_jobs,
+              "Keep so many dead jobs of each queue, the newest; 0: all, for their time [default 100000]", 0,
+              1'000'000'000)
       .flag("--until-idle", flags->until_idle, "Stop when every job of its queues has ended")
       .flag("--no-remote-debug", flags->no_remote_debug,
             "Do not answer `coterie dump --broker` and the dashboard, which show what its tasks do")

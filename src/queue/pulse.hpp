@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -11,9 +12,9 @@
 
 namespace coterie::queue {
 
-/// What a session shows of itself to its watchdog: which leases it holds, and that its loop goes on. The
-/// session puts up a new list after each call of the broker; while its loop is blocked, the watchdog moves
-/// the deadlines in there, and the session takes them over when it goes on.
+/// What a session shows of itself to its watchdog and its janitor: which leases it holds, and that its loop
+/// goes on. The session puts up a new list after each call of the broker; while its loop is blocked, the
+/// watchdog moves the deadlines in there, and the session takes them over when it goes on.
 ///
 /// All times are lease times, see Session::lease_time(). Each member says whose it is.
 class Pulse {
@@ -43,6 +44,13 @@ class Pulse {
   /// This run's record goes: what is on the list must not refer to it.
   void forget(const JobRun& run);
 
+  /// A job of the session has become dead, or nearly so.
+  void note_death() noexcept { ++deaths_; }
+
+  // --- the janitor's
+  /// How many so far.
+  [[nodiscard]] std::uint64_t deaths() const noexcept { return deaths_; }
+
   // --- the watchdog's
   /// Grows when the loop has gone on.
   [[nodiscard]] std::uint64_t progress();
@@ -66,6 +74,7 @@ class Pulse {
   std::mutex mutex_;
   std::vector<Held> list_;
   std::uint64_t progress_ = 0;
+  std::atomic<std::uint64_t> deaths_{0};
   bool moved_ = false;  // deadlines that the session has not seen
 };
 

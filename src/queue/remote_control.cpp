@@ -18,8 +18,10 @@ constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 }  // namespace
 
 RemoteControl::RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
-                             std::size_t handlers, std::shared_ptr<Pulse> pulse)
-    : broker_(std::move(broker)), pulse_(std::move(pulse)) {
+                             std::size_t handlers, std::shared_ptr<Pulse> pulse, Janitor::Warn warn)
+    : broker_(std::move(broker)),
+      pulse_(std::move(pulse)),
+      janitor_(broker_, options, pulse_, std::move(warn)) {
   report_.worker = std::move(worker);
   report_.version = COTERIE_VERSION;
   report_.queues = options.queues();
@@ -44,6 +46,7 @@ Task<void> RemoteControl::work() {
   for (;;) {
     const TimePoint next = EventLoop::current().now() + announce_every(report_.lease);
     co_await announce(false);
+    co_await janitor_.tidy();
     co_await answer_until(next);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "coterie/queue/worker.hpp"
 #include "coterie/task.hpp"
+#include "src/queue/janitor.hpp"
 #include "src/queue/pulse.hpp"
 #include "src/queue/self_dump.hpp"
 
@@ -16,9 +17,10 @@ namespace coterie::queue {
 /// debug::Request. Where WorkerOptions::remote_debug() is off it only says that it is there.
 class RemoteControl {
  public:
-  /// `options`: the name, the queues, the lease. `pulse`: how many leases the worker holds.
+  /// `options`: the name, the queues, the lease. `pulse`: how many leases the worker holds. `warn`: is
+  /// told what the Janitor has to say, which looks after each announcement; on this task's thread.
   RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
-                std::size_t handlers, std::shared_ptr<Pulse> pulse);
+                std::size_t handlers, std::shared_ptr<Pulse> pulse, Janitor::Warn warn);
 
   /// Until it is cancelled: then it says that the worker ends.
   static Task<void> serve(std::shared_ptr<RemoteControl> self);
@@ -34,6 +36,7 @@ class RemoteControl {
   const std::shared_ptr<Pulse> pulse_;
   WorkerReport report_;
   SelfDump dump_;
+  Janitor janitor_;
   bool announced_ = false;  // the last time it was tried
 };
 

@@ -55,6 +55,10 @@ void SessionGate::drain() noexcept {
   on_loop([](Session& alive) { alive.drain(alive.grace()); });
 }
 
+void SessionGate::warn(std::string line) noexcept {
+  on_loop([line = std::move(line)](Session& alive) { alive.warn(line); });
+}
+
 Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
                  std::shared_ptr<const HandlerMap> handlers, EventLoop& loop, Surroundings around)
     : broker_(std::move(broker)),

@@ -32,6 +32,7 @@ class SessionGate final : public detail::JobHost {
   explicit SessionGate(EventLoop& loop) : loop_(&loop), inbox_(loop.inbox()) {}
   void progress_noted() noexcept override;
   void drain() noexcept;
+  void warn(std::string line) noexcept;
 
   std::weak_ptr<Session> session;  ///< locked on the loop's thread only, so that it dies there
 
@@ -88,6 +89,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   /// A job's task is over.
   void ended(JobRun& run) noexcept;
   void progress_noted() noexcept;
+  void warn(const std::string& line);
 
  private:
   // --- session.cpp: the jobs it holds ----------------------------------------------------------------------
@@ -110,7 +112,6 @@ class Session final : public std::enable_shared_from_this<Session> {
   void show_leases();
   void report(const JobRun& run, const JobEnd& end);
   void note_end(JobRun& run, const Failed* failure, Verdict verdict);
-  void warn(const std::string& line);
   void log(LogLevel level, const std::string& line);
 
   // --- session_cycle.cpp: one call
@@ -135,8 +136,8 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   // --- session_serve.cpp: when to call
   // -----------------------------------------------------------------------
-  Task<void> work();
   Task<void> pass_on_warnings();
+  Task<void> work();
   Task<void> wind_up();
   Task<void> say_goodbye();
   void start_helpers();

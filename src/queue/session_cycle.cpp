@@ -24,6 +24,10 @@ Duration quiet_after(std::uint32_t fruitless) {
   return std::min<Duration>(std::chrono::milliseconds(1) * (1U << std::min(fruitless - 3, 10U)), quiet_limit);
 }
 
+bool may_be_dead(const JobRun& run, const Failed& failure) {
+  return failure.kind == FailKind::dead || (failure.kind == FailKind::retry && run.last_attempt());
+}
+
 /// Most errors of a broker begin with its URL.
 std::string with_url(const std::string& url, const std::string& why) {
   return why.starts_with(url) ? why : url + ": " + why;
@@ -219,6 +223,7 @@ void Session::take_verdicts() {
   for (std::size_t i = 0; i < settling_failed_.size(); ++i) {
     JobRun& run = *settling_failed_[i];
     note_end(run, &request_.failed[i], at(reply_.failed, i));
+    if (pulse_ && may_be_dead(run, request_.failed[i])) pulse_->note_death();
     if (observer_) {
       JobEnd end;
       end.kind = request_.failed[i].kind;

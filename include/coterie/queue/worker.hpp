@@ -140,6 +140,13 @@ class WorkerOptions {
   WorkerOptions& remote_debug(bool allowed) { return set(remote_debug_, allowed); }
   [[nodiscard]] bool remote_debug() const noexcept { return remote_debug_; }
 
+  /// So many dead jobs are kept of each of its queues. A worker that has had one die counts them, once a
+  /// minute at most: it warns that there are any, once an hour, and forgets the oldest of too many before
+  /// their result_ttl is over, with a warning too. `enqueue` knows their ids for 24 h. 0: no limit but
+  /// result_ttl, and no count. A worker in virtual time does not count. Default 100,000.
+  WorkerOptions& dead_jobs(std::uint64_t most) { return set(dead_jobs_, most); }
+  [[nodiscard]] std::uint64_t dead_jobs() const noexcept { return dead_jobs_; }
+
   /// serve() returns when every job of its queues is final: none running anywhere, none waiting for its time.
   /// For programs that enqueue, work and exit. Default false: it serves until drain().
   WorkerOptions& stop_when_idle(bool stop = true) { return set(stop_when_idle_, stop); }
@@ -195,6 +202,7 @@ class WorkerOptions {
   std::shared_ptr<WorkerObserver> observer_;
   std::shared_ptr<coterie::metrics::Registry> metrics_;
   std::shared_ptr<trace::Tracer> tracer_;
+  std::uint64_t dead_jobs_ = 100'000;
 };
 
 /// Takes jobs from a broker and runs their handlers as tasks of one loop.

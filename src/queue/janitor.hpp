@@ -1,0 +1,43 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coterie/queue/worker.hpp"
+#include "coterie/task.hpp"
+#include "src/queue/pulse.hpp"
+
+namespace coterie::queue {
+
+/// Keeps the dead jobs of a worker's queues below WorkerOptions::dead_jobs(), and says that there are some:
+/// nobody loses one without having been warned.
+///
+/// It counts only where a job of its own worker has died, so that idle workers cost nothing. Where several
+/// workers forget at the same moment, a few more than too many are forgotten.
+class Janitor {
+ public:
+  using Warn = std::function<void(const std::string& line)>;
+
+  Janitor(std::shared_ptr<Broker> broker, const WorkerOptions& options, std::shared_ptr<Pulse> pulse,
+          Warn warn);
+  /// Looks, if it is time and there is a reason to. A broker that does not answer is asked the next time.
+  Task<void> tidy();
+
+ private:
+  Task<void> look_at(std::string queue, std::uint64_t dead);
+  Task<std::uint64_t> forget_oldest(std::string queue, std::uint64_t count);
+
+  const std::shared_ptr<Broker> broker_;
+  const std::shared_ptr<Pulse> pulse_;
+  const Warn warn_;
+  const std::vector<std::string> queues_;
+  const std::uint64_t most_;
+  std::uint64_t deaths_ = 0;  // when it looked last
+  TimePoint next_look_ = TimePoint::min();
+  std::map<std::string, TimePoint> warn_again_;  // queue -> not before
+};
+
+}  // namespace coterie::queue
