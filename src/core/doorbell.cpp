@@ -6,7 +6,8 @@ namespace coterie {
 
 /// Shared by the bell and, once it was rung, the loop that the message travels to.
 struct Doorbell::Message final : Posted {
-  explicit Message(Doorbell& bell) noexcept : to(&bell) {}
+  Message(Doorbell& bell, std::shared_ptr<Inbox> its_inbox) noexcept
+      : to(&bell), inbox(std::move(its_inbox)) {}
   void run() noexcept override {
     if (to != nullptr) to->answer();
     release();
@@ -15,9 +16,26 @@ struct Doorbell::Message final : Posted {
   void release() noexcept {
     if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
-  Doorbell* to;  // the loop's thread only
+  Doorbell* to;                  // the loop's thread only
+  std::shared_ptr<Inbox> inbox;  // until it is rung
+  Message* next = nullptr;       // of those that are rung together
   std::atomic<std::uint32_t> refs{1};
 };
+
+void Doorbell::Rings::add(Doorbell& bell) noexcept {
+  Message* message = bell.message_;
+  message->refs.fetch_add(1, std::memory_order_relaxed);
+  (last_ != nullptr ? last_->next : first_) = message;
+  last_ = message;
+}
+
+Doorbell::Rings::~Rings() {
+  while (first_ != nullptr) {
+    Message* message = std::exchange(first_, first_->next);
+    const std::shared_ptr<Inbox> inbox = std::move(message->inbox);
+    inbox->post(PostedPtr(message));
+  }
+}
 
 Doorbell::~Doorbell() {
   if (message_ == nullptr) return;
@@ -26,13 +44,12 @@ Doorbell::~Doorbell() {
 }
 
 void Doorbell::connect(EventLoop& loop) {
-  inbox_ = loop.inbox();
-  message_ = new Message(*this);
+  message_ = new Message(*this, loop.inbox());
 }
 
 void Doorbell::ring() noexcept {
-  message_->refs.fetch_add(1, std::memory_order_relaxed);
-  inbox_->post(PostedPtr(message_));
+  Rings one;
+  one.add(*this);
 }
 
 }  // namespace coterie

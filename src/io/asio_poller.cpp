@@ -1,13 +1,30 @@
 #include "src/io/asio_poller.hpp"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <ctime>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace coterie {
+namespace {
 
-AsioPoller::AsioPoller() : work_(context_.get_executor()), timer_(context_) {}
+int new_eventfd() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make the eventfd that wakes an event loop");
+  return fd;
+}
+
+}  // namespace
+
+AsioPoller::AsioPoller() : work_(context_.get_executor()), timer_(context_), bell_(context_, new_eventfd()) {}
 
 AsioPoller::~AsioPoller() {
   while (dependents_ != nullptr) {
@@ -19,7 +36,7 @@ AsioPoller::~AsioPoller() {
 }
 
 void AsioPoller::poll(std::optional<TimePoint> deadline) {
-  if (context_.stopped()) context_.restart();  // by wake(), or from foreign code
+  if (context_.stopped()) context_.restart();  // from foreign code
   if (!to_cancel_.empty()) [[unlikely]] {
     cancel_operations();
     return;  // without waiting: what has ended by it has made tasks ready
@@ -112,7 +129,8 @@ std::size_t AsioPoller::wait_near(TimePoint deadline) {
 
 void AsioPoller::wake() noexcept {
   if (state_.exchange(State::called, std::memory_order_acq_rel) != State::asleep) return;
-  context_.stop();  // until the next poll(): cheaper than a handler that does nothing, and needs no memory
+  const std::uint64_t one = 1;
+  (void)!::write(bell_.native_handle(), &one, sizeof one);  // 2^64 - 1 of them would be too many
 }
 
 AsioPoller::Dependent::Dependent(AsioPoller& poller) noexcept : poller_(&poller), next_(poller.dependents_) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -85,6 +86,7 @@ class AsioPoller final : public Poller {
   Context context_{1};       // the hint: one thread runs it; others may still post
   boost::asio::executor_work_guard<Context::executor_type> work_;
   boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Context::executor_type> timer_;
+  boost::asio::posix::basic_stream_descriptor<Context::executor_type> bell_;
   std::optional<TimePoint> timer_at_;  // what timer_ is armed for
   std::size_t own_handlers_ = 0;  // of those that ran in this poll(): ours, which are no news for the loop
   std::atomic<State> state_{State::awake};

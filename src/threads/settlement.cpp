@@ -21,12 +21,12 @@ void Settlement::remove(Waiter& waiter) noexcept {
   waiter.linked_ = false;
 }
 
-void Settlement::publish() noexcept {
+void Settlement::publish(Doorbell::Rings& rings) noexcept {
   done_.store(true, std::memory_order_release);
   for (Waiter* waiter = std::exchange(first_, nullptr); waiter != nullptr;) {
     Waiter* next = waiter->next_;
     waiter->linked_ = false;
-    waiter->settled();  // its owner cannot go before it gets the lock: remove()
+    waiter->settled(rings);  // its owner cannot go before it gets the lock: remove()
     waiter = next;
   }
   last_ = nullptr;
@@ -34,7 +34,7 @@ void Settlement::publish() noexcept {
 
 bool Settlement::block(std::optional<TimePoint> until) {
   struct Sleeper final : Waiter {
-    void settled() noexcept override { news.notify_one(); }
+    void settled(Doorbell::Rings&) noexcept override { news.notify_one(); }
     std::condition_variable news;
   };
   if (done()) return true;

@@ -27,6 +27,19 @@ TEST(AsioPoller, IsWokenFromItsSleep) {
   EXPECT_EQ(poller.sleeps(), 1U);
 }
 
+// What wakes it holds no lock of Asio's, which it would want at once; and foreign code may look at its
+// context.
+TEST(AsioPoller, WakingItDoesNotStopItsContext) {
+  AsioPoller poller;
+  std::thread other([&] {
+    while (poller.sleeps() == 0) std::this_thread::yield();
+    poller.wake();
+    EXPECT_FALSE(poller.context().stopped());
+  });
+  poller.poll(std::nullopt);
+  other.join();
+}
+
 TEST(AsioPoller, DoesNotSleepWhenItWasWokenBefore) {
   AsioPoller poller;
   poller.wake();

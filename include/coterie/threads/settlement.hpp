@@ -26,8 +26,8 @@ class Settlement {
 
    private:
     friend class Settlement;
-    /// On the settling thread, under the lock: only passes the news on.
-    virtual void settled() noexcept = 0;
+    /// On the settling thread, under the lock: only passes the news on, by `rings` where that wakes a loop.
+    virtual void settled(Doorbell::Rings& rings) noexcept = 0;
     Waiter* next_ = nullptr;
     Waiter* prev_ = nullptr;
     bool linked_ = false;
@@ -46,10 +46,11 @@ class Settlement {
   /// `set()` stores the result; only the first call does, and gives true.
   template <class Set>
   bool settle(Set set) {
+    Doorbell::Rings rings;
     const std::lock_guard lock(mutex_);
     if (done()) return false;
     set();
-    publish();
+    publish(rings);
     return true;
   }
   /// Blocks this thread, until the end or `until`; false when that came first.
@@ -59,7 +60,7 @@ class Settlement {
   ~Settlement() = default;
 
  private:
-  void publish() noexcept;
+  void publish(Doorbell::Rings& rings) noexcept;
 
   std::mutex mutex_;
   std::atomic<bool> done_{false};
@@ -89,7 +90,7 @@ class SettlementLeaf : public Leaf, private Settlement::Waiter, private Doorbell
   virtual void arrived() noexcept { wake(); }
 
  private:
-  void settled() noexcept final { ring(); }
+  void settled(Doorbell::Rings& rings) noexcept final { rings.add(*this); }
   void answer() noexcept final {
     if (waiting()) arrived();
   }

@@ -25,7 +25,7 @@ class FutureBridge final : private Settlement::Waiter, private Doorbell {
   }
 
  private:
-  void settled() noexcept override { ring(); }
+  void settled(Doorbell::Rings& rings) noexcept override { rings.add(*this); }
   void answer() noexcept override {
     const std::optional<Future<T>> follower = follower_.lock();
     if (!follower || follower->done()) return;
