@@ -87,6 +87,54 @@ TEST(FairSharePolicy, AGroupsSharesAreThoseOfAllThatIsInIt) {
   });
 }
 
+/// A part that was wanted and one that was had, of the same time.
+void expect_part(double wanted, Duration had, Duration all, const char* whose) {
+  const double part = static_cast<double>(had.count()) / static_cast<double>(all.count());
+  EXPECT_NEAR(part, wanted, 0.03 * wanted) << whose;
+}
+
+TEST(FairSharePolicy, GroupsAreInGroupsAndTheirSharesChangeWhileItRuns) {
+  auto made = std::make_unique<FairSharePolicy>();
+  FairSharePolicy& policy = *made;
+  const auto tenants = policy.add_group("tenants", 300);
+  const auto acme = policy.add_group("acme", 200, tenants);
+  const SchedClass web = policy.add_class("acme's web", 300, acme);
+  const SchedClass batch = policy.add_class("acme's batch", 100, acme);
+  const SchedClass solo = policy.add_class("solo", 100, tenants);
+  const SchedClass other = policy.add_class("other", 100);
+  run_under(std::move(made), [=, &policy]() -> Task<void> {
+    testing::Random random(3);
+    const auto up_to = [&random](std::uint64_t most) {
+      return [&random, most] { return Duration(std::chrono::microseconds(1 + random.below(most))); };
+    };
+    Busy a(web, up_to(1'000));
+    Busy b(batch, up_to(5'000));
+    Busy c(solo, up_to(20'000));
+    Busy d(other, up_to(2'000));
+    const auto expect_parts = [&](double of_a, double of_b, double of_c, double of_d) -> Task<void> {
+      const Duration before[] = {a.time(), b.time(), c.time(), d.time()};
+      const int steps = a.steps() + b.steps() + c.steps() + d.steps();
+      while (a.steps() + b.steps() + c.steps() + d.steps() < steps + 10'000) co_await sleep(10ms);
+      const Duration had[] = {a.time() - before[0], b.time() - before[1], c.time() - before[2],
+                              d.time() - before[3]};
+      const Duration all = had[0] + had[1] + had[2] + had[3];
+      expect_part(of_a, had[0], all, "web");
+      expect_part(of_b, had[1], all, "batch");
+      expect_part(of_c, had[2], all, "solo");
+      expect_part(of_d, had[3], all, "other");
+    };
+    co_await expect_parts(3.0 / 8, 1.0 / 8, 1.0 / 4, 1.0 / 4);
+    policy.set_group_shares(acme, 50);
+    co_await expect_parts(3.0 / 16, 1.0 / 16, 1.0 / 2, 1.0 / 4);
+    policy.set_group_shares(tenants, 100);
+    co_await expect_parts(1.0 / 8, 1.0 / 24, 1.0 / 3, 1.0 / 2);
+    co_await a.stop();
+    co_await b.stop();
+    co_await c.stop();
+    co_await d.stop();
+  });
+}
+
 TEST(FairSharePolicy, AClassThatWasAwaySavesNothingUp) {
   auto made = std::make_unique<FairSharePolicy>();
   const SchedClass one = made->add_class("one", 100);
