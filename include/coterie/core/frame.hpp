@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <source_location>
 
 namespace coterie {
@@ -131,10 +133,54 @@ class Frame {
 static_assert(sizeof(Frame) == 24);
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 16);
 
+namespace detail {
+
+// The heap keeps 8 bytes before each block, in steps of 16: classes of 8, 24, 40… bytes leave no gap.
+inline constexpr std::size_t block_step = 16;
+inline constexpr std::size_t block_classes = 128;
+constexpr std::size_t block_class(std::size_t bytes) noexcept {
+  return (bytes + block_step / 2 - 1) / block_step;
+}
+
+/// A block that nobody uses.
+struct FreeBlock {
+  FreeBlock* next;
+};
+/// What a thread keeps of a class. Trivial, so that touching it takes no guard: until the first block comes
+/// back there is no room at all.
+struct FreeList {
+  FreeBlock* head;
+  std::uint32_t room;   // for so many more
+  std::uint32_t parts;  // granted: kept blocks and room together
+};
+extern constinit thread_local std::array<FreeList, block_classes> free_lists;
+
+[[nodiscard]] void* allocate_new_block(std::size_t bytes);
+void free_block_without_room(void* block, std::size_t bytes) noexcept;
+
+}  // namespace detail
+
 /// Memory for coroutine frames and task records: a free list per thread in classes of 16 bytes up to 2 KiB,
 /// at most 16 MiB kept by a thread; what is larger goes to `operator new`. Under a sanitizer everything does,
-/// so that a use after free shows. Blocks may be freed on another thread than they came from.
-[[nodiscard]] void* allocate_frame(std::size_t bytes);
-void free_frame(void* block, std::size_t bytes) noexcept;
+/// so that a use after free shows. Blocks may be freed on another thread than they came from. Inline, for who
+/// makes a frame knows its size, and so its class.
+[[nodiscard]] inline void* allocate_frame(std::size_t bytes) {
+  const std::size_t index = detail::block_class(bytes);
+  if (index >= detail::block_classes) return detail::allocate_new_block(bytes);
+  detail::FreeList& list = detail::free_lists[index];
+  detail::FreeBlock* const block = list.head;
+  if (block == nullptr) return detail::allocate_new_block(bytes);
+  list.head = block->next;
+  ++list.room;
+  return block;
+}
+inline void free_frame(void* block, std::size_t bytes) noexcept {
+  const std::size_t index = detail::block_class(bytes);
+  if (index >= detail::block_classes || detail::free_lists[index].room == 0) [[unlikely]]
+    return detail::free_block_without_room(block, bytes);
+  detail::FreeList& list = detail::free_lists[index];
+  list.head = ::new (block) detail::FreeBlock{list.head};
+  --list.room;
+}
 
 }  // namespace coterie
