@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <utility>
 #include <vector>
+
+#include "coterie/sync/ring_buffer.hpp"
 
 namespace coterie {
 
@@ -13,15 +14,11 @@ template <class T>
 class FifoItems {
  public:
   void push(T item) { items_.push_back(std::move(item)); }
-  T pop() {
-    T item = std::move(items_.front());
-    items_.pop_front();
-    return item;
-  }
+  T pop() { return items_.pop_front(); }
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
 
  private:
-  std::deque<T> items_;
+  detail::RingBuffer<T> items_;
 };
 
 /// The last that was put, first.
