@@ -60,7 +60,12 @@ void sleep_and_wake(benchmark::State& state, Delay delay) {
 void sleep_one_second(benchmark::State& state) {
   sleep_and_wake(state, [](std::int64_t) { return Duration(1s); });
 }
-BENCHMARK(sleep_one_second)->Iterations(1)->Apply(as_told)->Unit(benchmark::kMillisecond)->Arg(1'000'000)->Arg(100'000);
+BENCHMARK(sleep_one_second)
+    ->Iterations(1)
+    ->Apply(as_told)
+    ->Unit(benchmark::kMillisecond)
+    ->Arg(1'000'000)
+    ->Arg(100'000);
 
 void random_timers(benchmark::State& state) {
   testing::Random random(1);
