@@ -100,6 +100,13 @@ void open_lists() noexcept {
   parts_left = most_kept / part_bytes;
 }
 
+/// Out of line, so that the common way saves no registers.
+[[gnu::noinline]] void free_without_room(void* block, std::size_t its_class) noexcept {
+  if (!opened) open_lists();
+  if (!grant_part(its_class)) return ::operator delete(block);
+  detail::free_block(block, its_class);
+}
+
 }  // namespace
 
 constinit thread_local std::array<FreeList, block_classes> detail::free_lists{};
@@ -109,11 +116,14 @@ void* detail::allocate_new_block(std::size_t bytes) {
   return ::operator new(index < block_classes ? bytes_of(index) : bytes);
 }
 
-void detail::free_block_without_room(void* block, std::size_t bytes) noexcept {
-  if (block_class(bytes) >= block_classes) return ::operator delete(block);
-  if (!opened) open_lists();
-  if (!grant_part(block_class(bytes))) return ::operator delete(block);
-  free_frame(block, bytes);
+void detail::free_block(void* block, std::size_t its_class) noexcept {
+  if (its_class >= block_classes) [[unlikely]]
+    return ::operator delete(block);
+  FreeList& list = free_lists[its_class];
+  if (list.room == 0) [[unlikely]]
+    return free_without_room(block, its_class);
+  list.head = ::new (block) FreeBlock{list.head};
+  --list.room;
 }
 
 }  // namespace coterie

@@ -156,7 +156,7 @@ struct FreeList {
 extern constinit thread_local std::array<FreeList, block_classes> free_lists;
 
 [[nodiscard]] void* allocate_new_block(std::size_t bytes);
-void free_block_without_room(void* block, std::size_t bytes) noexcept;
+void free_block(void* block, std::size_t its_class) noexcept;
 
 }  // namespace detail
 
@@ -174,13 +174,10 @@ void free_block_without_room(void* block, std::size_t bytes) noexcept;
   ++list.room;
   return block;
 }
+/// Only the class is found here: the rest would stand in the functions through which exceptions unwind, and
+/// make a cancel by exception through ten frames 7 % dearer.
 inline void free_frame(void* block, std::size_t bytes) noexcept {
-  const std::size_t index = detail::block_class(bytes);
-  if (index >= detail::block_classes || detail::free_lists[index].room == 0) [[unlikely]]
-    return detail::free_block_without_room(block, bytes);
-  detail::FreeList& list = detail::free_lists[index];
-  list.head = ::new (block) detail::FreeBlock{list.head};
-  --list.room;
+  detail::free_block(block, detail::block_class(bytes));
 }
 
 }  // namespace coterie
