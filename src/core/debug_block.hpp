@@ -79,6 +79,8 @@ struct DebugBlock {
   std::uint64_t kinds_lock;        // of those: the holder must give it back before the wait can end
   std::uint64_t kinds_timer;       // the object is an int64, nanoseconds of CLOCK_MONOTONIC: when it is due
   std::uint64_t kinds_descriptor;  // the object is an int32: the descriptor
+  std::uint64_t kind_condition;    // the object has a lock too:
+  std::uint64_t condition_lock;    // the address of a primitive
 };
 
 inline constexpr char debug_magic[16] = {'c', 'o', 't', 'e', 'r', 'i',  'e',  '-',

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "coterie/core/leaf.hpp"
-#include "coterie/core/loop_bound.hpp"
+#include "coterie/core/under_lock.hpp"
 #include "src/core/debug_block.hpp"
 
 // The members' classes have virtual functions, and no virtual bases: there offsetof is well defined with both
@@ -94,6 +94,8 @@ struct DebugLayout {
     its.kinds_lock = lock_kinds;
     its.kinds_timer = timer_kinds;
     its.kinds_descriptor = descriptor_kinds;
+    its.kind_condition = static_cast<std::uint64_t>(WaitKind::condition);
+    its.condition_lock = offsetof(UnderLock, lock_);
     return its;
   }
 };

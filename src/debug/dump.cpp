@@ -106,11 +106,11 @@ class Dump {
     if (task.waits_for.empty()) {
       if (task.due_in) return text + ", due " + due_text(*task.due_in);
       if (task.descriptor) return text + descriptor_text(task);
-      if (task.wait.object != nullptr) text += " " + object_text(task);
+      if (task.wait.object != nullptr) text += " " + object_text(task.wait.object, task.wait_name);
       if (task.held_by != 0)
         text += (contains(lock_kinds, task.wait.kind) ? ", held by " : ", last taken by ") +
                 reference(task.held_by);
-      return text;
+      return task.lock ? text + lock_text(*task.lock) : text;
     }
     for (std::size_t i = 0; i < std::min(task.waits_for.size(), most_named); ++i)
       text += (i == 0 ? ": " : ", ") + reference(task.waits_for[i]);
@@ -125,9 +125,13 @@ class Dump {
     return task.endpoint.empty() ? text : text + " (" + printable(task.endpoint) + ")";
   }
   /// `@1`, or `@1 'accounts'` for what has a name.
-  std::string object_text(const TaskSnapshot& task) {
-    const std::string number = "@" + std::to_string(number_of(task.wait.object));
-    return task.wait_name.empty() ? number : number + " " + quoted(task.wait_name);
+  std::string object_text(const void* object, const std::string& name) {
+    const std::string number = "@" + std::to_string(number_of(object));
+    return name.empty() ? number : number + " " + quoted(name);
+  }
+  std::string lock_text(const ItsLock& lock) {
+    std::string text = ", under lock " + object_text(lock.object, lock.name);
+    return lock.held_by == 0 ? text : text + ", held by " + reference(lock.held_by);
   }
   /// Equal tasks wait for the same kind of thing, not for the same.
   std::string group_wait(const TaskSnapshot& task, std::size_t count) {
@@ -156,8 +160,8 @@ class Dump {
       const bool by_lock = waiter != nullptr && waits_for_holder(*waiter, cycle[i]);
       if (i > 0) lines += " -> ";
       if (by_lock) {
-        lines +=
-            std::string(to_string(waiter->wait.kind)).substr(2) + " " + object_text(*waiter) + " held by ";
+        lines += std::string(to_string(waiter->wait.kind)).substr(2) + " " +
+                 object_text(waiter->wait.object, waiter->wait_name) + " held by ";
         locks = true;
       }
       lines += reference(cycle[i]);

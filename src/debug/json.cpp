@@ -70,17 +70,30 @@ std::string frame_json(const StackFrame& frame) {
       .str();
 }
 
+std::string text_or_null(const std::string& text) {
+  return text.empty() ? "null" : json_quoted(text);
+}
+
+std::string lock_json(const ItsLock& lock) {
+  return Object()
+      .raw("object", address(lock.object))
+      .raw("name", text_or_null(lock.name))
+      .number("held_by", lock.held_by)
+      .str();
+}
+
 std::string wait_json(const TaskSnapshot& task) {
   if (task.wait.kind == WaitKind::none) return "null";
   return Object()
       .number("kind", static_cast<int>(task.wait.kind))
       .text("what", to_string(task.wait.kind))
       .raw("object", address(task.wait.object))
-      .raw("name", task.wait_name.empty() ? "null" : json_quoted(task.wait_name))
+      .raw("name", text_or_null(task.wait_name))
       .number("held_by", task.held_by)
+      .raw("lock", task.lock ? lock_json(*task.lock) : "null")
       .milliseconds("due_in_ms", task.due_in)
       .raw("descriptor", task.descriptor ? std::to_string(*task.descriptor) : "null")
-      .raw("endpoint", task.endpoint.empty() ? "null" : json_quoted(task.endpoint))
+      .raw("endpoint", text_or_null(task.endpoint))
       .raw("tasks", ids(task.waits_for))
       .str();
 }

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "coterie/core/loop_bound.hpp"
+#include "coterie/core/under_lock.hpp"
 #include "src/debug/capture.hpp"
 #include "src/debug/endpoint.hpp"
 
@@ -24,6 +24,14 @@ TaskState state_of(const TaskSnapshot& seen, const TaskRec& task) noexcept {
   return seen.runs ? TaskState::running : TaskState::pending;
 }
 
+void look_at_lock(const UnderLock& condition, TaskSnapshot& seen) {
+  const LoopBound* lock = condition.its_lock();
+  ItsLock& its = seen.lock.emplace();
+  its.object = lock;
+  its.held_by = lock->holder_id();
+  if (lock->name() != nullptr) its.name = lock->name();
+}
+
 /// What is known of the object of a wait, see the sets of kinds.
 void look_at_wait(const WaitInfo& wait, TimePoint now, TaskSnapshot& seen) {
   seen.wait = wait;
@@ -32,6 +40,7 @@ void look_at_wait(const WaitInfo& wait, TimePoint now, TaskSnapshot& seen) {
     const auto* primitive = static_cast<const LoopBound*>(wait.object);
     seen.held_by = primitive->holder_id();
     if (primitive->name() != nullptr) seen.wait_name = primitive->name();
+    if (wait.kind == WaitKind::condition) look_at_lock(*static_cast<const UnderLock*>(primitive), seen);
   } else if (contains(timer_kinds, wait.kind)) {
     seen.due_in = *static_cast<const Duration*>(wait.object) - now.time_since_epoch();
   } else if (contains(descriptor_kinds, wait.kind)) {

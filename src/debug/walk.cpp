@@ -143,12 +143,21 @@ class Walker {
       seen.held_by = get(object + at_.primitive_holder_id, "a primitive");
       if (const Address name = get(object + at_.primitive_name, "a primitive"); name != 0)
         seen.wait_name = terminated_at(name);
+      if (kind == at_.kind_condition) read_lock(get(object + at_.condition_lock, "a condition"), seen);
     } else if ((at_.kinds_timer & bit) != 0) {
       if (const auto due = get<std::int64_t>(object, "a timer"); due > 0)
         seen.due_in = TimePoint(Duration(due)) - now_;
     } else if ((at_.kinds_descriptor & bit) != 0) {
       seen.descriptor = get<std::int32_t>(object, "a descriptor");
     }
+  }
+
+  void read_lock(Address lock, TaskSnapshot& seen) {
+    ItsLock& its = seen.lock.emplace();
+    its.object = reinterpret_cast<const void*>(lock);  // NOLINT(performance-no-int-to-ptr): a name
+    its.held_by = get(lock + at_.primitive_holder_id, "a condition's lock");
+    if (const Address name = get(lock + at_.primitive_name, "a condition's lock"); name != 0)
+      its.name = terminated_at(name);
   }
 
   void read_stack(Address top, Stack& stack) {

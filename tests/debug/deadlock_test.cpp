@@ -5,6 +5,7 @@
 #include <string>
 
 #include "coterie/debug/dump.hpp"
+#include "coterie/sync/condition.hpp"
 #include "coterie/sync/event.hpp"
 #include "coterie/sync/lock.hpp"
 #include "coterie/sync/queue.hpp"
@@ -186,6 +187,57 @@ TEST(Holders, ATaskThatWaitsForItsOwnPermitIsNoDeadlockForOthersMayGiveOne) {
     EXPECT_TRUE(debug::find_cycles(debug::snapshot(EventLoop::current())).empty());
     signal.release();
     co_await task;
+  });
+}
+
+Task<void> until_notified(Condition& condition) {
+  const LockGuard guard = co_await condition.scoped();
+  co_await condition.wait();
+}
+
+TEST(Waits, OfAConditionNamesItsLockAndWhoHoldsThat) {
+  run([]() -> Task<void> {
+    Lock stock("stock");
+    Condition condition(stock);
+    condition.set_name("not empty");
+    auto reader = spawn(named("reader"), until_notified, std::ref(condition));
+    co_await ticks(2);
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                HasSubstr("waits for a condition @1 'not empty', under lock @2 'stock'  "));
+    co_await stock.acquire();
+    const std::string text = masked(debug::dump(EventLoop::current()));
+    EXPECT_THAT(
+        text, HasSubstr("waits for a condition @1 'not empty', under lock @2 'stock', held by #1 'main'  "));
+    EXPECT_THAT(text, Not(HasSubstr("\ndeadlock: ")));
+    const TaskSnapshot seen = debug::snapshot(reader);
+    EXPECT_EQ(seen.lock.value_or(debug::ItsLock()).object, static_cast<const void*>(&stock));
+    EXPECT_EQ(seen.held_by, 0U) << "a notify ends the wait, and nobody has that to give back";
+    EXPECT_THAT(debug::dump_json(EventLoop::current()),
+                AllOf(HasSubstr(R"("name":"stock","held_by":)" + std::to_string(current_task()->id()) + "}"),
+                      HasSubstr(R"("name":"not empty","held_by":0,"lock":{"object":"0x)")));
+    condition.notify();
+    co_await ticks(2);
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                HasSubstr("waits for a lock @1 'stock', held by #1 'main'  "))
+        << "notified, and on its way back to the lock";
+    stock.release();
+    co_await reader;
+  });
+}
+
+TEST(Waits, AConditionsOwnLockIsNamedToo) {
+  run([]() -> Task<void> {
+    Condition condition;
+    auto reader = spawn(named("reader"), until_notified, std::ref(condition));
+    co_await ticks(2);
+    LockGuard guard = co_await condition.scoped();
+    EXPECT_THAT(masked(debug::dump(EventLoop::current())),
+                HasSubstr("waits for a condition @1, under lock @2, held by #1 'main'  "));
+    EXPECT_EQ(debug::snapshot(reader).lock.value_or(debug::ItsLock()).object,
+              static_cast<const void*>(&condition.lock()));
+    guard.unlock();
+    reader.cancel();
+    co_await reader.wait();
   });
 }
 

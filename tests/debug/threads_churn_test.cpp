@@ -13,23 +13,51 @@ namespace coterie {
 namespace {
 using namespace test;
 
-/// Lives a while: sleeps, takes a lock, spawns a child, or is cancelled.
-Task<void> life(Lock& lock, std::mt19937& random, int depth) {
+/// What the tasks of one loop share.
+struct Shared {
+  std::mt19937 random;
+  Lock lock;
+  Condition condition{lock};
+  Queue<int> queue;
+  explicit Shared(unsigned seed) : random(seed) {
+    lock.set_name("lock");
+    condition.set_name("condition");
+  }
+};
+
+Task<void> until_notified(Shared& its) {
+  const LockGuard guard = co_await its.lock.scoped();
+  co_await its.condition.wait();
+}
+
+/// Lives a while: sleeps, takes a lock, waits under it, spawns a child, or is cancelled.
+Task<void> life(Shared& its, int depth) {
   const std::string name = "task of depth " + std::to_string(depth);
   for (int i = 0; i < 3; ++i) {
-    const auto choice = random() % 5;
+    const auto choice = its.random() % 7;
     if (choice == 0) co_await sleep(100us);
     if (choice == 1) co_await yield();
     if (choice == 2) {
-      const LockGuard guard = co_await lock.scoped();
+      const LockGuard guard = co_await its.lock.scoped();
+      its.condition.notify();
       co_await yield();
     }
     if (choice == 3 && depth < 3) {
-      auto child = spawn(named(name), life, std::ref(lock), std::ref(random), depth + 1);
-      if (random() % 4 == 0) child.cancel();
+      auto child = spawn(named(name), life, std::ref(its), depth + 1);
+      if (its.random() % 4 == 0) child.cancel();
       Outcome<void> end = co_await outcome(child);
     }
-    if (choice == 4) co_await life(lock, random, 4);
+    if (choice == 4) co_await life(its, 4);
+    if (choice == 5) {
+      auto waiter = spawn(named("waiter"), until_notified, std::ref(its));
+      co_await sleep(50us);
+      waiter.cancel();
+      Outcome<void> end = co_await outcome(waiter);
+    }
+    if (choice == 6) {
+      its.queue.put_nowait(i);
+      co_await its.queue.get();
+    }
   }
 }
 
@@ -41,13 +69,11 @@ Task<void> life(Lock& lock, std::mt19937& random, int depth) {
 }
 
 Task<void> churn(unsigned seed, const std::atomic<bool>& stop) {
-  std::mt19937 random(seed);
-  Lock lock;
+  Shared its(seed);
   while (!stop.load()) {
     std::vector<JoinHandle<void>> tasks;
-    for (int i = 0; i < 20; ++i)
-      tasks.push_back(spawn(named("life"), life, std::ref(lock), std::ref(random), 0));
-    if (random() % 64 == 0) block_for(300ms);
+    for (int i = 0; i < 20; ++i) tasks.push_back(spawn(named("life"), life, std::ref(its), 0));
+    if (its.random() % 64 == 0) block_for(300ms);
     for (auto& task : tasks) Outcome<void> end = co_await outcome(task);
   }
 }

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "coterie/debug/dump.hpp"
-#include "coterie/sync/lock.hpp"
+#include "coterie/sync/condition.hpp"
 #include "src/core/debug_block.hpp"
 #include "support/runtime.hpp"
 
@@ -64,13 +64,21 @@ Task<void> consume() {
   while (const int* next = co_await all.next()) (void)*next;
 }
 
+Task<void> at_condition(Condition& condition) {
+  const LockGuard guard = co_await condition.scoped();
+  co_await condition.wait();
+}
+
 /// Tasks in every kind of state.
 struct World {
   Lock lock;
+  Condition condition;
   std::vector<JoinHandle<void>> tasks;
 
   Task<void> begin() {
     co_await lock.acquire();
+    condition.set_name("goods");
+    condition.lock().set_name("counter");
     const std::string owned(100, 'x');
     const auto wrapped = [](const std::string& text) -> Task<void> {
       co_await sleep(std::chrono::hours(text.size()));
@@ -79,6 +87,7 @@ struct World {
     tasks.push_back(spawn(wrapped, owned));
     tasks.push_back(spawn(named("consumer"), consume));
     tasks.push_back(spawn([](JoinHandle<void> other) -> Task<void> { co_await other; }, tasks.back()));
+    tasks.push_back(spawn(named("customer"), at_condition, std::ref(condition)));
     tasks.push_back(spawn(named("cancelled"), at_lock, std::ref(lock)));
     co_await ticks(3);
     tasks.back().cancel();
@@ -109,8 +118,9 @@ TEST(Walk, ReadsWhatTheLoopItselfSays) {
         task.due_in.reset();
       }
     EXPECT_EQ(debug::format_json(raw), debug::format_json(own));
-    EXPECT_EQ(own.tasks.size(), 7U);
+    EXPECT_EQ(own.tasks.size(), 8U);
     EXPECT_EQ(own.tasks[1].held_by, current_task()->id());
+    EXPECT_EQ(own.tasks[5].lock.value_or(debug::ItsLock()).name, "counter");
     co_await world.end();
   });
 }
@@ -141,7 +151,7 @@ TEST(Walk, AnAddressThatLeadsNowhereEndsThatTaskAlone) {
     Changed memory(
         [lost](std::uint64_t address, char*, std::size_t) { return address < lost || address > lost + 24; });
     const LoopSnapshot seen = read_here(memory);
-    EXPECT_EQ(seen.tasks.size(), 7U);
+    EXPECT_EQ(seen.tasks.size(), 8U);
     EXPECT_TRUE(seen.tasks[1].stack.empty());
     EXPECT_EQ(seen.tasks[2].stack.size(), 1U);
     EXPECT_THAT(seen.problem, HasSubstr("cannot be read"));
@@ -161,7 +171,7 @@ TEST(Walk, AListThatRunsInACircleEnds) {
       return true;
     });
     const LoopSnapshot seen = read_here(memory);
-    EXPECT_EQ(seen.tasks.size(), 7U);
+    EXPECT_EQ(seen.tasks.size(), 8U);
     EXPECT_THAT(seen.problem, HasSubstr("torn"));
     co_await world.end();
   });

@@ -28,6 +28,15 @@ struct Place {
   explicit Place(std::source_location where) : file(where.file_name()), line(where.line()) {}
 };
 
+/// The lock that goes with a condition: who waits there gave it back, and takes it again before it goes on.
+struct ItsLock {
+  const void* object = nullptr;  ///< serves as a name only
+  std::string name;              ///< empty: it has none
+  std::uint64_t held_by = 0;     ///< the task that has it now; 0: nobody is known to
+
+  ItsLock() = default;
+};
+
 /// A task at one moment, as data: it may be kept, compared, and sent elsewhere.
 struct TaskSnapshot {
   std::uint64_t id = 0;
@@ -46,6 +55,7 @@ struct TaskSnapshot {
   /// is known to have.
   std::uint64_t held_by = 0;
   std::string wait_name;           ///< of the lock, event, queue… that it waits for; empty: it has none
+  std::optional<ItsLock> lock;     ///< where it waits for a condition
   std::optional<Duration> due_in;  ///< of the timer that it waits for; negative: it is overdue
   std::optional<int> descriptor;   ///< that it waits for
   std::string endpoint;            ///< what that descriptor is: "tcp 10.0.0.1:40112 -> 10.0.0.2:80", "pipe"

@@ -7,6 +7,7 @@
 #include "coterie/await_outcome.hpp"
 #include "coterie/core/callable.hpp"
 #include "coterie/core/linked_list.hpp"
+#include "coterie/core/under_lock.hpp"
 #include "coterie/sync/lock.hpp"
 #include "coterie/sync/wait_list.hpp"
 #include "coterie/task.hpp"
@@ -19,19 +20,19 @@ namespace coterie {
 ///     co_await condition.wait_for([&] { return !jobs.empty(); });
 ///
 /// Of one loop; not thread-safe; it outlives who waits.
-class Condition : public LoopBound {
+class Condition : public UnderLock {
  public:
   /// With a lock of its own.
-  Condition() noexcept : lock_(&own_) {}
+  Condition() noexcept { set_lock(own_); }
   /// With a lock that others use too; it outlives the condition.
-  explicit Condition(Lock& lock) noexcept : lock_(&lock) {}
+  explicit Condition(Lock& lock) noexcept { set_lock(lock); }
 
   /// The lock's own: see Lock.
-  Lock::Awaiter acquire() noexcept { return lock_->acquire(); }
-  Lock::GuardAwaiter scoped() noexcept { return lock_->scoped(); }
-  void release() { lock_->release(); }
-  [[nodiscard]] bool locked() const noexcept { return lock_->locked(); }
-  [[nodiscard]] Lock& lock() noexcept { return *lock_; }
+  Lock::Awaiter acquire() noexcept { return lock().acquire(); }
+  Lock::GuardAwaiter scoped() noexcept { return lock().scoped(); }
+  void release() { lock().release(); }
+  [[nodiscard]] bool locked() const noexcept { return static_cast<const Lock*>(its_lock())->locked(); }
+  [[nodiscard]] Lock& lock() noexcept { return static_cast<Lock&>(bound_lock()); }
 
   /// Releases the lock, waits for a notify, and takes the lock again. May return without a notify, so look
   /// again, or use wait_for(). InvalidState when the lock is not held.
@@ -103,7 +104,6 @@ class Condition : public LoopBound {
   }
 
   Lock own_;
-  Lock* lock_;
   WaitList waiters_;
   LinkedList<Waiter> inside_;
 };

@@ -28,6 +28,7 @@ frame_wrapper
 leaf_kind leaf_object kind_task kind_shield kind_lock kind_read_lock kind_write_lock primitive_holder_id
 string_data string_size location_file location_function location_line
 task_polls task_born born_shift primitive_name kinds_primitive kinds_lock kinds_timer kinds_descriptor
+kind_condition condition_lock
 """.split()
 WAITS = """nothing|its turn|a timer|a task|a future|a gather|a task group's children|a shielded task|an event|a lock|a semaphore|an
  item of a queue|room in a queue|a queue's items to be done|a thread|a descriptor to become readable|a descriptor to become
@@ -168,6 +169,7 @@ class Task:
         self.runs = not self.ready and leaf == 0
         self.kind = self.object = self.holder = self.canceller = 0
         self.object_name, self.due, self.descriptor = "", None, None
+        self.lock, self.lock_name, self.lock_holder = 0, "", 0  # of a condition
         self.polls = unpack("I", address + at.task_polls)
         self.waits_for = []
         self.spawned = ("", 0)
@@ -204,13 +206,19 @@ class Task:
         if self.object == 0:
             return
         if at.kinds_primitive >> self.kind & 1:
-            self.holder = word(self.object + at.primitive_holder_id)
-            name = word(self.object + at.primitive_name)
-            self.object_name = text(name) if name else ""
+            self.holder, self.object_name = self.primitive(self.object)
+            if self.kind == at.kind_condition:
+                self.lock = word(self.object + at.condition_lock)
+                self.lock_holder, self.lock_name = self.primitive(self.lock)
         elif at.kinds_timer >> self.kind & 1:
             self.due = unpack("q", self.object)
         elif at.kinds_descriptor >> self.kind & 1:
             self.descriptor = unpack("i", self.object)
+
+    def primitive(self, address):
+        """Who holds it, and its name."""
+        name = word(address + self.block.primitive_name)
+        return word(address + self.block.primitive_holder_id), text(name) if name else ""
 
     @property
     def locked_by(self):
@@ -304,13 +312,17 @@ class Loop:
         if task.descriptor is not None:
             return line + f", fd {task.descriptor}"
         if task.object:
-            line += " " + self.object(task)
+            line += " " + self.object(task.object, task.object_name)
         by = "held by" if task.locked_by else "last taken by"
-        return line + (f", {by} {self.reference(task.holder)}" if task.holder else "")
+        line += f", {by} {self.reference(task.holder)}" if task.holder else ""
+        if task.lock:
+            line += ", under lock " + self.object(task.lock, task.lock_name)
+            line += f", held by {self.reference(task.lock_holder)}" if task.lock_holder else ""
+        return line
 
-    def object(self, task):
-        name = printable(task.object_name).replace("\\", "\\\\").replace("'", "\\'")
-        return f"@{self.number_of(task.object)}" + (f" '{name}'" if name else "")
+    def object(self, address, name):
+        name = printable(name).replace("\\", "\\\\").replace("'", "\\'")
+        return f"@{self.number_of(address)}" + (f" '{name}'" if name else "")
 
     def line(self, task):
         line = f"#{task.id} {printable(task.name)}  {task.state}"
@@ -377,7 +389,7 @@ class Loop:
         for waiter, target in zip(cycle, cycle[1:]):
             task = self.by_id[waiter]
             by_lock = task.locked_by == target
-            line += " -> " + (f"{WAITS[task.kind][2:]} {self.object(task)} held by " if by_lock else "")
+            line += " -> " + (f"{WAITS[task.kind][2:]} {self.object(task.object, task.object_name)} held by " if by_lock else "")
             line += self.reference(target)
         print("deadlock: " + line)
         for id in cycle[:-1]:
