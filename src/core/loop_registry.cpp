@@ -128,6 +128,11 @@ void LoopRegistry::remove(EventLoop& loop) noexcept {
   if (loop.next_loop_ != nullptr) loop.next_loop_->prev_loop_ = loop.prev_loop_;
 }
 
+void LoopRegistry::observe(EventLoop& loop, bool on) noexcept {
+  loop.observe();
+  loop.observed_ = loop.observed_ || on;
+}
+
 std::vector<LoopRegistry::Entry> LoopRegistry::all() {
   const std::lock_guard lock(loops_mutex);
   std::vector<Entry> found;

@@ -20,6 +20,9 @@ class LoopRegistry {
     Entry(const EventLoop& its, std::shared_ptr<Inbox> box, std::int32_t tid)
         : loop(&its), inbox(std::move(box)), thread(tid) {}
   };
+  /// The loop's ticks are looked at, or only where something else asks for it. On its thread.
+  static void observe(EventLoop& loop, bool on) noexcept;
+
   /// In the order of their making. Any thread.
   [[nodiscard]] static std::vector<Entry> all();
 };

@@ -6,8 +6,26 @@
 #include "coterie/core/leaf.hpp"
 #include "coterie/loop.hpp"
 #include "src/core/class_meter.hpp"
+#include "src/core/loop_registry.hpp"
+#include "src/core/step_sample.hpp"
 
 namespace coterie {
+
+constinit thread_local const EventLoop* detail::StepSample::loop_ = nullptr;
+thread_local std::function<void(Duration)> detail::StepSample::told_;
+
+void detail::StepSample::ask(EventLoop& loop, std::function<void(Duration)> told) {
+  loop_ = &loop;
+  told_ = std::move(told);
+  LoopRegistry::observe(loop, true);
+}
+
+void detail::StepSample::tell(EventLoop& loop, Duration took) {
+  loop_ = nullptr;
+  LoopRegistry::observe(loop, false);
+  const std::function<void(Duration)> told = std::move(told_);
+  told(took);
+}
 
 void EventLoop::push_by_class(Runnable& node) noexcept {
   if (const TaskRec* task = node.of_task())
@@ -46,10 +64,14 @@ void EventLoop::pass_observed() {
     if (meter_ != nullptr) meter_->begins(its_class, start);
     const Duration limit =
         debug() ? std::min(options_.slow_callback_duration, options_.long_step) : options_.long_step;
+    const bool sampled = detail::StepSample::wanted_of(*this);
+    const TimePoint began = sampled ? now() : TimePoint();
     if (limit < Duration::max())
       watch_step(next, limit);
     else
       next.run();
+    if (sampled) [[unlikely]]
+      detail::StepSample::tell(*this, now() - began);
     const TimePoint end = timed ? now() : TimePoint();
     if (charges) queue.charge(its_class, end - start);
     start = end;

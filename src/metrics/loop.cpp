@@ -3,7 +3,11 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <unordered_map>
+#include <utility>
 #include <vector>
+
+#include "src/core/step_sample.hpp"
 
 namespace coterie::metrics {
 namespace {
@@ -11,12 +15,17 @@ namespace {
 constexpr std::array lag_bounds{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
                                 .05,   .1,     .25,   .5,   1.,    2.5,  10.};
 
+constexpr std::array poll_bounds{1e-6,     4e-6,    1.6e-5,  6.4e-5,  2.56e-4, 1.024e-3,
+                                 4.096e-3, .016384, .065536, .262144, 1.048576};
+
 constexpr Family tasks{"coterie_tasks", Type::gauge,
                        "Tasks that have not ended, by what they do: wait, or stand in line to run"};
 constexpr Family lag{"coterie_loop_lag_seconds", Type::histogram,
                      "How late the loop's timers were, as seen by one that is due ten times a second"};
 constexpr Family overdue{"coterie_loop_overdue_seconds", Type::gauge,
                          "For how long that timer has been due now: grows while something blocks the loop"};
+constexpr Family polls{"coterie_poll_duration_seconds", Type::histogram,
+                       "How long a step held the loop, of one step ten times a second"};
 constexpr Family class_steps{"coterie_class_steps_total", Type::counter, "Steps that a scheduling class ran"};
 constexpr Family class_runtime{"coterie_class_runtime_seconds_total", Type::counter,
                                "Time in which steps of a scheduling class ran"};
@@ -24,6 +33,8 @@ constexpr Family class_wait{"coterie_class_wait_seconds_total", Type::counter,
                             "Time in which nothing of a scheduling class was ready"};
 constexpr Family class_starved{"coterie_class_starved_seconds_total", Type::counter,
                                "Time in which something of a scheduling class was ready, and others ran"};
+constexpr Family class_queue{"coterie_class_queue_length", Type::gauge,
+                             "Tasks of a scheduling class that stand in line to run, counted once a second"};
 constexpr Family class_dropped{"coterie_metrics_dropped_labels_total", Type::counter,
                                "What was counted as `_other` because a family may have no more labels"};
 
@@ -59,10 +70,13 @@ class LoopWatch final : public Source, public std::enable_shared_from_this<LoopW
   }
   void look(const std::shared_ptr<Hold>& hold, TimePoint due) {
     lag_.observe(seconds(std::max(Duration::zero(), loop_->now() - due)));
+    coterie::detail::StepSample::ask(*loop_, [watch = weak_from_this()](Duration took) {
+      if (const auto its = watch.lock()) its->polls_.observe(seconds(took));
+    });
     if (++looks_ % options_.looks_per_count == 0) count_tasks();
     if (!loop_->closed()) arm(hold);
   }
-  void count_tasks() noexcept;
+  void count_tasks();
   void loop_gone() noexcept {
     const std::lock_guard lock(mutex_);
     loop_ = nullptr;
@@ -71,33 +85,42 @@ class LoopWatch final : public Source, public std::enable_shared_from_this<LoopW
     uncounted_.set(0);
   }
   void collect_classes(Snapshot& into) const;
+  [[nodiscard]] bool has_classes() const { return !loop_->class_times().empty(); }
 
   const std::string label_;
   const LoopWatchOptions options_;
-  mutable std::mutex mutex_;  // of loop_ where others read it, and known_
+  mutable std::mutex mutex_;  // of loop_ where others read it, known_ and ready_of_
   EventLoop* loop_;
   const bool is_virtual_;
   unsigned looks_ = 0;
   std::atomic<Duration::rep> due_{0};
   Histogram lag_{lag_bounds};
+  Histogram polls_{poll_bounds};
   Gauge waiting_;
   Gauge ready_;
   Gauge uncounted_;
+  std::unordered_map<SchedClass, std::size_t> ready_of_;
   mutable std::vector<SchedClass> known_;  // classes that have a label, as they came
   mutable Counter dropped_;
 };
 
-void LoopWatch::count_tasks() noexcept {
+void LoopWatch::count_tasks() {
   std::size_t waiting = 0;
   std::size_t seen = 0;
+  std::unordered_map<SchedClass, std::size_t> ready;
+  const bool by_class = has_classes();
   for (const TaskRec* task = loop_->first_task(); task != nullptr && seen < options_.most_tasks;
        task = task->next_task()) {
     ++seen;
     if (task->waiting_on() != nullptr) ++waiting;
+    if (by_class && task->queued()) ++ready[task->sched_class()];
   }
   waiting_.set(static_cast<double>(waiting));
   ready_.set(static_cast<double>(seen - waiting));
   uncounted_.set(static_cast<double>(loop_->task_count() - seen));
+  if (!by_class) return;
+  const std::lock_guard lock(mutex_);
+  ready_of_ = std::move(ready);
 }
 
 void LoopWatch::collect(Snapshot& into) const {
@@ -106,6 +129,7 @@ void LoopWatch::collect(Snapshot& into) const {
   into.add(tasks, {{"loop", label_}, {"state", "ready"}}, ready_.value());
   into.add(tasks, {{"loop", label_}, {"state", "uncounted"}}, uncounted_.value());
   into.add(lag, {{"loop", label_}}, lag_);
+  into.add(polls, {{"loop", label_}}, polls_);
   const TimePoint due{Duration(due_.load(std::memory_order_relaxed))};
   const bool known = loop_ != nullptr && !is_virtual_;  // virtual time is not for other threads to read
   const Duration late = known ? std::max(Duration::zero(), Clock::now() - due) : Duration::zero();
@@ -127,6 +151,9 @@ void LoopWatch::collect_classes(Snapshot& into) const {
     into.add(class_runtime, {{"class", name}}, seconds(times.runtime));
     into.add(class_wait, {{"class", name}}, seconds(times.waiting));
     into.add(class_starved, {{"class", name}}, seconds(times.starved));
+    const auto ready = ready_of_.find(times.sched_class);
+    into.add(class_queue, {{"class", name}},
+             ready == ready_of_.end() ? 0. : static_cast<double>(ready->second));
     if (!is_known) dropped_.add();
   }
   into.add(class_dropped, {}, static_cast<double>(dropped_.value()));

@@ -46,6 +46,42 @@ TEST(LoopMetrics, AStepThatBlocksTheLoopIsLag) {
   EXPECT_EQ(value_of(page, "coterie_loop_lag_seconds_bucket{loop=\"0\",le=\"0.5\"}"), 1);
 }
 
+TEST(LoopMetrics, TenTimesASecondAStepIsTimed) {
+  metrics::Registry registry;
+  VirtualLoop time;
+  const auto busy = [&]() -> Task<void> {
+    for (int i = 0; i < 1000; ++i) {
+      time.block_for(3ms);
+      co_await yield();
+    }
+  };
+  const auto body = [&]() -> Task<void> {
+    metrics::watch_loop(registry, "0");
+    co_await busy();
+  };
+  time.run(body());
+  const std::string page = registry.scrape();
+  const double count = value_of(page, "coterie_poll_duration_seconds_count{loop=\"0\"}");
+  EXPECT_GE(count, 25) << "of three seconds";
+  EXPECT_LE(count, 30);
+  EXPECT_EQ(value_of(page, "coterie_poll_duration_seconds_bucket{loop=\"0\",le=\"0.001024\"}"), 0);
+  EXPECT_EQ(value_of(page, "coterie_poll_duration_seconds_bucket{loop=\"0\",le=\"0.004096\"}"), count);
+}
+
+TEST(LoopMetrics, TwoWatchesOfALoopAndOneThatHasGoneDoNoHarm) {
+  metrics::Registry registry;
+  for (int i = 0; i < 2; ++i) {
+    const auto body = [&]() -> Task<void> {
+      metrics::watch_loop(registry, "0");
+      metrics::watch_loop(registry, "1");
+      co_await sleep(100ms);  // asked, and not told any more
+    };
+    run_virtual(body());
+  }
+  run_virtual([]() -> Task<void> { co_await sleep(1s); }());
+  EXPECT_EQ(count_of(registry.scrape(), "coterie_poll_duration_seconds_count"), 2u);
+}
+
 TEST(LoopMetrics, TasksAreCountedByWhatTheyDo) {
   metrics::Registry registry;
   std::string page;
@@ -128,6 +164,26 @@ TEST(LoopMetrics, ClassesAreToldWhereTheLoopKeepsTheirTimes) {
   EXPECT_EQ(value_of(page, "coterie_class_runtime_seconds_total{class=\"7\"}"), 2);
   EXPECT_EQ(value_of(page, "coterie_class_steps_total{class=\"7\"}"), 1);
   EXPECT_EQ(value_of(page, "coterie_class_starved_seconds_total{class=\"7\"}"), 0);
+}
+
+TEST(LoopMetrics, TasksOfAClassThatStandInLineAreCounted) {
+  metrics::Registry registry;
+  LoopOptions options;
+  options.class_times = true;
+  VirtualLoop time(nullptr, options);
+  std::string page;
+  const auto body = [&]() -> Task<void> {
+    const auto nothing = []() -> Task<void> { co_return; };
+    std::vector<JoinHandle<void>> tasks;
+    for (int i = 0; i < 3; ++i) tasks.push_back(spawn(SpawnOptions().sched_class(7), nothing));
+    metrics::watch_loop(registry, "0");
+    page = registry.scrape();
+    for (auto& task : tasks) co_await task;
+    co_await sleep(1s + 1ms);
+  };
+  time.run(body());
+  EXPECT_EQ(value_of(page, "coterie_class_queue_length{class=\"7\"}"), 3);
+  EXPECT_EQ(value_of(page, "coterie_class_queue_length{class=\"0\"}"), 0) << "main runs";
 }
 
 TEST(LoopMetrics, ManyClassesAreFoldedAndThatIsTold) {
