@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-all bench bench-queue bench-queue-load chaos fuzz test-debug test-release test-tsan test-clang-asan \
-  test-clang-tsan test-mutants lint format compile-cost docs package clean
+  test-clang-tsan test-gdb test-mutants lint format compile-cost docs package clean
 
 JOBS ?= $(shell nproc)
 DIR ?= $(CURDIR)
@@ -44,8 +44,9 @@ help:
 	@echo 'make run [DIR=folder] [BROKER=url] [WORKERS=n] [ARGS=...]   index a folder through a durable queue (the first thing to try)'
 	@echo 'make build                       the release build: build/release/{bin,bench,examples}'
 	@echo 'make test [TESTS=regex]          gcc, debug, AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, mutants'
+	@echo 'make test-all                    test, then release, tsan, clang-asan, clang-tsan, gdb, mutants'
 	@echo 'make test-<preset> [FLOOR=core]  one of them, or its tests of one folder; mutants: the tests catch what they are there to catch'
+	@echo 'make test-gdb                    cores of programs by gcc and clang, -O2, stripped and not, say what the programs said'
 	@echo 'make bench [ROUNDS=9] [QUICK=1] [ONLY=word]   the runtime beside a bare coroutine, Boost.Asio, asyncio and uvloop: 8 minutes; QUICK: 3'
 	@echo 'make bench-queue [ROUNDS=5] [PEERS=celery,rq,sidekiq,bullmq]   the queue on Redis beside others, installed by this: 10 minutes'
 	@echo 'make bench-queue-load                what a big backlog, a long life, busy and idle workers cost Redis: half an hour'
@@ -74,7 +75,7 @@ build:
 
 test: test-debug
 
-test-all: test-debug test-release test-tsan test-clang-asan test-clang-tsan test-mutants
+test-all: test-debug test-release test-tsan test-clang-asan test-clang-tsan test-gdb test-mutants
 
 test-debug:
 	@scripts/bootstrap test
@@ -99,6 +100,16 @@ test-tsan test-clang-asan test-clang-tsan: test-%:
 	$(call build,$*,$(if $(FLOOR),$(FLOOR)_tests))
 	$(call say,Testing $*)
 	$(call ctest,$*)
+
+test-gdb:
+	@scripts/bootstrap all
+	$(call say,Building the command, and a program by gcc and by clang)
+	$(call configure,release,-DCOTERIE_TESTS=ON)
+	$(call build,release,coterie_command example_deadlock)
+	$(call configure,clang-release)
+	$(call build,clang-release,example_deadlock)
+	$(call say,Reading their cores)
+	@ctest --preset release -R '^cli[.]gdb_test$$' -V
 
 test-mutants:
 	@scripts/bootstrap all

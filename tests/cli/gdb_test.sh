@@ -1,4 +1,5 @@
-# The gdb command shows what the live dump shows, from a core, with symbols and without.
+# The gdb command shows what the live dump shows, from a core: of programs by gcc and by clang, with symbols and without.
+# A program that clang made altogether, with the library, is there after `make test-gdb`.
 set -euo pipefail
 deadlock=$COTERIE_BUILD/examples/deadlock
 coterie=$COTERIE_BIN/coterie
@@ -22,7 +23,10 @@ fail() { printf 'gdb_test: %s\n' "$*" >&2; exit 1; }
 has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "$1 lacks: $2"; }; }
 in_gdb() { gdb -nx -batch -iex "set debuginfod enabled off" "$@" 2>gdb.err | grep -v '^\[\|^Using host\|^Core was\|^#0\|^warning\|^Program term' || { cat gdb.err >&2; false; }; }
 
-look() {  # look PROGRAM: from its core the same as from the process
+# Ids, names and chains alone: what a program says of itself, when it answers, has more words than what is read of it.
+chains() { sed -nE "s/^([|' -]*#[0-9]+ .*)  (pending|running|cancelling) .*/\\1/p; /^[| ]* at /p" "$@"; }
+
+look() {  # look PROGRAM PATTERN: from its core the same as from the process, once its dump has a line of the pattern
   local program=$1
   mkfifo said
   "$program" >said &
@@ -32,37 +36,133 @@ look() {  # look PROGRAM: from its core the same as from the process
   rm said
   for _ in $(seq 600); do
     "$coterie" dump "$pid" --raw >dump
-    ! grep -q '^deadlock' dump || break
+    ! grep -q "$2" dump || break
   done
+  grep -q "$2" dump || { cat dump >&2; fail "the dump of $program has no line $2"; }
+  "$coterie" dump "$pid" >answered
+  ! grep -q UNSYNCHRONISED answered || fail "$program has not answered"
   # Without what only the command knows: the headline, ages, cancels.
   sed -E '1d; s/  UNSYNCHRONISED//; s/  age [^ ]+  polls [0-9]+//; s/, due (in )?[^ ]+( ago)?//; /^deadlock/,$d' dump >live
   sed -n '/^deadlock/,$p' dump >deadlocks
   gcore -o core "$pid" >gcore.log 2>&1 || { cat gcore.log >&2; fail "no core"; }
   in_gdb -x "$script" -ex "coterie tree" "$program" "core.$pid" >tree
   diff tree live || fail "the tree of the core of $program is not that of the process"
+  [[ $(chains tree | grep -c ' at ') -ge 3 ]] || fail "no chains are in the tree of $program"
+  diff <(chains tree) <(sed '/^deadlock/,$d' answered | chains) || fail "the core of $program has other chains than it says itself"
   in_gdb -x "$script" -ex "coterie deadlocks" "$program" "core.$pid" >found
   sed -i 's/@[0-9]*/@N/g' found deadlocks
+  [[ -s deadlocks ]] || echo "no deadlock" >deadlocks
   diff found deadlocks || fail "the deadlock in the core of $program is not that of the process"
   in_gdb -x "$script" -ex "coterie tasks" -ex "coterie task 2" "$program" "core.$pid" >tasks
-  has tasks "#1 main  pending  waits for a task group's children"
-  has tasks "   at transfer() deadlock.cpp:"
+  has tasks "#1 main  pending  waits for "
+  in_gdb -p "$pid" -x "$script" -ex "coterie tree" >attached
+  diff <(sed -n '/^loop 1/,$p' attached) <(sed -n '/^loop 1/,$p' tree) || fail "attached to $program gdb sees another tree than in its core"
   kill -9 "$pid"
   wait "$pid" || true
+  rm -f "core.$pid"
+}
+# Of what stands on several lines gcc names the last, and clang the first: the body of a group, and a function.
+comparable() { sed -E 's/thread [0-9]*/thread N/; /#1 main|async_main/s/\.cpp:[0-9]+/.cpp:L/' "$@"; }
+same_as_by_gcc() {  # same_as_by_gcc NAME: the newest tree
+  diff <(comparable "$1.tree") <(comparable tree) || fail "$1 by clang shows another tree than by gcc"
 }
 
-look "$deadlock"
+look "$deadlock" '^deadlock'
+mv tree deadlock.tree
+has tasks "   at transfer() deadlock.cpp:"
 strip -s -o stripped "$deadlock"
-look ./stripped
-# The program by another compiler: the same ids and chains, on the same library.
+look ./stripped '^deadlock'
+
+# What else can be waited for. By both compilers, on this tree's library.
+cat >waits.cpp <<'END'
+#include <unistd.h>
+
+#include <coterie/coterie.hpp>
+#include <iostream>
+using namespace coterie;
+
+namespace shop {
+template <class Goods>
+struct Counter {
+  Task<Goods> sell(Condition& more) {
+    const LockGuard guard = co_await more.scoped();
+    co_await more.wait();
+    co_return Goods();
+  }
+};
+Task<void> buy(Condition& more) {
+  Counter<int> counter;
+  (void)co_await counter.sell(more);
+}
+Task<void> hold(Lock& lock, Event& end) {
+  const LockGuard guard = co_await lock.scoped();
+  co_await end.wait();
+}
+AsyncGenerator<int> numbers(Queue<int>& queue) {
+  for (;;) co_yield co_await queue.get();
+}
+Task<void> sum(Queue<int>& queue) {
+  auto all = numbers(queue);
+  while (const int* next = co_await all.next()) (void)*next;
+}
+}  // namespace shop
+
+Task<void> async_main() {
+  Lock till("till");
+  Condition more(till);
+  more.set_name("more goods");
+  Event end("closing time");
+  Queue<int> queue;
+  Semaphore two(1);
+  co_await two.acquire();
+  co_await task_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn(named("customer"), shop::buy, std::ref(more));
+    co_await yield();
+    co_await yield();
+    group.spawn(named("cashier"), shop::hold, std::ref(till), std::ref(end));
+    group.spawn(named("late"), shop::hold, std::ref(till), std::ref(end));
+    group.spawn(named("sum"), shop::sum, std::ref(queue));
+    group.spawn([](Semaphore& its) -> Task<void> { co_await its.acquire(); }, std::ref(two));
+    group.spawn([]() -> Task<void> { co_await sleep(std::chrono::hours(1)); });
+    co_await yield();
+    co_await yield();
+    std::cout << "look" << std::endl;
+  });
+}
+
+int main() {
+  return run(async_main());
+}
+END
 library=$COTERIE_BUILD/libcoterie_runtime.a
-if command -v clang++-19 >/dev/null && [[ -f $library ]]; then
-  clang++-19 -std=c++20 -O2 -I"$COTERIE_SOURCE/include" "$COTERIE_SOURCE/examples/deadlock.cpp" "$library" -lssl -lcrypto -pthread -o by_clang
-  strip -s -o by_clang_stripped by_clang
-  sed 's/thread [0-9]*/thread N/' tree >by_gcc.tree
-  for program in ./by_clang ./by_clang_stripped; do
-    look "$program"
-    diff by_gcc.tree <(sed 's/thread [0-9]*/thread N/' tree) || fail "clang's program shows another tree than gcc's"
+by() {  # by COMPILER SOURCE PROGRAM
+  "$1" -std=c++20 -O2 -I"$COTERIE_SOURCE/include" "$2" "$library" -lssl -lcrypto -pthread -o "$3"
+}
+if [[ -f $library ]]; then
+  by g++ waits.cpp waits
+  look ./waits "waits for a condition @[0-9]* 'more goods', under lock @[0-9]* 'till', held by #3 'cashier'"
+  mv tree waits.tree
+  if command -v clang++-19 >/dev/null; then
+    for name in deadlock waits; do
+      source=$name.cpp pattern="'till', held by #3 'cashier'"
+      [[ $name == waits ]] || { source=$COTERIE_SOURCE/examples/deadlock.cpp pattern='^deadlock'; }
+      by clang++-19 "$source" "by_clang_$name"
+      strip -s -o "by_clang_stripped_$name" "by_clang_$name"
+      for program in "./by_clang_$name" "./by_clang_stripped_$name"; do
+        look "$program" "$pattern"
+        same_as_by_gcc "$name"
+      done
+    done
+  fi
+fi
+altogether=$COTERIE_SOURCE/build/clang-release/examples/deadlock
+if [[ -x $altogether ]]; then
+  strip -s -o altogether_stripped "$altogether"
+  for program in "$altogether" ./altogether_stripped; do
+    look "$program" '^deadlock'
+    same_as_by_gcc deadlock
   done
+  echo "and of a program that clang made with the library"
 fi
 in_gdb -x "$script" -ex "coterie tasks" /bin/true >/dev/null 2>&1 || true
 has gdb.err "this is no program of Coterie"
