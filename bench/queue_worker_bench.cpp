@@ -1,11 +1,12 @@
 // What a worker costs a job, on the memory broker: no disk, no network, one thread. Jobs are enqueued before
-// the clock starts. JSON by --benchmark_format=json.
+// the clock starts, but for `job`, which is all of its life. JSON by --benchmark_format=json.
 #include <benchmark/benchmark.h>
 
 #include <atomic>
 #include <string>
 #include <vector>
 
+#include "bench/runtime/bench.hpp"
 #include "coterie/queue/client.hpp"
 #include "coterie/queue/json.hpp"
 #include "coterie/queue/worker.hpp"
@@ -74,6 +75,21 @@ void process_typed(benchmark::State& state) {
   process(state, "typed", R"({"path":"/var/lib/images/0001.png","width":640,"height":480})");
 }
 BENCHMARK(process_typed)->Arg(64)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+/// From enqueue, in bulk, to the stored result: what bench/stacks-cost counts.
+void job(benchmark::State& state) {
+  constexpr std::size_t jobs = 10'000;
+  for (auto _ : state) {
+    const std::shared_ptr<Broker> broker = open_broker("memory://");
+    Worker worker(broker,
+                  WorkerOptions().concurrency(static_cast<std::uint32_t>(state.range(0))).stop_when_idle());
+    worker.handle_raw("no op", no_op);
+    (void)coterie::run(enqueue(Client(broker), jobs, "no op", payload_200));
+    (void)coterie::run(worker.serve());
+  }
+  bench::each_of(state, jobs);
+}
+BENCHMARK(job)->Arg(64)->Apply(bench::as_told)->Unit(benchmark::kMillisecond);
 
 Task<void> serve(Worker* worker) {
   co_await worker->serve();
