@@ -1,6 +1,8 @@
 #include "otlp/receiver.hpp"
 
 #include <boost/json.hpp>
+#include <charconv>
+#include <set>
 #include <stdexcept>
 
 namespace coterie::otlp_test {
@@ -16,7 +18,20 @@ void require(bool sane, const std::string& what) {
   if (!sane) throw std::runtime_error(what);
 }
 
-/// Lower-case hexadecimal digits, not all of them 0.
+/// An object with all of `required`, and beyond these only `optional`: a collector leaves out what it does
+/// not know, so that a name that is spelled wrongly would be lost without a word.
+const json::object& object_of(const json::value& value, const std::string& what,
+                              const std::set<std::string>& required,
+                              const std::set<std::string>& optional = {}) {
+  const json::object& object = value.as_object();
+  for (const std::string& name : required) require(object.contains(name), what + " lacks " + name);
+  for (const auto& [name, content] : object)
+    require(required.contains(std::string(name)) || optional.contains(std::string(name)),
+            what + " has '" + std::string(name) + "', which OTLP does not know");
+  return object;
+}
+
+/// Lower-case hexadecimal digits, not all of them 0. Not base64, as protobuf's JSON has bytes elsewhere.
 std::string id(const json::value& value, std::size_t digits) {
   std::string found = text(value);
   require(found.size() == digits && found.find_first_not_of("0123456789abcdef") == std::string::npos &&
@@ -25,12 +40,33 @@ std::string id(const json::value& value, std::size_t digits) {
   return found;
 }
 
+/// 64 bits are decimal digits in a string: JSON's numbers lose them.
+template <class Number>
+Number whole(const json::value& value) {
+  const std::string digits = text(value);
+  Number number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  require(error == std::errc() && end == digits.data() + digits.size(),
+          "'" + digits + "' is no 64-bit number");
+  return number;
+}
+
+/// An enum is a number, never its name.
+int one_of(const json::value& value, int least, int most, const std::string& what) {
+  const std::int64_t number = value.as_int64();
+  require(number >= least && number <= most, what + " " + std::to_string(number) + " is none");
+  return static_cast<int>(number);
+}
+
 std::string value_of(const json::object& value) {
   require(value.size() == 1, "a value has one member");
   const auto& [type, content] = *value.begin();
-  if (type == "stringValue" || type == "intValue") return std::string(type) + " " + text(content);
+  if (type == "stringValue") return "stringValue " + text(content);
+  if (type == "intValue") return "intValue " + std::to_string(whole<std::int64_t>(content));
   if (type == "boolValue") return std::string(type) + (content.as_bool() ? " true" : " false");
   require(type == "doubleValue", "'" + std::string(type) + "' is no type of a value");
+  require(content.is_number() || content == "NaN" || content == "Infinity" || content == "-Infinity",
+          json::serialize(content) + " is no double");
   return std::string(type) + " " + json::serialize(content);
 }
 
@@ -38,14 +74,18 @@ std::map<std::string, std::string> attributes_of(const json::object& holder) {
   std::map<std::string, std::string> found;
   if (!holder.contains("attributes")) return found;
   for (const json::value& each : holder.at("attributes").as_array()) {
-    const json::object& attribute = each.as_object();
+    const json::object& attribute = object_of(each, "an attribute", {"key", "value"});
+    require(!attribute.at("key").as_string().empty(), "an attribute has no name");
     require(found.emplace(text(attribute.at("key")), value_of(attribute.at("value").as_object())).second,
             "an attribute stands there twice");
   }
   return found;
 }
 
-Span read_span(const json::object& object) {
+Span read_span(const json::value& value) {
+  const json::object& object = object_of(
+      value, "a span", {"traceId", "spanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano", "flags"},
+      {"traceState", "parentSpanId", "attributes", "events", "links", "status"});
   Span span;
   span.trace = id(object.at("traceId"), 32);
   span.id = id(object.at("spanId"), 16);
@@ -53,26 +93,29 @@ Span read_span(const json::object& object) {
   if (object.contains("traceState")) span.state = text(object.at("traceState"));
   require(object.at("flags").as_int64() == 1, "a span that came was sampled");
   span.name = text(object.at("name"));
-  span.kind = static_cast<int>(object.at("kind").as_int64());
-  span.start = std::stoull(text(object.at("startTimeUnixNano")));
-  span.end = std::stoull(text(object.at("endTimeUnixNano")));
+  require(!span.name.empty(), "a span has no name");
+  span.kind = one_of(object.at("kind"), 1, 5, "the kind");
+  span.start = whole<std::uint64_t>(object.at("startTimeUnixNano"));
+  span.end = whole<std::uint64_t>(object.at("endTimeUnixNano"));
   require(span.start <= span.end && span.start > 1'500'000'000'000'000'000, "its times make no sense");
   span.attributes = attributes_of(object);
-  if (object.contains("events")) {
+  if (object.contains("events"))
     for (const json::value& each : object.at("events").as_array()) {
-      require(std::stoull(text(each.as_object().at("timeUnixNano"))) >= span.start,
-              "an event before its span");
-      span.events[text(each.as_object().at("name"))] = attributes_of(each.as_object());
+      const json::object& event = object_of(each, "an event", {"timeUnixNano", "name"}, {"attributes"});
+      require(whole<std::uint64_t>(event.at("timeUnixNano")) >= span.start, "an event before its span");
+      span.events[text(event.at("name"))] = attributes_of(event);
     }
-  }
   if (object.contains("links"))
     for (const json::value& each : object.at("links").as_array()) {
-      (void)id(each.as_object().at("traceId"), 32);
-      span.links.push_back(id(each.as_object().at("spanId"), 16));
+      const json::object& link =
+          object_of(each, "a link", {"traceId", "spanId", "flags"}, {"traceState", "attributes"});
+      (void)id(link.at("traceId"), 32);
+      span.links.push_back(id(link.at("spanId"), 16));
     }
   if (object.contains("status")) {
-    span.status_code = static_cast<int>(object.at("status").as_object().at("code").as_int64());
-    span.status = text(object.at("status").as_object().at("message"));
+    const json::object& status = object_of(object.at("status"), "a status", {"code"}, {"message"});
+    span.status_code = one_of(status.at("code"), 0, 2, "the status");
+    if (status.contains("message")) span.status = text(status.at("message"));
   }
   return span;
 }
@@ -89,12 +132,16 @@ RuntimeOptions one_loop() {
 std::vector<Span> read_spans(const std::string& body) {
   std::vector<Span> spans;
   const json::value root = json::parse(body);
-  for (const json::value& resource : root.as_object().at("resourceSpans").as_array()) {
-    const auto about = attributes_of(resource.as_object().at("resource").as_object());
-    for (const json::value& scope : resource.as_object().at("scopeSpans").as_array()) {
-      require(scope.as_object().at("scope").as_object().at("name") == "coterie", "it is another scope");
-      for (const json::value& each : scope.as_object().at("spans").as_array()) {
-        spans.push_back(read_span(each.as_object()));
+  for (const json::value& each_resource :
+       object_of(root, "the request", {"resourceSpans"}).at("resourceSpans").as_array()) {
+    const json::object& resource = object_of(each_resource, "a resource's spans", {"resource", "scopeSpans"});
+    const auto about = attributes_of(object_of(resource.at("resource"), "a resource", {"attributes"}));
+    for (const json::value& each_scope : resource.at("scopeSpans").as_array()) {
+      const json::object& of_scope = object_of(each_scope, "a scope's spans", {"scope", "spans"});
+      const json::object& scope = object_of(of_scope.at("scope"), "a scope", {"name"}, {"version"});
+      require(scope.at("name") == "coterie", "it is another scope");
+      for (const json::value& each : of_scope.at("spans").as_array()) {
+        spans.push_back(read_span(each));
         spans.back().service = about.at("service.name");
       }
     }
