@@ -9,6 +9,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <set>
+#include <sstream>
 
 #include "coterie/coterie.hpp"
 #include "src/cli/top/collect.hpp"
@@ -26,15 +28,16 @@ using testing::HasSubstr;
 /// `coterie top` in a terminal of 80 by 24.
 class OnATerminal {
  public:
-  explicit OnATerminal(const Folder& folder, const char* kind = "xterm") {
+  explicit OnATerminal(const Folder& folder, const char* kind = "xterm", const char* no_color = "") {
     winsize size{24, 80, 0, 0};
     pid_ = ::forkpty(&fd_, nullptr, nullptr, &size);
     if (pid_ != 0) return;
     const std::string home = folder.path(".");
     ::setenv("TERM", kind, 1);
     ::setenv("LC_ALL", "C.UTF-8", 1);
+    ::setenv("NO_COLOR", no_color, 1);
     // ncurses keeps what it has allocated for a terminal that it does not know.
-    if (std::string_view(kind) != "xterm") ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+    if (!std::string_view(kind).starts_with("xterm")) ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     if (::chdir(home.c_str()) != 0) ::_exit(126);
     ::execl(COTERIE_BIN_DIR "/coterie", "coterie", "top", "--interval", "100ms", nullptr);
     ::_exit(127);
@@ -57,9 +60,11 @@ class OnATerminal {
     ASSERT_EQ(::ioctl(fd_, TIOCSWINSZ, &size), 0);
   }
   /// Reads until it has written this, escapes and all, since the last call; false: it ended without.
-  bool sees(const std::string& text) {
+  /// `before`: what came before it.
+  bool sees(const std::string& text, std::string* before = nullptr) {
     while (shown_.find(text) == std::string::npos)
       if (!read_more()) return false;
+    if (before != nullptr) *before = shown_.substr(0, shown_.find(text));
     shown_.erase(0, shown_.find(text) + text.size());
     return true;
   }
@@ -110,6 +115,48 @@ TEST(TopTerminal, ShowsWhatComesObeysKeysAndPutsTheTerminalBack) {
   top.press("q");
   EXPECT_EQ(top.end(), 0);
   EXPECT_THAT(top.left(), HasSubstr(leaves_the_screen));
+}
+
+/// The codes that choose a colour, as `\x1b[31m` or `\x1b[38;5;196m` have them, each once and in order: "31",
+/// "38;5;196". What stands for the default colour is none.
+std::set<std::string> colours_in(const std::string& output) {
+  std::set<std::string> found;
+  for (std::size_t at = output.find("\x1b["); at != std::string::npos; at = output.find("\x1b[", at + 2)) {
+    const std::size_t end = output.find_first_not_of("0123456789;", at + 2);
+    if (end == std::string::npos || output[end] != 'm') continue;
+    std::istringstream codes(output.substr(at + 2, end - at - 2));
+    for (std::string code; std::getline(codes, code, ';');) {
+      if (code == "38" || code == "48") return {"beyond sixteen"};
+      const int number = code.empty() ? 0 : std::stoi(code);
+      if ((number >= 30 && number <= 37) || (number >= 40 && number <= 47) || (number >= 90 && number <= 107))
+        found.insert(code);
+    }
+  }
+  return found;
+}
+
+/// Of a queue that is paused, which is shown in yellow where there is yellow.
+std::set<std::string> colours_of_a_paused_queue(const char* terminal, const char* no_color = "") {
+  const Folder folder;
+  EXPECT_EQ(folder.run({"enqueue", "-q", "a", "--exec", "true"}).code, 0);  // the first is the chosen one
+  EXPECT_EQ(folder.run({"enqueue", "-q", "b", "--exec", "true"}).code, 0);
+  EXPECT_EQ(folder.run({"pause", "b"}).code, 0);
+  OnATerminal top(folder, terminal, no_color);
+  std::string before;
+  EXPECT_TRUE(top.sees("(paused)", &before));
+  top.press("q");
+  EXPECT_EQ(top.end(), 0);
+  return colours_in(before);
+}
+
+TEST(TopTerminal, TheColoursAreThoseThatEveryTerminalHas) {
+  EXPECT_EQ(colours_of_a_paused_queue("xterm"), std::set<std::string>{"33"});
+  EXPECT_EQ(colours_of_a_paused_queue("xterm-256color"), std::set<std::string>{"33"});
+}
+
+TEST(TopTerminal, WithoutColoursItSaysTheSame) {
+  EXPECT_EQ(colours_of_a_paused_queue("vt100"), std::set<std::string>{});
+  EXPECT_EQ(colours_of_a_paused_queue("xterm-256color", "1"), std::set<std::string>{}) << "NO_COLOR";
 }
 
 TEST(TopTerminal, FollowsTheSizeOfItsTerminal) {
