@@ -27,6 +27,7 @@ struct DashboardFlags {
   std::string certificate;
   std::string key;
   std::vector<std::string> allowed_hosts;
+  std::vector<std::string> redact;
   std::string web_root;
   bool read_only = false;
   bool insecure = false;
@@ -102,6 +103,7 @@ int show(const DashboardFlags& flags) {
   options.insecure_no_auth = flags.insecure;
   options.read_only = flags.read_only;
   options.allowed_hosts = flags.allowed_hosts;
+  options.redact = flags.redact;
   options.web_root = flags.web_root;
   if (flags.certificate.empty() != flags.key.empty())
     throw UsageError("--tls-cert and --tls-key belong together");
@@ -181,6 +183,9 @@ void add_dashboard(CLI::App& app, Action& chosen) {
       .flag("--insecure-no-auth", flags->insecure, "Listen to all the world without accounts")
       .texts("--allow-host", flags->allowed_hosts,
              "A name by which it may be called, beside addresses and localhost", "NAME")
+      .texts("--redact", flags->redact,
+             "Do not show fields of this name, beside password, token and their like; '*': none at all",
+             "NAME")
       .text("--audit", flags->audit, "Append a line of JSON for each change that somebody makes", "FILE")
       .text("--tls-cert", flags->certificate, "Serve HTTPS with this certificate (PEM)", "FILE")
       .text("--tls-key", flags->key, "And this key (PEM)", "FILE")

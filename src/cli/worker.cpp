@@ -25,6 +25,7 @@ struct WorkerFlags {
   std::optional<std::int64_t> dead_jobs;
   bool until_idle = false;
   bool no_remote_debug = false;
+  std::vector<std::string> redact;
   bool quiet = false;
   std::string log_level = "info";
   std::string dashboard;
@@ -146,6 +147,7 @@ int work(const WorkerFlags& flags) {
   if (flags.dead_jobs) options.dead_jobs(static_cast<std::uint64_t>(*flags.dead_jobs));
   options.stop_when_idle(flags.until_idle);
   options.remote_debug(!flags.no_remote_debug);
+  options.redact(flags.redact);
   options.log_fields();
   options.observer(std::make_shared<Reporter>(log, flags.common.json, flags.quiet));
   std::optional<MetricsAddress> address;
@@ -180,6 +182,7 @@ int work(const WorkerFlags& flags) {
     dashboard::DashboardOptions shown;
     read_address("--dashboard", flags.dashboard, shown);
     shown.accounts = flags.accounts;
+    shown.redact = flags.redact;
     shown.metrics = registry;
     try {
       shown_here.emplace(broker, std::move(shown), *log);
@@ -212,6 +215,11 @@ void add_worker(CLI::App& app, Action& chosen) {
       .flag("--until-idle", flags->until_idle, "Stop when every job of its queues has ended")
       .flag("--no-remote-debug", flags->no_remote_debug,
             "Do not answer `coterie dump --broker` and the dashboard, which show what its tasks do")
+      .texts(
+          "--redact", flags->redact,
+          "Fields of this name are not shown by any dashboard, beside password, token and their like; their "
+          "values are taken out of errors and progress notes; '*': all fields",
+          "NAME")
       .flag("--quiet", flags->quiet, "No line on stdout for each job")
       .text("--log-level", flags->log_level,
             "What goes to stderr: debug, info, warning or error, and what is above [default info]", "LEVEL")

@@ -91,6 +91,10 @@ Task<Bulk> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::
   co_return sum;
 }
 
+bool has_redacted(std::string_view args) {
+  return args.find("\"" + std::string(queue::redacted) + "\"") != std::string_view::npos;
+}
+
 /// The same work once more. What a broker tells only of jobs that have not ended (backoff, timeout,
 /// result_ttl) is as usual where it has.
 queue::JobSpec copy_of(const queue::JobInfo& job, std::optional<queue::JobExport> live) {
@@ -124,6 +128,11 @@ Task<http::Response> Service::clone(Call call) {
       throw ApiError(403, "role",
                      "'" + call.caller.name + "' may clone it as it is; other arguments are for admins");
     require_json(*body.args);
+    // What was not shown cannot have been meant.
+    if (has_redacted(*body.args))
+      throw ApiError(400, "redacted",
+                     "these arguments still say " + std::string(queue::redacted) +
+                         " where a value is hidden: write the value there, or clone it as it is");
     spec.payload = *std::move(body.args);
   }
   spec.id = queue::new_uuid();
@@ -189,8 +198,10 @@ Task<http::Response> Service::bulk(Call call, bool cancel) {
     if (!body.most)
       throw ApiError(400, "bad_request",
                      "say with most how many there were when you looked: GET /api/v1/count");
+    const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+    Filter filter = Filter::parse(*body.filter, redaction);
     Task<Bulk> changing =
-        change_matching(broker_, Filter::parse(*body.filter), std::min(*body.most, most_changed), cancel);
+        change_matching(broker_, std::move(filter), std::min(*body.most, most_changed), cancel);
     sum = co_await std::move(changing);
   }
   audit(call.caller, action, body.ids ? "ids" : "filter", body.filter.value_or(""), sum.changed);

@@ -8,6 +8,7 @@
 #include "src/dashboard/search.hpp"
 #include "src/dashboard/service.hpp"
 #include "src/dashboard/views.hpp"
+#include "src/queue/redaction.hpp"
 
 namespace coterie::dashboard {
 namespace {
@@ -70,15 +71,18 @@ Task<http::Response> Service::history(Call call) {
 }
 
 Task<http::Response> Service::jobs(Call call) {
-  Filter filter = Filter::parse(call.request.parameter("filter"));
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  Filter filter = Filter::parse(call.request.parameter("filter"), redaction);
   Part part;
   part.newest_first = newest_first(call.request);
   part.after = number(call.request, "after", 0, 0, INT64_MAX);
   part.limit = static_cast<std::uint32_t>(number(call.request, "limit", usual_page, 1, largest_page));
   Task<Found> searching = search(broker_, std::move(filter), part);
-  const Found found = co_await std::move(searching);
+  Found found = co_await std::move(searching);
+  Task<std::vector<queue::JobInfo>> redacting = queue::redact_rows(broker_, std::move(found.jobs), redaction);
+  const std::vector<queue::JobInfo> shown = co_await std::move(redacting);
   JsonArray rows;
-  for (const queue::JobInfo& job : found.jobs) rows.raw(job_row(job));
+  for (const queue::JobInfo& job : shown) rows.raw(job_row(job));
   JsonObject object;
   object.raw("jobs", rows.str());
   if (found.next == 0)
@@ -90,7 +94,8 @@ Task<http::Response> Service::jobs(Call call) {
 }
 
 Task<http::Response> Service::count_jobs(Call call) {
-  Filter filter = Filter::parse(call.request.parameter("filter"));
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  Filter filter = Filter::parse(call.request.parameter("filter"), redaction);
   Task<Count> counting = count(broker_, std::move(filter));
   const Count total = co_await std::move(counting);
   co_return json_response(JsonObject().add("count", total.jobs).add("bounded", total.bounded).str());
@@ -99,7 +104,9 @@ Task<http::Response> Service::count_jobs(Call call) {
 Task<http::Response> Service::job(Call call) {
   const queue::JobId id = id_of(call);
   Task<queue::JobInfo> finding = find_job(broker_, id);
-  const queue::JobInfo info = co_await std::move(finding);
+  queue::JobInfo info = co_await std::move(finding);
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  queue::redact(info, *redaction);
   std::optional<queue::JobExport> links;
   if (!is_final(info.state)) {
     std::vector<queue::JobId> ids{id};
@@ -113,6 +120,8 @@ Task<http::Response> Service::job(Call call) {
 Task<http::Response> Service::body(Call call, bool result) {
   Task<queue::JobInfo> finding = find_job(broker_, id_of(call));
   queue::JobInfo info = co_await std::move(finding);
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  queue::redact(info, *redaction);
   if (result && info.result.empty())
     throw ApiError(404, "no_result", "this job has no result, or not any more");
   // A download, never a page: a job may hold any text.

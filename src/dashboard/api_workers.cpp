@@ -5,6 +5,7 @@
 #include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/service.hpp"
 #include "src/dashboard/views.hpp"
+#include "src/queue/redaction.hpp"
 
 namespace coterie::dashboard {
 namespace {
@@ -55,9 +56,12 @@ Task<http::Response> Service::workers(Call) {
   running.state = queue::JobState::leased;
   running.limit =
       static_cast<std::uint32_t>(std::min<std::size_t>(most_running, broker_->limits().batch_jobs));
-  const queue::JobPage page = co_await broker_->list(running);
+  queue::JobPage page = co_await broker_->list(running);
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  Task<std::vector<queue::JobInfo>> redacting = queue::redact_rows(broker_, std::move(page.jobs), redaction);
+  const std::vector<queue::JobInfo> shown = co_await std::move(redacting);
   JobsByWorker jobs;
-  for (const queue::JobInfo& job : page.jobs) jobs[job.worker].push_back(&job);
+  for (const queue::JobInfo& job : shown) jobs[job.worker].push_back(&job);
   JsonArray rows;
   for (const queue::WorkerInfo& worker : fleet.workers) {
     rows.raw(row_of(worker, jobs));

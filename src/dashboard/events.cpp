@@ -8,6 +8,7 @@
 #include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/service.hpp"
 #include "src/dashboard/views.hpp"
+#include "src/queue/redaction.hpp"
 
 namespace coterie::dashboard {
 namespace {
@@ -96,8 +97,10 @@ Task<void> Service::follow(http::Writer& writer, std::vector<std::string> topics
         version = monitor_.changes();
       } else {
         std::vector<queue::JobId> ids{*queue::parse_uuid(topics[i].substr(4))};
-        const std::vector<std::optional<queue::JobInfo>> found = co_await broker_->get(std::move(ids), false);
-        data = found.at(0) ? job_row(*found[0]) : "null";
+        std::vector<std::optional<queue::JobInfo>> found = co_await broker_->get(std::move(ids), true);
+        const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+        if (found.at(0)) queue::redact(*found[0], *redaction);
+        data = found[0] ? job_row(*found[0]) : "null";
       }
       if (data.empty() || data == newest[i]) continue;
       text += event(sequence, topics[i], data);

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "src/dashboard/json_input.hpp"
+#include "src/queue/redaction.hpp"
 
 namespace coterie::dashboard {
 namespace {
@@ -82,9 +83,10 @@ bool contains(std::string_view text, const std::string& part) {
 
 }  // namespace
 
-Filter Filter::parse(std::string_view text) {
+Filter Filter::parse(std::string_view text, std::shared_ptr<const queue::Redaction> redaction) {
   if (text.size() > most_bytes) throw BadFilter("a filter has at most 1024 bytes");
   Filter filter;
+  filter.redaction_ = std::move(redaction);
   std::size_t terms = 0;
   for (std::size_t at = 0;;) {
     while (at < text.size() && is_blank(text[at])) ++at;
@@ -150,6 +152,9 @@ void Filter::add(const std::string& key, char op, std::string value, std::string
       at = end;
     }
     if (term.path.size() > most_steps) throw BadFilter("'" + shown + "': a path has at most 16 steps");
+    for (const std::string& step : term.path)
+      if (redaction_ && redaction_->hides_anywhere(step))
+        throw BadFilter("'" + key + "' is redacted: nobody can search for its value here");
   } else {
     throw BadFilter("'" + key + "' is nothing to filter by: there are " + known_keys +
                     "; a text with a colon stands in quotes");
@@ -158,16 +163,29 @@ void Filter::add(const std::string& key, char op, std::string value, std::string
   terms_.push_back(std::move(term));
 }
 
+/// An error may repeat arguments, which must be there to be taken out of it.
+bool Filter::reads_bodies(const Term& term) const noexcept {
+  return term.key == Key::args || term.key == Key::words || (term.key == Key::error && redaction_ != nullptr);
+}
+
 bool Filter::needs_args() const noexcept {
-  return std::any_of(terms_.begin(), terms_.end(),
-                     [](const Term& term) { return term.key == Key::args || term.key == Key::words; });
+  return std::any_of(terms_.begin(), terms_.end(), [this](const Term& term) { return reads_bodies(term); });
 }
 
 bool Filter::matches(const queue::JobInfo& job, queue::UnixMillis now) const {
   if (at_broker_.state && *at_broker_.state != job.state) return false;
   if (!at_broker_.queue.empty() && at_broker_.queue != job.queue) return false;
   if (!at_broker_.name.empty() && at_broker_.name != job.name) return false;
-  return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) { return holds(term, job, now); });
+  if (!std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) { return holds(term, job, now); }))
+    return false;
+  return redaction_ == nullptr || !needs_args() || holds_redacted(job, now);
+}
+
+/// Few come so far: only these are worth the work.
+bool Filter::holds_redacted(const queue::JobInfo& job, queue::UnixMillis now) const {
+  queue::JobInfo shown = job;
+  queue::redact(shown, *redaction_);
+  return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) { return holds(term, shown, now); });
 }
 
 bool Filter::holds(const Term& term, const queue::JobInfo& job, queue::UnixMillis now) {

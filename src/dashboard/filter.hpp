@@ -1,10 +1,12 @@
 #pragma once
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "coterie/queue/broker.hpp"
+#include "coterie/queue/redaction.hpp"
 
 namespace coterie::dashboard {
 
@@ -20,8 +22,10 @@ class BadFilter : public std::runtime_error {
 class Filter {
  public:
   Filter() = default;
-  /// Throws BadFilter. At most 1,024 bytes and 16 terms.
-  [[nodiscard]] static Filter parse(std::string_view text);
+  /// Throws BadFilter. At most 1,024 bytes and 16 terms. What `redaction` hides is not found, and a term that
+  /// asks for it is refused: it would tell the value by guesses. Null: nothing is hidden.
+  [[nodiscard]] static Filter parse(std::string_view text,
+                                    std::shared_ptr<const queue::Redaction> redaction = nullptr);
 
   /// What the broker itself can choose by: state, queue and name.
   [[nodiscard]] const queue::JobFilter& at_broker() const noexcept { return at_broker_; }
@@ -44,9 +48,12 @@ class Filter {
   };
   void add(const std::string& key, char op, std::string value, std::string_view whole);
   static bool holds(const Term& term, const queue::JobInfo& job, queue::UnixMillis now);
+  [[nodiscard]] bool reads_bodies(const Term& term) const noexcept;
+  [[nodiscard]] bool holds_redacted(const queue::JobInfo& job, queue::UnixMillis now) const;
 
   queue::JobFilter at_broker_;
   std::vector<Term> terms_;
+  std::shared_ptr<const queue::Redaction> redaction_;
 };
 
 }  // namespace coterie::dashboard

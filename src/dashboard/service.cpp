@@ -35,7 +35,8 @@ Service::Service(std::shared_ptr<queue::Broker> broker, DashboardOptions options
       guard_(options_),
       open_(options_.accounts.empty()),
       monitor_(broker_, !options_.read_only),
-      questions_(broker_) {
+      questions_(broker_),
+      redactions_(broker_, options_.redact) {
   require_safe_address(options_);
   if (!open_) accounts_ = std::make_shared<const Accounts>(Accounts::read(options_.accounts));
   add_routes();

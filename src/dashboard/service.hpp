@@ -11,6 +11,7 @@
 #include "src/dashboard/guard.hpp"
 #include "src/dashboard/monitor.hpp"
 #include "src/dashboard/questions.hpp"
+#include "src/dashboard/redactions.hpp"
 #include "src/dashboard/router.hpp"
 
 namespace coterie::dashboard {
@@ -84,6 +85,7 @@ class Service {
   LoginLimit logins_;
   Monitor monitor_;
   Questions questions_;
+  Redactions redactions_;
   std::map<std::pair<std::string, queue::Uuid>, TimePoint>
       looks_;  ///< that stand in the audit log, and since when
   Router router_;

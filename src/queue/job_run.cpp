@@ -46,6 +46,7 @@ void JobRun::begin(Lease&& lease) {
   refusal_.reset();
   started_at_ = ended_at_ = TimePoint{};
   exception_type_.clear();
+  secrets_.reset();
   stop_ = Stop::none;
 }
 
@@ -53,6 +54,9 @@ void JobRun::launch(Handler& handler, TimePoint now) {
   EventLoop& loop = session_->loop();
   started_at_ = now;
   if (lease_.timeout > Milliseconds{0}) deadline_ = now + lease_.timeout;
+  // Now, for a raw handler takes the arguments away.
+  if (Secrets secrets = session_->redaction().secrets(lease_.name, lease_.payload); !secrets.empty())
+    secrets_ = std::make_shared<const Secrets>(std::move(secrets));
   std::string label;
   label.reserve(lease_.name.size() + 37);
   label.append(lease_.name).append(1, ' ').append(lease_.ref.id.str());
@@ -128,7 +132,7 @@ bool JobRun::take_progress(Alive& alive) {
   if (!progress_dirty_) return false;
   progress_dirty_ = false;
   alive.progress = progress_;
-  alive.note = note_;
+  alive.note = secrets_ ? secrets_->scrub(note_) : note_;
   return true;
 }
 
@@ -137,6 +141,15 @@ bool JobRun::settle(std::size_t result_limit, std::string& result, Failed& failu
     failure = std::move(*refusal_);
     return false;
   }
+  if (read_outcome(result_limit, result, failure)) return true;
+  if (secrets_) {
+    failure.error.type = secrets_->scrub(failure.error.type);
+    failure.error.message = secrets_->scrub(failure.error.message);
+  }
+  return false;
+}
+
+bool JobRun::read_outcome(std::size_t result_limit, std::string& result, Failed& failure) {
   failure.lease = lease_.ref;
   Outcome<std::string>& outcome = task_->outcome();
   if (outcome.has_value()) {

@@ -7,6 +7,7 @@
 #include "coterie/context.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
+#include "coterie/queue/redaction.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/trace/tracer.hpp"
 #include "src/queue/worker_metrics.hpp"
@@ -54,6 +55,8 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   [[nodiscard]] Duration stop_took() const noexcept { return ended_at_ - stopped_at_; }
   [[nodiscard]] UnixMillis run_at() const noexcept { return lease_.run_at; }
   [[nodiscard]] bool lost_before() const noexcept { return lease_.lost_before; }
+  /// What must not be told of it; null: nothing of it is hidden.
+  [[nodiscard]] const std::shared_ptr<const Secrets>& secrets() const noexcept { return secrets_; }
   /// Moves the newest progress into `alive`; false when there is none.
   bool take_progress(Alive& alive);
   /// Somebody will see its span.
@@ -76,6 +79,8 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
  private:
   /// The current one, with the fields that lines of its handler carry, and the span that it works for.
   [[nodiscard]] Context own_context();
+  /// What its task ended with, as settle() gives it.
+  bool read_outcome(std::size_t result_limit, std::string& result, Failed& failure);
   void task_done(TaskRec& task) noexcept override;
   void run() noexcept override;
 
@@ -86,6 +91,7 @@ class JobRun final : public JobContext, private DoneHook, private Timer {
   TimePoint ended_at_;
   TimePoint stopped_at_;
   Stop stop_ = Stop::none;
+  std::shared_ptr<const Secrets> secrets_;
   std::unique_ptr<trace::SpanData> span_;
   std::string exception_type_;  // of what its handler threw, for the span
 };

@@ -77,6 +77,14 @@ void Pulse::extended(const std::vector<LeaseRef>& leases, const std::vector<Verd
   }
 }
 
+std::vector<std::shared_ptr<const Secrets>> Pulse::secrets() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Secrets>> all;
+  for (const Held& held : list_)
+    if (held.secrets) all.push_back(held.secrets);
+  return all;
+}
+
 Pulse::Running Pulse::running(const TaskRec* busy_with) {
   const std::lock_guard lock(mutex_);
   Running running;

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -27,8 +28,9 @@ class Pulse {
     std::uint64_t number = 0;              // of that run
     const std::string* handler = nullptr;  // null: not begun
     const TaskRec* task = nullptr;         // to be compared only
-    bool refused = false;                  // the broker knows of no such lease (any more)
-    bool over = false;                     // and the run has been told
+    std::shared_ptr<const Secrets> secrets;
+    bool refused = false;  // the broker knows of no such lease (any more)
+    bool over = false;     // and the run has been told
   };
   /// What the loop was at when it was last seen.
   struct Running {
@@ -50,6 +52,10 @@ class Pulse {
   // --- the janitor's
   /// How many so far.
   [[nodiscard]] std::uint64_t deaths() const noexcept { return deaths_; }
+
+  // --- the remote control's
+  /// What must not be told of the runs.
+  [[nodiscard]] std::vector<std::shared_ptr<const Secrets>> secrets();
 
   // --- the watchdog's
   /// Grows when the loop has gone on.

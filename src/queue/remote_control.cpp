@@ -6,6 +6,7 @@
 #include "coterie/loop.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/timeout.hpp"
+#include "src/queue/redaction.hpp"
 
 namespace coterie::queue {
 namespace {
@@ -18,9 +19,11 @@ constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 }  // namespace
 
 RemoteControl::RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
-                             std::size_t handlers, std::shared_ptr<Pulse> pulse, Janitor::Warn warn)
+                             std::size_t handlers, std::shared_ptr<Pulse> pulse,
+                             std::shared_ptr<const Redaction> redaction, Janitor::Warn warn)
     : broker_(std::move(broker)),
       pulse_(std::move(pulse)),
+      redaction_(std::move(redaction)),
       janitor_(broker_, options, pulse_, std::move(warn)) {
   report_.worker = std::move(worker);
   report_.version = COTERIE_VERSION;
@@ -45,10 +48,20 @@ Task<void> RemoteControl::serve(std::shared_ptr<RemoteControl> self) {
 Task<void> RemoteControl::work() {
   for (;;) {
     const TimePoint next = EventLoop::current().now() + announce_every(report_.lease);
+    co_await declare_redaction();
     co_await announce(false);
     co_await janitor_.tidy();
     co_await answer_until(next);
   }
+}
+
+/// Until it has worked once: without it others would show what they should not.
+Task<void> RemoteControl::declare_redaction() {
+  if (declared_ || !redaction_->declares_anything()) co_return;
+  Task<void> declaring = declare(broker_, redaction_);
+  Outcome<void> end = co_await outcome(std::move(declaring));
+  declared_ = end.has_value();
+  if (end.cancelled()) end.get();
 }
 
 Task<void> RemoteControl::announce(bool ends) {
@@ -100,8 +113,12 @@ Task<WorkerAnswer> RemoteControl::answer_to(std::string text) {
   if (!request)
     co_return WorkerAnswer(Asked::refused,
                            "coterie " + report_.version + " does not know this question: " + why);
+  const bool is_json = request->json;
   Task<WorkerAnswer> making = dump_.make(*std::move(request));
   WorkerAnswer answer = co_await std::move(making);
+  // Names of tasks and of what they wait for are a program's own texts.
+  for (const std::shared_ptr<const Secrets>& secrets : pulse_->secrets())
+    answer.text = is_json ? secrets->scrub_json(answer.text) : secrets->scrub(answer.text);
   co_return answer;
 }
 

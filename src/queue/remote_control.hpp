@@ -17,16 +17,19 @@ namespace coterie::queue {
 /// debug::Request. Where WorkerOptions::remote_debug() is off it only says that it is there.
 class RemoteControl {
  public:
-  /// `options`: the name, the queues, the lease. `pulse`: how many leases the worker holds. `warn`: is
-  /// told what the Janitor has to say, which looks after each announcement; on this task's thread.
+  /// `options`: the name, the queues, the lease. `pulse`: how many leases the worker holds. `redaction`: what
+  /// it declares, and so takes out of its answers. `warn`: is told what the Janitor has to say, which looks
+  /// after each announcement; on this task's thread.
   RemoteControl(std::shared_ptr<Broker> broker, const WorkerOptions& options, WorkerRef worker,
-                std::size_t handlers, std::shared_ptr<Pulse> pulse, Janitor::Warn warn);
+                std::size_t handlers, std::shared_ptr<Pulse> pulse,
+                std::shared_ptr<const Redaction> redaction, Janitor::Warn warn);
 
   /// Until it is cancelled: then it says that the worker ends.
   static Task<void> serve(std::shared_ptr<RemoteControl> self);
 
  private:
   Task<void> work();
+  Task<void> declare_redaction();
   Task<void> announce(bool ends);
   Task<void> answer_until(TimePoint next);
   Task<void> answer(const Question* question);
@@ -34,10 +37,12 @@ class RemoteControl {
 
   const std::shared_ptr<Broker> broker_;
   const std::shared_ptr<Pulse> pulse_;
+  const std::shared_ptr<const Redaction> redaction_;
   WorkerReport report_;
   SelfDump dump_;
   Janitor janitor_;
   bool announced_ = false;  // the last time it was tried
+  bool declared_ = false;
 };
 
 }  // namespace coterie::queue

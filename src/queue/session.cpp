@@ -67,6 +67,7 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
       loop_(loop),
       observer_(options_.observer()),
       metrics_(std::move(around.metrics)),
+      redaction_(std::move(around.redaction)),
       beat_every_(Duration(options_.lease()) / 3),
       watchdog_loop_(around.watchdog),
       control_loop_(around.control),
@@ -262,6 +263,7 @@ void Session::show_leases() {
       held.number = run->number();
       held.handler = run->handler_name;
       held.task = run->task();
+      held.secrets = run->secrets();
     }
   }
   pulse_->show(shown_);

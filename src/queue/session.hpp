@@ -11,6 +11,7 @@
 
 #include "coterie/loop.hpp"
 #include "coterie/queue/broker.hpp"
+#include "coterie/queue/redaction.hpp"
 #include "coterie/queue/worker.hpp"
 #include "coterie/spawn.hpp"
 #include "coterie/threads/remote_handle.hpp"
@@ -50,6 +51,7 @@ struct Surroundings {
   EventLoop* control = nullptr;   ///< the same for its remote control
   SuspendedTime suspended = [] { return Duration::zero(); };
   std::shared_ptr<WorkerMetrics> metrics;  ///< null: nothing is counted
+  std::shared_ptr<const Redaction> redaction = std::make_shared<Redaction>();
   Surroundings() = default;
 };
 
@@ -84,6 +86,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   [[nodiscard]] bool names_jobs_in_logs() const noexcept { return options_.log_fields(); }
   /// Null: nobody records spans.
   [[nodiscard]] const std::shared_ptr<trace::Tracer>& tracer() const noexcept { return options_.tracer(); }
+  /// What is not for eyes.
+  [[nodiscard]] const Redaction& redaction() const noexcept { return *redaction_; }
   [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
   [[nodiscard]] Milliseconds grace() const noexcept { return options_.grace(); }
   /// A job's task is over.
@@ -161,6 +165,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   EventLoop& loop_;
   const std::shared_ptr<WorkerObserver> observer_;
   const std::shared_ptr<WorkerMetrics> metrics_;
+  const std::shared_ptr<const Redaction> redaction_;
   std::shared_ptr<SessionGate> gate_;
   const Duration beat_every_;  // a third of the lease
   EventLoop* const watchdog_loop_;

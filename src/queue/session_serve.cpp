@@ -112,9 +112,9 @@ Task<void> Session::say_goodbye() {
 void Session::start_helpers() {
   if (watchdog_loop_ != nullptr || control_loop_ != nullptr) pulse_ = std::make_shared<Pulse>();
   if (control_loop_ != nullptr) {
-    auto control =
-        std::make_shared<RemoteControl>(broker_, options_, request_.worker, handlers_->size(), pulse_,
-                                        [gate = gate_](const std::string& line) { gate->warn(line); });
+    auto control = std::make_shared<RemoteControl>(
+        broker_, options_, request_.worker, handlers_->size(), pulse_, redaction_,
+        [gate = gate_](const std::string& line) { gate->warn(line); });
     control_ = spawn_on(*control_loop_, named("remote control"), &RemoteControl::serve, std::move(control));
   }
   if (watchdog_loop_ == nullptr) return;

@@ -72,6 +72,7 @@ std::shared_ptr<Runtime> helpers_for(EventLoop& loop) {
 
 struct Worker::State {
   std::shared_ptr<HandlerMap> handlers = std::make_shared<HandlerMap>();
+  std::shared_ptr<Redaction> redaction = std::make_shared<Redaction>();
   std::shared_ptr<WorkerMetrics> metrics;  // from the first serve() on
   std::weak_ptr<Session> session;
   std::mutex mutex;  // of what drain() reads from other threads
@@ -84,6 +85,7 @@ Worker::Worker(std::shared_ptr<Broker> broker, WorkerOptions options)
   if (!broker_) throw BadRequest("a worker needs a broker, and was given a null pointer");
   if (options_.name().empty()) options_.name(default_name());
   check(options_, broker_->limits());
+  for (const std::string& field : options_.redact()) state_->redaction->hide(field);
 }
 
 Worker::Worker(std::string_view url, WorkerOptions options) : Worker(open_broker(url), std::move(options)) {}
@@ -95,6 +97,13 @@ Worker& Worker::handle_with(std::string name, std::shared_ptr<Handler> handler) 
   if (!state_->session.expired())
     throw std::logic_error("Worker::handle() while it serves: name all handlers before");
   (*state_->handlers)[std::move(name)] = std::move(handler);
+  return *this;
+}
+
+Worker& Worker::redact(const std::string& handler, const std::vector<std::string>& fields) {
+  if (!state_->session.expired())
+    throw std::logic_error("Worker::redact() while it serves: name all fields before");
+  for (const std::string& field : fields) state_->redaction->hide(handler, field);
   return *this;
 }
 
@@ -114,6 +123,7 @@ Task<void> Worker::serve() {
     options_.metrics()->add(state->metrics);
   }
   around.metrics = state->metrics;
+  around.redaction = state->redaction;
   auto session = std::make_shared<Session>(broker_, options_, state->handlers, loop, around);
   state->session = session;
   bool drained = false;

@@ -47,6 +47,15 @@ Task<std::string> fails_deep_down(queue::JobContext&, std::string) {
       "550 no such mailbox\n  in send_mail() mail.cpp:42\n  awaited by deliver() mail.cpp:17");
   co_return "null";
 }
+/// What it was given to keep to itself, in every text that it can leave behind.
+Task<std::string> logs_in(queue::JobContext& job, std::string payload) {
+  if (payload.find("stays") == std::string::npos)
+    throw queue::PermanentError("no login with correct horse, 4711-0815: " + payload);
+  co_await job.progress(0.5, "asking the bank for DE02120300000000202051");
+  Event never;
+  co_await never.wait();
+  co_return "null";
+}
 Task<std::string> counts(queue::JobContext& job, std::string) {
   for (int step = 1;; ++step) {
     co_await job.progress(0.25, "step " + std::to_string(step));
@@ -81,6 +90,10 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
         "charge card",
         R"({"order":)" + std::to_string(1000 + i) + R"(,"reason":"card declined by the bank"})", "billing"));
   std::vector<queue::JobSpec> stay;
+  const std::string login =
+      R"({"user":"ann","password":"correct horse","pin":"4711-0815","iban":"DE02120300000000202051")";
+  ends.push_back(spec_of("login", login + "}", "accounts"));
+  stay.push_back(spec_of("login", login + R"(,"until":"it stays"})", "accounts"));
   stay.push_back(spec_of("import", "\"orders.csv: line 42,118 of 100,000\"", "reports"));
   if (!calm) {
     for (const std::string& text : corpus) {
@@ -98,7 +111,7 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
   later.delay = std::chrono::hours(3);
   (void)co_await client.enqueue(std::move(later));
   queue::JobSpec after = spec_of("publish", "null", "reports");
-  after.after = {stays[0]};
+  after.after = {stays[1]};
   (void)co_await client.enqueue(std::move(after));
   // Nobody takes from this queue.
   for (int i = 0; i < 7; ++i)
@@ -121,12 +134,13 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
 Task<int> work(std::string url, bool calm) {
   const std::shared_ptr<queue::Broker> broker = queue::open_broker(url);
   queue::WorkerOptions options;
-  std::vector<std::string> queues{"images", "billing", "reports"};
+  std::vector<std::string> queues{"images", "billing", "reports", "accounts"};
   if (!calm) queues.insert(queues.end(), corpus.begin(), corpus.end());
   options.queues(queues).name(calm ? "host-7:4711" : corpus[1]).concurrency(8);
   queue::Worker worker(broker, options);
   worker.handle_raw("thumbnail", resizes);
   worker.handle_raw("charge card", fails_with_it);
+  worker.handle_raw("login", logs_in).redact("login", {"pin"});
   worker.handle_raw("import", shows_it);
   worker.handle_raw("count", counts);
   worker.handle_raw("send mail", fails_deep_down);

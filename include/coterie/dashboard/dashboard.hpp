@@ -35,6 +35,9 @@ struct DashboardOptions {
   bool insecure_no_auth = false;
   /// Nothing can be changed, whoever asks; nor is the history of the charts kept in the broker.
   bool read_only = false;
+  /// Fields of jobs whose values are not shown, beside the usual ones and those that workers declare: names,
+  /// as of WorkerOptions::redact(); "*" is all.
+  std::vector<std::string> redact;
   /// Names by which it may be called, beside addresses, localhost and `host`: a page that makes its own name
   /// point here (DNS rebinding) is refused.
   std::vector<std::string> allowed_hosts;

@@ -11,6 +11,7 @@
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/context.hpp"
 #include "coterie/queue/handler.hpp"
+#include "coterie/queue/redaction.hpp"
 #include "coterie/trace/tracer.hpp"
 
 namespace coterie::queue {
@@ -147,6 +148,13 @@ class WorkerOptions {
   WorkerOptions& dead_jobs(std::uint64_t most) { return set(dead_jobs_, most); }
   [[nodiscard]] std::uint64_t dead_jobs() const noexcept { return dead_jobs_; }
 
+  /// Names of fields that are not for eyes, beside the usual ones (Redaction::usual_names()): of the
+  /// arguments, results and headers of all jobs. Their values are taken out of what the worker says of a job:
+  /// error, progress note, span, dump; and it leaves the names at the broker, so that dashboards hide these
+  /// fields. Handlers get their arguments, and clients their results, as they are. See docs/dashboard.md.
+  WorkerOptions& redact(std::vector<std::string> fields) { return set(redact_, std::move(fields)); }
+  [[nodiscard]] const std::vector<std::string>& redact() const noexcept { return redact_; }
+
   /// serve() returns when every job of its queues is final: none running anywhere, none waiting for its time.
   /// For programs that enqueue, work and exit. Default false: it serves until drain().
   WorkerOptions& stop_when_idle(bool stop = true) { return set(stop_when_idle_, stop); }
@@ -197,6 +205,7 @@ class WorkerOptions {
   Milliseconds progress_interval_{500};
   Milliseconds cancel_latency_{1000};
   bool remote_debug_ = true;
+  std::vector<std::string> redact_;
   bool stop_when_idle_ = false;
   bool log_fields_ = false;
   std::shared_ptr<WorkerObserver> observer_;
@@ -244,6 +253,9 @@ class Worker {
     return handle_with(std::move(name), make_raw_handler(std::forward<Fn>(fn)));
   }
   Worker& handle_with(std::string name, std::shared_ptr<Handler> handler);
+  /// Fields of this handler's jobs that are not for eyes, see WorkerOptions::redact(); "*" is all of them.
+  /// May be called several times. Throws BadRequest for what is no name, std::logic_error while serving.
+  Worker& redact(const std::string& handler, const std::vector<std::string>& fields);
 
   /// Works on the loop of the caller until it was drained, or is idle with `stop_when_idle`. Once at a time;
   /// each call is a new incarnation to the broker.
