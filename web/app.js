@@ -13,7 +13,19 @@ import { Job } from './job.js';
 import { Workers } from './workers.js';
 import { Live } from './live.js';
 
-const pages = [['/', 'overview'], ['/queues', 'queues'], ['/jobs', 'jobs'], ['/dead', 'dead'], ['/workers', 'workers'], ['/live', 'live_page']];
+// Address, word of the navigation, what stands there. Schedules, workflows and limits will be further lines of this.
+const pages = [
+  ['/', 'overview', ({ overview, session }) => html`<${Overview} overview=${overview} session=${session} />`],
+  ['/queues', 'queues', ({ url, overview, session }) => html`<${Queues} overview=${overview} session=${session} chosen=${url.searchParams.get('queue') || ''} />`],
+  ['/jobs', 'jobs', jobsPage],
+  ['/dead', 'dead', jobsPage],
+  ['/workers', 'workers', () => html`<${Workers} />`],
+  ['/live', 'live_page', ({ url }) => html`<${Live} parameters=${url.searchParams} />`],
+];
+function jobsPage({ url, session }) {
+  return html`<${Jobs} key=${url.pathname} path=${url.pathname} parameters=${url.searchParams} session=${session} />`;
+}
+
 const themes = ['auto', 'light', 'dark'];
 
 function useRoute() {
@@ -52,14 +64,11 @@ function Login({ done }) {
     ${error && html`<${Problem} error=${error} />`}<button class="primary">${t('log_in')}</button></form></main>`;
 }
 
-function Page({ url, overview, session }) {
-  const path = url.pathname;
-  if (path === '/') return html`<${Overview} overview=${overview} session=${session} />`;
-  if (path === '/queues') return html`<${Queues} overview=${overview} session=${session} chosen=${url.searchParams.get('queue') || ''} />`;
-  if (path === '/jobs' || path === '/dead') return html`<${Jobs} key=${path} path=${path} parameters=${url.searchParams} session=${session} />`;
-  if (path === '/workers') return html`<${Workers} />`;
-  if (path === '/live') return html`<${Live} parameters=${url.searchParams} />`;
-  if (path.startsWith('/jobs/')) return html`<${Job} key=${path} id=${decodeURIComponent(path.slice(6))} session=${session} />`;
+function Page(props) {
+  const path = props.url.pathname;
+  const page = pages.find(([to]) => to === path);
+  if (page) return page[2](props);
+  if (path.startsWith('/jobs/')) return html`<${Job} key=${path} id=${decodeURIComponent(path.slice(6))} session=${props.session} />`;
   return html`<${Head} title=${t('not_found')} /><${Empty} title=${path} />`;
 }
 

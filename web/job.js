@@ -54,13 +54,18 @@ function Details({ job, now }) {
     job.worker && [t('worker'), over(job) ? job.worker : html`<${Link} to=${liveLink(job.worker, job.id)}>${job.worker}</${Link}>`],
     job.lease_until_ms && [t('lease'), html`<${Ago} at=${job.lease_until_ms} now=${now} />`],
     job.crashes > 0 && [t('crashes'), job.crashes],
-    job.waits_for > 0 && [t('waits_for'), t('waits_for_count', { count: number(job.waits_for) })],
     ...Object.entries(job.headers).map(([name, value]) => [name, html`<code>${value}</code>`]),
-    job.dependents_count > 0 && [t('dependents'), html`<ul class="ids">${job.dependents.map((id) => html`<li key=${id}><${Link} to=${'/jobs/' + id}><code>${id}</code></${Link}></li>`)}
-      ${job.dependents_count > job.dependents.length && html`<li>… ${number(job.dependents_count)}</li>`}</ul>`],
   ].filter(Boolean);
   return html`<section class="card"><header><h2>${t('details')}</h2></header><dl class="details">
     ${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+}
+
+/** Jobs that it waits for, or that wait for it: where they are, and what they are at. */
+function Linked({ title, jobs, count, bounded }) {
+  return html`<section class="card linked"><header><h2>${title}</h2><span>${number(count)}</span></header>
+    <ul>${jobs.map((job) => html`<li key=${job.id}><${Link} to=${'/jobs/' + job.id}>${job.name}</${Link}> <${State} state=${job.state} />
+      <code class="id">${job.id}</code></li>`)}</ul>
+    ${bounded ? html`<p class="quiet">${t('links_bounded')}</p>` : count > jobs.length && html`<p class="quiet">${t('links_more', { shown: number(jobs.length) })}</p>`}</section>`;
 }
 
 function Progress({ job }) {
@@ -95,7 +100,7 @@ function Clone({ job, session, close }) {
   };
   return html`<${Dialog} title=${t('clone_title', { name: job.name })} close=${close}><form class="clone" onSubmit=${submit}>
     <p>${t(may ? 'clone_text' : 'clone_as_it_is', { queue: job.queue })}</p>
-    <label>${t('args')}<textarea rows="10" spellcheck="false" value=${text ?? ''} readonly=${!may || text == null} onInput=${(e) => setText(e.target.value)}></textarea></label>
+    <label>${t('args')}<textarea rows="10" spellcheck=${false} value=${text ?? ''} readonly=${!may || text == null} onInput=${(e) => setText(e.target.value)}></textarea></label>
     ${error && html`<${Problem} error=${error} />`}
     <div class="buttons"><button type="button" onClick=${close}>${t('back')}</button><button class="primary" disabled=${text == null}>${t('clone')}</button></div>
   </form></${Dialog}>`;
@@ -142,7 +147,9 @@ export function Job({ id, session }) {
       ${job.result != null && outputOf(job.result) && html`<section class="card body"><header><h2>${t('output')}</h2><${Copy} text=${outputOf(job.result)} /></header>
         <pre tabindex="0" role="region" aria-label=${t('output')}>${outputOf(job.result)}</pre></section>`}
       ${job.result != null && html`<${Body} title=${t('result')} text=${job.result} size=${job.result_bytes} all=${`/api/v1/jobs/${job.id}/result`} />`}
-    </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} /></aside></div>
+    </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} />
+      ${job.awaited_count > 0 && html`<${Linked} title=${t('waits_for')} jobs=${job.awaited} count=${job.awaited_count} bounded=${job.awaited_bounded} />`}
+      ${job.dependents_count > 0 && html`<${Linked} title=${t('dependents')} jobs=${job.dependents} count=${job.dependents_count} />`}</aside></div>
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}
     ${cloning && html`<${Clone} job=${job} session=${session} close=${() => setCloning(false)} />`}`;
 }

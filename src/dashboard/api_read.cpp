@@ -107,14 +107,13 @@ Task<http::Response> Service::job(Call call) {
   queue::JobInfo info = co_await std::move(finding);
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   queue::redact(info, *redaction);
-  std::optional<queue::JobExport> links;
-  if (!is_final(info.state)) {
-    std::vector<queue::JobId> ids{id};
-    std::vector<std::optional<queue::JobExport>> exported =
-        co_await broker_->export_jobs(std::move(ids), false);
-    links = std::move(exported.at(0));
-  }
-  co_return json_response(job_detail(info, links));
+  queue::JobLinks links;
+  if (!is_final(info.state)) links = co_await broker_->links(id, most_links);
+  std::vector<queue::JobId> ids(links.waits_for);
+  ids.insert(ids.end(), links.dependents.begin(), links.dependents.end());
+  std::vector<std::optional<queue::JobInfo>> linked;
+  if (!ids.empty()) linked = co_await broker_->get(std::move(ids), false);
+  co_return json_response(job_detail(info, links, linked));
 }
 
 Task<http::Response> Service::body(Call call, bool result) {

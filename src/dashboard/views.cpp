@@ -10,8 +10,6 @@ namespace {
 using queue::JobInfo;
 using queue::JobState;
 
-constexpr std::size_t most_dependents = 100;
-
 void add_time(JsonObject& object, std::string_view key, queue::UnixMillis time) {
   if (time == 0)
     object.null(key);
@@ -45,6 +43,19 @@ JsonObject row_of(const JobInfo& job) {
   return object;
 }
 
+/// Jobs of `linked` from the place `from` on, `count` of them: what they are, and whether they are still
+/// there.
+std::string links_of(const std::vector<std::optional<JobInfo>>& linked, std::size_t from, std::size_t count) {
+  JsonArray rows;
+  for (std::size_t i = from; i < std::min(from + count, linked.size()); ++i) {
+    if (!linked[i]) continue;  // forgotten since
+    JsonObject row;
+    row.add("id", linked[i]->id.str()).add("name", linked[i]->name).add("queue", linked[i]->queue);
+    rows.raw(row.add("state", to_string(linked[i]->state)).str());
+  }
+  return rows.str();
+}
+
 /// Text that JavaScript must not turn into numbers: 64 bits are more than it has.
 void add_body(JsonObject& object, const std::string& key, std::string_view text) {
   object.add(key, cut_text(text, preview_bytes));
@@ -63,7 +74,8 @@ std::string job_row(const JobInfo& job) {
   return row_of(job).str();
 }
 
-std::string job_detail(const JobInfo& job, const std::optional<queue::JobExport>& links) {
+std::string job_detail(const JobInfo& job, const queue::JobLinks& links,
+                       const std::vector<std::optional<JobInfo>>& linked) {
   JsonObject object = row_of(job);
   JsonObject headers;
   for (const auto& [name, value] : job.headers) headers.add(name, value);
@@ -74,15 +86,11 @@ std::string job_detail(const JobInfo& job, const std::optional<queue::JobExport>
   } else {
     object.null("result").null("result_bytes");
   }
-  JsonArray dependents;
-  std::size_t count = 0;
-  if (links) {
-    for (const queue::JobId& id : links->dependents)
-      if (++count <= most_dependents) dependents.raw(json_string(id.str()));
-    count = links->dependents.size();
-  }
-  object.raw("dependents", dependents.str()).add("dependents_count", count);
-  return object.str();
+  const std::size_t awaited = links.waits_for.size();
+  object.raw("awaited", links_of(linked, 0, awaited)).add("awaited_count", links.waits_for_count);
+  object.add("awaited_bounded", links.bounded);
+  object.raw("dependents", links_of(linked, awaited, links.dependents.size()));
+  return object.add("dependents_count", links.dependents_count).str();
 }
 
 std::string queue_row(const queue::QueueInfo& queue, bool paused) {

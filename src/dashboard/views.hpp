@@ -10,10 +10,15 @@ namespace coterie::dashboard {
 /// A longer text of a job (arguments, result, error) is cut to this in answers; /args and /result give all.
 inline constexpr std::size_t preview_bytes = std::size_t{64} << 10;
 
+/// Of the jobs that a job waits for, and of those that wait for it, so many are named.
+inline constexpr std::uint32_t most_links = 50;
+
 /// What the API says about a job: one object, documented as Job in openapi.json.
 [[nodiscard]] std::string job_row(const queue::JobInfo& job);
 /// The same with its bodies: arguments and result as text, cut to `preview_bytes`.
-[[nodiscard]] std::string job_detail(const queue::JobInfo& job, const std::optional<queue::JobExport>& links);
+/// `linked`: what the broker knows of the jobs that `links` names, those that it waits for before the others.
+[[nodiscard]] std::string job_detail(const queue::JobInfo& job, const queue::JobLinks& links,
+                                     const std::vector<std::optional<queue::JobInfo>>& linked);
 [[nodiscard]] std::string queue_row(const queue::QueueInfo& queue, bool paused);
 
 /// The first `most` bytes, and no half character at their end.

@@ -156,6 +156,9 @@ class MeteredBroker final : public Broker {
     return measured(metrics_, Op::other, real_->resume(std::move(queue)));
   }
   Task<std::vector<std::string>> paused() override { return measured(metrics_, Op::other, real_->paused()); }
+  Task<JobLinks> links(JobId id, std::uint32_t most) override {
+    return measured(metrics_, Op::other, real_->links(id, most));
+  }
   Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
     return measured(metrics_, Op::other, real_->export_jobs(std::move(ids), payloads));
   }

@@ -49,6 +49,7 @@ class ForwardingBroker : public queue::Broker {
   Task<void> pause(std::string queue) override { return real_->pause(std::move(queue)); }
   Task<void> resume(std::string queue) override { return real_->resume(std::move(queue)); }
   Task<std::vector<std::string>> paused() override { return real_->paused(); }
+  Task<queue::JobLinks> links(queue::JobId id, std::uint32_t most) override { return real_->links(id, most); }
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads) override {
     return real_->export_jobs(std::move(ids), payloads);

@@ -32,6 +32,21 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
+    test('a job names what it waits for, and that one names it', async () => {
+      await withTab(world, {}, async (page) => {
+        const [job] = (await ask(world, '/jobs?filter=state:blocked')).jobs;
+        await page.goto(world.url + '/jobs/' + job.id);
+        const awaited = page.locator('.linked', { has: page.getByRole('heading', { name: 'Waits for' }) });
+        await awaited.locator('.state', { hasText: 'running' }).waitFor();
+        await awaited.getByRole('link', { name: 'import' }).click();
+        await page.locator('h1', { hasText: 'import' }).waitFor();
+        const waiting = page.locator('.linked', { has: page.getByRole('heading', { name: 'What waits for it' }) });
+        await waiting.locator('.state', { hasText: 'blocked' }).waitFor();
+        await waiting.getByRole('link', { name: 'publish' }).click();
+        await page.waitForURL((url) => url.pathname.endsWith(job.id));
+      });
+    });
+
     test('an error of several lines is shown line by line', async () => {
       await withTab(world, {}, async (page) => {
         const [job] = (await ask(world, '/jobs?filter=name:%22send%20mail%22')).jobs;

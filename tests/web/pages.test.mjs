@@ -28,7 +28,8 @@ for (const kind of ['sqlite', 'redis']) {
         test(`every page is whole and accessible, ${scheme}, ${width} px`, async () => {
           await withTab(world, { colorScheme: scheme, viewport: { width, height: 860 }, bypassCSP: true }, async (page) => {
             const [job] = (await ask(world, '/jobs?filter=state:dead&limit=1')).jobs;
-            for (const path of [...paths, '/jobs/' + job.id, '/jobs?filter=nothing-like-this', '/jobs/01a21cd7-07b3-76ec-92a3-1e8fa136fc9f', '/no/such/page']) {
+            const [blocked] = (await ask(world, '/jobs?filter=state:blocked&limit=1')).jobs;
+            for (const path of [...paths, '/jobs/' + job.id, '/jobs/' + blocked.id, '/jobs?filter=nothing-like-this', '/jobs/01a21cd7-07b3-76ec-92a3-1e8fa136fc9f', '/no/such/page']) {
               await page.goto(world.url + path);
               await settled(page);
               await page.waitForFunction(() => document.title.endsWith('Coterie'));

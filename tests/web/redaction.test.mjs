@@ -53,7 +53,7 @@ for (const kind of ['sqlite', 'redis']) {
         assert.match(text, /"pin": "\[redacted\]"/);
         assert.match(text, /no login with \[redacted\], \[redacted\]/);
         await page.getByRole('button', { name: 'Clone' }).click();
-        clean(await page.getByLabel('Arguments').inputValue(), 'the dialog');
+        clean(await page.getByRole('dialog').getByLabel('Arguments').inputValue(), 'the dialog');
         await page.keyboard.press('Escape');
         await page.goto(world.url + '/dead');
         await page.locator('.row-link', { hasText: 'login' }).waitFor();

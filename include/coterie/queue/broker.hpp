@@ -183,6 +183,16 @@ struct JobExport {
   JobExport() = default;
 };
 
+/// Which jobs a job waits for, and which wait for it.
+struct JobLinks {
+  std::vector<JobId> waits_for;  ///< that have not ended
+  std::uint64_t waits_for_count = 0;
+  std::vector<JobId> dependents;  ///< `blocked` ones; some may have been cancelled meanwhile
+  std::uint64_t dependents_count = 0;
+  bool bounded = false;  ///< not all that it waits for were looked for: it may wait for others, too
+  JobLinks() = default;
+};
+
 enum class Withdrawn : std::uint8_t {
   withdrawn,  ///< by this call
   leased,     ///< it runs: nothing changed
@@ -283,6 +293,10 @@ class Broker {
   virtual Task<void> resume(std::string queue) = 0;
   /// The paused queues, by name.
   virtual Task<std::vector<std::string>> paused() = 0;
+
+  /// Up to `most` of each, for people; empty for a job that is not known or has ended. On Redis what a job
+  /// waits for is looked for among the 20,000 jobs of its shard that were enqueued before it.
+  virtual Task<JobLinks> links(JobId id, std::uint32_t most) = 0;
 
   /// For taking jobs to another broker: enqueue what this gives there, then `withdraw` here. Nothing where
   /// there is no such job, where it has ended, and where its enqueueing is not complete. In the order of

@@ -175,6 +175,11 @@ Task<std::vector<std::string>> MemoryBroker::paused() {
   co_return store_->paused();
 }
 
+Task<queue::JobLinks> MemoryBroker::links(queue::JobId id, std::uint32_t most) {
+  queue::validate_ids({id}, limits_);
+  co_return store_->links(id, most);
+}
+
 Task<std::vector<std::optional<queue::JobExport>>> MemoryBroker::export_jobs(std::vector<queue::JobId> ids,
                                                                              bool payloads) {
   queue::validate_ids(ids, limits_);

@@ -33,6 +33,7 @@ class MemoryBroker final : public queue::Broker {
   Task<void> pause(std::string queue) override;
   Task<void> resume(std::string queue) override;
   Task<std::vector<std::string>> paused() override;
+  Task<queue::JobLinks> links(queue::JobId id, std::uint32_t most) override;
   Task<std::vector<std::optional<queue::JobExport>>> export_jobs(std::vector<queue::JobId> ids,
                                                                  bool payloads) override;
   Task<std::vector<queue::Withdrawn>> withdraw(std::vector<queue::JobId> ids) override;

@@ -55,6 +55,7 @@ class Store {
   void pause(std::string&& queue);
   void resume(const std::string& queue);
   std::vector<std::string> paused();
+  queue::JobLinks links(const JobId& id, std::size_t most);
   std::vector<std::optional<queue::JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
   std::vector<queue::Withdrawn> withdraw(const std::vector<JobId>& ids);
   void readmit(const std::vector<JobId>& ids);

@@ -179,4 +179,32 @@ bool Store::put_note(std::string&& key, const std::optional<std::string>& expect
   return true;
 }
 
+/// What it waits for has an edge to it, and is found by looking at everybody's.
+queue::JobLinks Store::links(const JobId& id, std::size_t most) {
+  const Session session(*this);
+  queue::JobLinks links;
+  Slot slot = no_slot;
+  const Record* const record = find(id, &slot);
+  if (record == nullptr || is_final(record->state)) return links;
+  for (std::uint32_t edge = record->edges; edge != no_slot; edge = edges_[edge].next) {
+    const Record* const dependent = waiting_at(edge);
+    if (dependent == nullptr) continue;
+    ++links.dependents_count;
+    links.dependents.push_back(dependent->id);
+  }
+  std::reverse(links.dependents.begin(), links.dependents.end());  // the newest edge came first
+  if (links.dependents.size() > most) links.dependents.resize(most);
+  if (record->state != JobState::blocked) return links;
+  links.waits_for_count = record->waits_for;
+  const std::size_t wanted = std::min<std::size_t>(most, record->waits_for);
+  for (auto other = order_.rbegin(); other != order_.rend() && links.waits_for.size() < wanted; ++other) {
+    if (other->second == no_slot) continue;
+    const Record& awaited = pool_[other->second];
+    for (std::uint32_t edge = awaited.edges; edge != no_slot; edge = edges_[edge].next)
+      if (edges_[edge].dependent == slot && edges_[edge].generation == record->generation)
+        links.waits_for.push_back(awaited.id);
+  }
+  return links;
+}
+
 }  // namespace coterie::brokers::memory

@@ -167,6 +167,11 @@ class RedisBroker final : public Broker {
     auto call = spawn_on(loop(), &Shards::paused, &core_->shards);
     co_return co_await std::move(call);
   }
+  Task<JobLinks> links(JobId id, std::uint32_t most) override {
+    validate_ids({id}, limits_);
+    auto call = spawn_on(loop(), &Shards::links, &core_->shards, id, most);
+    co_return co_await std::move(call);
+  }
   Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
     validate_ids(ids, limits_);
     auto call = spawn_on(loop(), &Shards::export_jobs, &core_->shards, std::move(ids), payloads);

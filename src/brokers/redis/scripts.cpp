@@ -91,7 +91,7 @@ std::string make_source(Script script) {
   std::vector<std::string_view> parts;
   if (script != Script::rights) parts = {"prelude", "jobs", "states", "names", "wake"};
   if (script == Script::settle || script == Script::take) parts.push_back("worker");
-  if (script == Script::list || script == Script::purge) parts.push_back("walk");
+  if (script == Script::list || script == Script::purge || script == Script::links) parts.push_back("walk");
   if (script == Script::list || script == Script::get || script == Script::ended) parts.push_back("describe");
   if (script == Script::outbox || script == Script::deliver || script == Script::delivered)
     parts.push_back("far");
@@ -135,7 +135,7 @@ std::string_view to_string(Script script) noexcept {
       "enqueue",  "depend",  "settle", "extend",     "take",     "cancel",  "retry",     "purge",
       "list",     "get",     "queues", "known",      "put_note", "bury",    "pass",      "touch",
       "rights",   "layout",  "member", "depend_far", "outbox",   "deliver", "delivered", "pause",
-      "withdraw", "readmit", "ended",  "announce",   "members",  "ask",     "answer"};
+      "withdraw", "readmit", "ended",  "announce",   "members",  "ask",     "answer",    "links"};
   return names[static_cast<std::size_t>(script)];
 }
 

@@ -45,8 +45,9 @@ enum class Script : std::uint8_t {
   members,
   ask,
   answer,
+  links,
 };
-inline constexpr std::size_t script_count = 31;
+inline constexpr std::size_t script_count = 32;
 
 [[nodiscard]] std::string_view to_string(Script script) noexcept;
 /// What the server is given: the prelude, what several have in common, the script. Made once in a process.

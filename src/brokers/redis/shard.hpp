@@ -88,6 +88,7 @@ class Shard {
     Walked() = default;
   };
   Task<Walked> list(queue::JobFilter filter);
+  Task<queue::JobLinks> links(queue::JobId id, std::uint32_t most);
   Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit);
   Task<std::vector<queue::QueueInfo>> queues();
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);

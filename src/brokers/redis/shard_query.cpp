@@ -156,6 +156,42 @@ Task<Shard::Walked> Shard::list(queue::JobFilter filter) {
   co_return walked;
 }
 
+Task<queue::JobLinks> Shard::links(queue::JobId id, std::uint32_t most) {
+  constexpr std::uint64_t most_looks = 20'000;
+  queue::JobLinks links;
+  std::vector<queue::JobId> ids{id};
+  std::vector<Command> commands = for_ids(Script::get, ids);
+  const std::vector<Reply> replies = co_await run(std::move(commands));
+  const Reply& described = replies.at(0).at(0);
+  if (described.is_nil()) co_return links;
+  const Record record = read_record(described.at(1).string());
+  if (queue::is_final(record.state) || record.has(Record::preparing)) co_return links;
+  links.waits_for_count = jobs_awaited(record, far_awaited(described));
+  const auto wanted = std::min<std::uint64_t>(most, links.waits_for_count);
+  const auto read_ids = [most](const Reply& reply, std::vector<queue::JobId>& into) {
+    for (const Reply& one : reply.array())
+      if (into.size() < most) into.push_back(uuid_of(std::string_view(one.string()).substr(0, id_bytes)));
+  };
+  std::uint64_t after = record.order;
+  std::uint64_t looked = 0;
+  bool first = true;
+  do {
+    Command command = begin(Script::links);
+    command.arg(after).arg("").arg("").arg("").arg("1").arg(bytes_of(id)).arg(most);
+    const Reply reply = co_await run(std::move(command));
+    after = static_cast<std::uint64_t>(reply.at(0).integer());
+    looked += static_cast<std::uint64_t>(reply.at(2).integer());
+    if (std::exchange(first, false)) {
+      read_ids(reply.at(3), links.waits_for);
+      links.dependents_count = static_cast<std::uint64_t>(reply.at(4).integer());
+      read_ids(reply.at(5), links.dependents);
+    }
+    read_ids(reply.at(1), links.waits_for);
+    links.bounded = links.waits_for.size() < wanted && looked >= most_looks;
+  } while (after != 0 && links.waits_for.size() < wanted && !links.bounded);
+  co_return links;
+}
+
 Task<std::vector<queue::JobInfo>> Shard::recently_ended(std::uint32_t limit) {
   Command command = begin(Script::ended);
   command.arg(limit);

@@ -49,6 +49,7 @@ class Shards {
   Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool bodies);
   /// Merged by the jobs' numbers within their shards, see docs/scaling.md.
   Task<queue::JobPage> list(queue::JobFilter filter);
+  Task<queue::JobLinks> links(queue::JobId id, std::uint32_t most);
   Task<std::vector<queue::JobInfo>> recently_ended(std::uint32_t limit);
   Task<std::vector<queue::QueueInfo>> queues();
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);

@@ -98,6 +98,13 @@ Task<queue::JobPage> Shards::list(queue::JobFilter filter) {
   co_return page;
 }
 
+Task<queue::JobLinks> Shards::links(queue::JobId id, std::uint32_t most) {
+  co_await follow_claim();
+  Task<queue::JobLinks> call = at(shard_of(id, size())).links(id, most);
+  queue::JobLinks links = co_await std::move(call);
+  co_return links;
+}
+
 Task<std::vector<queue::JobInfo>> Shards::recently_ended(std::uint32_t limit) {
   co_await follow_claim();
   std::vector<Task<std::vector<queue::JobInfo>>> calls;

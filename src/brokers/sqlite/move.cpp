@@ -119,6 +119,26 @@ JobExport Query::export_job(Statement& row, bool payloads) {
   return job;
 }
 
+JobLinks Query::links(const JobId& id, std::size_t most) {
+  Snapshot snapshot(*this);
+  JobLinks links;
+  ResetOnExit guard(export_.with(db_, id));
+  if (!export_.step()) return links;
+  const std::int64_t number = export_.integer(0);
+  const auto limit = static_cast<std::int64_t>(most);
+  ResetOnExit counted(count_children_.with(db_, number));
+  if (count_children_.step()) links.dependents_count = static_cast<std::uint64_t>(count_children_.integer(0));
+  ResetOnExit children(some_children_.with(db_, number, limit));
+  while (some_children_.step()) links.dependents.push_back(some_children_.uuid(0));
+  const bool blocked = static_cast<JobState>(export_.integer(5)) == JobState::blocked;
+  if (export_.integer(4) != 0 || !blocked) return links;
+  const std::int64_t waits = export_.integer(17);
+  links.waits_for_count = static_cast<std::uint64_t>(waits);
+  ResetOnExit parents(parents_.with(db_, number, std::min(limit, waits)));
+  while (parents_.step()) links.waits_for.push_back(parents_.uuid(0));
+  return links;
+}
+
 std::vector<std::optional<JobExport>> Query::export_jobs(const std::vector<JobId>& ids, bool payloads) {
   Snapshot snapshot(*this);
   std::vector<std::optional<JobExport>> found(ids.size());

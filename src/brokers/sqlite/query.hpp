@@ -24,6 +24,7 @@ class Query {
   std::vector<JobInfo> recently_ended(std::size_t limit);
   std::vector<QueueInfo> queues();
   std::vector<std::string> paused();
+  JobLinks links(const JobId& id, std::size_t most);
   std::vector<std::optional<JobExport>> export_jobs(const std::vector<JobId>& ids, bool payloads);
   std::optional<std::string> note(const std::string& key);
   std::uint64_t version();
@@ -73,6 +74,17 @@ class Query {
       " LEFT JOIN name h ON h.id = j.name"
       " WHERE i.id = ?1 AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = j.job)"};
   Statement children_{"SELECT j.id FROM dependency d JOIN job j ON j.job = d.child WHERE d.parent = ?"};
+  Statement some_children_{
+      "SELECT j.id FROM dependency d JOIN job j ON j.job = d.child WHERE d.parent = ?1"
+      " AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = d.child) ORDER BY d.child LIMIT ?2"};
+  Statement count_children_{
+      "SELECT COUNT(*) FROM dependency d WHERE d.parent = ?"
+      " AND NOT EXISTS(SELECT 1 FROM final f WHERE f.job = d.child)"};
+  // There is no index by child: it would cost every enqueue, and this is read, from the nearest one on, only
+  // for who looks at a job.
+  Statement parents_{
+      "SELECT j.id FROM dependency d JOIN job j ON j.job = d.parent WHERE d.parent < ?1 AND d.child = ?1"
+      " ORDER BY d.parent DESC LIMIT ?2"};
   Statement counts_{
       "SELECT n.id, n.text, c.state, c.jobs FROM counts c JOIN name n ON n.id = c.queue WHERE c.jobs <> 0"
       " ORDER BY n.text, c.state"};

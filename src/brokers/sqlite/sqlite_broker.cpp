@@ -97,6 +97,12 @@ class SqliteBroker final : public Broker {
     Answer<std::vector<std::string>> answer = co_await done.wait();
     co_return answer.take();
   }
+  Task<JobLinks> links(JobId id, std::uint32_t most) override {
+    validate_ids({id}, limits_);
+    const auto done = read<JobLinks>([id, most](Query& query) { return query.links(id, most); });
+    Answer<JobLinks> answer = co_await done.wait();
+    co_return answer.take();
+  }
   Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) override {
     validate_ids(ids, limits_);
     auto question = [ids = std::move(ids), payloads](Query& query) {
