@@ -47,7 +47,7 @@ function FilterBar({ filter, use, fixed }) {
   return html`<form class="filter" role="search" onSubmit=${submit}>
     ${!fixed && html`<nav class="choice states" aria-label=${t('state')}>${['', ...states].map((s) => html`<button type="button" key=${s}
       aria-pressed=${stateOf(filter) === s} onClick=${() => use(withState(filter, s))}>${s ? html`<${State} state=${s} />` : t('all')}</button>`)}</nav>`}
-    <div class="line"><input id="filter" type="search" value=${text} aria-label=${t('filter')} placeholder=${t('filter_help')} spellcheck="false"
+    <div class="line"><input id="filter" type="search" value=${text} aria-label=${t('filter')} placeholder=${t('filter_help')} spellcheck=${false}
       autocomplete="off" onInput=${(e) => setText(e.target.value)} onFocus=${() => setHelp(true)} onBlur=${() => setHelp(false)} aria-describedby="filter-help" />
     <button class="primary">${t('search')}</button></div>
     <p id="filter-help" class=${help ? 'quiet' : 'offscreen'}>${t('filter_keys')}</p></form>`;
