@@ -83,7 +83,8 @@ Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter) {
   ask.bodies = filter.needs_args();
   ask.limit = page_of(*broker, ask.bodies);
   if (filter.is_simple()) ask.looks = looks_at_once;
-  const TimePoint deadline = EventLoop::current().now() + most_scan_time;
+  const TimePoint deadline =
+      EventLoop::current().now() + (filter.is_simple() ? most_list_time : most_scan_time);
   const queue::UnixMillis now = wall_clock();
   std::uint64_t scanned = 0;
   for (;;) {
