@@ -65,7 +65,7 @@ run:
 	$(call configure,release)
 	$(call build,release,example_file_index)
 	$(call say,Indexing $$DIR)
-	@build/release/examples/file_index "$$DIR" $(if $(BROKER),--broker '$(BROKER)') $(if $(WORKERS),--workers '$(WORKERS)') $(ARGS)
+	@build/release/examples/file_index "$$DIR" --dashboard $(if $(BROKER),--broker '$(BROKER)') $(if $(WORKERS),--workers '$(WORKERS)') $(ARGS)
 
 build:
 	@scripts/bootstrap run

@@ -91,6 +91,7 @@ function(coterie_examples)
     set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name})
     target_link_libraries(example_${name} PRIVATE coterie::queue OpenSSL::Crypto ZLIB::ZLIB)
   endforeach()
+  target_link_libraries(example_file_index PRIVATE coterie::dashboard)
 endfunction()
 
 function(coterie_benches)

@@ -1,7 +1,7 @@
 // Indexes a folder through a durable queue: a job for each file, and one that sums up when all of them are
 // final.
 //
-//     file_index [DIR] [--broker URL] [-j N] [--workers N] [--json] [--once]
+//     file_index [DIR] [--broker URL] [-j N] [--workers N] [--dashboard] [--json] [--once]
 //
 // The jobs stand in a file (or whatever --broker names), so nothing is lost when this program is stopped or
 // killed: started again it goes on with the same files. Started twice at once, both work on them. When all
@@ -13,6 +13,7 @@
 #include "coterie/queue/json.hpp"
 #include "coterie/queue/worker.hpp"
 #include "coterie/run.hpp"
+#include "dashboard.hpp"
 #include "display.hpp"
 #include "errors.hpp"
 #include "helpers.hpp"
@@ -141,12 +142,15 @@ Task<queue::JobInfo> work(const std::shared_ptr<queue::Broker>& broker, const Op
     group.spawn(named("worker"), &queue::Worker::serve, &worker);
     auto display =
         group.spawn(named("display"), show, std::ref(*progress), std::ref(*broker), std::cref(run));
+    JoinHandle<void> pages;
+    if (options.dashboard) pages = group.spawn(named("dashboard"), show_dashboard, broker, progress);
     co_await enqueue_files(client, run, options);
     for (std::uint32_t i = 1; i < options.workers; ++i)
       group.spawn(named("helper"), run_helper, options, run);
     queue::JobInfo last = co_await client.wait(queue::derived_uuid(run));
     worker.drain();
     display.cancel();
+    if (pages) pages.cancel();
     co_return last;
   });
 }
@@ -166,6 +170,9 @@ Task<int> index_folder(Options options, std::shared_ptr<queue::Broker> broker) {
   const auto sum = queue::from_json<Summary>(last.result);
   const std::string text = options.json ? last.result + "\n" : table(sum, *progress, options.folder);
   std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+  const std::string again = options.dashboard ? how_to_look_again(broker->url()) : std::string();
+  if (!again.empty()) std::fprintf(stderr, "\nlook at its jobs again:  %s\n", again.c_str());
   co_return 0;
 }
 

@@ -17,11 +17,12 @@ namespace {
   std::fprintf(
       out,
       "file_index: %s\n"
-      "usage: file_index [DIR] [--broker URL] [-j N] [--workers N] [--json] [--once]\n"
+      "usage: file_index [DIR] [--broker URL] [-j N] [--workers N] [--dashboard] [--json] [--once]\n"
       "  DIR           the folder to index; default: this one\n"
       "  --broker URL  sqlite://PATH, redis://HOST or memory://; default: file_index.db beside the program\n"
       "  -j N          jobs in hand at a time; default 64\n"
       "  --workers N   so many processes, from 1 to 64; default 1\n"
+      "  --dashboard   show the run in a browser too, at 127.0.0.1, while it runs\n"
       "  --json        the summary as one line of JSON instead of the table\n"
       "  --once        index once and exit, which is the default\n",
       problem.c_str());
@@ -54,6 +55,8 @@ Options parse_options(int argc, char** argv) {
       options.jobs = number(word, value(), 10000);
     } else if (word == "--workers") {
       options.workers = number(word, value(), 64);
+    } else if (word == "--dashboard") {
+      options.dashboard = true;
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "-h" || word == "--help") {

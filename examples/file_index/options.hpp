@@ -12,6 +12,7 @@ struct Options {
   std::uint32_t workers = 1;  ///< processes
   std::string join;           ///< a helper's run; empty: not a helper
   bool json = false;
+  bool dashboard = false;  ///< show the run in a browser
   Options() = default;
 };
 

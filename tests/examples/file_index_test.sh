@@ -103,6 +103,45 @@ echo 6 >stopped/6
 expect 0 stopped --broker sqlite://jobs.db
 has out '7 indexed, 0 failed'
 
+# --- the run is shown in a browser while it lasts, whoever has the port, and can be looked at again ------------------
+mkdir shown
+truncate -s 500G shown/endless
+mkfifo told
+set -m
+"$bin" shown --broker sqlite://shown.db --dashboard -j 1 >out 2>told </dev/null &
+pid=$!
+set +m
+exec 3<told
+url=
+while read -r line <&3; do
+  [[ $line != *'no dashboard'* ]] || break # a build without pages
+  [[ $line =~ http://127\.0\.0\.1:[0-9]+/ ]] && url=${BASH_REMATCH[0]} && break
+done
+if [[ -n $url ]]; then
+  curl -sf "$url" | grep -q '<html' || fail "no page at $url"
+  until curl -sf "${url}api/v1/jobs?filter=state:leased" | grep -q '"name":"index_file"'; do kill -0 $pid || fail "gone"; done
+  # That one has the usual port, or somebody else has: another run takes another.
+  expect 0 good --broker sqlite://again.db --dashboard </dev/null
+  other=$(grep -o 'http://127[^ ]*' err)
+  [[ -n $other && $other != "$url" ]] || fail "two runs at $url: $(cat err)"
+  has out '5 indexed, 0 failed'
+  has err "dashboard --broker 'sqlite://"
+  command=$(sed -n 's/^look at its jobs again:  //p' err)
+  if [[ $command == /* ]]; then
+    mkfifo later
+    bash -c "exec $command --listen 127.0.0.1:0" >later 2>/dev/null &
+    dashboard=$!
+    read -r later_url <later
+    curl -sf "${later_url}api/v1/jobs?filter=name:summarise" | grep -q '"state":"done"' || fail "not to be seen again: $command"
+    kill $dashboard
+  fi
+fi
+kill -INT $pid
+code=0
+wait $pid || code=$?
+exec 3<&-
+((code == 130)) || fail "exit $code after SIGINT, with a dashboard"
+
 # --- a database that lies in the folder is not indexed with it -------------------------------------------------------
 mkdir around
 echo 1 >around/1
