@@ -1,4 +1,6 @@
 // Pausing queues, and taking jobs to another broker.
+#include <algorithm>
+
 #include "src/brokers/sqlite/engine.hpp"
 #include "src/brokers/sqlite/query.hpp"
 #include "src/queue/headers.hpp"
