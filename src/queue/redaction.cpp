@@ -30,6 +30,14 @@ std::string plain(std::string_view name) {
   return text;
 }
 
+/// A worker asks of each member of each job: few others share a name's ends and length.
+std::size_t mark_of(std::string_view plain_name) noexcept {
+  if (plain_name.empty()) return 0;
+  const auto first = static_cast<unsigned char>(plain_name.front());
+  const auto last = static_cast<unsigned char>(plain_name.back());
+  return (first * 31U + last * 7U + plain_name.size()) % 256;
+}
+
 /// Behind the string that begins at `at` with its quotation mark; the text's end where it is not closed.
 std::size_t end_of_string(std::string_view text, std::size_t at) noexcept {
   for (++at; at < text.size(); ++at) {
@@ -174,6 +182,7 @@ class Redaction::Rules {
     if (own != all.by_handler_.end()) own_ = &own->second;
   }
   [[nodiscard]] bool hides(std::string_view name) const {
+    if (!all_.marks_[mark_of(name)]) return false;
     return has(all_.usual_, name) || has(all_.all_, name) || (own_ != nullptr && has(*own_, name));
   }
   [[nodiscard]] bool hides_everything() const { return hides("*"); }
@@ -213,12 +222,13 @@ const std::vector<std::string>& Redaction::usual_names() {
 }
 
 Redaction::Redaction() {
-  for (const std::string& name : usual_names()) usual_.insert(plain(name));
+  for (const std::string& name : usual_names()) add(usual_, plain(name));
 }
 
 Redaction Redaction::none() {
   Redaction nothing;
   nothing.usual_.clear();
+  nothing.marks_.reset();
   return nothing;
 }
 
@@ -233,12 +243,12 @@ std::string checked(std::string_view field) {
 }  // namespace
 
 Redaction& Redaction::hide(std::string_view field) {
-  all_.insert(checked(field));
+  add(all_, checked(field));
   return *this;
 }
 
 Redaction& Redaction::hide(const std::string& handler, std::string_view field) {
-  by_handler_[handler].insert(checked(field));
+  add(by_handler_[handler], checked(field));
   return *this;
 }
 
@@ -247,6 +257,12 @@ void Redaction::merge(const Redaction& other) {
   all_.insert(other.all_.begin(), other.all_.end());
   for (const auto& [handler, names] : other.by_handler_)
     by_handler_[handler].insert(names.begin(), names.end());
+  marks_ |= other.marks_;
+}
+
+void Redaction::add(Names& names, std::string name) {
+  marks_.set(mark_of(name));
+  names.insert(std::move(name));
 }
 
 bool Redaction::hides(std::string_view handler, std::string_view field) const {
@@ -320,7 +336,7 @@ void Redaction::add_declaration(std::string_view text) {
     for (const json::value& name : list.get_array()) {
       if (!name.is_string() || name.get_string().empty()) continue;
       Names& names = handler.empty() ? all_ : by_handler_[handler];
-      names.insert(plain(std::string_view(name.get_string().data(), name.get_string().size())));
+      add(names, plain(std::string_view(name.get_string().data(), name.get_string().size())));
     }
   }
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <bitset>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -68,9 +69,11 @@ class Redaction {
  private:
   using Names = std::set<std::string, std::less<>>;  // as plain() has them
   class Rules;
+  void add(Names& names, std::string name);
   Names usual_;
   Names all_;
   std::map<std::string, Names, std::less<>> by_handler_;
+  std::bitset<256> marks_;  // where a name of any of them falls: most fields are told apart by a look at it
 };
 
 }  // namespace coterie::queue
