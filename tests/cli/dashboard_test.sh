@@ -61,3 +61,17 @@ port=$(port_in worker)
 [[ $(ask "$port" "GET /healthz") == "HTTP/1.1 200 "*'{"status":"ok"}' ]] || fail "the worker's dashboard does not answer"
 kill -TERM "${pids[1]}"
 wait "${pids[1]}" || fail "the worker did not end well"
+
+# A field that it is told to hide is not shown, nor found; and a name that cannot be one is refused.
+id=$("$coterie" enqueue --queue nobody --exec 'echo hunter22')
+"$coterie" dashboard --listen 127.0.0.1:0 --redact command >hides 2>&1 &
+pids+=($!)
+port=$(port_in hides)
+shown=$(ask "$port" "GET /api/v1/jobs/$id")
+[[ $shown == "HTTP/1.1 200 "*'\"command\":\"[redacted]\"'* && $shown != *hunter22* ]] || fail "not hidden: $shown"
+[[ $(ask "$port" "GET /api/v1/jobs?filter=args.command:x") == "HTTP/1.1 400 "*"is redacted"* ]] || fail "searched for what is hidden"
+kill -TERM "${pids[2]}"
+wait "${pids[2]}" || fail "the dashboard that hides did not end well"
+code=0
+said=$("$coterie" dashboard --listen 127.0.0.1:0 --redact '' 2>&1) || code=$?
+((code == 2)) || fail "--redact '' gave exit code $code: $said"
