@@ -1,0 +1,125 @@
+// What a page's stream is sent, in virtual time; and its files.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coterie/testing/virtual_loop.hpp"
+#include "dashboard/service_support.hpp"
+
+namespace coterie::dashboard_test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Page final : public http::Writer {
+ public:
+  Task<void> write(std::string text) override {
+    got += text;
+    co_return;
+  }
+  [[nodiscard]] int count(const std::string& part) const {
+    int found = 0;
+    for (std::size_t at = got.find(part); at != std::string::npos; at = got.find(part, at + 1)) ++found;
+    return found;
+  }
+  std::string got;
+};
+
+Task<void> follow(World* world, std::string topics, std::string last, Page* page) {
+  http::Request asked = request("GET", "/api/v1/events?topics=" + topics);
+  if (!last.empty()) asked.headers.add("Last-Event-ID", last);
+  Task<http::Response> asking = world->ask(std::move(asked));
+  const http::Response response = co_await std::move(asking);
+  Task<void> streaming = response.stream(*page);
+  co_await std::move(streaming);
+}
+
+Task<void> watch(World* world) {
+  return world->service.monitor().run();
+}
+
+template <class Body>
+void in_a_world(Body body) {
+  coterie::testing::VirtualLoop loop;
+  loop.run([](Body* what) -> Task<void> {
+    World world;
+    const JoinHandle<void> watching = spawn(watch, &world);
+    Task<void> doing = (*what)(world);
+    co_await std::move(doing);
+    watching.cancel();
+    (void)co_await outcome(watching.wait());
+  }(&body));
+}
+
+TEST(DashboardEvents, ManyChangesAreOneEventASecondOfEachTopic) {
+  in_a_world([](World& world) -> Task<void> {
+    Page page;
+    const JoinHandle<void> following =
+        spawn(follow, &world, std::string("overview,jobs"), std::string(), &page);
+    co_await sleep(1500ms);
+    page.got.clear();
+    for (int i = 0; i < 200; ++i) {
+      (void)co_await world.add("send");
+      co_await sleep(10ms);
+    }
+    EXPECT_EQ(page.count("event: overview"), 2);
+    EXPECT_EQ(page.count("event: jobs"), 2);
+    following.cancel();
+    (void)co_await outcome(following.wait());
+  });
+}
+
+TEST(DashboardEvents, WhoHasTheNewestIsSentNothingAndWhoWasAwayThat) {
+  in_a_world([](World& world) -> Task<void> {
+    (void)co_await world.add("send");
+    co_await sleep(2500ms);
+    const std::string newest = std::to_string(world.service.monitor().sequence());
+    Page has_it;
+    Page was_away;
+    Page of_another_process;
+    const JoinHandle<void> first = spawn(follow, &world, std::string("overview"), newest, &has_it);
+    const JoinHandle<void> second =
+        spawn(follow, &world, std::string("overview"), std::string("1"), &was_away);
+    const JoinHandle<void> third =
+        spawn(follow, &world, std::string("overview"), std::string("999999"), &of_another_process);
+    co_await sleep(100ms);
+    EXPECT_THAT(has_it.got, Not(HasSubstr("event:")));
+    EXPECT_EQ(was_away.count("event: overview"), 1);
+    EXPECT_THAT(was_away.got, HasSubstr("id: " + newest + "\n"));
+    EXPECT_EQ(of_another_process.count("event: overview"), 1);
+    for (const JoinHandle<void>* one : {&first, &second, &third}) {
+      JoinHandle<void> handle = *one;
+      handle.cancel();
+      (void)co_await outcome(handle.wait());
+    }
+  });
+}
+
+Task<void> files() {
+  World world;
+  const std::string page = co_await world.text("GET", "/");
+  const std::size_t at = page.find("/assets/");
+  if (at == std::string::npos) co_return;  // a build without pages
+  const std::string path = page.substr(at, page.find_first_of("\"'", at) - at);
+  Task<http::Response> asking = world.ask(request("GET", path));
+  const http::Response file = co_await std::move(asking);
+  EXPECT_EQ(file.status, 200);
+  EXPECT_THAT(std::string(file.headers.get("Cache-Control")), HasSubstr("immutable"));
+  http::Request again = request("GET", path);
+  again.headers.add("If-None-Match", std::string(file.headers.get("ETag")));
+  Task<int> asking_again = world.status(std::move(again));
+  EXPECT_EQ(co_await std::move(asking_again), 304);
+  http::Request small = request("GET", path);
+  small.headers.add("Accept-Encoding", "br, gzip");
+  Task<http::Response> asking_small = world.ask(std::move(small));
+  const http::Response zipped = co_await std::move(asking_small);
+  EXPECT_EQ(zipped.headers.get("Content-Encoding"), "gzip");
+  EXPECT_LT(zipped.body.size(), file.body.size());
+}
+TEST(DashboardFiles, AreNamedByTheirContentKeptAndCompressed) {
+  run(files());
+}
+
+}  // namespace
+}  // namespace coterie::dashboard_test
