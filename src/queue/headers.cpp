@@ -32,6 +32,15 @@ std::string_view take_text(std::string_view& rest) {
 
 }  // namespace
 
+Headers::Headers(std::initializer_list<value_type> all) {
+  if (all.size() != 0) map_ = std::make_unique<Map>(all);
+}
+
+const Headers::Map& Headers::none() noexcept {
+  static const Map empty;
+  return empty;
+}
+
 std::string pack_headers(const Headers& headers) {
   std::string out;
   for (const auto& [name, value] : headers) {
@@ -52,6 +61,7 @@ Headers unpack_headers(std::string_view packed) {
 }
 
 std::size_t bytes_of(const Headers& headers) noexcept {
+  if (headers.empty()) return 0;
   std::size_t bytes = 0;
   for (const auto& [name, value] : headers) bytes += name.size() + value.size();
   return bytes;

@@ -196,10 +196,11 @@ bool JobRun::read_outcome(std::size_t result_limit, std::string& result, Failed&
     failure.error = JobError(error.type(), error.what());
   } catch (const std::exception& error) {
     if (span_) exception_type_ = type_name(error);
-    failure.error = JobError("exception", error.what() + origin_of(outcome.error()));
+    failure.error = JobError("exception", error.what());
+    failure.error.stack = origin_of(outcome.error());
   } catch (...) {
-    failure.error =
-        JobError("exception", "it threw something that is no std::exception" + origin_of(outcome.error()));
+    failure.error = JobError("exception", "it threw something that is no std::exception");
+    failure.error.stack = origin_of(outcome.error());
   }
   return false;
 }

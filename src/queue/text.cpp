@@ -63,7 +63,7 @@ std::string clean_text(std::string_view text, std::size_t limit) {
 }
 
 JobError clean_error(const JobError& error, const Limits& limits) {
-  return JobError(clean_text(error.type, limits.name_bytes), clean_text(error.message, limits.error_bytes));
+  return JobError(clean_text(error.type, limits.name_bytes), clean_text(error.text(), limits.error_bytes));
 }
 
 }  // namespace coterie::queue

@@ -125,9 +125,8 @@ void describe_end(trace::SpanData& span, std::string_view outcome, const Failed*
   span.set({"coterie.job.outcome", std::string(outcome)});
   if (failure != nullptr && failure->kind != FailKind::give_back) {
     const JobError& error = failure->error;
-    const std::size_t stack = std::min(error.message.find("\n   at "), error.message.size());  // see ThrownIn
-    span.fail(exception_type.empty() ? error.type : exception_type, error.message.substr(0, stack),
-              error.message.substr(std::min(stack + 1, error.message.size())));
+    const std::string stack = error.stack.empty() ? "" : error.stack.substr(1);  // its first newline
+    span.fail(exception_type.empty() ? error.type : exception_type, error.message, stack);
   } else if (outcome == "lost")
     span.fail("lost", "its lease had run out: another worker may have run it");
 }

@@ -139,6 +139,22 @@ TEST_F(TracingTest, EachAttemptIsASpanAndAFailureSaysTypeAndMessage) {
   EXPECT_FALSE(ended[1].failed);
 }
 
+TEST_F(TracingTest, AMessageThatLooksLikeAStackStaysWhole) {
+  const std::string message = "the server said:\n   at Shop.sell() Shop.java:7";
+  const JobInfo info = end_of_traced(once(), [&](JobContext&) -> Task<void> {
+    throw std::runtime_error(message);
+    co_return;
+  });
+  ASSERT_EQ(spans->ended().size(), 1u);
+  const auto& event = spans->ended()[0].events.at(0);
+  EXPECT_EQ(text_of(event, "exception.message"), message);
+  const std::string stack = text_of(event, "exception.stacktrace");
+  EXPECT_EQ(stack.find("   at "), 0u);
+  EXPECT_EQ(stack.find("Shop.java"), std::string::npos);
+  EXPECT_EQ(info.error->message, message + "\n" + stack) << "kept as one text";
+  EXPECT_EQ(info.error->stack, "");
+}
+
 TEST_F(TracingTest, TimeoutsPermanentErrorsAndCancelsAreToldApart) {
   JobSpec slow = once();
   slow.timeout = 1s;

@@ -1,13 +1,12 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "coterie/queue/headers.hpp"
 #include "coterie/queue/id.hpp"
 
 namespace coterie::queue {
@@ -66,11 +65,6 @@ struct Backoff {
   [[nodiscard]] Milliseconds delay_after(std::uint32_t attempt, double random) const noexcept;
 };
 
-/// What travels beside a job's payload, for whatever handles it on the way and not for its handler alone: a
-/// trace's context, a tenant, a request's id. Names are 1 to 255 bytes; names and values are UTF-8 without
-/// control characters.
-using Headers = std::map<std::string, std::string, std::less<>>;
-
 /// Limits on everything that comes from outside. A broker checks them before its first write and refuses
 /// with `BadRequest`, which names the field, its size and the limit.
 struct Limits {
@@ -120,9 +114,14 @@ struct JobError {
   std::string
       type;  ///< a short word to group by: "exception", "timeout", "exit", "crash", "unknown handler"…
   std::string message;  ///< for people
+  /// The coroutines that it came out of, a line each, see ThrownIn::str(); a broker keeps it at the end of
+  /// the message, so what it gives back has none.
+  std::string stack;
   JobError() = default;
   JobError(std::string error_type, std::string text)
       : type(std::move(error_type)), message(std::move(text)) {}
+  /// Message and stack, as they are kept and shown.
+  [[nodiscard]] std::string text() const { return message + stack; }
 };
 
 /// One job as the broker knows it, for people and tools.
