@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t at_once = 50;
 
 void hide_headers(JobInfo& job, const Redaction& redaction) {
-  for (auto& [name, value] : job.headers)
-    if (redaction.hides(job.name, name)) value = redacted;
+  for (const auto& [name, value] : job.headers)
+    if (redaction.hides(job.name, name)) job.headers[name] = redacted;
 }
 
 void hide_in_texts(JobInfo& job, const Secrets& secrets) {
