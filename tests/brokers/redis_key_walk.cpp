@@ -126,7 +126,6 @@ class ShardWalk {
   }
 
   // --- each job by itself ---
-
   void check_job(const std::string& id, const KeyJob& job) {
     const std::string key = "j" + id;
     if (job.order > counter("o")) wrong(key, "newer than the newest");
@@ -141,7 +140,7 @@ class ShardWalk {
     if (job.state == KeyJob::leased) check_leased(id, job);
     const std::string until = field("T", id);
     if (!until.empty() && std::stod(until) > static_cast<double>(counter("c") - counter("s")))
-      wrong(key, "its id is one of a job that was forgotten");
+      say(job.is_final() ? Kind::left_behind : Kind::wrong, key, "its id is one of a job that was forgotten");
   }
   void check_part(const std::string& id, const KeyJob& job, unsigned flag, const std::string& family,
                   std::size_t bytes) {
@@ -239,9 +238,10 @@ class ShardWalk {
     const std::string name = key.substr(1);
     const std::string index = (key[0] == 'r' ? "f" : "g") + name.substr(0, name.find('.'));
     const std::string score = field(index, name);
-    const bool has_jobs = std::any_of(stream.pairs.begin(), stream.pairs.end(),
-                                      [this](const auto& each) { return job(each.first) != nullptr; });
-    if (score.empty()) say(has_jobs ? Kind::wrong : Kind::left_behind, key, index + " does not list it");
+    const bool holds_jobs = std::any_of(stream.pairs.begin(), stream.pairs.end(), [this](const auto& each) {
+      return job(each.first) != nullptr && job(each.first)->state == KeyJob::ready;
+    });
+    if (score.empty()) say(holds_jobs ? Kind::wrong : Kind::left_behind, key, index + " does not list it");
     if (!score.empty() && std::stod(score) != front) left(index, "not the front of " + name);
   }
 

@@ -145,8 +145,9 @@ TEST_F(TracingTest, AMessageThatLooksLikeAStackStaysWhole) {
     throw std::runtime_error(message);
     co_return;
   });
-  ASSERT_EQ(spans->ended().size(), 1u);
-  const auto& event = spans->ended()[0].events.at(0);
+  const auto ended = spans->ended();
+  ASSERT_EQ(ended.size(), 1u);
+  const auto& event = ended[0].events.at(0);
   EXPECT_EQ(text_of(event, "exception.message"), message);
   const std::string stack = text_of(event, "exception.stacktrace");
   EXPECT_EQ(stack.find("   at "), 0u);

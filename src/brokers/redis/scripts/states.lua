@@ -154,6 +154,7 @@ end
 -- Forgets what is due, of at most so many jobs, and writes that. Gives how many it looked at.
 local function forget_due(most)
   local left, trims = most, {}   -- lists of what is to be forgotten -> how many of it were looked at
+  local empty = {}               -- their times, where that was all
   for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', kept, 'LIMIT', '0', most)) do
     if left == 0 then break end
     local key = P .. 'h' .. time
@@ -165,12 +166,13 @@ local function forget_due(most)
       if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= time + steps - guessed then forget(job, time - job[TTL]) end
     end
     trims[key] = #ids
-    if #ids < left then remove(P .. 'h', time) end
+    if #ids < left and not pushes[key] then empty[#empty + 1] = time end
     left = left - #ids
   end
-  if left == most then return 0 end
+  if left == most and #empty == 0 then return 0 end
   counters = true
   flush()
   for key, seen in pairs(trims) do call('LTRIM', key, seen, '-1') end
+  if #empty > 0 then call('ZREM', P .. 'h', unpack(empty)) end   -- last: until then it is looked at again
   return most - left
 end
