@@ -18,10 +18,10 @@ namespace coterie::queue {
 /// recovered the job, a late acknowledgement is as good as any.
 enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
-  already_accepted,  ///< the job's last settlement was of this kind (done, failed), by this token and this
-                     ///< incarnation, and nobody else had the job since; nothing changed
-  fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
-  unknown,           ///< no such job (any more)
+  already_accepted,  ///< the job's newest lease was settled in this way (done, failed), by this token and
+                     ///< this incarnation; nothing changed
+  fenced,   ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
+  unknown,  ///< no such job (any more)
 };
 [[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
 
@@ -216,7 +216,7 @@ enum class Withdrawn : std::uint8_t {
 ///  * Names of queues, handlers and workers are UTF-8 without control characters. Errors and progress notes
 ///  are
 ///    stored as valid UTF-8, with U+FFFD for what was not.
-///  * Time never goes backwards; where the wall clock is set forwards, leases move with it.
+///  * Time never goes backwards; where the wall clock is set forwards, leases and what is kept move with it.
 class Broker {
  public:
   Broker() = default;

@@ -52,6 +52,9 @@ class JobContext : public std::enable_shared_from_this<JobContext> {
   [[nodiscard]] bool last_attempt() const noexcept { return lease_.attempt >= lease_.max_attempts; }
   /// Grows with each lease of this job. A store that remembers the highest fence it has seen for the job, and
   /// refuses lower ones, is safe from a run that went on although its lease was lost.
+  /// It holds too where the broker's store was set back to an older copy, for fences go by the broker's
+  /// clock; but not if that clock was set back as well, or had been outrun by more than 64 leases a
+  /// millisecond.
   [[nodiscard]] std::uint64_t fence() const noexcept { return lease_.ref.token; }
   /// When it was enqueued, by the broker's clock.
   [[nodiscard]] UnixMillis created_at() const noexcept { return lease_.created_at; }
