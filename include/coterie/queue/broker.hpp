@@ -20,8 +20,8 @@ enum class Verdict : std::uint8_t {
   accepted,          ///< this call did it
   already_accepted,  ///< the job's newest lease was settled in this way (done, failed), by this token and
                      ///< this incarnation; nothing changed
-  fenced,   ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
-  unknown,  ///< no such job (any more)
+  fenced,            ///< the lease is no longer yours: another attempt has it, or it was decided otherwise
+  unknown,           ///< no such job (any more)
 };
 [[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
 
