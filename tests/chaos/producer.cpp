@@ -103,7 +103,7 @@ class Producer {
     if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
     if (draw(20) == 0) job.run_at = wall_clock() + static_cast<queue::UnixMillis>(draw(1500));
     if (draw(15) == 0 && job.name != "poison")  // which is to be convicted
-      job.expires_at = wall_clock() + static_cast<queue::UnixMillis>(draw(3) == 0 ? draw(30) : draw(8000));
+      job.expires_at = wall_clock() + static_cast<queue::UnixMillis>(draw(3) == 0 ? draw(4) : draw(8000));
     if (batch.empty() || draw(8) != 0) return;
     const std::size_t first = draw(batch.size());
     const std::size_t last = std::min(batch.size(), first + 1 + draw(3));
