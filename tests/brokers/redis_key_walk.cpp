@@ -159,7 +159,7 @@ class ShardWalk {
     if (job.waits_for < awaits) left("j" + id, text);
   }
   void check_leased(const std::string& id, const KeyJob& job) {
-    if (field("w" + job.owner, "seq").empty()) wrong("j" + id, "who has leased it is not there");
+    if (field("w" + job.owner, "seq").empty()) left("j" + id, "who has leased it is not there");
     if (job.token == 0 || !tokens_.insert(job.token).second) wrong("j" + id, "its token is not its own");
     if (job.attempt == 0) wrong("j" + id, "leased, and no attempt");
   }

@@ -12,21 +12,29 @@ fetch({unpack(ARGV, 4)})
 
 local pages = UNITS / 4   -- of those that wait, which this script may look at
 -- Those that wait no more are dropped, so that nobody looks at them again. In other shards nobody looks from here.
+-- Whoever is withdrawn by this very script stays in the list: should the script fail, it waits as before.
+local withdrawn = {}
 local function awaited(job)
-  local key = P .. 'd' .. job[ID]
+  local key, from = P .. 'd' .. job[ID], 0
   while has(job, HAS_DEPENDENTS) do
     if pages == 0 then return 5 end
     pages = pages - 1
-    local members = call('ZRANGE', key, 0, UNITS - 1)
+    local members = call('ZRANGE', key, from, from + UNITS - 1)
     if #members == 0 then return false end
     fetch(members)
-    local over = {}
+    local over, waits = {}, false
     for _, member in ipairs(members) do
       local other = find(member)
-      if #member == 16 and not (other and other[STATE] == BLOCKED) then over[#over + 1] = member end
+      if withdrawn[member] then
+        from = from + 1
+      elseif #member == 16 and not (other and other[STATE] == BLOCKED) then
+        over[#over + 1] = member
+      else
+        waits = true
+      end
     end
     if #over > 0 then call('ZREM', key, unpack(over)) end
-    if #over < #members then return 4 end
+    if waits then return 4 end
   end
   return false
 end
@@ -49,6 +57,7 @@ for i = 4, #ARGV do
     finish(job, CANCELLED)
     forget(job)
     add(P .. 'T', kept + KNOWN_FOR - 0.5, job[ID])
+    withdrawn[job[ID]] = true
   end
   reply[#reply + 1] = result
 end
