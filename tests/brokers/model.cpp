@@ -325,8 +325,10 @@ std::optional<std::string> Model::compare(const JobId& id, const std::optional<J
   if (found == jobs_.end()) return info ? std::optional("it was forgotten, and is there") : std::nullopt;
   if (!info) return "it is gone";
   Job& job = found->second;
-  // The end of a recovered job's time may be noticed in the same call or in the next one.
-  const bool too_late = job.state == JobState::ready && job.may_expire() && job.spec.expires_at <= now;
+  // The end of a job's time may be noticed in the call that recovers it or in the next one, and between calls
+  // by who tidies up.
+  const bool waits = job.state == JobState::ready || job.state == JobState::scheduled;
+  const bool too_late = waits && job.may_expire() && job.spec.expires_at <= now;
   if (too_late && info->state == JobState::expired) finish(id, JobState::expired);
   if (info->state != job.state) {
     return "it is " + std::string(to_string(info->state)) + ", not " + std::string(to_string(job.state));
