@@ -42,6 +42,9 @@ class Completions final : private Timer {
     }
 
    protected:
+    void pass_on_class(std::vector<TaskRec*>& targets) noexcept override {
+      completions_->pass_on_class(targets);
+    }
     explicit Next(Completions& completions) noexcept
         : Leaf(WaitKind::as_completed, &completions), completions_(&completions) {}
     ~Next();
@@ -63,8 +66,10 @@ class Completions final : private Timer {
       const Next* first = owner->consumers_.first();
       return first == nullptr ? WaitingTask{} : WaitingTask{first->task(), first};
     }
+    [[nodiscard]] SchedClass lends() const noexcept override;
     Completions* owner = nullptr;
   };
+  void pass_on_class(std::vector<TaskRec*>& targets) noexcept;
   void child_ended(Child& child) noexcept;
   void offer() noexcept;
   void run() noexcept override;

@@ -1,5 +1,8 @@
 #include "coterie/as_completed.hpp"
 
+#include <algorithm>
+#include <limits>
+
 namespace coterie::detail {
 
 Completions::~Completions() {
@@ -16,6 +19,22 @@ void Completions::watch(const std::vector<TaskRec*>& tasks, std::optional<Durati
     children_[i].attach(*tasks[i]);
   }
   if (limit && count_ > 0) loop_->arm(*this, loop_->now() + *limit);
+}
+
+/// Any of them may be the one that the most urgent consumer is given.
+SchedClass Completions::Child::lends() const noexcept {
+  auto most = std::numeric_limits<SchedClass>::min();
+  const LinkedList<Next>& all = owner->consumers_;
+  for (const Next* next = all.first(); next != nullptr; next = all.next(*next))
+    most = std::max(most, next->task()->sched_class());
+  return most;
+}
+
+void Completions::pass_on_class(std::vector<TaskRec*>& targets) noexcept {
+  for (std::size_t i = 0; i < count_; ++i) {
+    children_[i].requeue();
+    if (children_[i].task() != nullptr) targets.push_back(children_[i].task());
+  }
 }
 
 void Completions::disarm() noexcept {

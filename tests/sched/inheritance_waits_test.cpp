@@ -53,6 +53,53 @@ TEST(PriorityInheritanceBy, WaitFor) {
                                   [](JoinHandle<void>& slow) -> Task<void> { co_await wait_for(1h, slow); });
 }
 
+TEST(PriorityInheritanceBy, Wait) {
+  waits_for_no_step_of_the_middle(start_slow,
+                                  [](JoinHandle<void>& slow) -> Task<void> { co_await wait(slow); });
+}
+
+TEST(PriorityInheritanceBy, Race) {
+  waits_for_no_step_of_the_middle(start_slow, [](JoinHandle<void>& slow) -> Task<void> {
+    auto never = spawn(at(low), &Event::wait, std::make_unique<Event>());
+    co_await race(never, slow);
+  });
+}
+
+TEST(PriorityInheritanceBy, AsCompleted) {
+  waits_for_no_step_of_the_middle(start_slow, [](JoinHandle<void>& slow) -> Task<void> {
+    auto all = as_completed(slow);
+    co_await all.next();
+  });
+}
+
+// The first task to end goes to who came first, so all are as urgent as the most urgent of those that wait.
+TEST(PriorityInheritanceBy, AsCompletedForWhoStandsBehindALowOne) {
+  run_by_priority([]() -> Task<void> {
+    std::string log;
+    Event open;
+    const auto slow = [&log, &open]() -> Task<void> {
+      co_await open.wait();
+      co_await steps(log, 'l', steps_left);
+    };
+    auto one = spawn(at(low), slow);
+    auto other = spawn(at(low), slow);
+    auto all = as_completed(one, other);
+    const auto next = [all]() -> Task<void> { co_await all.next(); };
+    auto early = spawn(at(low), next);
+    co_await sleep(1s);
+    Busy busy(middle);
+    open.set();
+    co_await sleep(1s);
+    EXPECT_EQ(log, "");  // they starve
+    const int before = busy.steps();
+    auto urgent = spawn(at(high), next);
+    co_await urgent;
+    EXPECT_EQ(busy.steps(), before);
+    co_await busy.stop();
+    co_await early;
+  });
+}
+
 TEST(PriorityInheritanceBy, TaskGroup) {
   waits_for_no_step_of_the_middle([](std::string& log) { return &log; },
                                   [](std::string*& log) -> Task<void> {
