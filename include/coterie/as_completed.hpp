@@ -62,13 +62,10 @@ class Completions final : private Timer {
  private:
   struct Child final : DoneCallback {
     void after_done(TaskRec&) noexcept override { owner->child_ended(*this); }
-    [[nodiscard]] WaitingTask waiting_task() const noexcept override {
-      const Next* first = owner->consumers_.first();
-      return first == nullptr ? WaitingTask{} : WaitingTask{first->task(), first};
-    }
-    [[nodiscard]] SchedClass lends() const noexcept override;
+    [[nodiscard]] WaitingTask waiting_task() const noexcept override { return owner->most_urgent(); }
     Completions* owner = nullptr;
   };
+  [[nodiscard]] WaitingTask most_urgent() const noexcept;
   void pass_on_class(std::vector<TaskRec*>& targets) noexcept;
   void child_ended(Child& child) noexcept;
   void offer() noexcept;

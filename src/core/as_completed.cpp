@@ -1,8 +1,5 @@
 #include "coterie/as_completed.hpp"
 
-#include <algorithm>
-#include <limits>
-
 namespace coterie::detail {
 
 Completions::~Completions() {
@@ -21,13 +18,12 @@ void Completions::watch(const std::vector<TaskRec*>& tasks, std::optional<Durati
   if (limit && count_ > 0) loop_->arm(*this, loop_->now() + *limit);
 }
 
-/// Any of them may be the one that the most urgent consumer is given.
-SchedClass Completions::Child::lends() const noexcept {
-  auto most = std::numeric_limits<SchedClass>::min();
-  const LinkedList<Next>& all = owner->consumers_;
-  for (const Next* next = all.first(); next != nullptr; next = all.next(*next))
-    most = std::max(most, next->task()->sched_class());
-  return most;
+/// The first of those: any end may be what it waits for.
+WaitingTask Completions::most_urgent() const noexcept {
+  const Next* found = consumers_.first();
+  for (const Next* next = found; next != nullptr; next = consumers_.next(*next))
+    if (next->task()->sched_class() > found->task()->sched_class()) found = next;
+  return found == nullptr ? WaitingTask{} : WaitingTask{found->task(), found};
 }
 
 void Completions::pass_on_class(std::vector<TaskRec*>& targets) noexcept {

@@ -60,8 +60,8 @@ TEST(PriorityInheritanceBy, Wait) {
 
 TEST(PriorityInheritanceBy, Race) {
   waits_for_no_step_of_the_middle(start_slow, [](JoinHandle<void>& slow) -> Task<void> {
-    auto never = spawn(at(low), &Event::wait, std::make_unique<Event>());
-    co_await race(never, slow);
+    const auto forever = []() -> Task<void> { co_await sleep(1h); };
+    co_await race(forever(), join(std::move(slow)));
   });
 }
 
