@@ -120,7 +120,7 @@ class ShardWalk {
       left(key, "its job does not know of it");
     if (key[0] == 'd' && !releases(of)) left(key, "nobody will release these");
     if (key[0] == 'h' && key != "h" && !pairs_of("h").contains(of)) wrong(key, "nobody will forget these");
-    if (key[0] == 'o' && !pairs_of("O").contains(of)) wrong(key, "no page of the list");
+    if (key[0] == 'o' && !pairs_of("O").contains(of)) left(key, "no page of the list");
     if (std::string("fgne").find(key[0]) != std::string::npos && find("c" + of) == nullptr)
       left(key, "its queue is not there");
   }
@@ -140,7 +140,7 @@ class ShardWalk {
     if (job.state == KeyJob::leased) check_leased(id, job);
     const std::string until = field("T", id);
     if (!until.empty() && std::stod(until) > static_cast<double>(counter("c") - counter("s")))
-      say(job.is_final() ? Kind::left_behind : Kind::wrong, key, "its id is one of a job that was forgotten");
+      left(key, "its id is one of a job that was forgotten");
   }
   void check_part(const std::string& id, const KeyJob& job, unsigned flag, const std::string& family,
                   std::size_t bytes) {
