@@ -102,12 +102,21 @@ class Producer {
   void choose_terms(queue::JobSpec& job, const std::vector<queue::JobSpec>& batch) {
     if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
     if (draw(20) == 0) job.run_at = wall_clock() + static_cast<queue::UnixMillis>(draw(1500));
-    if (draw(15) == 0 && job.name != "poison")  // which is to be convicted
-      job.expires_at = wall_clock() + static_cast<queue::UnixMillis>(draw(3) == 0 ? draw(4) : draw(8000));
+    if (draw(15) == 0 && job.name != "poison") job.expires_at = draw_expiry();  // poison is to be convicted
     if (batch.empty() || draw(8) != 0) return;
     const std::size_t first = draw(batch.size());
     const std::size_t last = std::min(batch.size(), first + 1 + draw(3));
     for (std::size_t i = first; i < last; ++i) job.after.push_back(batch[i].id);
+  }
+
+  /// In some seconds, at once, or too late by each clock of the run: they are hours apart, and some job is to
+  /// expire in every run.
+  queue::UnixMillis draw_expiry() {
+    constexpr queue::UnixMillis day = 24 * 60 * 60 * 1000;
+    const queue::UnixMillis now = wall_clock();
+    const auto way = draw(3);
+    if (way == 0) return now - day;
+    return now + static_cast<queue::UnixMillis>(draw(way == 1 ? 4 : 8000));
   }
 
   static std::string terms_of(const queue::JobSpec& job) {
