@@ -154,9 +154,10 @@ void add_fleet(CLI::App& app, Action& chosen) {
   Flags(app, "workers", "List the workers of a broker, those without work too")
       .common(*common)
       .footer(
-          "A worker says every third of its lease that it is there. `lost`: it has not for longer than its "
-          "lease, or its process is gone; those that are gone are listed for an hour. JOBS: how many it held "
-          "then, and how many it takes at a time.\n"
+          "A worker says that it is there: every third of its lease while it holds jobs, every three leases "
+          "while it holds none. `lost`: it has not for two thirds of a lease longer, or its process is gone; "
+          "those that are gone are listed for an hour. JOBS: how many it held then, and how many it takes at "
+          "a time.\n"
           "  coterie workers\n"
           "  coterie dump host:4242 --broker redis://queue     what one of them does")
       .chooses(chosen, [common] { return run(list_workers(open_existing(common->broker), common->json)); });

@@ -61,12 +61,13 @@ std::string_view to_string(Asked outcome) noexcept {
   return "unknown";
 }
 
-Milliseconds announce_every(Milliseconds lease) noexcept {
-  return std::max(lease / 3, Milliseconds(1000));
+Milliseconds announce_every(Milliseconds lease, std::uint32_t holds) noexcept {
+  const Milliseconds beat = std::max(lease / 3, Milliseconds(1000));
+  return holds > 0 ? beat : 9 * beat;
 }
 
-Milliseconds silent_for(Milliseconds lease) noexcept {
-  return 3 * announce_every(lease) + Milliseconds(1000);
+Milliseconds silent_for(const WorkerReport& report) noexcept {
+  return report.every + 2 * announce_every(report.lease, 1) + Milliseconds(1000);
 }
 
 std::string write_report(const WorkerReport& report) {
@@ -80,6 +81,7 @@ std::string write_report(const WorkerReport& report) {
   object["concurrency"] = report.concurrency;
   object["holds"] = report.holds;
   object["lease_ms"] = report.lease.count();
+  object["every_ms"] = report.every.count();
   object["answers"] = report.answers;
   object["ends"] = report.ends;
   return json::serialize(object);
@@ -102,6 +104,7 @@ WorkerReport read_report(std::string_view text, const Uuid& incarnation) {
   report.concurrency = number_of<std::uint32_t>(object, "concurrency");
   report.holds = number_of<std::uint32_t>(object, "holds");
   report.lease = Milliseconds(number_of<std::int64_t>(object, "lease_ms"));
+  report.every = Milliseconds(number_of<std::int64_t>(object, "every_ms"));
   report.answers = flag_of(object, "answers");
   report.ends = flag_of(object, "ends");
   return report;
@@ -109,7 +112,7 @@ WorkerReport read_report(std::string_view text, const Uuid& incarnation) {
 
 WorkerState state_of(const WorkerReport& report, UnixMillis heard_at, UnixMillis now) {
   if (report.ends) return WorkerState::ended;
-  if (now - heard_at > silent_for(report.lease).count()) return WorkerState::lost;
+  if (now - heard_at > silent_for(report).count()) return WorkerState::lost;
   return may_be_alive(report.worker.process) ? WorkerState::alive : WorkerState::lost;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coterie/await_outcome.hpp"
+#include "coterie/group.hpp"
 #include "coterie/loop.hpp"
 #include "coterie/sleep.hpp"
 #include "coterie/timeout.hpp"
@@ -13,6 +14,8 @@ namespace {
 
 /// A broker that is away is the session's to complain of; here it is asked again.
 constexpr Duration again_after = std::chrono::seconds(1);
+/// In one call: it hears of questions at once, and looks by itself only when it begins to listen.
+constexpr Milliseconds listens_for = std::chrono::hours(1);
 /// Nothing depends on it.
 constexpr Duration goodbye_at_most = std::chrono::seconds(1);
 
@@ -46,12 +49,26 @@ Task<void> RemoteControl::serve(std::shared_ptr<RemoteControl> self) {
 }
 
 Task<void> RemoteControl::work() {
+  co_await declare_redaction();
+  co_await announce(false);
+  auto both = [this](TaskGroup& group) -> Task<void> {
+    group.spawn(&RemoteControl::go_on_announcing, this);
+    if (report_.answers) group.spawn(&RemoteControl::go_on_answering, this);
+    co_return;
+  };
+  co_await task_group(std::move(both));
+}
+
+/// As often as a worker does that holds jobs it looks whether there is something to say.
+Task<void> RemoteControl::go_on_announcing() {
+  const Duration beat = announce_every(report_.lease, 1);
   for (;;) {
-    const TimePoint next = EventLoop::current().now() + announce_every(report_.lease);
-    co_await declare_redaction();
-    co_await announce(false);
     co_await janitor_.tidy();
-    co_await answer_until(next);
+    co_await sleep(beat);
+    co_await declare_redaction();
+    const bool is_news = !announced_ || report_.holds > 0 || !pulse_->held().empty();
+    const TimePoint late = announced_at_ + report_.every;
+    if (is_news || EventLoop::current().now() + beat / 2 > late) co_await announce(false);
   }
 }
 
@@ -66,27 +83,22 @@ Task<void> RemoteControl::declare_redaction() {
 
 Task<void> RemoteControl::announce(bool ends) {
   report_.holds = static_cast<std::uint32_t>(pulse_->held().size());
+  report_.every = announce_every(report_.lease, report_.holds);
   report_.ends = ends;
   Task<void> call = broker_->announce(report_);
   Outcome<void> end = co_await outcome(std::move(call));
   announced_ = end.has_value();
+  announced_at_ = EventLoop::current().now();
   if (end.cancelled()) end.get();
 }
 
-Task<void> RemoteControl::answer_until(TimePoint next) {
-  EventLoop& loop = EventLoop::current();
-  while (loop.now() < next) {
-    const Duration left = next - loop.now();
-    if (!report_.answers) {
-      co_await sleep(left);
-      continue;
-    }
-    Task<std::vector<Question>> asking =
-        broker_->questions(report_.worker.incarnation, std::chrono::ceil<Milliseconds>(left));
+Task<void> RemoteControl::go_on_answering() {
+  for (;;) {
+    Task<std::vector<Question>> asking = broker_->questions(report_.worker.incarnation, listens_for);
     Outcome<std::vector<Question>> asked = co_await outcome(std::move(asking));
     if (asked.cancelled()) (void)asked.get();
     if (!asked.has_value()) {
-      co_await sleep(std::min(left, again_after));
+      co_await sleep(again_after);
       continue;
     }
     for (const Question& question : asked.get()) co_await answer(&question);

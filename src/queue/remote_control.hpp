@@ -29,9 +29,10 @@ class RemoteControl {
 
  private:
   Task<void> work();
+  Task<void> go_on_announcing();
+  Task<void> go_on_answering();
   Task<void> declare_redaction();
   Task<void> announce(bool ends);
-  Task<void> answer_until(TimePoint next);
   Task<void> answer(const Question* question);
   Task<WorkerAnswer> answer_to(std::string text);
 
@@ -41,7 +42,8 @@ class RemoteControl {
   WorkerReport report_;
   SelfDump dump_;
   Janitor janitor_;
-  bool announced_ = false;  // the last time it was tried
+  bool announced_ = false;  // the last time it was tried…
+  TimePoint announced_at_;  // …which was then
   bool declared_ = false;
 };
 

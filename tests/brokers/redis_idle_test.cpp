@@ -1,5 +1,8 @@
 // What processes that have little to do send to Redis.
+#include <thread>
+
 #include "tests/brokers/redis_fixture.hpp"
+#include "tests/brokers/thread_loop.hpp"
 
 namespace broker_suite {
 namespace {
@@ -72,6 +75,26 @@ TEST_F(RedisIdleTest, TheMoreNeighboursTheMoreSeldomEachLooksForTheGone) {
     clock_.advance(1s);
   }
   EXPECT_EQ(sent("hgetall"), looked + 3) << "three seconds and a little for 301, and the first at once";
+}
+
+TEST_F(RedisIdleTest, AWorkerThatListensLooksOnceForQuestionsAndNotAgainBecauseItsTimeIsOver) {
+  const auto broker = open();
+  WorkerReport report;
+  report.worker = TestWorker("idle").ref();
+  const Uuid who = report.worker.incarnation;
+  await(broker->announce(report));
+  std::thread answers([&] {  // from then on it is connected to where it hears of them
+    ThreadLoop loop;
+    const std::vector<Question> asked = loop.run(broker->questions(who, 1min));
+    ASSERT_EQ(asked.size(), 1U);
+    loop.run(broker->answer(who, asked[0].id, WorkerAnswer(Asked::answered, "pong")));
+  });
+  ThreadLoop loop;
+  EXPECT_EQ(loop.run(open()->ask(who, "ping", longest_wait)).text, "pong");
+  answers.join();
+  const std::int64_t looked = sent("hgetall");
+  EXPECT_TRUE(loop.run(broker->questions(who, 1ms)).empty());
+  EXPECT_EQ(sent("hgetall"), looked + 1);
 }
 
 }  // namespace

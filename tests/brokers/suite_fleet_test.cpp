@@ -22,6 +22,7 @@ WorkerReport report_of(const TestWorker& worker) {
   report.concurrency = 32;
   report.holds = 3;
   report.lease = worker.lease;
+  report.every = 12s;
   return report;
 }
 
@@ -53,6 +54,7 @@ TEST_P(BrokerSuite, AWorkerThatHasNothingToDoIsKnownToAllByWhatItSaysOfItself) {
   EXPECT_EQ(info.report.concurrency, 32U);
   EXPECT_EQ(info.report.holds, 3U);
   EXPECT_EQ(info.report.lease, 30s);
+  EXPECT_EQ(info.report.every, 12s);
   EXPECT_TRUE(info.report.answers);
 }
 
@@ -81,7 +83,7 @@ TEST_P(BrokerSuite, AWorkerThatIsSilentIsLostAndOneThatSaidSoHasEnded) {
   last.ends = true;
   clock_.advance(1s);
   await(broker().announce(last));
-  clock_.advance(silent_for(silent.lease) - 1s);
+  clock_.advance(silent_for(report_of(silent)) - 1s);
   await(broker().announce(report_of(alive)));
   EXPECT_EQ(names_of(await(broker().workers())),
             (std::vector<std::string>{"alive:alive", "silent:alive", "ended:ended"}));
@@ -180,7 +182,7 @@ TEST_P(BrokerSuite, NobodyIsAskedWhoCannotAnswer) {
   EXPECT_EQ(loop.run(broker().ask(ended.ref().incarnation, "ping", longest_wait)).outcome, Asked::ended);
   const TestWorker silent;
   await(broker().announce(report_of(silent)));
-  clock_.advance(silent_for(silent.lease) + 1ms);
+  clock_.advance(silent_for(report_of(silent)) + 1ms);
   EXPECT_EQ(loop.run(broker().ask(silent.ref().incarnation, "ping", longest_wait)).outcome, Asked::lost);
   const TestWorker refuses;
   WorkerReport report = report_of(refuses);

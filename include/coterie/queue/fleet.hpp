@@ -20,7 +20,7 @@ struct WorkerRef {
   WorkerRef() = default;
 };
 
-/// What a worker says of itself: when it begins, every `announce_every()`, and when it ends.
+/// What a worker says of itself: when it begins, when it ends, and in between within `every`.
 struct WorkerReport {
   WorkerRef worker;
   std::string version;              ///< of Coterie
@@ -29,19 +29,23 @@ struct WorkerReport {
   std::uint32_t concurrency = 0;
   std::uint32_t holds = 0;  ///< leases, at that moment
   Milliseconds lease{30'000};
-  bool answers = true;  ///< false: it is not to be asked
-  bool ends = false;    ///< this is the last that is heard of it
+  Milliseconds every{10'000};  ///< it will be heard of again within so long: see `announce_every()`
+  bool answers = true;         ///< false: it is not to be asked
+  bool ends = false;           ///< this is the last that is heard of it
   WorkerReport() = default;
 };
 
-/// A third of the lease, as often as it beats, and a second at least.
-[[nodiscard]] Milliseconds announce_every(Milliseconds lease) noexcept;
-/// A worker that was not heard of for so long is `lost`.
-[[nodiscard]] Milliseconds silent_for(Milliseconds lease) noexcept;
+/// How often a worker that holds `holds` jobs says that it is there: a third of its lease, as often as it
+/// beats, and a second at least; three leases where it holds none, for there are many of those and nothing
+/// depends on them.
+[[nodiscard]] Milliseconds announce_every(Milliseconds lease, std::uint32_t holds) noexcept;
+/// A worker that was not heard of for so long is `lost`: two thirds of a lease, and a second, longer than it
+/// said.
+[[nodiscard]] Milliseconds silent_for(const WorkerReport& report) noexcept;
 
 enum class WorkerState : std::uint8_t {
   alive,
-  lost,   ///< not heard of for longer than its lease, or its process is gone
+  lost,   ///< not heard of for `silent_for()`, or its process is gone
   ended,  ///< it said so
 };
 [[nodiscard]] std::string_view to_string(WorkerState state) noexcept;

@@ -18,7 +18,7 @@ void Switchboard::announce(queue::WorkerReport&& report, queue::UnixMillis now) 
 void Switchboard::forget_the_gone(queue::UnixMillis now) {
   std::erase_if(members_, [now](const auto& each) {
     return now - each.second.heard_at >
-           (queue::gone_known_for + queue::silent_for(each.second.report.lease)).count();
+           (queue::gone_known_for + queue::silent_for(each.second.report)).count();
   });
 }
 

@@ -129,8 +129,9 @@ Task<std::vector<queue::Question>> Switchboard::questions(queue::Uuid worker, qu
   for (;;) {
     Task<std::vector<queue::Question>> looking = shards_.at(0).questions(worker);
     std::vector<queue::Question> questions = co_await std::move(looking);
-    if (!questions.empty() || EventLoop::current().now() >= until) co_return questions;
+    if (!questions.empty()) co_return questions;
     co_await ear.heard(until);
+    if (EventLoop::current().now() >= until) co_return questions;
   }
 }
 
