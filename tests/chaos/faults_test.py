@@ -174,10 +174,13 @@ class SentinelFaults(unittest.TestCase):
             world.caused = [Failover(now - began * SECOND, now - over * SECOND, world.servers[1]) for began, over in caused]
             for number in range(3):
                 with open(os.path.join(folder, f"sentinel-{number + 1}.log"), "w", encoding="utf-8") as log:
-                    for ago in seconds_ago:   # one hears it after the other
-                        at = datetime.datetime.fromtimestamp(wall - ago + 0.1 * number, datetime.timezone.utc)
+                    for ago in seconds_ago:   # one leads it, and one after the other hears of it
+                        at = datetime.datetime.fromtimestamp(wall - ago + 0.9 * number, datetime.timezone.utc)
                         when = at.strftime("%d %b %Y %H:%M:%S.%f")[:-3]
-                        log.write(f"7:X {when} # +sdown master jobs 127.0.0.1 1\n7:X {when} # +switch-master jobs 127.0.0.1 1 127.0.0.1 {world.servers[1].port}\n")
+                        port = world.servers[1].port
+                        if number == 0:
+                            log.write(f"7:X {when} # +promoted-slave slave 127.0.0.1:{port} 127.0.0.1 {port} @ jobs 127.0.0.1 1\n")
+                        log.write(f"7:X {when} # +sdown master jobs 127.0.0.1 1\n7:X {when} # +switch-master jobs 127.0.0.1 1 127.0.0.1 {port}\n")
             self.settings = list(world.settings_of_the_clock())
             return [(round((now - own.began) / SECOND), round((own.alone_since - now) / SECOND)) for own in world.failovers_of_their_own()]
 

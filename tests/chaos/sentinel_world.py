@@ -17,7 +17,8 @@ NOT_SENT_ON = SECOND
 DOWN_AFTER_MS = 700       # the sentinels' down-after-milliseconds
 # Until the sentinels make a replica of an old master that is still there: they look at it for 8 s first.
 STAYS_MASTER = 12 * SECOND
-SWITCH = re.compile(r"\d+:X (\d+ \w+ \d+ [\d:.]+) . \+switch-master jobs .* (\d+)$")
+# The sentinel that leads a failover says so once; of the switch all tell, one that stood still some time later.
+PROMOTED = re.compile(r"\d+:X (\d+ \w+ \d+ [\d:.]+) . \+promoted-slave slave \S+ \S+ (\d+) @ jobs ")
 APART_US = 5_000_000      # more than a lease
 
 
@@ -55,6 +56,22 @@ class Failover:
 
     def __init__(self, began, over, new, alone_since=None):
         self.began, self.over, self.new, self.alone_since = began, over, new, alone_since or over
+
+
+def not_caused(said, caused):
+    """Of the promotions, (when, port) each, those that are not the first of that server within one of these."""
+    ours = set()
+    for one in caused:
+        its = [each for each in sorted(said) if one.began <= each[0] <= one.over and each[1] == one.new.port]
+        ours.update(its[:1])
+    return [each for each in sorted(said) if each not in ours]
+
+
+def in_turn(failovers):
+    """Each with since when its master alone answered: with the next one the old master is the new one again."""
+    ordered = sorted(failovers, key=lambda one: one.over)
+    for one, following in zip(ordered, [*ordered[1:], None]):
+        yield one, min(one.alone_since, following.over) if following else one.alone_since
 
 
 class SentinelWorld:
@@ -170,22 +187,18 @@ class SentinelWorld:
         ahead, said = time.time_ns() - time.monotonic_ns(), []
         for number, _ in enumerate(self.sentinel_ports):
             with open(os.path.join(self.folder, f"sentinel-{number + 1}.log"), encoding="utf-8") as log:
-                for switch in filter(None, map(SWITCH.match, log)):
-                    when = datetime.datetime.strptime(switch[1] + " +0000", "%d %b %Y %H:%M:%S.%f %z")
-                    said.append((int(when.timestamp() * SECOND) - ahead, int(switch[2])))
-        own, last = [], 0
-        for at, port in sorted(said):
-            if at - last > SECOND // 2 and not any(one.began <= at <= one.over + SECOND for one in self.caused):
-                new = next(server for server in self.servers if server.port == port)
-                own.append(Failover(at - DOWN_AFTER_MS * 1_000_000 - SECOND - NOT_SENT_ON, at, new, at + STAYS_MASTER))
-            last = at
-        return own
+                for promoted in filter(None, map(PROMOTED.match, log)):
+                    when = datetime.datetime.strptime(promoted[1] + " +0000", "%d %b %Y %H:%M:%S.%f %z")
+                    said.append((int(when.timestamp() * SECOND) - ahead, int(promoted[2])))
+        return [Failover(at - DOWN_AFTER_MS * 1_000_000 - SECOND - NOT_SENT_ON, at,
+                         next(server for server in self.servers if server.port == port), at + STAYS_MASTER)
+                for at, port in not_caused(said, self.caused)]
 
     def settings_of_the_clock(self):
         """What the failovers have made of it: since when it may have been, from when on it was, how far ahead of the
         events' clock."""
-        for one in sorted([*self.caused, *self.failovers_of_their_own()], key=lambda failover: failover.alone_since):
-            yield one.began, one.alone_since, processes.clock_ahead() + one.new.clock_us * 1000
+        for one, alone_since in in_turn([*self.caused, *self.failovers_of_their_own()]):
+            yield one.began, alone_since, processes.clock_ahead() + one.new.clock_us * 1000
 
     async def kill_replica(self):
         master = await self.whole()
