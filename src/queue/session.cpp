@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "coterie/core/callback.hpp"
+#include "src/queue/beat.hpp"
 #include "src/queue/validate.hpp"
 
 namespace coterie::queue {
@@ -68,7 +69,8 @@ Session::Session(std::shared_ptr<Broker> broker, WorkerOptions options,
       observer_(options_.observer()),
       metrics_(std::move(around.metrics)),
       redaction_(std::move(around.redaction)),
-      beat_every_(Duration(options_.lease()) / 3),
+      beat_every_(beats_every(Duration(options_.lease()))),
+      look_every_(looks_every(Duration(options_.lease()))),
       watchdog_loop_(around.watchdog),
       control_loop_(around.control),
       suspended_(std::move(around.suspended)) {

@@ -167,7 +167,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<WorkerMetrics> metrics_;
   const std::shared_ptr<const Redaction> redaction_;
   std::shared_ptr<SessionGate> gate_;
-  const Duration beat_every_;  // a third of the lease
+  const Duration beat_every_;
+  const Duration look_every_;
   EventLoop* const watchdog_loop_;
   EventLoop* const control_loop_;
   const SuspendedTime suspended_;

@@ -305,7 +305,7 @@ void Session::plan_next(TimePoint now) {
   }
   fruitless_ = reply_.leases.empty() ? std::min(fruitless_ + 1, 100U) : 0;
   quiet_until_ = now + quiet_after(fruitless_);
-  Duration until_due = beat_every_;
+  Duration until_due = look_every_;
   if (reply_.next_due != 0)
     until_due =
         std::min<Duration>(until_due, Milliseconds(std::max<std::int64_t>(reply_.next_due - reply_.now, 0)));

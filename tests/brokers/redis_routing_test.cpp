@@ -10,6 +10,7 @@
 
 #include "coterie/queue/id.hpp"
 #include "src/brokers/redis/itinerary.hpp"
+#include "src/queue/beat.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -145,7 +146,7 @@ TEST_F(ItineraryTest, AQuietWorkerMakesOneCallAtATimeAndComesByEverywhereBeforeI
   const queue::Milliseconds place = itinerary.place_for(lease);
   std::vector<queue::Milliseconds> last(shards, now);
   for (int beat = 0; beat < 200; ++beat) {
-    now += lease / 3;
+    now += queue::looks_every(lease);
     const std::vector<Visit> visits = itinerary.begin(call(10));
     EXPECT_LE(visits.size(), 2U);
     go(visits);

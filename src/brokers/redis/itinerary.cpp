@@ -127,7 +127,7 @@ void Itinerary::note(std::uint32_t shard, const Seen& seen, queue::Milliseconds 
   stand.version = seen.version;
 }
 
-/// A quiet worker comes by at one that is not its home in every fourth third of its lease.
+/// A quiet worker comes by at one that is not its home with every fourth of its calls.
 queue::Milliseconds Itinerary::place_for(queue::Milliseconds lease) const {
   constexpr queue::Milliseconds at_most = std::chrono::hours(12);
   return std::max(lease, std::min(at_most, lease * 2 * static_cast<int>(stands_.size())));

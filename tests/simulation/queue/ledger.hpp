@@ -10,6 +10,7 @@
 
 #include "coterie/queue/broker.hpp"
 #include "coterie/queue/context.hpp"
+#include "src/queue/beat.hpp"
 #include "src/queue/clock.hpp"
 
 namespace coterie::simulation {
@@ -72,7 +73,7 @@ class Ledger {
  public:
   /// `punctual`: the clock is not set and the loop not blocked, so that lateness can be judged.
   Ledger(Story& story, bool punctual, queue::Milliseconds lease)
-      : story_(story), punctual_(punctual), poll_every_(lease / 3) {}
+      : story_(story), punctual_(punctual), poll_every_(queue::looks_every(lease)) {}
 
   /// Before each call of the store: what its clock shows.
   void tick(const queue::ClockReading& reading);

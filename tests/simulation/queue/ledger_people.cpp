@@ -44,7 +44,7 @@ void Ledger::disturbed(const std::string& life, double until) {
 }
 
 /// It could be taken since `ready_at`. Was there a worker that had nothing to do, and all that it needs to
-/// hear of it? Then a wake-up was lost, for it looks by itself only every third of a lease.
+/// hear of it? Then a wake-up was lost, for it looks by itself only now and then.
 void Ledger::judge_lateness(const JobId& id, const Job& job) {
   if (!punctual_) return;
   const double bound = job.was_due ? late_ms + static_cast<double>(poll_every_.count()) : late_ms;

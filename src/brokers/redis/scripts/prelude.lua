@@ -62,7 +62,7 @@ local wake                  -- see wake.lua
 -- last and has measured since, '' at first; ARGV[3]: `steps` as it was then. Where the clock is further than that
 -- somebody set it forwards: leases, which count without `steps`, get that time on top.
 -- `lease`: a worker's, who may take back what others hold. Where it cannot expect anything yet, and nobody has written for
--- longer than workers that live are silent, a third of a lease, that may be such a step too. What is kept for a time goes
+-- longer than workers that live are silent, two fifths of a lease, that may be such a step too. What is kept for a time goes
 -- by `kept`: without those steps that somebody measured, lest one forgets all results and ids; and with those that were
 -- guessed, lest a queue that often is silent keeps them for ever.
 local function begin(lease)
