@@ -34,7 +34,7 @@ struct LoopOptions {
   std::uint32_t ticks_per_poll = 64;
   /// …or steps, whichever comes first, also in the middle of a tick: this is how many steps what has happened
   /// outside, or a timer that is due, waits at most until it is queued. Smaller: less latency under load;
-  /// larger: fewer system calls.
+  /// larger: fewer system calls. 0 counts as 1.
   std::uint32_t steps_per_poll = 1024;
   /// Looks for mistakes, see EventLoop::set_debug(). By default where the environment says COTERIE_DEBUG=1.
   bool debug = debug_by_environment();
@@ -318,7 +318,6 @@ class EventLoop {
   void check_closed_and_thread() const;
   void take_posts() noexcept;
   void set_current(TaskRec* task) noexcept { current_.store(task, std::memory_order_relaxed); }
-  void run_step(TaskRec& task, Frame* frame) noexcept;
   [[nodiscard]] Frame* unwind(TaskRec& task, Frame* frame) noexcept;
   void enlist(TaskRec& task) noexcept;
   void delist(TaskRec& task) noexcept;
@@ -343,7 +342,7 @@ class EventLoop {
   LoopOptions options_;
   std::uint32_t ticks_since_poll_ = 0;
   Stamp stamp_;
-  std::int64_t steps_to_poll_ = 0;
+  std::uint32_t steps_to_poll_ = 0;
   bool stopping_ = false;
   std::atomic<std::int32_t> thread_ = 0;  // on which it runs, as the system counts them; 0: none
   std::atomic<bool> running_ = false;     // other threads ask in debug mode
@@ -360,5 +359,9 @@ class EventLoop {
   std::exception_ptr fatal_;       // what the run that goes on ends with
   std::exception_ptr last_fatal_;  // what some run has ended with
 };
+
+inline void TaskRec::make_runnable() noexcept {
+  loop_->push(*this);
+}
 
 }  // namespace coterie

@@ -14,21 +14,21 @@ class YieldAwaiter {
  public:
   bool await_ready() const noexcept { return false; }
   template <class P>
-  void await_suspend(std::coroutine_handle<P> caller) {
+  void await_suspend(std::coroutine_handle<P> caller) const {
     suspend(caller.promise());
   }
-  void await_resume() {
-    if (task_->must_cancel()) [[unlikely]]
-      detail::raise_cancel(task_->take_cancel());
+  void await_resume() const {
+    TaskRec& task = *EventLoop::current_or_null()->current_task();
+    if (task.must_cancel()) [[unlikely]]
+      task.throw_cancel();
   }
 
  private:
-  void suspend(Frame& frame) {
-    task_ = &EventLoop::require_task();
-    task_->top_ = &frame;
-    task_->make_runnable();
+  static void suspend(Frame& frame) {
+    TaskRec& task = EventLoop::require_task();
+    task.top_ = &frame;
+    task.make_runnable();
   }
-  TaskRec* task_ = nullptr;
 };
 /// One tick (asyncio.sleep(0)).
 [[nodiscard]] inline YieldAwaiter yield() noexcept {
@@ -44,7 +44,7 @@ class SleepAwaiter final : public Leaf, private Timer {
   template <class P>
   void await_suspend(std::coroutine_handle<P> caller) {
     if (delay_ <= Duration::zero()) {
-      yield_.await_suspend(caller);
+      YieldAwaiter().await_suspend(caller);
       return;
     }
     EventLoop& loop = EventLoop::current();
@@ -55,7 +55,7 @@ class SleepAwaiter final : public Leaf, private Timer {
   }
   void await_resume() {
     if (delay_ <= Duration::zero())
-      yield_.await_resume();
+      YieldAwaiter().await_resume();
     else
       deliver();
   }
@@ -72,7 +72,6 @@ class SleepAwaiter final : public Leaf, private Timer {
     if (armed() || queued()) task()->loop().disarm(*this);
   }
   Duration delay_;  // once it waits: when it is due
-  YieldAwaiter yield_;
 };
 }  // namespace detail
 

@@ -120,6 +120,8 @@ class PromiseBase : public Frame {
       return static_cast<Awaitable&&>(awaitable).operator co_await();
     else if constexpr (HasFreeCoAwait<Awaitable>)
       return operator co_await(static_cast<Awaitable&&>(awaitable));
+    else if constexpr (std::is_empty_v<Awaitable> && std::is_trivially_copyable_v<Awaitable>)
+      return awaitable;  // a yield(): there is nothing to refer to
     else
       return AwaiterRef<std::remove_reference_t<Awaitable>>(awaitable);
   }
@@ -193,6 +195,8 @@ class Promise<T, no_catch> final : public ReturnPromise<T> {
 
 /// The cancel that destroyed an awaited child; null for one without a message. First thing in await_resume.
 [[nodiscard]] std::exception_ptr take_unwound() noexcept;
+/// Throws it. Out of line, so that no coroutine has an exception_ptr on its stack for it.
+[[noreturn]] void throw_unwound();
 
 /// Runs a child coroutine inside its awaiter's `await_suspend`: no queue, no tail call. Owns the frame,
 /// unless a cancel destroyed it while it was suspended.
@@ -213,7 +217,7 @@ class TaskAwaiter {
   }
   T await_resume() {
     if (child_ == nullptr) [[unlikely]]
-      raise_cancel(take_unwound());
+      throw_unwound();
     return std::move(outcome()).get();
   }
   /// For outcome(): the same without throwing.

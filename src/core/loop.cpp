@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "coterie/core/leaf.hpp"
@@ -19,8 +20,9 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller, std::unique_ptr<ReadyQueue>
       inbox_(std::make_shared<Inbox>(*poller)),
       poller_(std::move(poller)),
       options_(std::move(options)),
-      steps_to_poll_(options_.steps_per_poll),
       closed_or_debug_(options_.debug) {
+  options_.steps_per_poll = std::max(options_.steps_per_poll, 1U);
+  steps_to_poll_ = options_.steps_per_poll;
   if (options_.class_times) {
     meter_ = std::make_unique<detail::ClassMeter>(*poller_);
     if (policy_ == nullptr) policy_ = std::make_unique<FifoQueue>();  // the built-in one knows no classes
@@ -104,7 +106,7 @@ void EventLoop::tick() {
   else
     pass(fifo_, [this](Runnable& next) {
       next.run();
-      if (--steps_to_poll_ <= 0) [[unlikely]]
+      if (--steps_to_poll_ == 0) [[unlikely]]
         look_around(false);
     });
 }
@@ -138,23 +140,6 @@ bool EventLoop::post(PostedPtr item) {
 
 void EventLoop::take_posts() noexcept {
   for (Posted* item = inbox_->take(); item != nullptr;) push(*std::exchange(item, Inbox::next(*item)));
-}
-
-void EventLoop::run_step(TaskRec& task, Frame* frame) noexcept {
-  set_current(&task);
-  for (;;) {
-    if (unwinding_) [[unlikely]] {
-      frame = unwind(task, frame);
-      if (frame == nullptr) return;  // the task has ended
-    }
-    ascend_ = nullptr;
-    frame->handle().resume();
-    if (ascend_ == nullptr) break;
-    frame = task.top_ = ascend_;
-    frame->child_ended();
-  }
-  set_current(nullptr);
-  if (task.body_ended_) task.end_body();
 }
 
 // A suspended chain of frames that do not catch goes innermost first, in a loop; none of them is on the

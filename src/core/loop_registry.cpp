@@ -71,8 +71,8 @@ struct DebugLayout {
     its.frame_generator = static_cast<std::uint64_t>(FrameKind::generator);
     its.frame_wrapper = static_cast<std::uint64_t>(FrameKind::wrapper);
 
-    its.leaf_kind = offsetof(Leaf, info_) + offsetof(WaitInfo, kind);
-    its.leaf_object = offsetof(Leaf, info_) + offsetof(WaitInfo, object);
+    its.leaf_kind = offsetof(Leaf, kind_);
+    its.leaf_object = offsetof(Leaf, object_);
     its.kind_task = static_cast<std::uint64_t>(WaitKind::task);
     its.kind_shield = static_cast<std::uint64_t>(WaitKind::shield);
     its.kind_lock = static_cast<std::uint64_t>(WaitKind::lock);

@@ -75,7 +75,7 @@ void EventLoop::pass_observed() {
     const TimePoint end = timed ? now() : TimePoint();
     if (charges) queue.charge(its_class, end - start);
     start = end;
-    if (--steps_to_poll_ > 0) return;
+    if (--steps_to_poll_ != 0) return;
     if (meter_ != nullptr) meter_->rests(end);
     look_around(false);
     if (timed) start = now();

@@ -33,6 +33,10 @@ std::exception_ptr detail::take_unwound() noexcept {
   return EventLoop::current().take_unwound();
 }
 
+void detail::throw_unwound() {
+  raise_cancel(take_unwound());
+}
+
 void DoneHook::unhook() noexcept {
   TaskRec* task = task_;
   if (task == nullptr) return;
@@ -175,6 +179,10 @@ std::exception_ptr TaskRec::take_cancel() noexcept {
   return message ? std::make_exception_ptr(Cancelled(std::move(*message))) : nullptr;
 }
 
+void TaskRec::throw_cancel() {
+  detail::raise_cancel(take_cancel());
+}
+
 void TaskRec::add_hook(DoneHook& hook) noexcept {
   hook.task_ = this;
   hook.prev_ = last_hook_;
@@ -203,24 +211,37 @@ Frame* TaskRec::innermost() const noexcept {
   return frame;
 }
 
-void TaskRec::make_runnable() noexcept {
-  loop_->push(*this);
-}
-
+// One step: the innermost coroutine goes on, then, on a flat native stack, each caller whose child has ended.
 // What is rare stands in functions of its own, so that a step saves no registers for it.
 void TaskRec::run() noexcept {
-  Frame* frame = top_;
   if constexpr (detail::keeps_stacks) ++polls_;
   if (!started_) [[unlikely]] {
     started_ = true;
     if (must_cancel_) return cancel_unstarted();
   }
+  Frame* frame = top_;
   if (frame == nullptr) [[unlikely]]
     return report_late_step();
-  if (frame->dies_of_cancel()) [[unlikely]]
-    prepare_unwinding();
+  EventLoop& loop = *loop_;
+  if (frame->dies_of_cancel()) [[unlikely]] {
+    frame = wake_dying();
+    if (frame == nullptr) return;
+  }
   waiting_on_ = nullptr;
-  loop_->run_step(*this, frame);
+  loop.set_current(this);
+  for (;;) {
+    loop.ascend_ = nullptr;
+    frame->handle().resume();
+    if (loop.ascend_ == nullptr) break;
+    frame = top_ = loop.ascend_;
+    frame->child_ended();
+    if (loop.unwinding_) [[unlikely]] {
+      frame = loop.unwind(*this, frame);
+      if (frame == nullptr) return;
+    }
+  }
+  loop.set_current(nullptr);
+  if (body_ended_) end_body();
 }
 
 void TaskRec::report_late_step() noexcept {
@@ -233,9 +254,15 @@ void TaskRec::cancel_unstarted() noexcept {
   end_cancelled(take_cancel());
 }
 
-void TaskRec::prepare_unwinding() noexcept {
+/// Its innermost coroutine does not catch: where its await ends by a cancel, frames die. Gives the one that
+/// goes on; null: the task has ended.
+Frame* TaskRec::wake_dying() noexcept {
   std::exception_ptr error;
-  if (unwinds(error)) loop_->unwind_from(std::move(error));
+  if (!unwinds(error)) return top_;
+  waiting_on_ = nullptr;
+  loop_->set_current(this);
+  loop_->unwind_from(std::move(error));
+  return loop_->unwind(*this, top_);
 }
 
 void TaskRec::run_eagerly() {

@@ -166,6 +166,7 @@ TEST(Frames, TasksAreListedInOrderOfCreation) {
 
 // What a sleeping task costs, with its frame: a larger record would take a larger block.
 static_assert(sizeof(detail::TaskState<void>) <= 168);
+static_assert(sizeof(detail::SleepAwaiter) <= 72);
 
 TEST(Frames, FreedBlocksAreUsedAgain) {
   if (sanitized) GTEST_SKIP() << "everything goes to the heap under a sanitizer";

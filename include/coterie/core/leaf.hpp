@@ -97,7 +97,7 @@ class Leaf {
   Leaf(const Leaf&) = delete;
   Leaf& operator=(const Leaf&) = delete;
 
-  [[nodiscard]] WaitInfo wait_info() const noexcept { return info_; }
+  [[nodiscard]] WaitInfo wait_info() const noexcept { return {kind_, object_}; }
   [[nodiscard]] TaskRec* task() const noexcept { return task_; }
   [[nodiscard]] bool waiting() const noexcept { return state_ == State::waiting; }
 
@@ -113,7 +113,7 @@ class Leaf {
   virtual void pass_on_class(std::vector<TaskRec*>& targets) noexcept { (void)targets; }
 
  protected:
-  explicit Leaf(WaitKind kind, const void* object = nullptr) noexcept : info_{kind, object} {}
+  explicit Leaf(WaitKind kind, const void* object = nullptr) noexcept : kind_(kind), object_(object) {}
   ~Leaf() = default;
 
   /// In await_suspend, after the awaiter has registered itself with what it waits for.
@@ -147,7 +147,7 @@ class Leaf {
   [[nodiscard]] bool suspended() const noexcept { return state_ != State::idle; }
   /// The awaiter was woken but its task was cancelled before it ran: give back what it was given.
   virtual void undo() noexcept {}
-  void set_wait_object(const void* object) noexcept { info_.object = object; }
+  void set_wait_object(const void* object) noexcept { object_ = object; }
 
  private:
   friend class TaskRec;
@@ -162,9 +162,10 @@ class Leaf {
   bool take_cancel(std::exception_ptr& error) noexcept;
   void deliver_cancel();
 
+  const WaitKind kind_;
   State state_ = State::idle;
   bool keeps_result_ = false;
-  WaitInfo info_;
+  const void* object_;
   TaskRec* task_ = nullptr;
 };
 

@@ -160,6 +160,8 @@ class TaskRec : public Runnable {
   /// The pending cancel, which counts as delivered from here on. Null: it has no message, and its exception
   /// is made by whoever throws it.
   [[nodiscard]] std::exception_ptr take_cancel() noexcept;
+  /// Throws it. Out of line, see throw_unwound().
+  [[noreturn]] void throw_cancel();
   /// A pending cancel is delivered as another one that arrives at the same await.
   void absorb_cancel() noexcept {
     if (must_cancel_) ++deliveries_;
@@ -219,7 +221,7 @@ class TaskRec : public Runnable {
   void take(SpawnOptions& options);
   [[gnu::noinline]] void report_late_step() noexcept;
   [[gnu::noinline]] void cancel_unstarted() noexcept;
-  [[gnu::noinline]] void prepare_unwinding() noexcept;
+  [[gnu::noinline]] Frame* wake_dying() noexcept;
   void end_body() noexcept;
   void end_cancelled(std::exception_ptr error) noexcept;
   void finish() noexcept;
