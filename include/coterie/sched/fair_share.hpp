@@ -35,7 +35,7 @@ struct FairShareOptions {
 ///     SchedClass sweep = policy->add_class("sweep", 20);
 ///
 /// Tasks of class 0, the default, have 100 shares of the whole, as have those of a class that was not added.
-/// What only carries messages of other threads (`runtime_class`) runs first, as detail::MessageLine has it,
+/// What only carries messages of other threads (`runtime_class`) runs first, as MessageLine has it,
 /// and is not counted.
 ///
 /// The price is a look at the clock after each step, some 25 ns. Loop thread only.
@@ -85,8 +85,8 @@ class FairSharePolicy final : public ReadyQueue {
   FairShareOptions options_;
   std::vector<std::unique_ptr<Entry>> groups_;
   std::vector<std::unique_ptr<Entry>> classes_;
-  detail::MessageLine messages_;
-  detail::TickCount ticks_;
+  MessageLine messages_;
+  TickCount ticks_;
 };
 
 }  // namespace coterie

@@ -4,7 +4,7 @@
 
 #include "coterie/core/runnable.hpp"
 
-namespace coterie::detail {
+namespace coterie {
 
 /// How a policy lets messages of other threads (`runtime_class`) pass. Those that were there when the tick
 /// began go before all else; those that come in its middle take turns with the rest, so that a flood of them
@@ -42,4 +42,4 @@ class MessageLine {
   bool others_turn_ = true;
 };
 
-}  // namespace coterie::detail
+}  // namespace coterie

@@ -18,7 +18,7 @@ struct PriorityOptions {
 
 /// Strict priorities: the scheduling class is the priority, greater ones run first, equals in the order in
 /// which they became ready. -32 to 31, 0 by default; what lies outside counts as the nearest. What only
-/// carries messages of other threads (`runtime_class`) runs first, as detail::MessageLine has it.
+/// carries messages of other threads (`runtime_class`) runs first, as MessageLine has it.
 ///
 /// A low priority may starve, but for aging. With `aging` n and k levels ready, what stands first in its
 /// level starts after at most n + k - 1 steps, messages not counted, what stands behind j others after at
@@ -57,14 +57,14 @@ class PriorityPolicy final : public ReadyQueue {
   void wait(unsigned index) noexcept;
   void stop_waiting(unsigned index) noexcept;
 
-  detail::MessageLine messages_;
+  MessageLine messages_;
   std::array<Level, levels> levels_;
   std::uint64_t nonempty_ = 0;  // a bit for each level; one too many where the last of it was removed
   std::uint64_t steps_ = 0;
   std::uint32_t aging_;
   std::uint8_t waited_longest_ = none;
   std::uint8_t waited_least_ = none;
-  detail::TickCount ticks_;
+  TickCount ticks_;
 };
 
 }  // namespace coterie

@@ -4,7 +4,7 @@
 
 #include "coterie/core/runnable.hpp"
 
-namespace coterie::detail {
+namespace coterie {
 
 /// How a policy keeps ticks: each has as many steps as were ready when it began, whichever are chosen. With a
 /// single class those are exactly the ones that were ready.
@@ -37,4 +37,4 @@ class TickCount {
   std::uint8_t tick_ = 0;
 };
 
-}  // namespace coterie::detail
+}  // namespace coterie

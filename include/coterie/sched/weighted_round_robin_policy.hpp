@@ -16,7 +16,7 @@ namespace coterie {
 ///
 /// Classes are 0 to 1023, others count as 0; a class that was given no weight has 1. A class that has nothing
 /// ready loses what was owed to it. What only carries messages of other threads (`runtime_class`) runs first,
-/// as detail::MessageLine has it.
+/// as MessageLine has it.
 ///
 ///     auto policy = std::make_unique<WeightedRoundRobinPolicy>(std::vector<std::uint32_t>{1, 5});
 class WeightedRoundRobinPolicy final : public ReadyQueue {
@@ -49,12 +49,12 @@ class WeightedRoundRobinPolicy final : public ReadyQueue {
   void drop_if_empty(std::size_t place) noexcept;
 
   std::vector<std::unique_ptr<Class>> classes_;  // null: of weight 1, and never used
-  detail::MessageLine messages_;
+  MessageLine messages_;
   detail::SmoothTurns turns_;  // of the classes that take part
   std::size_t last_turn_ = 0;  // its place, where `may_be_empty_` says that its class may have left
   bool may_be_empty_ = false;
   bool any_may_be_empty_ = false;
-  detail::TickCount ticks_;
+  TickCount ticks_;
 };
 
 }  // namespace coterie
