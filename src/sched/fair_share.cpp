@@ -1,6 +1,7 @@
 #include "coterie/sched/fair_share.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 namespace coterie {
@@ -19,25 +20,82 @@ void check_shares(const std::string& name, std::uint32_t shares) {
 
 }  // namespace
 
+/// The members of a group that take part: a heap by virtual time. Each knows its place.
+class FairSharePolicy::Line {
+ public:
+  /// For so many: add() then allocates nothing.
+  void reserve(std::size_t members) { heap_.reserve(members); }
+  [[nodiscard]] Entry& front() const noexcept { return *heap_.front(); }
+  void add(Entry& entry) noexcept;
+  void drop_front() noexcept;
+  /// Its virtual time has grown: behind its equals too, which have waited.
+  void moved_back(Entry& entry) noexcept;
+
+ private:
+  void put(std::size_t place, Entry& entry) noexcept;
+  std::vector<Entry*> heap_;
+};
+
 /// A class or a group. Virtual time is what it has run, by its shares.
 struct FairSharePolicy::Entry {
+  static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
+
   Entry(std::string label, std::uint32_t part, Entry* above)
       : name(std::move(label)), shares(part), parent(above) {}
+  [[nodiscard]] bool takes_part() const noexcept { return place != nowhere; }
 
   std::string name;
   std::uint32_t shares;
   Entry* parent;
   double virtual_time = 0;
-  bool takes_part = false;
+  std::size_t place = nowhere;  // in its parent's line
   std::size_t ready_count = 0;  // in it, and in what is in it
   // A class's:
   RunList ready;
   Duration runtime{};
   std::uint64_t steps = 0;
   // A group's:
-  std::vector<Entry*> members;  // that take part
-  double now = 0;               // the virtual time of the one that ran last
+  Line line;
+  std::size_t members = 0;  // all of them
+  double now = 0;           // the virtual time of the one that ran last
 };
+
+void FairSharePolicy::Line::put(std::size_t place, Entry& entry) noexcept {
+  heap_[place] = &entry;
+  entry.place = place;
+}
+
+void FairSharePolicy::Line::add(Entry& entry) noexcept {
+  std::size_t place = heap_.size();
+  heap_.push_back(&entry);
+  for (; place > 0; place = (place - 1) / 2) {
+    Entry& above = *heap_[(place - 1) / 2];
+    if (above.virtual_time <= entry.virtual_time) break;
+    put(place, above);
+  }
+  put(place, entry);
+}
+
+void FairSharePolicy::Line::drop_front() noexcept {
+  front().place = Entry::nowhere;
+  Entry& last = *heap_.back();
+  heap_.pop_back();
+  if (heap_.empty()) return;
+  last.place = 0;
+  moved_back(last);
+}
+
+void FairSharePolicy::Line::moved_back(Entry& entry) noexcept {
+  const std::size_t size = heap_.size();
+  std::size_t place = entry.place;
+  for (std::size_t below = 2 * place + 1; below < size; below = 2 * place + 1) {
+    if (below + 1 < size && heap_[below + 1]->virtual_time < heap_[below]->virtual_time) ++below;
+    if (heap_[below]->virtual_time > entry.virtual_time) break;
+    put(place, *heap_[below]);
+    place = below;
+  }
+  put(place, entry);
+}
 
 FairSharePolicy::FairSharePolicy(FairShareOptions options) : options_(options) {
   groups_.push_back(std::make_unique<Entry>("", default_shares, nullptr));
@@ -55,7 +113,9 @@ std::unique_ptr<FairSharePolicy::Entry> FairSharePolicy::make(std::string name, 
   if (groups_.size() + classes_.size() >= max_entries)
     throw std::length_error("'" + name + "' is one too many: there are " + std::to_string(max_entries) +
                             " classes and groups at most");
-  return std::make_unique<Entry>(std::move(name), shares, groups_[parent].get());
+  auto made = std::make_unique<Entry>(std::move(name), shares, groups_[parent].get());
+  made->parent->line.reserve(++made->parent->members);
+  return made;
 }
 
 FairSharePolicy::Group FairSharePolicy::add_group(std::string name, std::uint32_t shares, Group parent) {
@@ -119,23 +179,17 @@ void FairSharePolicy::leave(Entry& its) noexcept {
 }
 
 void FairSharePolicy::take_part(Entry& entry) noexcept {
-  if (entry.takes_part || entry.parent == nullptr) return;
-  entry.takes_part = true;
+  if (entry.takes_part() || entry.parent == nullptr) return;
   entry.virtual_time = std::max(entry.virtual_time, entry.parent->now);
-  entry.parent->members.push_back(&entry);
+  entry.parent->line.add(entry);
 }
 
-/// The member of the least virtual time, of equals the one that has taken part longest. Members that have
-/// nothing ready leave only now, for one that has just run may be back. Precondition: one has something
-/// ready.
+/// The member of the least virtual time. Members that have nothing ready leave when they come to the front:
+/// up to there nobody is behind them, so that they would have saved nothing up, and one that has just run may
+/// be back. Precondition: one has something ready.
 FairSharePolicy::Entry& FairSharePolicy::choose(Entry& group) noexcept {
-  std::erase_if(group.members, [](Entry* member) {
-    member->takes_part = member->ready_count > 0;
-    return !member->takes_part;
-  });
-  Entry& best =
-      **std::min_element(group.members.begin(), group.members.end(),
-                         [](const Entry* a, const Entry* b) { return a->virtual_time < b->virtual_time; });
+  while (group.line.front().ready_count == 0) group.line.drop_front();
+  Entry& best = group.line.front();
   group.now = best.virtual_time;
   if (group.now > most_virtual_time) start_from_zero(group);
   return best;
@@ -168,8 +222,10 @@ void FairSharePolicy::charge(SchedClass sched_class, Duration time) noexcept {
   its.runtime += time;
   ++its.steps;
   const auto counts = static_cast<double>(std::max(time, options_.least_step).count());
-  for (Entry* each = &its; each->parent != nullptr; each = each->parent)
+  for (Entry* each = &its; each->parent != nullptr; each = each->parent) {
     each->virtual_time += counts / each->shares;
+    if (each->takes_part()) each->parent->line.moved_back(*each);
+  }
 }
 
 }  // namespace coterie

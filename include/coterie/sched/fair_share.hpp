@@ -38,7 +38,8 @@ struct FairShareOptions {
 /// What only carries messages of other threads (`runtime_class`) runs first, as MessageLine has it,
 /// and is not counted.
 ///
-/// The price is a look at the clock after each step, some 25 ns. Loop thread only.
+/// The price is a look at the clock after each step, some 25 ns, and O(log n) of the classes that are ready.
+/// Loop thread only.
 class FairSharePolicy final : public ReadyQueue {
  public:
   using Group = std::uint16_t;
@@ -75,6 +76,7 @@ class FairSharePolicy final : public ReadyQueue {
 
  private:
   struct Entry;
+  class Line;
   [[nodiscard]] std::unique_ptr<Entry> make(std::string name, std::uint32_t shares, Group parent) const;
   [[nodiscard]] Entry& class_of(SchedClass sched_class) const noexcept;
   static void take_part(Entry& entry) noexcept;
