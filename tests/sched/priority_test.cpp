@@ -89,6 +89,26 @@ TEST(PriorityPolicy, ADoneCallbackRunsInTheClassOfTheTaskThatHasEnded) {
   });
 }
 
+TEST(PriorityPolicy, ADoneCallbackOfAFutureRunsInTheClassOfTheStepThatSettlesIt) {
+  run_by_priority([]() -> Task<void> {
+    std::string log;
+    const Future<void> urgent;
+    const Future<void> patient;
+    const auto notes = [&log](char name) { return [&log, name](const Future<void>&) { log += name; }; };
+    urgent.add_done_callback(notes('h'));
+    patient.add_done_callback(notes('l'));
+    const auto settle = [](const Future<void>& future) -> Task<void> {
+      future.set_value();
+      co_return;
+    };
+    spawn(at(low), settle, std::cref(patient));
+    spawn(at(middle), steps, std::ref(log), 'm', 2);
+    spawn(at(high), settle, std::cref(urgent));
+    co_await sleep(1s);
+    EXPECT_EQ(log, "hmml");
+  });
+}
+
 TEST(PriorityPolicy, ATimerRunsInTheClassOfTheTaskThatItWakes) {
   run_by_priority([]() -> Task<void> {
     std::deque<Busy> busy;

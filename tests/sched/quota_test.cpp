@@ -19,13 +19,19 @@ namespace {
 
 const LoopOptions defaults;
 
-/// So many tasks that are always ready, with steps of a millisecond where the loop is a virtual one.
+void a_millisecond() {
+  world->block_for(1ms);
+}
+
+/// So many tasks that are always ready, with steps of a millisecond where the loop is a virtual one. Of these
+/// classes in turn.
 class Crowd {
  public:
-  explicit Crowd(
-      std::size_t size, std::function<void()> each_step = [] { world->block_for(1ms); })
+  explicit Crowd(std::size_t size, std::function<void()> each_step = a_millisecond,
+                 const std::vector<SchedClass>& classes = {0})
       : each_step_(std::move(each_step)) {
-    for (std::size_t i = 0; i < size; ++i) tasks_.push_back(spawn(at(0), &Crowd::run, std::ref(*this)));
+    for (std::size_t i = 0; i < size; ++i)
+      tasks_.push_back(spawn(at(classes[i % classes.size()]), &Crowd::run, std::ref(*this)));
   }
   [[nodiscard]] int steps() const noexcept { return steps_; }
   Task<void> stop() {
@@ -47,15 +53,27 @@ class Crowd {
   std::vector<JoinHandle<void>> tasks_;
 };
 
-/// Runs `body()` as the most urgent task of a loop that looks around as seldom as one does in production.
+/// Runs `body()` as a task of that class, on a loop that looks around as seldom as one does in production.
+template <class Body>
+void run_as(SchedClass its, std::unique_ptr<ReadyQueue> policy, Body body,
+            const LoopOptions& options = defaults) {
+  testing::VirtualLoop loop(std::move(policy), options);
+  world = &loop;
+  loop.run([](SchedClass its_class, Body& mine) -> Task<void> {
+    auto main = spawn(at(its_class), std::ref(mine));
+    co_await main;
+  }(its, body));
+}
+
+/// The most urgent one.
 template <class Body>
 void run_urgently(std::unique_ptr<ReadyQueue> policy, Body body) {
-  testing::VirtualLoop loop(std::move(policy), defaults);
-  world = &loop;
-  loop.run([](Body& mine) -> Task<void> {
-    auto main = spawn(at(PriorityPolicy::highest), std::ref(mine));
-    co_await main;
-  }(body));
+  run_as(PriorityPolicy::highest, std::move(policy), std::move(body));
+}
+
+/// So many steps pass at most between two looks, where so many tasks are always ready.
+int steps_between_looks(std::size_t ready) {
+  return static_cast<int>(std::min<std::size_t>(ready * defaults.ticks_per_poll, defaults.steps_per_poll));
 }
 
 /// How many steps the crowd makes at most after somebody's time has come, and before that one runs.
@@ -74,11 +92,68 @@ TEST(Quota, AnUrgentTimerWaitsForSoManyTicksOrStepsAtMost) {
     run_urgently(std::make_unique<PriorityPolicy>(), [ready]() -> Task<void> {
       Crowd crowd(ready);
       const int late = co_await most_steps_late(crowd);
-      const auto by_ticks = static_cast<int>(ready * defaults.ticks_per_poll);
-      EXPECT_LE(late, std::min<int>(by_ticks, static_cast<int>(defaults.steps_per_poll))) << ready;
+      EXPECT_LE(late, steps_between_looks(ready)) << ready;
       EXPECT_GT(late, 0) << ready;
       co_await crowd.stop();
     });
+}
+
+TEST(Quota, OfNoStepsIsOfOne) {
+  LoopOptions options;
+  options.steps_per_poll = 0;
+  const auto within = [](int steps) {
+    return [steps]() -> Task<void> {
+      Crowd crowd(100);
+      const int late = co_await most_steps_late(crowd);
+      EXPECT_LE(late, steps);
+      co_await crowd.stop();
+    };
+  };
+  run_as(PriorityPolicy::highest, std::make_unique<PriorityPolicy>(), within(1), options);
+  run_as(0, nullptr, within(1 + 2 * 100), options);
+}
+
+// The timer stands in line in the class of the task that it wakes, and then the task does.
+TEST(Quota, WhatIsReadyInItsOwnClassGoesBeforeATimerAndBeforeItsTask) {
+  for (const int ready : {1, 10, 100, 5000})
+    run_urgently(std::make_unique<PriorityPolicy>(), [ready]() -> Task<void> {
+      const auto size = static_cast<std::size_t>(ready);
+      Crowd crowd(size, a_millisecond, {PriorityPolicy::highest});
+      const int late = co_await most_steps_late(crowd);
+      EXPECT_LE(late, steps_between_looks(size) + 2 * ready) << ready;
+      EXPECT_GE(late, 2 * ready) << ready;
+      co_await crowd.stop();
+    });
+}
+
+TEST(Quota, UnderWeightedRoundRobinATimerAndItsTaskWaitForATurnOfTheirClassEach) {
+  constexpr std::size_t ready = 100;
+  constexpr SchedClass mine = 1;
+  for (const std::uint32_t weight : {1U, 2U, 12U}) {
+    const std::vector<std::uint32_t> weights{1, weight, 3, 5};
+    run_as(mine, std::make_unique<WeightedRoundRobinPolicy>(weights), [weight]() -> Task<void> {
+      Crowd crowd(ready, a_millisecond, {2, 3});
+      const int late = co_await most_steps_late(crowd);
+      const auto to_a_turn = static_cast<int>((weight + 3 + 5 + weight - 1) / weight);
+      EXPECT_LE(late, steps_between_looks(ready) + 2 * to_a_turn) << weight;
+      co_await crowd.stop();
+    });
+  }
+}
+
+TEST(Quota, UnderFairShareWhoIsWokenWaitsForOneStepOfEachOtherClass) {
+  constexpr std::size_t ready = 100;
+  auto policy = std::make_unique<FairSharePolicy>();
+  const auto group = policy->add_group("group", 50);
+  const SchedClass mine = policy->add_class("mine", 10, group);
+  const SchedClass beside_mine = policy->add_class("beside mine", 500, group);
+  const SchedClass beside_the_group = policy->add_class("beside the group", 100);
+  run_as(mine, std::move(policy), [=]() -> Task<void> {
+    Crowd crowd(ready, a_millisecond, {beside_mine, beside_the_group});
+    const int late = co_await most_steps_late(crowd);
+    EXPECT_LE(late, steps_between_looks(ready) + 2);
+    co_await crowd.stop();
+  });
 }
 
 TEST(Quota, FirstInFirstOutWhatIsReadyByThenComesOnTop) {
@@ -139,23 +214,26 @@ TEST(Quota, AFloodOfMessagesLeavesTasksTheirTurns) {
   run_urgently(std::make_unique<FairSharePolicy>(), body);
 }
 
-TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {
+/// How many steps a crowd of that size and class makes, at most, after there is input for the most urgent
+/// task and before that one runs.
+void expect_input_within(std::size_t size, SchedClass its, int steps_late) {
   RunOptions options;
   options.handle_signals = false;
   options.loop.policy = [] { return std::make_unique<PriorityPolicy>(); };
-  const auto body = []() -> Task<void> {
+  const auto body = [=]() -> Task<void> {
     constexpr int written_after = 1500;
     io::Pipe pipe = io::make_pipe();
     int steps = 0;
-    Crowd crowd(5000, [&] {
+    const auto write_once = [&] {
       if (++steps != written_after) return;
       const ssize_t written = ::write(pipe.write_end.fd(), "x", 1);
       EXPECT_EQ(written, 1);
-    });
+    };
+    Crowd crowd(size, write_once, {its});
     std::array<std::byte, 1> got{};
     const std::size_t count = co_await pipe.read_end.read_some(got);
     EXPECT_EQ(count, 1U);
-    EXPECT_LE(steps, written_after + static_cast<int>(defaults.steps_per_poll));
+    EXPECT_LE(steps, written_after + steps_late);
     co_await crowd.stop();
   };
   coterie::run(
@@ -164,6 +242,14 @@ TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {
         co_await urgent;
       }(body),
       options);
+}
+
+TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {
+  expect_input_within(5000, 0, static_cast<int>(defaults.steps_per_poll));
+}
+
+TEST(Quota, WhatIsReadyInItsOwnClassGoesBeforeInputOnce) {
+  expect_input_within(500, PriorityPolicy::highest, static_cast<int>(defaults.steps_per_poll) + 500);
 }
 
 TEST(Quota, AHundredThousandTasksThatAreAlwaysReadyStarveNoTimerAndNoInput) {
