@@ -117,6 +117,67 @@ TEST(SmoothTurns, ALightOneHasItsTurnAlsoBesideHeavyOnesThatComeAndGo) {
   EXPECT_NEAR(its, 20, 2);
 }
 
+/// Who had which turn on a loop, and how far anybody has ever been from its share, in turns times the sum of
+/// the weights: all in whole numbers.
+struct Turns {
+  explicit Turns(const Weights& of) : weights(of), had(of.size()) {
+    for (const std::uint32_t weight : of) sum += weight;
+  }
+  void taken(std::size_t by) {
+    ++turn;
+    ++had[by];
+    log += static_cast<char>('a' + by);
+    for (std::size_t i = 0; i < had.size(); ++i)
+      worst = std::max(worst, std::abs(turn * weights[i] - had[i] * sum));
+  }
+  Task<void> take(std::size_t mine, std::int64_t until) {
+    while (turn < until) {
+      taken(mine);
+      world->block_for(std::chrono::milliseconds(turn * 7 % 50));
+      co_await yield();
+    }
+  }
+  const Weights& weights;
+  std::vector<std::int64_t> had;
+  std::int64_t turn = 0;
+  std::int64_t sum = 0;
+  std::int64_t worst = 0;
+  std::string log;
+};
+
+/// Two rounds on a loop, with so many tasks of each class that are always ready.
+Turns two_rounds(const Weights& weights, int tasks_each) {
+  Turns turns(weights);
+  Weights by_class{1};  // class 0, of the task that waits for them
+  by_class.insert(by_class.end(), weights.begin(), weights.end());
+  run_under(std::make_unique<WeightedRoundRobinPolicy>(by_class), [&]() -> Task<void> {
+    std::vector<JoinHandle<void>> tasks;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      for (int each = 0; each < tasks_each; ++each)
+        tasks.push_back(
+            spawn(at(static_cast<SchedClass>(i + 1)), &Turns::take, std::ref(turns), i, 2 * turns.sum));
+    for (const JoinHandle<void>& task : tasks) co_await task;
+  });
+  return turns;
+}
+
+TEST(WeightedRoundRobinPolicy, ClassesAreInterleavedOnALoop) {
+  EXPECT_EQ(two_rounds({5, 1, 1}, 1).log, "aabacaaaabacaa");
+}
+
+TEST(WeightedRoundRobinPolicy, NoClassIsEverMoreThanOneTurnFromItsShareOnALoop) {
+  for (const Weights& weights : {Weights{5, 1, 1},
+                                 {4, 2, 1},
+                                 {16, 128, 1, 16, 16, 128, 1, 1, 1, 2},
+                                 {50, 50, 50, 1, 1, 1, 1, 1, 1, 1, 1, 1}})
+    for (const int tasks_each : {1, 3}) {
+      const Turns turns = two_rounds(weights, tasks_each);
+      EXPECT_LE(turns.worst, turns.sum) << weights.size() << " classes, " << tasks_each << " tasks each";
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        EXPECT_EQ(turns.had[i], std::int64_t{2} * weights[i]) << i;
+    }
+}
+
 TEST(WeightedRoundRobinPolicy, ClassesTakeTurnsByWeightWhateverTheirStepsTake) {
   run_under(std::make_unique<WeightedRoundRobinPolicy>(Weights{1, 5, 1, 1}), []() -> Task<void> {
     Busy a(1, 1ms);
