@@ -99,11 +99,6 @@ function(coterie_benches)
   coterie_executable(bench_queue_coterie bench "${PROJECT_SOURCE_DIR}/bench/queue/coterie_bench.cpp")
   set_target_properties(bench_queue_coterie PROPERTIES EXCLUDE_FROM_ALL ON)
   target_link_libraries(bench_queue_coterie PRIVATE coterie::queue)
-  # Not in all: bench/plot-scheduling draws what it prints.
-  coterie_executable(bench_overload bench "${PROJECT_SOURCE_DIR}/bench/overload.cpp")
-  set_target_properties(bench_overload PROPERTIES EXCLUDE_FROM_ALL ON)
-  target_link_libraries(bench_overload PRIVATE coterie::runtime coterie::testing)
-
   # Not in all: docs/dashboard.md has its figures.
   coterie_executable(bench_dashboard bench "${PROJECT_SOURCE_DIR}/bench/dashboard.cpp")
   set_target_properties(bench_dashboard PROPERTIES EXCLUDE_FROM_ALL ON)
@@ -144,6 +139,15 @@ function(coterie_benches)
     target_link_libraries(reference_${name} PRIVATE Threads::Threads)
     add_dependencies(references reference_${name})
   endforeach()
+endfunction()
+
+# bench/plot-scheduling draws what it prints, and a test compares that with the picture in docs.
+function(coterie_overload)
+  coterie_executable(bench_overload bench "${PROJECT_SOURCE_DIR}/bench/overload.cpp")
+  if(NOT COTERIE_TESTS)
+    set_target_properties(bench_overload PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  target_link_libraries(bench_overload PRIVATE coterie::runtime coterie::testing)
 endfunction()
 
 function(coterie_benchmark name)
