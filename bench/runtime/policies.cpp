@@ -1,5 +1,5 @@
-// What the scheduling policies cost: a push and a pop with so many ready in eight classes; and what looking
-// at steps costs.
+// What the scheduling policies cost: a push and a pop with so many ready in eight classes, or in so many
+// classes; and what looking at steps costs.
 #include <memory>
 #include <vector>
 
@@ -12,7 +12,7 @@
 namespace coterie::bench {
 namespace {
 
-constexpr int classes = 8;
+constexpr std::int64_t few_classes = 8;
 
 class Node final : public Runnable {
  public:
@@ -33,19 +33,29 @@ std::unique_ptr<ReadyQueue> aging() {
 std::unique_ptr<ReadyQueue> weighted_round_robin() {
   return std::make_unique<WeightedRoundRobinPolicy>(std::vector<std::uint32_t>{1, 2, 3, 4, 5, 6, 7, 8});
 }
-std::unique_ptr<ReadyQueue> fair_share() {
+/// Of class 0 on: 100 shares, 100, 200…
+std::unique_ptr<ReadyQueue> fair_share_of(std::int64_t classes) {
   auto policy = std::make_unique<FairSharePolicy>();
-  for (int i = 1; i < classes; ++i) policy->add_class("class", static_cast<std::uint32_t>(100 * i));
+  for (std::int64_t i = 1; i < classes; ++i) policy->add_class("class", static_cast<std::uint32_t>(100 * i));
   return policy;
+}
+std::unique_ptr<ReadyQueue> fair_share() {
+  return fair_share_of(few_classes);
+}
+std::unique_ptr<ReadyQueue> weighted_round_robin_of(std::int64_t classes) {
+  std::vector<std::uint32_t> weights;
+  for (std::int64_t i = 1; i <= classes; ++i) weights.push_back(static_cast<std::uint32_t>(i));
+  return std::make_unique<WeightedRoundRobinPolicy>(weights);
 }
 
 /// Who was popped is pushed again in a class of its own choice, as a task that wakes another.
-void push_pop(benchmark::State& state, std::unique_ptr<ReadyQueue> (*make)()) {
-  const std::unique_ptr<ReadyQueue> queue = make();
+void push_and_pop(benchmark::State& state, const std::unique_ptr<ReadyQueue>& queue, std::int64_t ready,
+                  std::int64_t classes) {
   testing::Random random(1);
-  std::vector<Node> nodes(static_cast<std::size_t>(state.range(0)));
+  std::vector<Node> nodes(static_cast<std::size_t>(ready));
   std::vector<SchedClass> choices(4096);
-  for (SchedClass& choice : choices) choice = static_cast<SchedClass>(random.below(classes));
+  for (SchedClass& choice : choices)
+    choice = static_cast<SchedClass>(random.below(static_cast<std::uint64_t>(classes)));
   for (std::size_t i = nodes.size(); i > 0; --i) {
     nodes[i - 1].set_sched_class(choices[i % choices.size()]);
     queue->push(nodes[i - 1]);
@@ -67,6 +77,21 @@ void push_pop(benchmark::State& state, std::unique_ptr<ReadyQueue> (*make)()) {
     }
   }
 }
+
+void push_pop(benchmark::State& state, std::unique_ptr<ReadyQueue> (*make)()) {
+  push_and_pop(state, make(), state.range(0), few_classes);
+}
+
+/// Ten ready of each class.
+void of_classes(benchmark::State& state, std::unique_ptr<ReadyQueue> (*make)(std::int64_t)) {
+  push_and_pop(state, make(state.range(0)), 10 * state.range(0), state.range(0));
+}
+void numbers_of_classes(benchmark::internal::Benchmark* bench) {
+  as_told(bench);
+  bench->Arg(10)->Arg(100)->Arg(1000);
+}
+BENCHMARK_CAPTURE(of_classes, weighted_round_robin, weighted_round_robin_of)->Apply(numbers_of_classes);
+BENCHMARK_CAPTURE(of_classes, fair_share, fair_share_of)->Apply(numbers_of_classes);
 
 void sizes(benchmark::internal::Benchmark* bench) {
   as_told(bench);

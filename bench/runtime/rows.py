@@ -98,12 +98,18 @@ ROWS = [
         bare=("bare_eventfd", "epoll", 20_000), target_bare=1.2),
     Row("cross_loop", "cross-loop round trip, a core each", wall=True, cores=2, asio=("asio_loops", "pingpong", 20_000),
         bare=("bare_eventfd", "epoll", 20_000), target_bare=1.2),
+    Row("cross_loop_without_linger", "the same, nobody lingers", wall=True, cores=2, asio=("asio_loops", "pingpong", 20_000),
+        bare=("bare_eventfd", "epoll", 20_000), target_bare=1.2),
 ] + [
     Row(f"push_pop/{policy}/{size}", f"push + pop, {title}, {size} ready", target=target if size == 100_000 else None,
         grown=f"push_pop/{policy}/{size * 10}" if size == 1000 else "")
     for policy, title, target in [("fifo", "FIFO", None), ("priority", "priority", 60), ("aging", "priority with aging", None),
                                   ("weighted_round_robin", "WRR", 40), ("fair_share", "fair share", 80)]
     for size in (10, 1000, 100_000)
+] + [
+    Row(f"of_classes/{policy}/{classes}", f"push + pop, {title}, {classes} classes with 10 ready each")
+    for policy, title in [("weighted_round_robin", "WRR"), ("fair_share", "fair share")]
+    for classes in (10, 100, 1000)
 ]
 
 # What the machine of the known figures needed, ns; `calibration` says how fast this one is beside it.
