@@ -1,18 +1,29 @@
-# README's example is examples/hello.cpp, letter by letter, and prints what README says.
+# Programs that a page shows are those of examples, letter by letter, and print what the page says; and the policy that
+# docs/scheduling.md shows is the one that is tested.
 set -euo pipefail
 cd "$COTERIE_SOURCE"
-block() { # the first block of that language after the heading "In C++"
-  awk -v fence="^\`\`\`$1\$" '/^## In C\+\+/ { seen = 1 } !seen { next } inside && /^```$/ { exit } inside { print } $0 ~ fence { inside = 1 }' README.md
+block() { # LANGUAGE HEADING PAGE: the first block of that language after the heading
+  awk -v fence="^\`\`\`$1\$" -v heading="$2" '$0 == heading { seen = 1 } !seen { next } inside && /^```$/ { exit } inside { print } $0 ~ fence { inside = 1 }' "$3"
 }
-diff <(block cpp) examples/hello.cpp || { echo "README.md and examples/hello.cpp differ: copy the one into the other" >&2; exit 1; }
-hello=$COTERIE_BUILD/examples/hello
-[[ -x $hello ]] || { echo "no example was built"; exit 77; }
+same() { # PAGE FILE: what stands in the page is compared with the file
+  diff - "$2" || { echo "$1 and $2 differ: copy the one into the other" >&2; exit 1; }
+}
+shown=("README.md|## In C++|hello" "docs/scheduling.md|# Which policy when|priorities")
+for each in "${shown[@]}"; do
+  IFS='|' read -r page heading name <<<"$each"
+  block cpp "$heading" "$page" | same "$page" "examples/$name.cpp"
+done
+block cpp "## A policy of your own" docs/scheduling.md | same docs/scheduling.md <(tail -n +2 tests/sched/earliest_deadline.hpp)
+
+[[ -x $COTERIE_BUILD/examples/hello ]] || { echo "no example was built"; exit 77; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-expected=$(block text)
-[[ -n $expected ]]
-cd "$tmp"
-for _ in 1 2; do # a second run finds the file of the first
-  diff <("$hello") <(printf '%s\n' "$expected")
+for each in "${shown[@]}"; do
+  IFS='|' read -r page heading name <<<"$each"
+  expected=$(block text "$heading" "$page")
+  [[ -n $expected ]]
+  for _ in 1 2; do # a second run of hello finds the file of the first
+    diff <(cd "$tmp" && "$COTERIE_BUILD/examples/$name") <(printf '%s\n' "$expected")
+  done
 done
-echo "readme_test: it runs and prints what README says"
+echo "readme_test: they run and print what the pages say"
