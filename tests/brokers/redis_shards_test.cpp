@@ -205,6 +205,32 @@ TEST_F(RedisShardsTest, AJobInAShardWhereNobodyOfItsOwnWorksIsTaken) {
   }
 }
 
+// What is kept of too many must be the newest, wherever it stands.
+TEST_F(RedisShardsTest, APurgeForgetsTheOldestOfAllShardsFirst) {
+  const auto broker = open("shards=4");
+  std::vector<JobId> ids;
+  for (std::uint32_t i = 0; i < 2 * shards; ++i) {
+    const JobSpec spec = job_in(i % shards);
+    ids.push_back(spec.id);
+    enqueue(*broker, {spec});
+  }
+  (void)await(broker->cancel(ids));
+  JobFilter filter;
+  const auto expect_left = [&](std::size_t oldest) {
+    const std::vector<std::optional<JobInfo>> infos = await(broker->get(ids, false));
+    for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(infos[i].has_value(), i >= oldest) << i;
+  };
+  filter.limit = 5;
+  filter.state = JobState::cancelled;
+  EXPECT_EQ(await(broker->purge(filter)), 5U);
+  expect_left(5);
+  filter.limit = 2;
+  filter.state.reset();
+  EXPECT_EQ(await(broker->purge(filter)), 2U);
+  expect_left(7);
+  EXPECT_EQ(await(broker->purge(filter)), 1U);
+}
+
 TEST_F(RedisShardsTest, NotesStandInShardsToo) {
   const auto broker = open("shards=4");
   for (int i = 0; i < 20; ++i) {

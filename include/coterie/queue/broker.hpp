@@ -137,7 +137,7 @@ struct JobFilter {
   std::string queue;  ///< empty: any
   std::string name;   ///< empty: any
   /// The job that was created last comes first. Jobs that are created while one pages through come before the
-  /// first page then, and are not seen. `purge` begins with the oldest, whatever this says.
+  /// first page then, and are not seen. `purge` begins with the oldest of a state, whatever this says.
   bool newest_first = false;
   /// The cursor of the last page, in the same order; 0: from the start.
   std::uint64_t after = 0;

@@ -54,6 +54,7 @@ class Shards {
   Task<std::vector<queue::QueueInfo>> queues();
   Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids);
   Task<std::vector<bool>> retry(std::vector<queue::JobId> ids);
+  /// The oldest in the order of list(); where no state is named, state by state.
   Task<std::uint64_t> purge(queue::JobFilter filter);
   /// In every shard: one that is not reached goes on as before, and the call fails.
   Task<void> pause(std::string queue, bool paused);
@@ -77,6 +78,7 @@ class Shards {
   struct Part;
   template <class Result, class Named, class Call>
   Task<std::vector<Result>> by_id(const std::vector<Named>& ids, Call call);
+  Task<std::uint64_t> purge_oldest(queue::JobFilter filter);
   Task<void> release_all();
   Task<void> forward_for(const std::vector<queue::JobId>& ids);
   Task<bool> drop_far_dependents(std::vector<queue::JobId> ids);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "coterie/gather.hpp"
@@ -122,17 +123,42 @@ Task<std::vector<queue::JobInfo>> Shards::recently_ended(std::uint32_t limit) {
 
 Task<std::uint64_t> Shards::purge(queue::JobFilter filter) {
   co_await follow_claim();
-  const Order order(size(), false);
-  const std::uint64_t after = filter.after;
+  if (size() == 1) {
+    Task<std::uint64_t> call = at(0).purge(std::move(filter));
+    co_return co_await std::move(call);
+  }
   std::uint64_t purged = 0;
-  for (std::uint32_t shard = 0; shard < size() && filter.limit > 0; ++shard) {
-    filter.after = order.in_shard(after, shard);
-    Task<std::uint64_t> call = at(shard).purge(filter);
-    const std::uint64_t step = co_await std::move(call);
-    purged += step;
-    filter.limit -= static_cast<std::uint32_t>(step);
+  for (int number = 0; number < queue::job_state_count && purged < filter.limit; ++number) {
+    const auto state = static_cast<queue::JobState>(number);
+    if (!queue::is_final(state) || filter.state.value_or(state) != state) continue;
+    queue::JobFilter part(filter);
+    part.state = state;
+    part.limit = filter.limit - static_cast<std::uint32_t>(purged);
+    Task<std::uint64_t> forgetting = purge_oldest(std::move(part));
+    purged += co_await std::move(forgetting);
   }
   co_return purged;
+}
+
+/// Of one state. Each shard forgets as many of its own as stand first in the list of all; else those of one
+/// shard would go first, its newest before the oldest of the others.
+Task<std::uint64_t> Shards::purge_oldest(queue::JobFilter filter) {
+  filter.newest_first = filter.bodies = false;
+  filter.looks = 0;
+  const queue::JobPage oldest = co_await list(filter);
+  std::vector<std::uint32_t> counts(size());
+  for (const queue::JobInfo& job : oldest.jobs) ++counts[shard_of(job.id, size())];
+  const Order order(size(), false);
+  std::vector<Task<std::uint64_t>> calls;
+  for (std::uint32_t shard = 0; shard < size(); ++shard) {
+    if (counts[shard] == 0) continue;
+    queue::JobFilter part(filter);
+    part.limit = counts[shard];
+    part.after = order.in_shard(filter.after, shard);
+    calls.push_back(at(shard).purge(std::move(part)));
+  }
+  const std::vector<std::uint64_t> purged = co_await gather(std::move(calls));
+  co_return std::accumulate(purged.begin(), purged.end(), std::uint64_t{0});
 }
 
 Task<std::vector<queue::QueueInfo>> Shards::queues() {
