@@ -86,6 +86,25 @@ TEST_F(RedisBrokerTest, AServerThatThrowsKeysAwayIsRefusedUnlessLossIsAccepted) 
   EXPECT_EQ(refusal<BadBroker>([&] { (void)open("accept_loss=yes"); }), "no error");
 }
 
+// As a replica that was promoted may, or a master of a cluster that the first call did not need.
+TEST_F(RedisBrokerTest, EveryNewConnectionIsToAServerThatThrowsNothingAway) {
+  const auto broker = open();
+  administer("CONFIG SET maxmemory-policy allkeys-lru");
+  administer("CLIENT KILL TYPE normal");
+  std::string said;
+  while (said.empty()) {
+    try {
+      enqueue(*broker, {BrokerSuite::job()});
+      said = "it was taken";
+    } catch (const BrokerUnavailable&) {  // the old connection's end
+    } catch (const BadBroker& error) {
+      said = error.what();
+    }
+  }
+  EXPECT_THAT(said, HasSubstr("its maxmemory-policy is allkeys-lru"));
+  EXPECT_THAT(said, HasSubstr("set it to noeviction, or say ?accept_loss=yes"));
+}
+
 TEST_F(RedisBrokerTest, ScriptsThatTheServerLostAreGivenToItAgain) {
   const auto broker = open();
   administer("SCRIPT FLUSH");

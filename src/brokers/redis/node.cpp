@@ -15,13 +15,7 @@ Node::Node(std::shared_ptr<Locator> locator)
       confirmations_(locator_, durability_) {}
 
 Task<ServerInfo> Node::connect() {
-  ServerInfo server = co_await connection_.connect();
-  if (!settings().accept_loss && !server.maxmemory_policy.empty() && server.maxmemory_policy != "noeviction")
-    throw queue::BadBroker(
-        settings().url() + ": its maxmemory-policy is " + server.maxmemory_policy +
-        ", so that it would throw jobs away when its memory is full: set it to noeviction, or say "
-        "?accept_loss=yes");
-  co_return server;
+  co_return co_await connection_.connect();
 }
 
 Task<void> Node::close() {
@@ -33,11 +27,21 @@ Task<std::vector<Reply>> Node::send(const std::vector<Command>& commands) {
   co_return co_await send_scripts(connection_, commands);
 }
 
-/// On each new connection.
+/// On each new connection: another server may answer now, and in a cluster most are met first by a call.
 Task<void> Node::prepare(Link& link, const ServerInfo& server) {
+  check_eviction(server);
   co_await load_scripts(link, settings());
   co_await check_rights(link);
   co_await durability_.learn(link, server);
+}
+
+void Node::check_eviction(const ServerInfo& server) const {
+  const std::string& policy = server.maxmemory_policy;
+  if (settings().accept_loss || policy.empty() || policy == "noeviction") return;
+  throw queue::BadBroker(settings().url() + ": its maxmemory-policy is " + policy +
+                         ", so that it would throw jobs away when its memory is full: set it to noeviction" +
+                         (settings().by_cluster() ? " (coterie doctor names the node)" : "") +
+                         ", or say ?accept_loss=yes");
 }
 
 Task<void> Node::check_rights(Link& link) const {

@@ -9,8 +9,8 @@
 
 namespace coterie::brokers::redis {
 
-/// A server that several shards share: the connection to it, with the scripts loaded and the user's rights
-/// looked at; what it can promise of what was written.
+/// A server that several shards share: the connection to it, with the scripts loaded, the user's rights and
+/// the server's settings looked at; what it can promise of what was written.
 ///
 /// Belongs to one loop.
 class Node {
@@ -35,6 +35,7 @@ class Node {
 
  private:
   Task<void> prepare(Link& link, const ServerInfo& server);
+  void check_eviction(const ServerInfo& server) const;
   Task<void> check_rights(Link& link) const;
 
   const std::shared_ptr<Locator> locator_;
