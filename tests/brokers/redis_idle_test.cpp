@@ -97,5 +97,20 @@ TEST_F(RedisIdleTest, AWorkerThatListensLooksOnceForQuestionsAndNotAgainBecauseI
   EXPECT_EQ(sent("hgetall"), looked + 1);
 }
 
+// Who works for longer than the list is kept would not be looked for when it is killed.
+TEST_F(RedisIdleTest, ALookKeepsTheListOfProcessesForAnotherWeek) {
+  const auto broker = open();
+  enqueue(*broker, {BrokerSuite::job()});
+  TestWorker worker("busy", this_process());
+  const Lease lease = take_one(*broker, worker);
+  const std::string list = administer("KEYS {coterie:0}W*").at(0).string();
+  EXPECT_EQ(administer("PEXPIRE " + list + " 60000").integer(), 1);
+  clock_.advance(10s);
+  CycleRequest request = worker.next();
+  request.alive.emplace_back(lease.ref);
+  (void)await(broker->cycle(std::move(request)));
+  EXPECT_GT(administer("PTTL " + list).integer(), Milliseconds(6 * 24h).count());
+}
+
 }  // namespace
 }  // namespace broker_suite

@@ -19,6 +19,8 @@ constexpr queue::Milliseconds bury_every{1000};
 /// For each worker of a machine, so that what all of them look at does not grow with the square of their
 /// number.
 constexpr queue::Milliseconds bury_every_for_each{10};
+/// A machine's list of its processes, after the last look at it; worker.lua has the same.
+constexpr queue::Milliseconds processes_kept_for{std::chrono::hours(7 * 24)};
 /// What one cycle promotes and recovers at most, in scripts: so that a million jobs that are due at the same
 /// second are spread over many calls.
 constexpr std::size_t trips_per_cycle = 64;
@@ -286,9 +288,12 @@ Task<void> Shard::bury_gone(const queue::CycleRequest& request) {
   if (!looks_for_the_gone(request, elapsed)) co_return;
   buried_at_ = elapsed;
   const std::string machine = own_process.substr(0, pid + 1);
-  Command ask("HGETALL");
-  ask.arg(prefix_ + "W" + machine);
-  const Reply workers = co_await run(std::move(ask));
+  const std::string key = prefix_ + "W" + machine;
+  std::vector<Command> asks;
+  asks.push_back(Command("HGETALL").arg(key));
+  asks.push_back(Command("PEXPIRE").arg(key).arg(processes_kept_for.count()));
+  const std::vector<Reply> replies = co_await run(std::move(asks));
+  const Reply& workers = replies.at(0);
   std::vector<std::string> dead;
   std::map<std::string, bool> alive;
   const std::vector<Reply>& entries = workers.array();
