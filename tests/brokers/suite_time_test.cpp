@@ -91,6 +91,33 @@ TEST_P(BrokerSuite, AClockSetForwardsForgetsNeitherResultsNorIds) {
   EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
 }
 
+// As two processes on one file or server do.
+TEST_P(BrokerSuite, AStepOfTheClockThatTwoBrokersSeeCountsOnce) {
+  const std::shared_ptr<Broker> another = open_another();
+  TestWorker worker;
+  TestWorker other;
+  JobSpec spec = job();
+  spec.result_ttl = 30min;
+  enqueue_one(spec);
+  done(worker, take_one(worker).ref, "1");
+  const JobId held = enqueue_one(job());
+  take_one(worker);
+  await(another->cycle(other.next()));
+  clock_.step_wall(25h);
+  for (int calls = 0; calls < 2; ++calls) {
+    cycle(worker.next());
+    await(another->cycle(other.next()));
+  }
+  clock_.advance(29s);
+  EXPECT_TRUE(take(worker).empty()) << "its holder had nothing of the step";
+  clock_.advance(2s);
+  EXPECT_EQ(ids_of(take(worker)), std::vector{held});
+  pass(29min);
+  EXPECT_TRUE(info(spec.id));
+  pass(1min);
+  EXPECT_FALSE(info(spec.id)) << "its time has passed";
+}
+
 TEST_P(BrokerSuite, APurgeAfterAStepOfTheClockKeepsTheId) {
   const JobSpec spec = job();
   enqueue_one(spec);

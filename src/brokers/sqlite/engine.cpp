@@ -1,6 +1,7 @@
 #include "src/brokers/sqlite/engine.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 
@@ -30,22 +31,28 @@ void Engine::begin() {
   }
   const BrokerClock::Tick tick = clock_.tick();
   now_ = std::max(tick.now, meta_.clock);
+  // What others have measured of the same step they have written down. Where that was rolled back it comes
+  // again.
+  const Milliseconds jumped = tick.jumped - Milliseconds(steps_ - steps_before_.value_or(steps_));
   // Whoever holds a lease had nothing of the time by which the clock was set forward, nor could it report
   // itself alive while we stood in front of a lock.
-  Milliseconds lost = tick.jumped;
+  Milliseconds lost = jumped > BrokerClock::tolerance ? jumped : Milliseconds{0};
   if (waited >= BrokerClock::tolerance) lost = std::max(lost, waited);
   if (lost.count() > 0) {
     sql_.extend_all.with(db_, lost.count()).run();
     min_until_known_ = false;
   }
-  // Nor has anything been kept for that time. Other processes that were there see the step too, and each adds
-  // it.
-  if (tick.jumped.count() > 0) {
-    sql_.shift_retire.with(db_, tick.jumped.count()).run();
-    sql_.shift_tombs.with(db_, tick.jumped.count()).run();
-    stepped_ += tick.jumped;
-    retention_at_ = 0;
-  }
+  if (jumped > BrokerClock::tolerance) note_jump(jumped);
+  steps_before_ = steps_;
+}
+
+/// Nor has anything been kept for that time.
+void Engine::note_jump(Milliseconds jumped) {
+  sql_.shift_retire.with(db_, jumped.count()).run();
+  sql_.shift_tombs.with(db_, jumped.count()).run();
+  steps_ += jumped.count();
+  sql_.put_note.with(db_, steps_note, std::to_string(steps_)).run();
+  retention_at_ = 0;
 }
 
 void Engine::load_meta() {
@@ -58,6 +65,10 @@ void Engine::load_meta() {
   dependencies_.reset();
   retention_at_ = 0;
   load_paused();
+  Statement& note = sql_.find_note.with(db_, steps_note);
+  ResetOnExit reset(note);
+  const std::string steps(note.step() ? note.text(0) : std::string_view("0"));
+  std::from_chars(steps.data(), steps.data() + steps.size(), steps_);
 }
 
 void Engine::commit() {

@@ -166,6 +166,8 @@ class Engine {
   [[nodiscard]] std::string pack(const CycleReply& reply) const;
   CycleReply unpack(std::string_view packed, const WorkerRow& worker);
 
+  void note_jump(Milliseconds jumped);
+
   // move.cpp
   void load_paused();
 
@@ -196,9 +198,10 @@ class Engine {
   std::int64_t retention_at_ = 0;     ///< nothing retires before; 0: look
 
   UnixMillis now_ = 0;
-  Milliseconds stepped_{0};            ///< by how much this engine has seen the clock set forwards
-  UnixMillis holders_checked_at_ = 0;  ///< when the holders' processes were looked for
-  bool changed_ = false;               ///< in this call: something became ready, final or was asked to stop
+  std::int64_t steps_ = 0;  ///< by how much the clock was set forwards, all that anybody has measured; ms
+  std::optional<std::int64_t> steps_before_;  ///< the same when this engine looked last
+  UnixMillis holders_checked_at_ = 0;         ///< when the holders' processes were looked for
+  bool changed_ = false;  ///< in this call: something became ready, final or was asked to stop
   bool wrote_ = false;
   std::uint64_t rung_ = 0;
   std::int64_t changes_before_ = 0;  ///< SQLite's count of changed rows when the transaction began
@@ -216,6 +219,8 @@ class Engine {
 /// The note that holds the names of the paused queues, one a line. Nobody else can name it, for keys have no
 /// control characters.
 inline constexpr std::string_view paused_note = "\x01paused";
+/// The one that holds Engine::steps_.
+inline constexpr std::string_view steps_note = "\x01steps";
 [[nodiscard]] std::set<std::string> read_paused(std::string_view note);
 /// As it stands in a job's row: NULL is the default.
 [[nodiscard]] Backoff read_backoff(std::string_view packed);

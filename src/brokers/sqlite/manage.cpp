@@ -101,7 +101,7 @@ std::uint64_t Engine::purge(const JobFilter& filter) {
   }
   for (const Victim& victim : victims) {
     JobRow row;
-    const UnixMillis ended = std::min(victim.finished_at + stepped_.count(), now_);
+    const UnixMillis ended = std::min(victim.finished_at + steps_, now_);
     if (load_job(victim.job, row)) forget(row, static_cast<JobState>(victim.state), ended);
   }
   return victims.size();
