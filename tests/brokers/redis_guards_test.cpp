@@ -8,6 +8,11 @@ using namespace std::chrono_literals;
 
 class RedisGuardsTest : public RedisWakesTest {
  public:
+  /// So many workers asleep, in that order.
+  static Task<void> fall_asleep(Broker& at, std::vector<Sleeper>& all, std::size_t count) {
+    all = std::vector<Sleeper>(count);
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+  }
   /// While this thread's loop runs.
   std::int64_t eval(const std::string& lua) {
     std::int64_t number = 0;
@@ -31,9 +36,9 @@ class RedisGuardsTest : public RedisWakesTest {
 // As if they were stopped: they hear it, and never ask.
 TEST_F(RedisGuardsTest, WhereThoseThatAreToldDoNotComeEachOfTheOthersLooks) {
   const auto broker = open_listening();
-  std::vector<Sleeper> sleepers(6);
+  std::vector<Sleeper> sleepers;
   await([](RedisGuardsTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
-    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    co_await fall_asleep(at, all, 6);
     std::vector<JobSpec> specs{BrokerSuite::job()};
     (void)co_await at.enqueue(std::move(specs));
     EXPECT_EQ(test.guards(), 4) << "all that were not told";
@@ -48,9 +53,9 @@ TEST_F(RedisGuardsTest, WhereThoseThatAreToldDoNotComeEachOfTheOthersLooks) {
 
 TEST_F(RedisGuardsTest, TheFirstThatFindsNothingCallsOffTheOthers) {
   const auto broker = open_listening();
-  std::vector<Sleeper> sleepers(6);
+  std::vector<Sleeper> sleepers;
   await([](RedisGuardsTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
-    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    co_await fall_asleep(at, all, 6);
     std::vector<JobSpec> specs{BrokerSuite::job()};
     (void)co_await at.enqueue(std::move(specs));
     CycleReply got = co_await at.cycle(all[0].ask());
@@ -67,9 +72,9 @@ TEST_F(RedisGuardsTest, TheFirstThatFindsNothingCallsOffTheOthers) {
 // A worker that has looked may be asked again; one that is stopped would only stand in the way.
 TEST_F(RedisGuardsTest, WhoWasAskedAndHasNotLookedIsNotAskedForTheSameAgain) {
   const auto broker = open_listening();
-  std::vector<Sleeper> sleepers(6);
+  std::vector<Sleeper> sleepers;
   await([](RedisGuardsTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
-    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    co_await fall_asleep(at, all, 6);
     std::vector<JobSpec> first{BrokerSuite::job()};
     (void)co_await at.enqueue(std::move(first));
     EXPECT_EQ(test.guards(), 4);
@@ -90,9 +95,9 @@ TEST_F(RedisGuardsTest, WhoWasAskedAndHasNotLookedIsNotAskedForTheSameAgain) {
 
 TEST_F(RedisGuardsTest, WhereThoseThatAreToldOfAnEarlierTimeDoNotComeOthersLookThen) {
   const auto broker = open_listening();
-  std::vector<Sleeper> sleepers(5);
+  std::vector<Sleeper> sleepers;
   await([](RedisGuardsTest& test, Broker& at, std::vector<Sleeper>& all) -> Task<void> {
-    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+    co_await fall_asleep(at, all, 5);
     std::vector<JobSpec> late{BrokerSuite::job()};
     late[0].delay = 1h;
     (void)co_await at.enqueue(std::move(late));
