@@ -13,6 +13,8 @@ constexpr Duration look_every = std::chrono::minutes(1);
 constexpr Duration warn_every = std::chrono::hours(1);
 /// In one call, so that others get at the broker in between.
 constexpr std::uint64_t forget_at_once = 1000;
+/// So long in one look, for its worker is to be heard of meanwhile; the next one goes on.
+constexpr Duration forget_for = std::chrono::seconds(5);
 
 std::uint64_t dead_in(const QueueInfo& queue) {
   const auto found = queue.counts.find(JobState::dead);
@@ -43,20 +45,24 @@ Task<void> Janitor::tidy() {
   if (asked.cancelled()) (void)asked.get();
   if (!asked.has_value()) co_return;
   deaths_ = deaths;
+  const TimePoint until = EventLoop::current().now() + forget_for;
   for (const QueueInfo& queue : asked.get()) {
     const bool ours = std::find(queues_.begin(), queues_.end(), queue.name) != queues_.end();
     const std::uint64_t dead = dead_in(queue);
     if (!ours || dead == 0) continue;
-    Task<void> looking = look_at(queue.name, dead);
+    Task<void> looking = look_at(queue.name, dead, until);
     co_await std::move(looking);
   }
+  if (EventLoop::current().now() < until) co_return;
+  deaths_.reset();
+  next_look_ = now;
 }
 
-Task<void> Janitor::look_at(std::string queue, std::uint64_t dead) {
+Task<void> Janitor::look_at(std::string queue, std::uint64_t dead, TimePoint until) {
   const std::string limit =
       std::to_string(most_) + " (WorkerOptions::dead_jobs(), coterie worker --dead-jobs)";
   if (dead > most_) {
-    Task<std::uint64_t> forgetting = forget_oldest(queue, dead - most_);
+    Task<std::uint64_t> forgetting = forget_oldest(queue, dead - most_, until);
     const std::uint64_t forgotten = co_await std::move(forgetting);
     if (forgotten > 0)
       warn_("queue '" + queue + "' had " + jobs(dead) + ", more than " + limit + ": the oldest " +
@@ -74,9 +80,9 @@ Task<void> Janitor::look_at(std::string queue, std::uint64_t dead) {
         "; `coterie jobs --state dead` shows them, `coterie retry` runs them again");
 }
 
-Task<std::uint64_t> Janitor::forget_oldest(std::string queue, std::uint64_t count) {
+Task<std::uint64_t> Janitor::forget_oldest(std::string queue, std::uint64_t count, TimePoint until) {
   std::uint64_t forgotten = 0;
-  while (forgotten < count) {
+  while (forgotten < count && EventLoop::current().now() < until) {
     JobFilter filter;
     filter.state = JobState::dead;
     filter.queue = queue;

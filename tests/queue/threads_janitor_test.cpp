@@ -22,10 +22,19 @@ class CountedBroker final : public coterie::tests::ForwardingBroker {
   using ForwardingBroker::ForwardingBroker;
   int counts = 0;
   bool away = false;
+  Duration purge_takes{0};  // and forgets one job
   Task<std::vector<QueueInfo>> queues() override {
     ++counts;
     if (away) throw BrokerUnavailable("away");
     Task<std::vector<QueueInfo>> call = real().queues();
+    co_return co_await std::move(call);
+  }
+  Task<std::uint64_t> purge(JobFilter filter) override {
+    if (purge_takes > Duration::zero()) {
+      co_await sleep(purge_takes);
+      filter.limit = 1;
+    }
+    Task<std::uint64_t> call = real().purge(std::move(filter));
     co_return co_await std::move(call);
   }
 };
@@ -86,10 +95,20 @@ class JanitorTest : public WorkerTest {
   std::uint64_t seq_ = 0;
 };
 
-TEST_F(JanitorTest, AWorkerOfWhichNoJobDiedCountsNothing) {
+TEST_F(JanitorTest, AWorkerOfWhichNoJobDiedCountsWhenItStartsAndNoMore) {
   Janitor janitor = this->janitor();
-  tidy_after(janitor, 1h);
-  EXPECT_EQ(counted->counts, 0);
+  for (int hours = 0; hours < 3; ++hours) tidy_after(janitor, 1h);
+  EXPECT_EQ(counted->counts, 1);
+}
+
+// They died with the workers that ran them, or these ended at once: nobody is left who has seen it.
+TEST_F(JanitorTest, AWorkerThatStartsFindsWhatDiedBefore) {
+  const std::vector<JobId> ids = die(5);
+  pulse = std::make_shared<Pulse>();
+  Janitor janitor = this->janitor(WorkerOptions().dead_jobs(3));
+  tidy_after(janitor, 1s);
+  EXPECT_THAT(dead(), ElementsAre(ids[2], ids[3], ids[4]));
+  EXPECT_THAT(said, ElementsAre(HasSubstr("the oldest 2 were forgotten")));
 }
 
 TEST_F(JanitorTest, ItWarnsOnceAnHourThatThereAreDeadJobs) {
@@ -133,6 +152,19 @@ TEST_F(JanitorTest, ItLooksAfterTheQueuesOfItsWorkerOnly) {
   tidy_after(janitor, 1s);
   EXPECT_THAT(dead(), ElementsAre(others[0], others[1], others[2], ids[1]));
   EXPECT_THAT(said, ElementsAre(HasSubstr("queue 'b' had 2 dead jobs")));
+}
+
+// Its worker announces itself in between, or it would be taken for one that is lost.
+TEST_F(JanitorTest, WhatTakesLongIsDoneInParts) {
+  Janitor janitor = this->janitor(WorkerOptions().dead_jobs(1));
+  die(6);
+  counted->purge_takes = 3s;
+  for (const std::size_t left : {4U, 2U, 1U, 1U}) {
+    tidy_after(janitor, 1s);
+    EXPECT_EQ(dead().size(), left);
+  }
+  EXPECT_EQ(counted->counts, 3) << "then it is done";
+  EXPECT_EQ(said.size(), 3U);
 }
 
 TEST_F(JanitorTest, WithoutALimitNothingIsCounted) {

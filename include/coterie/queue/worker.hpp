@@ -141,10 +141,10 @@ class WorkerOptions {
   WorkerOptions& remote_debug(bool allowed) { return set(remote_debug_, allowed); }
   [[nodiscard]] bool remote_debug() const noexcept { return remote_debug_; }
 
-  /// So many dead jobs are kept of each of its queues. A worker that has had one die counts them, once a
-  /// minute at most: it warns that there are any, once an hour, and forgets the oldest of too many before
-  /// their result_ttl is over, with a warning too. `enqueue` knows their ids for 24 h. 0: no limit but
-  /// result_ttl, and no count. A worker in virtual time does not count. Default 100,000.
+  /// So many dead jobs are kept of each of its queues. A worker counts them when it starts and when it has
+  /// had one die, once a minute at most: it warns that there are any, once an hour, and forgets the oldest of
+  /// too many before their result_ttl is over, with a warning too. `enqueue` knows their ids for 24 h. 0: no
+  /// limit but result_ttl, and no count. A worker in virtual time does not count. Default 100,000.
   WorkerOptions& dead_jobs(std::uint64_t most) { return set(dead_jobs_, most); }
   [[nodiscard]] std::uint64_t dead_jobs() const noexcept { return dead_jobs_; }
 
