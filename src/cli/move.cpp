@@ -131,7 +131,7 @@ int move(const MoveFlags& flags) {
 void add_move(CLI::App& app, Action& chosen) {
   auto flags = std::make_shared<MoveFlags>();
   Flags(app, "move", "Take the jobs of one broker to another: all that wait, each once")
-      .text("--from", flags->from, "Where the jobs are: sqlite://PATH, redis://HOST", "URL")
+      .text("--from", flags->from, "Where the jobs are: sqlite://PATH, redis://HOST[?namespace=NAME]", "URL")
       .required("--from")
       .text("--to", flags->to, "Where they shall be", "URL")
       .required("--to")

@@ -35,6 +35,9 @@ class JournalStore {
   Task<bool> claim_open(MoveClaim claim);
   /// Whether the same note is there too: `target` is the source by another name.
   Task<bool> is_in(queue::Broker& target) const;
+  /// UsageError where somebody may be at a move away from the target, once this one has been claimed: in both
+  /// directions at once, each would take away what the other has just sent and withdraws here.
+  Task<void> refuse_busy_target(queue::Broker& target);
   [[nodiscard]] bool went_on() const noexcept { return went_on_; }
   [[nodiscard]] const MoveJournal& journal() const noexcept { return journal_; }
   /// Before jobs are sent: from now on those at the source may be known at the target. Not while jobs of an

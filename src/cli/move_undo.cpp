@@ -1,6 +1,4 @@
 // A move that has not ended is undone by one that takes everything back.
-#include <algorithm>
-
 #include "src/cli/broker_access.hpp"
 #include "src/cli/move_work.hpp"
 
@@ -18,12 +16,7 @@ Task<void> MoveWork::undo_other() {
   const bool open = co_await other.claim_open(std::move(claim));
   if (!open) co_return;
   co_await drop_what_has_ended();
-  const std::vector<std::string>& before = other.journal().paused;
-  const std::vector<std::string> paused = co_await to_->paused();
-  for (const std::string& queue : paused) {
-    const bool its = std::find(before.begin(), before.end(), queue) == before.end();
-    if (its && is_moved(queue)) co_await to_->resume(queue);
-  }
+  co_await resume_queues(*to_, other);
   co_await other.close();
   report_.undone = true;
 }

@@ -87,6 +87,7 @@ Task<void> MoveWork::begin() {
     co_await journal_.close();
     throw UsageError("--from and --to are the same place: name two");
   }
+  if (!options_.claim.take_over) co_await journal_.refuse_busy_target(*to_);
 }
 
 /// The queues of which something can still run; those that come into being later, in the next pass.
@@ -108,13 +109,18 @@ Task<void> MoveWork::finish() {
   co_await count_ended();
   co_await journal_.note_sending();  // still ours
   co_await undo_other();
-  const std::vector<std::string>& before = journal_.journal().paused;
-  const std::vector<std::string> paused = co_await from_->paused();
-  for (const std::string& queue : paused) {
-    const bool ours = std::find(before.begin(), before.end(), queue) == before.end();
-    if (ours && is_moved(queue)) co_await from_->resume(queue);
-  }
+  co_await resume_queues(*from_, journal_);
   co_await journal_.close();
+}
+
+/// Those that the move of this journal has paused, at its source.
+Task<void> MoveWork::resume_queues(queue::Broker& source, const JournalStore& journal) const {
+  const std::vector<std::string>& before = journal.journal().paused;
+  const std::vector<std::string> paused = co_await source.paused();
+  for (const std::string& queue : paused) {
+    const bool its = std::find(before.begin(), before.end(), queue) == before.end();
+    if (its && is_moved(queue)) co_await source.resume(queue);
+  }
 }
 
 Task<void> MoveWork::wait_for_change(queue::Broker& at) {

@@ -56,6 +56,7 @@ class MoveWork {
   Task<void> undo_other();
   Task<void> drop_what_has_ended();
   Task<void> pause_queues();
+  Task<void> resume_queues(queue::Broker& source, const JournalStore& journal) const;
   static Task<void> wait_for_change(queue::Broker& at);
   Task<void> move_all(const MovePlan& plan);
   Task<void> move_batch(const MovePlan& plan, std::vector<queue::JobId> ids);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "coterie/await_outcome.hpp"
 #include "coterie/run.hpp"
 #include "src/cli/command.hpp"
 #include "src/cli/move_work.hpp"
@@ -170,6 +171,31 @@ TEST_F(MoveRace, WhoWaitsInAQueueThatStaysIsSetFreeWhenTheOtherHasEndedAtTheTarg
   EXPECT_EQ(state(*source_, parent), JobState::cancelled);
   EXPECT_EQ(state(*source_, child.id), JobState::ready);
   EXPECT_TRUE(await(source_->paused()).empty());
+}
+
+// Each of the two has sent it, and would take it away at its own source, where the other has just brought it.
+TEST_F(MoveRace, WhatIsOnItsWayIsNotMovedBackMeanwhile) {
+  const JobId id = add();
+  std::string refused;
+  to_->after_enqueue = [&]() -> Task<void> {
+    MoveWork::Options options;
+    options.claim.to = source_->url();
+    options.quiet = true;
+    MoveWork back(target_, source_, options);
+    Task<MoveReport> going = back.run();
+    const coterie::Outcome<MoveReport> end = co_await coterie::outcome(std::move(going));
+    try {
+      (void)end.get();
+    } catch (const UsageError& error) {
+      refused = error.what();
+    }
+  };
+  move();
+  EXPECT_THAT(refused, HasSubstr("somebody moves jobs away from the target"));
+  EXPECT_THAT(refused, HasSubstr("wait for its end; if that process is gone, say --take-over"));
+  EXPECT_EQ(state(*target_, id), JobState::ready);
+  EXPECT_EQ(state(*source_, id), std::nullopt);
+  EXPECT_TRUE(await(target_->paused()).empty());
 }
 
 }  // namespace
