@@ -3,10 +3,13 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "coterie/sched/fair_share.hpp"
+#include "coterie/sched/weighted_round_robin_policy.hpp"
 #include "src/core/step_sample.hpp"
 
 namespace coterie::metrics {
@@ -35,11 +38,23 @@ constexpr Family class_starved{"coterie_class_starved_seconds_total", Type::coun
                                "Time in which something of a scheduling class was ready, and others ran"};
 constexpr Family class_queue{"coterie_class_queue_length", Type::gauge,
                              "Tasks of a scheduling class that stand in line to run, counted once a second"};
+constexpr Family class_weight{
+    "coterie_class_weight", Type::gauge,
+    "Weight or shares of a scheduling class, where the loop's policy has them; added up over loops"};
 constexpr Family class_dropped{"coterie_metrics_dropped_labels_total", Type::counter,
                                "What was counted as `_other` because a family may have no more labels"};
 
 double seconds(Duration time) noexcept {
   return std::chrono::duration<double>(time).count();
+}
+
+/// Nothing: the policy knows no weights.
+std::optional<std::uint32_t> weight_of(const ReadyQueue* policy, SchedClass sched_class) noexcept {
+  if (sched_class == runtime_class) return std::nullopt;
+  if (const auto* fair = dynamic_cast<const FairSharePolicy*>(policy)) return fair->shares(sched_class);
+  if (const auto* turns = dynamic_cast<const WeightedRoundRobinPolicy*>(policy))
+    return turns->weight(sched_class);
+  return std::nullopt;
 }
 
 class LoopWatch final : public Source, public std::enable_shared_from_this<LoopWatch> {
@@ -89,7 +104,7 @@ class LoopWatch final : public Source, public std::enable_shared_from_this<LoopW
 
   const std::string label_;
   const LoopWatchOptions options_;
-  mutable std::mutex mutex_;  // of loop_ where others read it, known_ and ready_of_
+  mutable std::mutex mutex_;  // of loop_ where others read it, known_, ready_of_ and weight_of_
   EventLoop* loop_;
   const bool is_virtual_;
   unsigned looks_ = 0;
@@ -100,6 +115,7 @@ class LoopWatch final : public Source, public std::enable_shared_from_this<LoopW
   Gauge ready_;
   Gauge uncounted_;
   std::unordered_map<SchedClass, std::size_t> ready_of_;
+  std::unordered_map<SchedClass, std::uint32_t> weight_of_;
   mutable std::vector<SchedClass> known_;  // classes that have a label, as they came
   mutable Counter dropped_;
 };
@@ -119,8 +135,13 @@ void LoopWatch::count_tasks() {
   ready_.set(static_cast<double>(seen - waiting));
   uncounted_.set(static_cast<double>(loop_->task_count() - seen));
   if (!by_class) return;
+  std::unordered_map<SchedClass, std::uint32_t> weights;
+  for (const ClassTimes& times : loop_->class_times())
+    if (const auto weight = weight_of(loop_->policy(), times.sched_class))
+      weights.emplace(times.sched_class, *weight);
   const std::lock_guard lock(mutex_);
   ready_of_ = std::move(ready);
+  weight_of_ = std::move(weights);
 }
 
 void LoopWatch::collect(Snapshot& into) const {
@@ -154,6 +175,9 @@ void LoopWatch::collect_classes(Snapshot& into) const {
     const auto ready = ready_of_.find(times.sched_class);
     into.add(class_queue, {{"class", name}},
              ready == ready_of_.end() ? 0. : static_cast<double>(ready->second));
+    const auto weight = weight_of_.find(times.sched_class);
+    if (is_known && weight != weight_of_.end())
+      into.add(class_weight, {{"class", name}}, static_cast<double>(weight->second));
     if (!is_known) dropped_.add();
   }
   into.add(class_dropped, {}, static_cast<double>(dropped_.value()));

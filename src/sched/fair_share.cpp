@@ -148,6 +148,10 @@ FairSharePolicy::Entry& FairSharePolicy::class_of(SchedClass sched_class) const 
   return *classes_[index < classes_.size() ? index : 0];
 }
 
+std::uint32_t FairSharePolicy::shares(SchedClass sched_class) const noexcept {
+  return class_of(sched_class).shares;
+}
+
 Duration FairSharePolicy::runtime(SchedClass sched_class) const noexcept {
   return class_of(sched_class).runtime;
 }

@@ -5,6 +5,9 @@
 
 #include "coterie/core/runtime_counts.hpp"
 #include "coterie/coterie.hpp"
+#include "coterie/sched/fair_share.hpp"
+#include "coterie/sched/priority.hpp"
+#include "coterie/sched/weighted_round_robin_policy.hpp"
 #include "coterie/testing/virtual_loop.hpp"
 #include "tests/metrics/page.hpp"
 
@@ -184,6 +187,36 @@ TEST(LoopMetrics, TasksOfAClassThatStandInLineAreCounted) {
   time.run(body());
   EXPECT_EQ(value_of(page, "coterie_class_queue_length{class=\"7\"}"), 3);
   EXPECT_EQ(value_of(page, "coterie_class_queue_length{class=\"0\"}"), 0) << "main runs";
+}
+
+/// A page of a loop with this policy, on which a task of class 1 waits.
+std::string page_under(std::unique_ptr<ReadyQueue> policy) {
+  metrics::Registry registry;
+  LoopOptions options;
+  options.class_times = true;
+  VirtualLoop time(std::move(policy), options);
+  std::string page;
+  const auto body = [&]() -> Task<void> {
+    auto task = spawn(SpawnOptions().sched_class(1), []() -> Task<void> { co_await sleep(2s); });
+    metrics::watch_loop(registry, "0");
+    co_await sleep(1s + 1ms);
+    page = registry.scrape();
+    co_await task;
+  };
+  time.run(body());
+  return page;
+}
+
+TEST(LoopMetrics, WhatAClassWeighsIsToldWhereThePolicyHasWeights) {
+  auto fair = std::make_unique<FairSharePolicy>();
+  (void)fair->add_class("sweep", 20);
+  const std::string shares = page_under(std::move(fair));
+  EXPECT_EQ(value_of(shares, "coterie_class_weight{class=\"0\"}"), 100);
+  EXPECT_EQ(value_of(shares, "coterie_class_weight{class=\"1\"}"), 20);
+  const std::string turns =
+      page_under(std::make_unique<WeightedRoundRobinPolicy>(std::vector<std::uint32_t>{1, 5}));
+  EXPECT_EQ(value_of(turns, "coterie_class_weight{class=\"1\"}"), 5);
+  EXPECT_EQ(count_of(page_under(std::make_unique<PriorityPolicy>()), "coterie_class_weight"), 0U);
 }
 
 TEST(LoopMetrics, ManyClassesAreFoldedAndThatIsTold) {

@@ -58,6 +58,8 @@ class FairSharePolicy final : public ReadyQueue {
   /// From the next step on, also while the loop runs. std::invalid_argument.
   void set_shares(SchedClass sched_class, std::uint32_t shares);
   void set_group_shares(Group group, std::uint32_t shares);
+  /// Of its group's time.
+  [[nodiscard]] std::uint32_t shares(SchedClass sched_class) const noexcept;
 
   /// What the steps of a class have taken so far, and how many there were.
   [[nodiscard]] Duration runtime(SchedClass sched_class) const noexcept;
