@@ -1,4 +1,5 @@
 // Who hears of errors that nobody else will: the loop's handler, the process's, and stderr at last.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -7,6 +8,8 @@
 #include "coterie/core/thrown_in.hpp"
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
+#include "src/core/character.hpp"
+#include "src/core/source_path.hpp"
 
 namespace coterie {
 namespace {
@@ -25,8 +28,23 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
+/// What a name or a message from outside writes on a terminal is lines, and nothing else happens to it.
+std::string shown(std::string_view text) {
+  std::string all;
+  all.reserve(text.size());
+  while (!text.empty()) {
+    std::uint32_t code = 0;
+    const std::size_t known = detail::decode(text, code);
+    const std::size_t length = std::max<std::size_t>(known, 1);
+    const bool kept = known > 0 && (code == '\n' || code == '\t' || !detail::is_hostile(code));
+    all += kept ? text.substr(0, length) : "?";
+    text.remove_prefix(length);
+  }
+  return all;
+}
+
 void print(const std::string& line) noexcept {
-  std::fprintf(stderr, "coterie: %s\n", line.c_str());
+  std::fprintf(stderr, "coterie: %s\n", shown(line).c_str());
 }
 
 std::mutex default_handler_mutex;
@@ -59,14 +77,19 @@ std::string ErrorContext::str() const {
   if (!task.empty()) {
     text += ": task '" + task + "'";
     if (where.line() != 0)
-      text += " (" + std::string(where.file_name()) + ":" + std::to_string(where.line()) + ")";
+      text += " (" + std::string(detail::source_path(where.file_name())) + ":" +
+              std::to_string(where.line()) + ")";
   } else if (!handle.empty()) {
     text += " " + handle;
   }
   if (error) text += ": " + describe(error);
   const auto add = [&text](const char* what, const Stack& frames) {
     for (const StackFrame& frame : frames)
-      text += what + frame.function + " at " + frame.file + ":" + std::to_string(frame.line);
+      text.append(what)
+          .append(frame.function)
+          .append(" at ")
+          .append(detail::source_path(frame.file))
+          .append(":" + std::to_string(frame.line));
   };
   if (const auto thrown = thrown_in(error)) add("\n  thrown in ", thrown->stack);
   add("\n  now in ", stack);

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "coterie/loop.hpp"
+#include "src/core/character.hpp"
 #include "src/core/debug_block.hpp"
 #include "src/debug/memory.hpp"
 
@@ -27,10 +28,19 @@ constexpr std::size_t alternate_stack = std::size_t{64} << 10;
 /// A line of output, cut where it is too long.
 class Line {
  public:
+  /// What would move a terminal's cursor, or is no UTF-8, is shown as a question mark.
   Line& operator<<(std::string_view text) noexcept {
-    for (const char c : text)
-      if (size_ + 1 < text_.size())
-        text_[size_++] = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    while (!text.empty()) {
+      std::uint32_t code = 0;
+      const std::size_t known = coterie::detail::decode(text, code);
+      const std::size_t length = known == 0 ? 1 : known;
+      if (size_ + length >= text_.size()) break;
+      if (known == 0 || coterie::detail::is_hostile(code))
+        text_[size_++] = '?';
+      else
+        for (std::size_t i = 0; i < length; ++i) text_[size_++] = text[i];
+      text.remove_prefix(length);
+    }
     return *this;
   }
   Line& operator<<(std::uint64_t number) noexcept {
@@ -134,7 +144,7 @@ void print_report(int signo) noexcept {
   Line line;
   line << "coterie: " << name_of_signal(signo);
   if (task == 0) {
-    line << " in a callback of a loop";
+    line << " outside of any task";
     return line.end();
   }
   line << " in task #" << memory.get<std::uint64_t>(task + at.task_id).value_or(0);

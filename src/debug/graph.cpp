@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/core/source_path.hpp"
 #include "src/debug/text.hpp"
 
 namespace coterie::debug {
@@ -88,8 +89,8 @@ void render(const CallGraph& graph, std::size_t level, std::string& text) {
     text += "* Future(id=" + hex(graph.id) + ")";
   if (!graph.call_stack.empty()) text += '\n' + indent + "  + Call stack:";
   for (const StackFrame& frame : graph.call_stack) {
-    text +=
-        '\n' + indent + "  |   File " + quoted(frame.file) + ", line " + std::to_string(frame.line) + ", in ";
+    text += '\n' + indent + "  |   File " + quoted(coterie::detail::source_path(frame.file)) + ", line " +
+            std::to_string(frame.line) + ", in ";
     text += tag(frame.kind);
     text += frame.function + "()";
   }

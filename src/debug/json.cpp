@@ -1,10 +1,13 @@
 #include <algorithm>
 
 #include "coterie/debug/dump.hpp"
+#include "src/core/source_path.hpp"
 #include "src/debug/text.hpp"
 
 namespace coterie::debug {
 namespace {
+
+using coterie::detail::source_path;
 
 /// An object, member by member.
 class Object {
@@ -64,7 +67,7 @@ std::string_view word_of(StackFrame::Kind kind) noexcept {
 std::string frame_json(const StackFrame& frame) {
   return Object()
       .text("function", frame.function)
-      .text("file", frame.file)
+      .text("file", source_path(frame.file))
       .number("line", frame.line)
       .text("kind", word_of(frame.kind))
       .str();
@@ -114,8 +117,9 @@ std::string task_json(const TaskSnapshot& task) {
       .milliseconds("cancelled_ms_ago", task.cancelled_ago)
       .raw("waits_for", wait_json(task))
       .raw("awaited_by", ids(task.awaited_by))
-      .raw("spawned_at",
-           Object().text("file", task.spawned_at.file).number("line", task.spawned_at.line).str())
+      .raw(
+          "spawned_at",
+          Object().text("file", source_path(task.spawned_at.file)).number("line", task.spawned_at.line).str())
       .raw("stack", array(task.stack, frame_json))
       .str();
 }

@@ -103,6 +103,20 @@ TEST(Callbacks, BrokenHandlerDoesNotBreakTheLoop) {
   EXPECT_THAT(told, HasSubstr("callback"));
 }
 
+TEST(Callbacks, WhatAnErrorSaysCannotWriteToTheTerminal) {
+  ::testing::internal::CaptureStderr();
+  testing::VirtualLoop loop;
+  loop.run([]() -> Task<void> {
+    EventLoop::current().call_soon([] {
+      throw Boom(
+          "two\nlines \x1b[2J \xC2\x9B"
+          "2J \xE2\x80\xAE 报表 \xFF");
+    });
+    co_await ticks(2);
+  }());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("two\nlines ?[2J ?2J ? 报表 ?"));
+}
+
 TEST(Outcome, OfAFuture) {
   run([]() -> Task<void> {
     Future<int> future;

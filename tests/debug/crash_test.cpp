@@ -59,7 +59,11 @@ std::string words_of_a_child(Dies dies, int& signo) {
 std::string last_words(void (*end)(), int& signo) {
   const auto crashes = [end] {
     debug::report_crashes();
-    test::run([end]() -> Task<void> { co_await spawn(named("doomed\x1b[2J"), outer, end); });
+    test::run([end]() -> Task<void> {
+      co_await spawn(named("doomed\x1b[2J \xC2\x9B"
+                           "31m \xE2\x80\xAE 报表 \xFF"),
+                     outer, end);
+    });
   };
   return words_of_a_child(crashes, signo);
 }
@@ -68,10 +72,24 @@ TEST(Crash, NamesTheTaskAndItsCoroutinesAndDiesOfTheSameSignal) {
   int signo = 0;
   const std::string words = last_words([] { ::raise(SIGSEGV); }, signo);
   EXPECT_EQ(signo, SIGSEGV);
-  EXPECT_THAT(words,
-              AllOf(HasSubstr("coterie: SIGSEGV in task #"), HasSubstr(" 'doomed?[2J'\n   at coterie::"),
-                    HasSubstr("inner() crash_test.cpp:"), HasSubstr("outer() crash_test.cpp:")));
+  EXPECT_THAT(words, AllOf(HasSubstr("coterie: SIGSEGV in task #"),
+                           HasSubstr(" 'doomed?[2J ?31m ? 报表 ?'\n   at coterie::"),
+                           HasSubstr("inner() crash_test.cpp:"), HasSubstr("outer() crash_test.cpp:")));
   EXPECT_LT(words.find("inner()"), words.find("outer()"));
+}
+
+TEST(Crash, OutsideOfATaskItSaysSo) {
+  int signo = 0;
+  const auto crashes = [] {
+    debug::report_crashes();
+    test::run([]() -> Task<void> {
+      EventLoop::current().call_soon([] { ::raise(SIGSEGV); });
+      co_await yield();
+      co_await yield();
+    });
+  };
+  EXPECT_EQ(words_of_a_child(crashes, signo), "coterie: SIGSEGV outside of any task\n");
+  EXPECT_EQ(signo, SIGSEGV);
 }
 
 TEST(Crash, AnAbortIsOneAndSoIsAnExceptionThatNobodyMayCatch) {

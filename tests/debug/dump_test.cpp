@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "coterie/debug/graph.hpp"
 #include "support/runtime.hpp"
 #include "tests/debug/masked.hpp"
 
@@ -162,6 +163,59 @@ TEST(Dump, OfALoopWithoutTasks) {
   testing::VirtualLoop loop;
   EXPECT_EQ(debug::dump(loop.loop()), "0 tasks\n");
   EXPECT_EQ(debug::format_tree(debug::snapshot(loop.loop())), "");
+}
+
+/// Every member that a reader of `coterie dump --json` may count on. Adding one is fine; else `schema` goes
+/// up.
+TEST(Dump, AsJsonHasTheMembersOfItsSchema) {
+  LoopSnapshot loop;
+  loop.thread = 4242;
+  TaskSnapshot& task = loop.tasks.emplace_back();
+  task.id = 7;
+  task.parent_id = 1;
+  task.name = "send 报表\x1b";
+  task.state = debug::TaskState::cancelling;
+  task.cancel_requests = 2;
+  task.cancelled_by = 1;
+  task.cancelled_ago = 1500ms;
+  task.age = 2s;
+  task.polls = 3;
+  task.sched_class = 5;
+  task.wait.kind = WaitKind::lock;
+  task.held_by = 7;
+  task.wait_name = "outbox";
+  task.awaited_by = {1};
+  task.spawned_at.file = "../../examples/mail.cpp";
+  task.spawned_at.line = 12;
+  task.stack.emplace_back("app::send", "../../examples/mail.cpp", 30);
+  EXPECT_EQ(
+      debug::format_json(loop),
+      R"({"schema":1,"synchronised":true,"thread":4242,"problem":null,"task_count":1,"tasks":[)"
+      R"({"id":7,"name":"send 报表\u001b","parent":1,"state":"cancelling","running":false,"ready":false,)"
+      R"("class":5,"age_ms":2000,"polls":3,"cancel_requests":2,"cancelled_by":1,"cancelled_ms_ago":1500,)"
+      R"("waits_for":{"kind":)" +
+          std::to_string(static_cast<int>(WaitKind::lock)) +
+          R"(,"what":"a lock","object":null,"name":"outbox","held_by":7,"lock":null,"due_in_ms":null,)"
+          R"("descriptor":null,"endpoint":null,"tasks":[]},"awaited_by":[1],)"
+          R"("spawned_at":{"file":"examples/mail.cpp","line":12},)"
+          R"("stack":[{"function":"app::send","file":"examples/mail.cpp","line":30,"kind":"coroutine"}]}],)"
+          R"("deadlocks":[[{"task":7,"waits_for":7,"object":null}]],"native_stack":[]})");
+}
+
+/// A build that calls its compiler in build/debug may name the sources from there.
+TEST(Dump, FilesAreShownFromTheRootOfTheirSources) {
+  LoopSnapshot loop;
+  TaskSnapshot& task = loop.tasks.emplace_back();
+  task.id = 1;
+  task.name = "main";
+  task.stack.emplace_back("app::send", "../../src/mail.cpp", 30);
+  EXPECT_THAT(debug::format_tree(loop), HasSubstr("app::send src/mail.cpp:30\n"));
+  debug::CallGraph graph;
+  graph.name = "main";
+  graph.id = 1;
+  graph.call_stack = task.stack;
+  EXPECT_THAT(debug::format_call_graph(graph),
+              HasSubstr("File 'src/mail.cpp', line 30, in async app::send()"));
 }
 
 }  // namespace

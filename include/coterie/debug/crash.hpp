@@ -10,6 +10,8 @@ namespace coterie::debug {
 ///        at app::decode() image.cpp:30
 ///        at app::resize() image.cpp:52
 ///
+/// What a name has in it that would move a terminal's cursor is shown as `?`.
+///
 /// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, which is std::terminate() too; those whose disposition is the
 /// default one, so that a sanitizer or a crash reporter keeps its own. Nothing is allocated or locked, and
 /// broken memory ends the list and not the report. A stack that has overflowed leaves no room for this but on
