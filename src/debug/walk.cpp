@@ -169,8 +169,13 @@ class Walker {
       return false;
     };
     Address frame = top;
+    bool all = true;
     for (;;) {  // inwards, from the one that the loop resumed
       if (frame == 0) return;
+      if (met.size() + 1 >= limits_.frames) {
+        all = false;
+        break;
+      }
       if (met_before(frame)) throw Unreadable{"its stack is torn"};
       const Address slot = get(frame + at_.frame_child, "a frame") & ~Address{1};
       const Address child = slot != 0 ? get(slot, "an awaiter") : 0;
@@ -185,6 +190,7 @@ class Walker {
       if (kind != at_.frame_wrapper) stack.push_back(frame_at(frame, kind));
       frame = (caller & at_.frame_root_tag) != 0 ? 0 : caller & ~at_.frame_tags;
     }
+    if (!all) throw Unreadable{"its stack is longer than what is read: this is the outer part"};
   }
 
   StackFrame frame_at(Address frame, std::uint64_t kind) {

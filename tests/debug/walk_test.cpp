@@ -191,6 +191,35 @@ TEST(Walk, AStackThatRunsInACircleEnds) {
   });
 }
 
+Task<void> recurse(int levels, const std::function<void()>& at_the_bottom) {
+  if (levels == 0)
+    at_the_bottom();
+  else
+    co_await recurse(levels - 1, at_the_bottom);
+}
+
+/// A coroutine that calls itself without an end never suspends: its loop is blocked, and this is how it is
+/// seen.
+TEST(Walk, OfARunningStackThatIsTooLongTheOuterPartIsShown) {
+  run([]() -> Task<void> {
+    LoopSnapshot seen;
+    const std::function<void()> look = [&seen] {
+      ProcessMemory memory(::getpid());
+      std::string problem;
+      debug::WalkLimits limits;
+      limits.frames = 5;
+      const auto loop = reinterpret_cast<std::uintptr_t>(&EventLoop::current());
+      seen = debug::walk(memory, own_block(), problem, loop, limits).at(0);
+    };
+    co_await spawn(named("endless"), recurse, 50, std::cref(look));
+    const Stack& stack = seen.tasks.at(1).stack;
+    EXPECT_GE(stack.size(), 4U) << "and a wrapper";
+    EXPECT_LE(stack.size(), 5U);
+    EXPECT_EQ(stack.at(0).function, "coterie::recurse");
+    EXPECT_THAT(seen.problem, HasSubstr("longer than what is read"));
+  });
+}
+
 TEST(Walk, GarbageIsReadToAnEnd) {
   run([]() -> Task<void> {
     World world;
