@@ -104,8 +104,15 @@ std::optional<LoopSnapshot> read_unasked(const LoopRegistry::Entry& loop) {
   const auto block = reinterpret_cast<std::uintptr_t>(&coterie_debug_block);
   const auto address = reinterpret_cast<std::uintptr_t>(loop.loop);
   std::vector<LoopSnapshot> found = walk(memory, block, problem, address);
-  if (found.empty()) return std::nullopt;  // it has gone since
-  return std::move(found.front());
+  if (!found.empty()) return std::move(found.front());
+  if (problem.empty()) return std::nullopt;  // it has gone since
+  LoopSnapshot unread;
+  unread.synchronised = false;
+  unread.thread = loop.thread;
+  unread.problem = "its tasks cannot be read: ";
+  unread.problem +=
+      memory.error() == 0 ? problem : "process_vm_readv: " + std::generic_category().message(memory.error());
+  return unread;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 
@@ -51,6 +52,17 @@ void make_socket_directory(const std::string& path) {
     throw std::runtime_error("cannot make " + path + " for debug sockets: " + std::strerror(errno));
   if (!is_private_directory(path))
     throw std::runtime_error(path + " is not a folder of this user alone: remove it, or chmod 700");
+}
+
+std::string make_a_socket_directory() {
+  std::exception_ptr first;
+  for (const std::string& path : socket_directories()) try {
+      make_socket_directory(path);
+      return path;
+    } catch (const std::runtime_error&) {
+      if (!first) first = std::current_exception();
+    }
+  std::rethrow_exception(first);
 }
 
 std::vector<std::string> sockets_in(const std::string& directory) {

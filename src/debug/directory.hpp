@@ -5,13 +5,16 @@
 namespace coterie::debug {
 
 /// Where processes of this user put their debug sockets: `$XDG_RUNTIME_DIR/coterie`, else `coterie-<uid>` in
-/// the folder for temporary files. The first is where this process puts its own; others may have been started
-/// with another environment.
+/// the folder for temporary files. This process puts its own into the first that can be had; others may have
+/// been started with another environment.
 [[nodiscard]] std::vector<std::string> socket_directories();
 
 /// Makes it, for this user alone. std::runtime_error where something else stands there, or another user may
 /// look into it.
 void make_socket_directory(const std::string& path);
+/// The first of socket_directories() that this works for. std::runtime_error: none, and what is wrong with
+/// the first.
+[[nodiscard]] std::string make_a_socket_directory();
 /// Whether it is this user's alone.
 [[nodiscard]] bool is_private_directory(const std::string& path);
 

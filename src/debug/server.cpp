@@ -1,5 +1,6 @@
 #include "src/debug/server.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -7,8 +8,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +20,7 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "src/debug/client_line.hpp"
 #include "src/debug/collect.hpp"
@@ -65,6 +70,27 @@ int listen_at(const std::string& path) {
   return fd;
 }
 
+/// What an answer takes, kept for it: the client's descriptor and the one that loops ring. So a program that
+/// leaks descriptors, and has none left, can be looked at.
+class Spare {
+ public:
+  Spare() noexcept { take(); }
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
+  ~Spare() { give(); }
+  void take() noexcept {
+    for (int& fd : fds_)
+      if (fd < 0) fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+  void give() noexcept {
+    for (int& fd : fds_)
+      if (fd >= 0) ::close(std::exchange(fd, -1));
+  }
+
+ private:
+  std::array<int, 2> fds_{-1, -1};
+};
+
 bool is_allowed(int client) noexcept {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -90,7 +116,7 @@ struct DebugServer::Thread {
       pollfd fds[3] = {{stop, POLLIN, 0}, {listener, POLLIN, 0}, {dump_signal, POLLIN, 0}};
       if (::poll(fds, 3, -1) <= 0) continue;
       if (fds[0].revents != 0) return;
-      if (fds[1].revents != 0) serve();
+      if (fds[1].revents != 0) serve_next();
       if (fds[2].revents != 0) print();
     }
   }
@@ -100,9 +126,23 @@ struct DebugServer::Thread {
       if (const int fd = connect_to(path); fd >= 0) ::close(fd);
   }
 
-  void serve() {
+  void serve_next() {
+    spare.give();
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return;
+    if (fd >= 0)
+      serve(fd);
+    else if (errno != EAGAIN && errno != ECONNABORTED)
+      pause();
+    spare.take();
+  }
+
+  /// A client that cannot be taken on stands in line, and poll() would say so again at once.
+  void pause() const {
+    pollfd end{stop, POLLIN, 0};
+    (void)::poll(&end, 1, 100);
+  }
+
+  void serve(int fd) {
     const ClientLine client(fd, stop);
     if (!is_allowed(fd)) return client.refuse("this process answers its own user only");
     const std::optional<std::string> line = client.read_line();
@@ -120,21 +160,36 @@ struct DebugServer::Thread {
   void print() {
     eventfd_t count = 0;
     ::eventfd_read(dump_signal, &count);
+    spare.give();
     try {
-      const std::string text = answer(collector.collect(stop), Request());
-      for (std::size_t at = 0; at < text.size();) {
-        const ssize_t written = ::write(STDERR_FILENO, text.data() + at, text.size() - at);
-        if (written < 0 && errno != EINTR) return;
-        if (written > 0) at += static_cast<std::size_t>(written);
-      }
-    } catch (const std::exception&) {  // no memory: there is nobody to tell
-      return;
+      write_to_stderr(answer(collector.collect(stop), Request()));
+    } catch (const std::exception&) {
+      // No memory: there is nobody to tell.
+    }
+    spare.take();
+  }
+
+  /// For five seconds at most, and not beyond this server's end: it may be a pipe that nobody reads. One that
+  /// is writable takes so much without blocking.
+  void write_to_stderr(std::string_view text) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!text.empty()) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      pollfd fds[2] = {{STDERR_FILENO, POLLOUT, 0}, {stop, POLLIN, 0}};
+      if (left.count() <= 0 || ::poll(fds, 2, static_cast<int>(left.count())) <= 0 || fds[1].revents != 0)
+        return;
+      const ssize_t written =
+          ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+      if (written < 0) return;
+      text.remove_prefix(static_cast<std::size_t>(written));
     }
   }
 
   int listener;
   int stop;
   int dump_signal;
+  Spare spare;
   std::string directory;
   Collector collector;
 };
@@ -184,7 +239,8 @@ DebugServer::~DebugServer() {
     thread_->join();
     inherited_listener.store(-1);
     close_all();
-  } else {                    // the thread is not here, and the listener was closed by the fork
+  } else {  // the thread is not here, and the listener was closed by the fork
+    state_->spare.give();
     (void)thread_.release();  // NOLINT(bugprone-unused-return-value)
     (void)state_.release();   // NOLINT(bugprone-unused-return-value)
     ::close(stop_);
@@ -237,7 +293,7 @@ std::shared_ptr<DebugServer> serve_this_process(bool native_stacks, int dump_sig
   std::shared_ptr<DebugServer> server = process_server().lock();
   if (server != nullptr && server->is_ours()) return server;
   ServerOptions options;
-  options.directory = socket_directories().front();
+  options.directory = make_a_socket_directory();
   options.native_stacks = native_stacks && (stacks == nullptr || std::strcmp(stacks, "0") != 0);
   options.dump_signal = dump_signal;
   server = std::shared_ptr<DebugServer>(new DebugServer(options), [](DebugServer* last) {

@@ -3,7 +3,13 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -178,10 +184,104 @@ TEST(ThreadsDebugSocket, AChildDoesNotServeForItsParent) {
   ::unsetenv("XDG_RUNTIME_DIR");
 }
 
+TEST(ThreadsDebugSocket, AProgramThatHasNoDescriptorLeftCanBeLookedAt) {
+  Begun begun;
+  Runtime runtime(loops(1));
+  const Eyes eyes;
+  auto task = spawn_on(runtime.loop(0), named("leaks"), sleeps, std::ref(begun));
+  begun.wait_for(1);
+  EXPECT_THAT(say(eyes.server.path(), "info\n"), StartsWith("ok ")) << "its thread runs";
+  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 256;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<int> leaked;
+  for (int fd = ::dup(client); fd >= 0; fd = ::dup(client)) leaked.push_back(fd);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  eyes.server.path().copy(address.sun_path, sizeof address.sun_path - 1);
+  std::string text;
+  char piece[4096];
+  if (::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(client, "dump\n", 5, MSG_NOSIGNAL) == 5) {
+    const timeval patience{20, 0};
+    ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    for (ssize_t got = 0; (got = ::recv(client, piece, sizeof piece, 0)) > 0;)
+      text.append(piece, static_cast<std::size_t>(got));
+  }
+  EXPECT_FALSE(leaked.empty());
+  for (const int fd : leaked) ::close(fd);
+  ::close(client);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_THAT(text, AllOf(StartsWith("ok "), HasSubstr("leaks  pending  waits for a timer")));
+}
+
+/// From now on this thread, and those that it begins, are refused process_vm_readv(2).
+bool forbid_reading_memory() {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(rules), rules};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(ThreadsDebugSocket, ABlockedLoopThatCannotBeReadIsShownAndWhy) {
+  const Folder folder;
+  const std::string said = folder.path + "/said";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!forbid_reading_memory()) ::_exit(77);
+    {
+      Block block;
+      Runtime runtime(loops(1));
+      const Eyes eyes;
+      const auto stands = [](Block& at) -> Task<void> {
+        at.stand_here();
+        co_return;
+      };
+      auto stuck = spawn_on(runtime.loop(0), stands, std::ref(block));
+      block.wait_until_it_stands();
+      std::ofstream(said) << say(eyes.server.path(), "dump\n");
+      block.let_go();
+      stuck.get();
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no seccomp here";
+  std::ifstream file(said);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("loops 1  tasks 0"), HasSubstr("UNSYNCHRONISED  its tasks cannot be read: "
+                                                             "process_vm_readv: Operation not permitted")));
+  EXPECT_THAT(text, HasSubstr("native stack:\n")) << "which needs no memory of others";
+}
+
 TEST(ThreadsDebugSocket, IsOffWhereTheEnvironmentSaysSo) {
   ::setenv("COTERIE_DEBUG_SOCKET", "0", 1);
   EXPECT_EQ(debug::serve_this_process(true, 0), nullptr);
   ::unsetenv("COTERIE_DEBUG_SOCKET");
+}
+
+TEST(ThreadsDebugSocket, StandsElsewhereWhereTheFirstFolderIsNotToBeHad) {
+  const Folder folder;
+  ::setenv("XDG_RUNTIME_DIR", (folder.path + "/of a session that is over").c_str(), 1);
+  ::setenv("TMPDIR", folder.path.c_str(), 1);
+  {
+    const auto server = debug::serve_this_process(true, 0);
+    ASSERT_NE(server, nullptr);
+    EXPECT_THAT(server->path(), StartsWith(folder.path + "/coterie-"));
+  }
+  ::unsetenv("XDG_RUNTIME_DIR");
+  ::unsetenv("TMPDIR");
 }
 
 TEST(ThreadsDebugSocket, IsThereWhileAProgramRuns) {
@@ -224,6 +324,39 @@ TEST(ThreadsDebugSocket, ASignalPrintsADump) {
   std::ifstream written(output);
   const std::string text((std::istreambuf_iterator<char>(written)), std::istreambuf_iterator<char>());
   EXPECT_THAT(text, AllOf(HasSubstr("coterie dump v1"), HasSubstr("asleep  pending  waits for a timer")));
+}
+
+TEST(ThreadsDebugSocket, AnOutputThatNobodyReadsHoldsUpNobody) {
+  Begun begun;
+  Runtime runtime(loops(1));
+  constexpr int many = 100;  // more than a page of text
+  std::vector<RemoteHandle<void>> tasks;
+  for (int i = 0; i < many; ++i)
+    tasks.push_back(spawn_on(runtime.loop(0), named("one of many"), sleeps, std::ref(begun)));
+  begun.wait_for(many);
+  int unread[2];
+  ASSERT_EQ(::pipe2(unread, O_NONBLOCK), 0);
+  std::string page(4096, 'x');
+  while (::write(unread[1], page.data(), page.size()) > 0) {
+  }
+  ASSERT_EQ(::read(unread[0], page.data(), page.size()), 4096);  // room for the beginning
+  const auto holds = [&] {
+    int bytes = 0;
+    ::ioctl(unread[0], FIONREAD, &bytes);
+    return bytes;
+  };
+  const int before = holds();
+  ::fcntl(unread[1], F_SETFL, 0);
+  const int kept = ::dup(STDERR_FILENO);
+  ::dup2(unread[1], STDERR_FILENO);
+  {
+    const Eyes eyes(SIGUSR1);
+    ::raise(SIGUSR1);
+    while (holds() == before) std::this_thread::yield();
+    // Now it stands at the rest of it. The end of the server waits for its thread.
+  }
+  ::dup2(kept, STDERR_FILENO);
+  for (const int fd : {kept, unread[0], unread[1]}) ::close(fd);
 }
 
 }  // namespace
