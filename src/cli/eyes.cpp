@@ -11,11 +11,15 @@
 #include "src/cli/fleet.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
+#include "src/debug/report.hpp"
 
 namespace coterie::cli {
 namespace {
 
 using debug::Request;
+
+/// A loop that is blocked takes a fifth of a second, and the symbols of its native stack.
+constexpr std::chrono::milliseconds patience_with_each{1500};
 
 struct EyesOptions {
   std::string pid;
@@ -71,6 +75,19 @@ void add_row(Table& table, const boost::json::object& info) {
              human_count(static_cast<std::uint64_t>(number("tasks"))), human_time(number("uptime_ms"))});
 }
 
+/// One that does not answer is stopped, most likely: it is there all the same.
+void add_silent(Table& table, pid_t pid) {
+  table.row({std::to_string(pid), debug::program_of(pid), "no answer", "-",
+             human_time(debug::uptime_of(pid) / std::chrono::milliseconds(1))});
+}
+
+std::string silent_json(pid_t pid) {
+  JsonObject object;
+  object.add("pid", pid).add("program", debug::program_of(pid)).add_null("loops").add_null("tasks");
+  object.add("uptime_ms", debug::uptime_of(pid) / std::chrono::milliseconds(1)).add_null("blocked");
+  return object.str() + "\n";
+}
+
 int list_processes(bool json) {
   Output& out = Output::standard();
   Table table({{"PID", true}, {"PROGRAM"}, {"LOOPS", true}, {"TASKS", true}, {"UP", true}});
@@ -80,9 +97,17 @@ int list_processes(bool json) {
   for (const Seen& its : processes_with_eyes()) {
     std::string line;
     try {
-      line = ask(its.socket, info);
+      line = ask(its.socket, info, patience_with_each);
       if (!json) add_row(table, boost::json::parse(line).as_object());
-    } catch (const std::exception&) {  // it has ended, or is none of ours
+    } catch (const Gone&) {
+      continue;
+    } catch (const Unanswered&) {
+      if (debug::program_of(its.pid).empty()) continue;  // it has ended meanwhile
+      if (json)
+        line = silent_json(its.pid);
+      else
+        add_silent(table, its.pid);
+    } catch (const std::exception&) {  // it is none of ours
       continue;
     }
     ++shown;

@@ -23,6 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t longest_answer = std::size_t{1} << 30;
+constexpr int looks_at_memory = 3;
 
 /// Closes itself.
 class Connection {
@@ -99,7 +100,7 @@ std::vector<Seen> processes_with_eyes() {
 std::string ask(const std::string& socket, const debug::Request& request,
                 std::chrono::milliseconds patience) {
   const std::optional<std::string> answer = ask_once(socket, request, patience);
-  if (!answer) throw Unanswered("nobody listens at " + socket + ": its process has ended");
+  if (!answer) throw Gone("nobody listens at " + socket + ": its process has ended");
   return body_of(*answer, socket);
 }
 
@@ -130,7 +131,12 @@ std::string read_raw(pid_t pid, const debug::Request& request) {
     throw Unanswered(who + " is no program of Coterie: there is no debug block in its memory");
   }
   debug::Report report;
-  report.loops = debug::walk(memory, *block, report.problem);
+  // It goes on meanwhile: what was torn is whole the next time, mostly.
+  for (int left = looks_at_memory; left > 0; --left) {
+    report.problem.clear();
+    report.loops = debug::walk(memory, *block, report.problem);
+    if (std::ranges::all_of(report.loops, [](const auto& loop) { return loop.problem.empty(); })) break;
+  }
   report.pid = pid;
   report.program = debug::program_of(pid);
   report.uptime = debug::uptime_of(pid);

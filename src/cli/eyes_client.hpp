@@ -25,6 +25,12 @@ class Unanswered : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Nobody listens there: the process has ended.
+class Gone : public Unanswered {
+ public:
+  using Unanswered::Unanswered;
+};
+
 /// What the process answers, within `patience`. Unanswered; UsageError for what it does not understand.
 [[nodiscard]] std::string ask(const std::string& socket, const debug::Request& request,
                               std::chrono::milliseconds patience = std::chrono::seconds(10));

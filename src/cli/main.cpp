@@ -7,6 +7,7 @@
 #include <exception>
 #include <string>
 
+#include "coterie/debug/crash.hpp"
 #include "coterie/queue/errors.hpp"
 #include "coterie/run.hpp"
 #include "src/cli/command.hpp"
@@ -112,6 +113,7 @@ int main(int argc, char** argv) {
   // A file that would grow beyond `ulimit -f` is an error with a name, EFBIG, and not a death without a word.
   // A handler and not SIG_IGN, which the commands would inherit.
   (void)std::signal(SIGXFSZ, [](int) {});
+  debug::report_crashes();
   try {
     return cli::main_or_throw(argc, argv);
   } catch (const cli::OutputClosed&) {

@@ -75,6 +75,8 @@ has out "1 of 3 tasks"
 lacks out "- #3 bob to alice"
 expect 0 dump "$pid" --name alice --state waiting --older-than 0s
 has out "2 of 3 tasks"
+expect 0 dump "$pid" --class 3
+has out "0 of 3 tasks"
 expect 0 dump "$pid" --older-than 1h
 has out "0 of 3 tasks"
 expect 0 dump "$pid" --json
@@ -160,6 +162,25 @@ expect 3 dump "$pid"
 has err "--raw reads its memory instead"
 expect 0 dump "$pid" --raw
 has out "#1 main"
+
+# --- one that is stopped is in the list all the same -------------------------------------------------------------------
+start "$deadlock"
+kill -STOP "$pid"
+expect 0 ps
+grep -Eq "^ *$pid  deadlock +no answer +- " out || fail "ps lists $(cat out)"
+kill -CONT "$pid"
+
+# --- the command says what it was at when it crashes -------------------------------------------------------------------
+(ulimit -c 0 && COTERIE_BROKER=sqlite://$tmp/q.db exec "$coterie" worker --allow-exec) 2>crashed &
+pid=$!
+pids+=("$pid")
+for _ in $(seq 600); do
+  "$coterie" ps >out
+  ! grep -q "^ *$pid " out || break
+done
+kill -ABRT "$pid"
+wait "$pid" || true
+has crashed "coterie: SIGABRT "
 
 # --- one that was killed leaves nothing ----------------------------------------------------------------------------------
 start "$deadlock"
