@@ -123,9 +123,10 @@ Task<void> async_main() {
     group.spawn(named("late"), shop::hold, std::ref(till), std::ref(end));
     group.spawn(named("sum"), shop::sum, std::ref(queue));
     group.spawn([](Semaphore& its) -> Task<void> { co_await its.acquire(); }, std::ref(two));
-    group.spawn([]() -> Task<void> { co_await sleep(std::chrono::hours(1)); });
+    auto unknown = group.spawn([]() -> Task<void> { co_await sleep(std::chrono::hours(1)); });
     co_await yield();
     co_await yield();
+    unknown.state().innermost()->set_awaiting(std::source_location());  // a line that nobody has noted
     std::cout << "look" << std::endl;
   });
 }

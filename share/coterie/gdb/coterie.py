@@ -166,7 +166,9 @@ class Task:
         self.sched_class = unpack("h", address + at.task_own_class)
         self.ready = word(address + at.task_queue_next) != 0
         leaf = word(address + at.task_waiting_on)
-        self.runs = not self.ready and leaf == 0
+        self.ended = unpack("B", address + at.task_ended) != 0
+        self.cancelled = unpack("B", address + at.task_ended_cancelled) != 0
+        self.runs = not self.ended and not self.ready and leaf == 0
         self.kind = self.object = self.holder = self.canceller = 0
         self.object_name, self.due, self.descriptor = "", None, None
         self.lock, self.lock_name, self.lock_holder = 0, "", 0  # of a condition
@@ -179,7 +181,8 @@ class Task:
             self.read_notes(word(address + at.task_notes))
             if leaf != 0 and not self.ready:
                 self.read_wait(leaf)
-            self.read_stack(word(address + at.task_top))
+            if not self.ended:
+                self.read_stack(word(address + at.task_top))
         except Unreadable as error:
             self.problem = str(error)
 
@@ -227,14 +230,17 @@ class Task:
 
     def read_stack(self, top):
         at = self.block
-        frame, met = top, set()
+        frame, met, whole = top, set(), True
         while frame != 0:  # inwards
             slot = word(frame + at.frame_child) & ~1
             child = word(slot) if slot != 0 else 0
             if child == 0:
                 break
-            if child in met or len(met) > MOST_FRAMES:
+            if child in met:
                 raise Unreadable("its stack is torn")
+            if len(met) + 1 >= MOST_FRAMES:
+                whole = False
+                break
             met.add(child)
             frame = child
         met = set()
@@ -245,12 +251,16 @@ class Task:
             caller = word(frame + at.frame_caller)
             if (caller & at.frame_kind_mask) >> at.frame_kind_shift != at.frame_wrapper:
                 location = word(frame + at.frame_awaiting)
-                function = function_name(text(word(location + at.location_function)))
+                function = function_name(text(word(location + at.location_function))) if location else ""
                 self.stack.append((function,) + self.place(location))
             frame = 0 if caller & at.frame_root_tag else caller & ~at.frame_tags
+        if not whole:
+            raise Unreadable("its stack is longer than what is read: this is the outer part")
 
     @property
     def state(self):
+        if self.ended:
+            return "cancelled" if self.cancelled else "finished"
         return "cancelling" if self.cancels else "running" if self.runs else "pending"
 
 
