@@ -6,20 +6,20 @@
 namespace coterie::cli {
 namespace {
 
-/// `name=value`, in quotes where the value would not read as one word.
+/// `name=value`, in quotes where the value would not read as one word. In these a quote and a backslash have
+/// a backslash before them, so that what ends a value cannot come out of it.
 void append_pair(std::string& line, std::string_view name, std::string_view value) {
-  const std::string shown = printable(value);
-  line.append("  ").append(name).append("=");
-  if (!shown.empty() && shown.find_first_of(" \"=\\") == std::string::npos) {
+  std::string escaped;
+  for (const char c : value) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  const std::string shown = printable(escaped);
+  line.append("  ").append(printable(name)).append("=");
+  if (!shown.empty() && shown.find_first_of(" \"=\\") == std::string::npos)
     line += shown;
-    return;
-  }
-  line += '"';
-  for (const char c : shown) {
-    if (c == '"') line += '\\';
-    line += c;
-  }
-  line += '"';
+  else
+    line.append("\"").append(shown).append("\"");
 }
 
 std::int64_t unix_ms(std::chrono::system_clock::time_point time) {

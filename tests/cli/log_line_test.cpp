@@ -45,6 +45,7 @@ TEST(LogLine, NothingInATextCanMoveACursorOrBeginALine) {
       "31m\xE2\x80\xAE\xFF";
   LogRecord its = record(evil);
   its.fields[0].value = evil;
+  its.fields[1].name = evil;
   its.task = evil;
   for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
     const std::string line = log_line(its, format);
@@ -60,6 +61,10 @@ TEST(LogLine, AValueCannotPretendToBeAnotherField) {
   its.fields.clear();
   its.fields.emplace_back("queue", R"(a" job="1)");
   EXPECT_EQ(log_line(its, LogFormat::text), R"(m  queue="a\" job=\"1")");
+  its.fields[0].value = R"(a\" job="1)";
+  EXPECT_EQ(log_line(its, LogFormat::text), R"(m  queue="a\\\" job=\"1")");
+  its.fields[0].value = R"(a\)";
+  EXPECT_EQ(log_line(its, LogFormat::text), R"(m  queue="a\\")");
 }
 
 TEST(LogLine, AFormatThatThereIsNotIsRefused) {
