@@ -3,6 +3,12 @@
 //   dump      that, and the dump as text
 //   dump_json that, and the dump as JSON, all tasks of it
 //   scrape    a page of metrics with 200 names of jobs
+// and bytes that are there whether somebody looks or not:
+//   frame     of the stack in each coroutine: its caller and its line. The third word of a Frame, the way in,
+//   is
+//             what cancellation goes by
+//   task      of a task's record
+// bench/stacks-cost --check compares them with what is allowed.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "coterie/core/frame.hpp"
+#include "coterie/core/task_rec.hpp"
 #include "coterie/coterie.hpp"
 #include "coterie/debug/dump.hpp"
 #include "coterie/queue/client.hpp"
@@ -63,7 +71,7 @@ Task<void> look_at_tasks() {
     text[i] = resolved + milliseconds([&] { bytes += debug::format_dump(loop).size(); });
     json[i] = resolved + milliseconds([&] { bytes += debug::format_json(loop).size(); });
   }
-  std::printf(R"({"tasks":%d,"held":%.2f,"dump":%.2f,"dump_json":%.2f,"bytes":%zu,)", tasks, median(held),
+  std::printf(R"("tasks":%d,"held":%.2f,"dump":%.2f,"dump_json":%.2f,"bytes":%zu,)", tasks, median(held),
               median(text), median(json), bytes / held.size());
 }
 
@@ -99,6 +107,7 @@ void look_at_metrics() {
 }  // namespace
 
 int main() {
+  std::printf(R"({"frame":%zu,"task":%zu,)", sizeof(Frame) - sizeof(Frame*), sizeof(TaskRec));
   coterie::run(look_at_tasks());
   look_at_metrics();
 }
