@@ -48,9 +48,13 @@ def masked(text):
     return result
 
 
-def run(command, pid):
+def run(command, pid, said):
     words = command.split()
-    if words[0] == "coterie":
+    if words[0] == "addr2line":  # of a function in the document's native stack: where that stands in this one
+        function = re.search(rf"   at (.*) \S+\+{words[-1]}$", block_of_document, re.M).group(1)
+        words[-1] = re.search(rf"   at {re.escape(function)} \S+\+(0x[0-9a-f]+)$", said, re.M).group(1)
+        words[-2] = os.path.join(build, words[-2].removeprefix("build/release/"))
+    elif words[0] == "coterie":
         words = [coterie] + [str(pid) if word.isdigit() and int(word) > 1000 else word for word in words[1:]]
     else:
         words[0] = os.path.join(build, words[0].removeprefix("build/release/"))
@@ -77,7 +81,9 @@ assert len(blocks) >= 6, f"{document} has {len(blocks)} blocks that start an exa
 
 def differences(block):
     """What its commands print now, where that is not what the document shows."""
-    program, pid, found = None, 0, []
+    global block_of_document
+    block_of_document = block
+    program, pid, found, said = None, 0, [], ""
     try:
         for command, expected in commands(block):
             if command.endswith(" &"):
@@ -86,8 +92,9 @@ def differences(block):
                 pid = program.pid
                 said = program.stdout.readline()
             else:
+                before = said
                 for _ in range(50):  # what the program has announced may be a step ahead of it
-                    said = run(command, pid)
+                    said = run(command, pid, before)
                     if show or masked(said) == masked("\n".join(expected)):
                         break
                     time.sleep(0.05)
