@@ -21,6 +21,7 @@ MASKS = [
     (r"[\d.a-z]+ ago\b", "T ago"), (r"\bpolls \d+", "polls N"), (r"\+0x[0-9a-f]+", "+0xN"),
     (r"\b(\w+)\.hpp:\d+", r"\1.hpp:L"), (r"^ *PID +PROGRAM.*", "PID PROGRAM"),
     (r"^ *\d+ +(\w+) +(\d+) +([\d,]+) .*", r"N \1 \2 \3"),
+    (r" \(discriminator \d+\)$", ""),  # which of several blocks of machine code for the line
 ]
 
 
