@@ -27,21 +27,6 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string worker_json(const WorkerInfo& worker) {
-  const queue::WorkerReport& report = worker.report;
-  std::string queues;
-  for (const std::string& queue : report.queues) queues += (queues.empty() ? "" : ",") + json_string(queue);
-  JsonObject object;
-  object.add("id", report.worker.incarnation.str()).add("name", report.worker.name);
-  object.add("state", queue::to_string(worker.state)).add("process", report.worker.process);
-  object.add("version", report.version).add_raw("queues", "[" + queues + "]");
-  object.add("handlers", report.handlers).add("concurrency", report.concurrency);
-  object.add("holds", report.holds).add("lease_ms", report.lease.count());
-  object.add("answers", report.answers).add("started_at_ms", worker.started_at);
-  object.add("heard_at_ms", worker.heard_at);
-  return object.str();
-}
-
 Task<int> list_workers(std::shared_ptr<queue::Broker> broker, bool json) {
   const queue::Fleet fleet = co_await broker->workers();
   Output& out = Output::standard();
@@ -138,6 +123,21 @@ Task<std::string> ask(std::shared_ptr<queue::Broker> broker, std::string who, st
 }
 
 }  // namespace
+
+std::string worker_json(const WorkerInfo& worker) {
+  const queue::WorkerReport& report = worker.report;
+  std::string queues;
+  for (const std::string& queue : report.queues) queues += (queues.empty() ? "" : ",") + json_string(queue);
+  JsonObject object;
+  object.add("id", report.worker.incarnation.str()).add("name", report.worker.name);
+  object.add("state", queue::to_string(worker.state)).add("process", report.worker.process);
+  object.add("version", report.version).add_raw("queues", "[" + queues + "]");
+  object.add("handlers", report.handlers).add("concurrency", report.concurrency);
+  object.add("holds", report.holds).add("lease_ms", report.lease.count());
+  object.add("answers", report.answers).add("started_at_ms", worker.started_at);
+  object.add("heard_at_ms", worker.heard_at);
+  return object.str();
+}
 
 std::string ask_worker(const std::string& broker_url, const std::string& who, const debug::Request& request) {
   std::string text;

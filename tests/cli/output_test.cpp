@@ -16,6 +16,7 @@ TEST(Text, ControlCharactersAreSpelledOut) {
   EXPECT_EQ(printable("a\n\tb\x1b", true), "a\n\tb\\x1b");
   EXPECT_EQ(printable("\xC2\x9B"), "\\x9b") << "the one-character escape of 8-bit terminals";
   EXPECT_EQ(printable("\xE2\x80\xAE"), "\\u202e") << "text direction overrides";
+  EXPECT_EQ(printable("\xE2\x80\x8F"), "\\u200f") << "and what hints at it";
   EXPECT_EQ(printable("gr\xC3\xBC\xC3\x9F"), "gr\xC3\xBC\xC3\x9F");
   EXPECT_EQ(printable("\xFF\xC0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
 }
@@ -25,6 +26,7 @@ TEST(Text, WidthIsColumnsNotBytes) {
   EXPECT_EQ(display_width("gr\xC3\xBC\xC3\x9F"), 4U);
   EXPECT_EQ(display_width("\xE6\x97\xA5\xE6\x9C\xAC"), 4U) << "two columns each";
   EXPECT_EQ(display_width("e\xCC\x81"), 1U) << "a combining accent takes none";
+  EXPECT_EQ(display_width("✅🟠⏳🩺"), 8U) << "and so do the signs that people put into notes";
 }
 
 TEST(Text, ClippingKeepsCharactersWhole) {

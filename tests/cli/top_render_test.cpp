@@ -75,17 +75,49 @@ Enter open   r retry   / filter   s sort   p hold   ? help   q quit
 )");
 }
 
-TEST(TopScreen, WorkersAreThoseThatRunSomething) {
+TEST(TopScreen, WorkersThatRunSomethingAndHaveSaidNothingOfThemselves) {
   EXPECT_EQ("\n" + text_of(render(some_sample(), at(Page::workers), small())), R"(
 coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
  1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
 
-WORKER    JOBS   LONGEST  QUEUES   RUNS
-host:17      1     1.5 s  mail     send_mail
-host:18      1     1.5 s  mail     resize
+WORKER   STATE    JOBS   LONGEST   HEARD  QUEUES   RUNS
+host:17  works       1     1.5 s       -  mail     send_mail
+host:18  works       1     1.5 s       -  mail     resize
 
 
+/ filter   s sort   p hold   ? help   q quit
+)");
+}
+
+queue::WorkerInfo worker(const std::string& name, queue::WorkerState state, queue::UnixMillis heard_at) {
+  queue::WorkerInfo info;
+  info.report.worker.name = name;
+  info.report.queues = {"mail", "报表"};
+  info.state = state;
+  info.heard_at = heard_at;
+  return info;
+}
+
+TEST(TopScreen, WorkersWithoutWorkAndThoseThatAreLostAreThereToo) {
+  Sample sample = some_sample();
+  using queue::WorkerState;
+  sample.fleet.workers = {
+      worker("host:17", WorkerState::alive, noon - 3000),
+      worker("夜班\x1b[2J", WorkerState::alive, noon - 4000),
+      worker("host:16", WorkerState::lost, noon - 400'000),
+      worker("host:17", WorkerState::lost, noon - 900'000),  // before it was started again
+      worker("host:15", WorkerState::ended, noon - 500'000)};
+  EXPECT_EQ("\n" + text_of(render(sample, at(Page::workers), small())), R"(
+coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
+12,345 ready   2 running   3 scheduled   0 blocked   1 dead     3.5/s        ▄█▂
+ 1 Queues 2   2 Running 2   3 Failed 1   4 Workers   5 Tasks
+
+WORKER       STATE    JOBS   LONGEST   HEARD  QUEUES      RUNS
+host:16      lost        -         -  6m 40s  mail, 报表
+host:17      works       1     1.5 s   3.0 s  mail, 报表  send_mail
+host:18      works       1     1.5 s       -  mail        resize
+夜班\x1b[2J  idle        -         -   4.0 s  mail, 报表
 / filter   s sort   p hold   ? help   q quit
 )");
 }
@@ -146,9 +178,9 @@ JOB     QUEUE    TRY   FAILED  WHY                              ID
 charge  mail     1/4    5.0 s  exception: card \x1b[31mrefuse…  00000000-0000-7000-8000-000000000003
 
 Workers
-WORKER    JOBS   LONGEST  QUEUES   RUNS
-host:17      1     1.5 s  mail     send_mail
-host:18      1     1.5 s  mail     resize
+WORKER   STATE    JOBS   LONGEST   HEARD  QUEUES   RUNS
+host:17  works       1     1.5 s       -  mail     send_mail
+host:18  works       1     1.5 s       -  mail     resize
 
 Tasks
 No other process of this machine and user runs tasks that can be looked at.
@@ -189,8 +221,9 @@ coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
 }
 
 TEST(TopScreen, NothingIsWiderOrHigherThanTheTerminal) {
-  const Sample sample = some_sample();
-  for (const Page page : {Page::queues, Page::running, Page::failed, Page::workers}) {
+  Sample sample = some_sample();
+  sample.processes.emplace_back(4711, "coterie dump v1\n#1 报表  pending\n   at take() shop.cpp:14\n");
+  for (const Page page : {Page::queues, Page::running, Page::failed, Page::workers, Page::tasks}) {
     for (std::size_t width = 1; width < 160; width += 3) {
       for (std::size_t height = 1; height < 12; ++height) {
         Look look;

@@ -9,6 +9,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -23,6 +25,7 @@ using namespace coterie;
 using cli::top::Collector;
 using cli::top::Request;
 using cli::top::Sample;
+using testing::AllOf;
 using testing::HasSubstr;
 
 /// `coterie top` in a terminal of 80 by 24.
@@ -159,6 +162,21 @@ TEST(TopTerminal, WithoutColoursItSaysTheSame) {
   EXPECT_EQ(colours_of_a_paused_queue("xterm-256color", "1"), std::set<std::string>{}) << "NO_COLOR";
 }
 
+/// Numbers in what brokers say and in JSON have points, also where people write commas. A locale's parts are
+/// files, which the C library maps.
+TEST(TopTerminal, TakesOfTheLocaleOnlyItsCharacters) {
+  const Folder folder;
+  ASSERT_EQ(folder.run({"enqueue", "--exec", "true"}).code, 0);
+  OnATerminal top(folder);
+  ASSERT_TRUE(top.sees("default"));
+  std::ifstream file("/proc/" + std::to_string(top.pid()) + "/maps");
+  const std::string maps((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  top.press("q");
+  EXPECT_EQ(top.end(), 0);
+  if (maps.find("LC_CTYPE") == std::string::npos) GTEST_SKIP() << "this C library has its locales elsewhere";
+  EXPECT_EQ(maps.find("LC_NUMERIC"), std::string::npos);
+}
+
 TEST(TopTerminal, FollowsTheSizeOfItsTerminal) {
   const Folder folder;
   ASSERT_EQ(folder.run({"enqueue", "--exec", "true"}).code, 0);
@@ -199,7 +217,7 @@ TEST(TopWithoutTerminal, IsRefusedUnlessItIsForOnceOrForPrograms) {
   EXPECT_EQ(once.code, 0);
   EXPECT_THAT(once.out, HasSubstr("Queues\nQUEUE"));
   const Ended json = folder.run({"top", "--once", "--json"});
-  EXPECT_THAT(json.out, HasSubstr(R"("queue":"default")"));
+  EXPECT_THAT(json.out, AllOf(HasSubstr(R"("queue":"default")"), HasSubstr(R"("workers":[])")));
   EXPECT_EQ(folder.run({"top", "--interval", "1ms"}).code, 2);
 }
 
@@ -216,11 +234,16 @@ TEST(TopCollector, TellsWhatRunsWhatFailedAndDoesWhatIsAsked) {
     request.queues = {"default"};
     request.want = 1;
     queue::CycleReply reply = co_await store->cycle(request);
+    queue::WorkerReport report;
+    report.worker.name = "idle";
+    report.worker.incarnation = queue::new_uuid();
+    co_await store->announce(report);
     Collector collector(store);
     Sample sample = co_await collector.look(Sample(), specs[0].id, false);
     EXPECT_EQ(sample.total(queue::JobState::ready), 1U);
     EXPECT_EQ(sample.running.size(), 1U);
     EXPECT_EQ(sample.running.at(0).worker, "w");
+    EXPECT_EQ(sample.fleet.workers.at(0).report.worker.name, "idle");
     EXPECT_TRUE(sample.opened && sample.opened->id == specs[0].id);
 
     Request cancel;

@@ -59,11 +59,13 @@ Task<Sample> Collector::ask(std::optional<queue::JobId> open) {
   queue::JobFilter dead = first_of(*broker_, JobState::dead);
   dead.newest_first = true;
   queue::JobPage failed = co_await broker_->list(dead);
+  queue::Fleet fleet = co_await broker_->workers();
   if (open) {
     std::vector<queue::JobId> ids{*open};
     std::vector<std::optional<queue::JobInfo>> found = co_await broker_->get(ids, true);
     sample.opened = std::move(found.at(0));
   }
+  sample.fleet = std::move(fleet);
   sample.running = std::move(running.jobs);
   sample.failed = std::move(failed.jobs);
   sample.now = wall_clock();

@@ -61,6 +61,7 @@ struct Sample {
   std::vector<QueueRow> queues;
   std::vector<queue::JobInfo> running;  ///< the first `most_jobs` of them
   std::vector<queue::JobInfo> failed;   ///< the same
+  queue::Fleet fleet;                   ///< all that have announced themselves, idle ones too
   std::optional<queue::JobInfo> opened;
   std::vector<ProcessTasks> processes;  ///< only where somebody looks at them
   std::string trouble;  ///< why the newest look failed; empty: it did not. All else is then what was before.

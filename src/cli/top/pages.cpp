@@ -127,22 +127,42 @@ Listing failed(const Sample& sample) {
   return listing;
 }
 
-Listing workers(const Sample& sample) {
-  Listing listing;
-  listing.columns = {{"WORKER", false, 9, 40},
-                     {"JOBS", true, 8},
-                     {"LONGEST", true, 7},
-                     {"QUEUES", false, 4, 30},
-                     {"RUNS", false, 6, 80, 16}};
-  listing.note = note_of("oldest", sample.running, sample.total(JobState::leased));
-  listing.nothing = "No worker runs anything now.";
-  struct Worker {
-    std::uint64_t jobs = 0;
-    UnixMillis since = 0;
-    std::set<std::string> queues;
-    std::map<std::string, std::uint64_t> names;
-  };
+struct Worker {
+  const queue::WorkerInfo* said = nullptr;  // of itself; null: nothing
+  std::uint64_t jobs = 0;
+  UnixMillis since = 0;
+  std::set<std::string> queues;
+  std::map<std::string, std::uint64_t> names;
+
+  [[nodiscard]] Cell state() const {
+    if (said != nullptr && said->state == queue::WorkerState::lost) return text_cell("lost", Tone::bad);
+    if (said != nullptr && said->state == queue::WorkerState::ended) return text_cell("ended", Tone::warn);
+    return jobs > 0 ? text_cell("works", Tone::good) : text_cell("idle", Tone::faint);
+  }
+  [[nodiscard]] std::string takes_from() const {
+    std::string all;
+    const auto add = [&all](const std::string& queue) { all += (all.empty() ? "" : ", ") + queue; };
+    if (said != nullptr)
+      std::ranges::for_each(said->report.queues, add);
+    else
+      std::ranges::for_each(queues, add);
+    return all;
+  }
+  [[nodiscard]] std::string runs() const {
+    std::string all;
+    for (const auto& [handler, count] : names)
+      all += (all.empty() ? "" : ", ") + (count > 1 ? std::to_string(count) + " " : "") + handler;
+    return all;
+  }
+};
+
+/// By name. A worker that was started again has that of the one before: the one that lives counts.
+std::map<std::string, Worker> workers_of(const Sample& sample) {
   std::map<std::string, Worker> all;
+  for (const queue::WorkerInfo& info : sample.fleet.workers) {
+    Worker& worker = all[info.report.worker.name];
+    if (worker.said == nullptr) worker.said = &info;  // those that live come first
+  }
   for (const JobInfo& job : sample.running) {
     Worker& worker = all[job.worker];
     ++worker.jobs;
@@ -151,16 +171,31 @@ Listing workers(const Sample& sample) {
     worker.queues.insert(job.queue);
     ++worker.names[job.name];
   }
-  for (const auto& [name, worker] : all) {
+  std::erase_if(all, [](const auto& each) {
+    const Worker& worker = each.second;
+    return worker.jobs == 0 && worker.said->state == queue::WorkerState::ended;
+  });
+  return all;
+}
+
+Listing workers(const Sample& sample) {
+  Listing listing;
+  listing.columns = {{"WORKER", false, 9, 40},  {"STATE", false, 8}, {"JOBS", true, 8},
+                     {"LONGEST", true, 7},      {"HEARD", true, 3},  {"QUEUES", false, 4, 30},
+                     {"RUNS", false, 6, 80, 16}};
+  listing.note = note_of("oldest", sample.running, sample.total(JobState::leased));
+  if (sample.fleet.more) listing.note = "And others that were heard of before these.";
+  listing.nothing = "No workers. Start one: coterie worker --allow-exec, or your own program's";
+  for (const auto& [name, worker] : workers_of(sample)) {
     Row row;
     row.key = name;
-    std::string queues;
-    for (const std::string& queue : worker.queues) queues += (queues.empty() ? "" : ", ") + queue;
-    std::string names;
-    for (const auto& [handler, count] : worker.names)
-      names += (names.empty() ? "" : ", ") + (count > 1 ? std::to_string(count) + " " : "") + handler;
-    row.cells = {text_cell(name), number_cell(worker.jobs, Tone::good), time_cell(worker.since, sample.now),
-                 text_cell(queues), text_cell(names)};
+    row.cells = {text_cell(name),
+                 worker.state(),
+                 number_cell(worker.jobs, Tone::good),
+                 time_cell(worker.since, sample.now),
+                 time_cell(worker.said != nullptr ? worker.said->heard_at : 0, sample.now),
+                 text_cell(worker.takes_from()),
+                 text_cell(worker.runs())};
     listing.rows.push_back(std::move(row));
   }
   return listing;

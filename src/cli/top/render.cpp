@@ -107,7 +107,7 @@ Line foot(const Sample& sample, const View& view) {
 
 std::vector<Line> help_text() {
   constexpr std::array<std::array<const char*, 2>, 14> keys{{
-      {"1 to 5, Tab", "pages: queues, what runs, what failed for good, workers that run something,"},
+      {"1 to 5, Tab", "pages: queues, what runs, what failed for good, workers,"},
       {"", "tasks of this machine's processes with their stacks"},
       {"up down, j k", "choose a row; PgUp PgDn, g and G for the first and the last"},
       {"Enter", "open the job"},

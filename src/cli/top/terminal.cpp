@@ -86,7 +86,7 @@ Terminal::Terminal() : impl_(std::make_unique<Impl>()) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1)
     throw UsageError(
         "top needs a terminal; `coterie top --once` prints the screen, --json says the same to programs");
-  std::setlocale(LC_ALL, "");
+  std::setlocale(LC_CTYPE, "");  // not how numbers are written: brokers and JSON have points in them
   impl_->utf8 = std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
   impl_->screen = newterm(nullptr, stdout, stdin);
   if (impl_->screen == nullptr) {
@@ -128,6 +128,7 @@ void Terminal::draw(const Screen& screen) {
   erase();
   for (std::size_t i = 0; i < screen.size(); ++i) {
     ::move(static_cast<int>(i), 0);
+    clrtoeol();  // of a line before it that the terminal makes wider than we do
     for (const Span& span : screen[i].spans()) {
       const Style style = style_of(span.tone, impl_->colours);
       attr_set(style.attributes, static_cast<short>(style.colour == no_colour ? 0 : style.colour + 1),

@@ -8,6 +8,7 @@
 #include "coterie/io/signal.hpp"
 #include "src/cli/broker_access.hpp"
 #include "src/cli/command.hpp"
+#include "src/cli/fleet.hpp"
 #include "src/cli/job_view.hpp"
 #include "src/cli/options.hpp"
 #include "src/cli/output.hpp"
@@ -36,6 +37,12 @@ std::string jobs_json(const std::vector<queue::JobInfo>& jobs) {
   return all + "]";
 }
 
+std::string workers_json(const std::vector<queue::WorkerInfo>& workers) {
+  std::string all = "[";
+  for (const queue::WorkerInfo& worker : workers) all += (all.size() > 1 ? "," : "") + worker_json(worker);
+  return all + "]";
+}
+
 std::string sample_json(const Sample& sample) {
   std::string queues = "[";
   for (const QueueRow& queue : sample.queues) {
@@ -59,6 +66,7 @@ std::string sample_json(const Sample& sample) {
   JsonObject all;
   all.add("broker", sample.broker).add("now_ms", sample.now).add_raw("queues", queues + "]");
   all.add_raw("running", jobs_json(sample.running)).add_raw("failed", jobs_json(sample.failed));
+  all.add_raw("workers", workers_json(sample.fleet.workers));
   if (sample.trouble.empty())
     all.add_null("trouble");
   else
