@@ -50,8 +50,8 @@ bool install() noexcept {
   if (now.sa_handler != SIG_DFL) return false;
   struct sigaction ours{};
   ours.sa_handler = &on_signal;
-  // Not SA_ONSTACK: a thread that blocks has room, and AddressSanitizer, which gives each thread another stack,
-  // takes one that runs there for a sign that the frames of the first are gone.
+  // Not SA_ONSTACK: a thread that blocks has room, and AddressSanitizer, which gives each thread another
+  // stack, takes one that runs there for a sign that the frames of the first are gone.
   ours.sa_flags = SA_RESTART;
   return ::sigaction(stack_signal(), &ours, nullptr) == 0;
 }
