@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -83,6 +84,30 @@ TEST(ThreadsDebugSocket, ABlockedLoopIsReadUnsynchronisedWithItsNativeStack) {
     EXPECT_LT(took, 1s);
   }
   stuck.get();
+}
+
+/// AddressSanitizer gives each thread another stack, and takes frames for gone when a handler runs on it.
+TEST(ThreadsDebugSocket, TheNativeStackIsTakenOnTheThreadsOwnStack) {
+  std::vector<char> other(std::size_t{64} << 10);
+  Block block;
+  Runtime runtime(loops(1));
+  const Eyes eyes;
+  const auto stands = [](Block& at, std::vector<char>& its) -> Task<void> {
+    stack_t before{};
+    stack_t stack{};
+    stack.ss_sp = its.data();
+    stack.ss_size = its.size();
+    ::sigaltstack(&stack, &before);
+    at.stand_here();
+    ::sigaltstack(&before, nullptr);
+    co_return;
+  };
+  auto stuck = spawn_on(runtime.loop(0), stands, std::ref(block), std::ref(other));
+  block.wait_until_it_stands();
+  EXPECT_THAT(say(eyes.server.path(), "dump\n"), HasSubstr("native stack:\n"));
+  block.let_go();
+  stuck.get();
+  EXPECT_TRUE(std::all_of(other.begin(), other.end(), [](char byte) { return byte == 0; }));
 }
 
 TEST(ThreadsDebugSocket, IsForThisUserAlone) {
