@@ -62,15 +62,15 @@ std::string report_json(const BenchOptions& options, const BenchReport& report) 
   object.add("runs", report.runs.size()).add("concurrency", options.concurrency);
   object.add("payload_bytes", options.payload_bytes).add("result_bytes", bench_result_bytes);
   object.add("preload_finished", options.preload);
-  object.add("enqueue_per_s", enqueue.median_value).add_raw("enqueue_per_s_range", enqueue.json());
-  object.add("process_per_s", process.median_value).add_raw("process_per_s_range", process.json());
+  object.add("enqueue_per_s", enqueue.median_value).raw("enqueue_per_s_range", enqueue.json());
+  object.add("process_per_s", process.median_value).raw("process_per_s_range", process.json());
   object.add("cpu_us_per_job", cpu.median_value);
-  object.add_raw("latency_ms", latency_json(report.light)).add("latency_load_per_s", options.load_per_s);
-  object.add_raw("rest_latency_ms", latency_json(report.rest));
+  object.raw("latency_ms", latency_json(report.light)).add("latency_load_per_s", options.load_per_s);
+  object.raw("rest_latency_ms", latency_json(report.rest));
   if (report.fsync_per_s > 0)
     object.add("fsync_per_s", report.fsync_per_s);
   else
-    object.add_null("fsync_per_s");
+    object.null("fsync_per_s");
   object.add("broker_syncs_per_s", syncs.median_value);
   object.add("results_verified", verified).add("cores", usable_cores());
   return object.str();

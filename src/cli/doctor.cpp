@@ -36,7 +36,7 @@ std::string finding_json(const Finding& finding) {
   for (const std::string& node : finding.nodes) nodes += (nodes.size() > 1 ? "," : "") + json_string(node);
   object.add("check", finding.check).add("health", to_string(finding.health)).add("found", finding.found);
   object.add("meaning", finding.meaning).add("change", finding.change);
-  object.add_raw("nodes", nodes + "]").add_raw("numbers", numbers.str());
+  object.raw("nodes", nodes + "]").raw("numbers", numbers.str());
   return object.str();
 }
 
@@ -50,7 +50,7 @@ void print_json(const Diagnosis& diagnosis) {
   object.add("broker", diagnosis.url).add("health", to_string(diagnosis.worst()));
   object.add("problems", count(diagnosis, Health::problem))
       .add("warnings", count(diagnosis, Health::warning));
-  object.add("unknown", count(diagnosis, Health::unknown)).add_raw("checks", all + "]");
+  object.add("unknown", count(diagnosis, Health::unknown)).raw("checks", all + "]");
   Output::standard().line(object.str());
 }
 

@@ -83,8 +83,8 @@ void add_silent(Table& table, pid_t pid) {
 
 std::string silent_json(pid_t pid) {
   JsonObject object;
-  object.add("pid", pid).add("program", debug::program_of(pid)).add_null("loops").add_null("tasks");
-  object.add("uptime_ms", debug::uptime_of(pid) / std::chrono::milliseconds(1)).add_null("blocked");
+  object.add("pid", pid).add("program", debug::program_of(pid)).null("loops").null("tasks");
+  object.add("uptime_ms", debug::uptime_of(pid) / std::chrono::milliseconds(1)).null("blocked");
   return object.str() + "\n";
 }
 

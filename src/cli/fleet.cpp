@@ -131,7 +131,7 @@ std::string worker_json(const WorkerInfo& worker) {
   JsonObject object;
   object.add("id", report.worker.incarnation.str()).add("name", report.worker.name);
   object.add("state", queue::to_string(worker.state)).add("process", report.worker.process);
-  object.add("version", report.version).add_raw("queues", "[" + queues + "]");
+  object.add("version", report.version).raw("queues", "[" + queues + "]");
   object.add("handlers", report.handlers).add("concurrency", report.concurrency);
   object.add("holds", report.holds).add("lease_ms", report.lease.count());
   object.add("answers", report.answers).add("started_at_ms", worker.started_at);

@@ -98,9 +98,9 @@ std::string queue_json(const queue::QueueInfo& info, bool paused) {
     counts.add(to_string(state), found == info.counts.end() ? std::uint64_t{0} : found->second);
   }
   JsonObject object;
-  object.add("queue", info.name).add_raw("counts", counts.str());
+  object.add("queue", info.name).raw("counts", counts.str());
   if (info.oldest_ready_at == 0)
-    object.add_null("oldest_ready_at_ms");
+    object.null("oldest_ready_at_ms");
   else
     object.add("oldest_ready_at_ms", info.oldest_ready_at);
   object.add("paused", paused);

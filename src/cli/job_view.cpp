@@ -52,7 +52,7 @@ std::string remark(const JobInfo& job, UnixMillis now) {
 
 void add_time(JsonObject& object, std::string_view key, UnixMillis time) {
   if (time == 0)
-    object.add_null(key);
+    object.null(key);
   else
     object.add(key, time);
 }
@@ -107,25 +107,24 @@ std::string job_json(const JobInfo& job, bool bodies) {
   add_time(object, "finished_at_ms", job.finished_at);
   add_time(object, "lease_until_ms", job.lease_until);
   if (job.worker.empty())
-    object.add_null("worker");
+    object.null("worker");
   else
     object.add("worker", job.worker);
   object.add("waits_for", job.waits_for).add("cancel_requested", job.cancel_requested);
   object.add("progress", job.progress).add("progress_note", job.progress_note);
   JsonObject headers;
   for (const auto& [name, value] : job.headers) headers.add(name, value);
-  object.add_raw("headers", headers.str());
+  object.raw("headers", headers.str());
   if (job.error)
-    object.add_raw("error",
-                   JsonObject().add("type", job.error->type).add("message", job.error->message).str());
+    object.raw("error", JsonObject().add("type", job.error->type).add("message", job.error->message).str());
   else
-    object.add_null("error");
+    object.null("error");
   if (bodies) {
-    object.add_raw("payload", embed_json(job.payload));
+    object.raw("payload", embed_json(job.payload));
     if (job.state == JobState::done && !job.result.empty())
-      object.add_raw("result", embed_json(job.result));
+      object.raw("result", embed_json(job.result));
     else
-      object.add_null("result");
+      object.null("result");
   }
   return object.str();
 }

@@ -39,10 +39,10 @@ std::string json_of(const MoveReport& report, const MoveFlags& flags) {
     workers += (workers.size() > 1 ? "," : "") + json_string(worker);
   JsonObject object;
   object.add("from", without_passwords(flags.from)).add("to", without_passwords(flags.to));
-  object.add("dry_run", flags.dry_run).add("jobs", report.jobs()).add_raw("moved", moved.str());
+  object.add("dry_run", flags.dry_run).add("jobs", report.jobs()).raw("moved", moved.str());
   object.add("known_before", report.there_already).add("cancelled_meanwhile", report.cancelled);
   object.add("left_running", report.leased).add("left_waiting", report.held).add("left_ended", report.ended);
-  object.add_raw("workers", workers + "]").add("producers", report.producers).add("undone", report.undone);
+  object.raw("workers", workers + "]").add("producers", report.producers).add("undone", report.undone);
   object.add("seconds", report.seconds);
   return object.str();
 }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -145,24 +144,6 @@ void Table::print(Output& out, const std::vector<std::string>& cells) const {
     owed += 2;
   }
   out.line(line);
-}
-
-JsonObject& JsonObject::add_raw(std::string_view key, std::string_view json) {
-  if (text_.size() > 1) text_ += ',';
-  text_.append(json_string(key)).append(":").append(json);
-  return *this;
-}
-
-JsonObject& JsonObject::add(std::string_view key, std::string_view value) {
-  return add_raw(key, json_string(value));
-}
-
-JsonObject& JsonObject::add(std::string_view key, double value) {
-  return add_raw(key, json_number(value));
-}
-
-std::string json_number(double value) {
-  return std::isfinite(value) ? shorten("%.7g", value) : "null";
 }
 
 }  // namespace coterie::cli

@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
+
+#include "src/core/json_writer.hpp"
 
 namespace coterie::cli {
 
@@ -70,29 +71,5 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
   bool headed_ = false;
 };
-
-/// One JSON object, written member by member on one line. Integers are exact; strings are made valid UTF-8.
-class JsonObject {
- public:
-  JsonObject& add(std::string_view key, std::string_view value);
-  JsonObject& add(std::string_view key, const char* value) { return add(key, std::string_view(value)); }
-  JsonObject& add(std::string_view key, bool value) { return add_raw(key, value ? "true" : "false"); }
-  JsonObject& add(std::string_view key, double value);
-  template <class Integer>
-    requires(std::is_integral_v<Integer>)
-  JsonObject& add(std::string_view key, Integer value) {
-    return add_raw(key, std::to_string(value));
-  }
-  JsonObject& add_null(std::string_view key) { return add_raw(key, "null"); }
-  /// `json` is JSON text already.
-  JsonObject& add_raw(std::string_view key, std::string_view json);
-  [[nodiscard]] std::string str() const { return text_ + "}"; }
-
- private:
-  std::string text_ = "{";
-};
-
-[[nodiscard]] std::string json_string(std::string_view text);
-[[nodiscard]] std::string json_number(double value);
 
 }  // namespace coterie::cli

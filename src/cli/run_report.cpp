@@ -98,7 +98,7 @@ void print_report_json(Output& out, const RunReport& report) {
   json.add("executed", report.executed).add("seconds", report.seconds);
   json.add("per_s", report.seconds > 0 ? static_cast<double>(report.executed) / report.seconds : 0.0);
   if (!report.results.empty()) json.add("results", report.results);
-  json.add_raw("failures", failures);
+  json.raw("failures", failures);
   out.line(json.str());
 }
 

@@ -1,35 +1,14 @@
-// Text as terminals and JSON need it. The tables of widths are the ranges that matter, not all of Unicode's:
+// Text as terminals need it. The tables of widths are the ranges that matter, not all of Unicode's:
 // a wrong guess costs a crooked column, no more.
 #include <algorithm>
 #include <array>
 #include <cstdio>
 
 #include "src/cli/output.hpp"
+#include "src/core/utf8.hpp"
 
 namespace coterie::cli {
 namespace {
-
-struct Character {
-  std::uint32_t code = 0;
-  std::size_t length = 0;  // 0: not well-formed
-};
-
-/// The first character of `text`, which is not empty.
-Character first_character(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  constexpr std::array<std::uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return {};
-  std::uint32_t code = lead & (0x7Fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {};
-    code = (code << 6) | (byte(i) & 0x3Fu);
-  }
-  if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
-  return {code, length};
-}
 
 struct Range {
   std::uint32_t first;
@@ -68,13 +47,6 @@ constexpr std::array<Range, 54> two_columns{
      {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},   {0x1F004, 0x1F004}, {0x1F0CF, 0x1F0CF},
      {0x1F18E, 0x1F18E}, {0x1F191, 0x1F19A}, {0x1F200, 0x1F265}, {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF},
      {0x1F7E0, 0x1F7EB}, {0x1F900, 0x1F9FF}, {0x1FA70, 0x1FAFF}, {0x20000, 0x3FFFD}}};
-/// Bidirectional marks, overrides and isolates, line and paragraph separators, the byte order mark.
-constexpr std::array<Range, 6> deceptive{{{0x61C, 0x61C},
-                                          {0x200E, 0x200F},
-                                          {0x2028, 0x2029},
-                                          {0x202A, 0x202E},
-                                          {0x2066, 0x2069},
-                                          {0xFEFF, 0xFEFF}}};
 
 std::size_t columns_of(std::uint32_t code) noexcept {
   if (code < 0x300) return 1;
@@ -82,8 +54,7 @@ std::size_t columns_of(std::uint32_t code) noexcept {
   return within(two_columns, code) ? 2 : 1;
 }
 
-constexpr const char* replacement = "\xEF\xBF\xBD";  // U+FFFD
-constexpr const char* ellipsis = "\xE2\x80\xA6";     // U+2026
+constexpr const char* ellipsis = "\xE2\x80\xA6";  // U+2026
 
 std::string spelled_out(std::uint32_t code) {
   if (code == '\n') return "\\n";
@@ -110,15 +81,14 @@ std::string printable(std::string_view text, bool keep_lines) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const Character next = first_character(text);
+    const Utf8Character next = first_character(text);
     if (next.length == 0) {
-      out.append(replacement);
+      out.append(replacement_character);
       text.remove_prefix(1);
       continue;
     }
-    const bool control = next.code < 0x20 || (next.code >= 0x7F && next.code <= 0x9F);
     const bool kept = keep_lines && (next.code == '\n' || next.code == '\t');
-    if ((control && !kept) || within(deceptive, next.code))
+    if (is_hostile(next.code) && !kept)
       out.append(spelled_out(next.code));
     else
       out.append(text.substr(0, next.length));
@@ -130,7 +100,7 @@ std::string printable(std::string_view text, bool keep_lines) {
 std::size_t display_width(std::string_view text) {
   std::size_t columns = 0;
   while (!text.empty()) {
-    const Character next = first_character(text);
+    const Utf8Character next = first_character(text);
     columns += next.length == 0 ? 1 : columns_of(next.code);
     text.remove_prefix(std::max<std::size_t>(next.length, 1));
   }
@@ -143,36 +113,13 @@ std::string clip(std::string_view text, std::size_t columns) {
   std::size_t used = 0;
   std::size_t at = 0;
   while (at < text.size()) {
-    const Character next = first_character(text.substr(at));
+    const Utf8Character next = first_character(text.substr(at));
     const std::size_t wide = next.length == 0 ? 1 : columns_of(next.code);
     if (used + wide > columns - 1) break;
     used += wide;
     at += std::max<std::size_t>(next.length, 1);
   }
   return std::string(text.substr(0, at)) + ellipsis;
-}
-
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const Character next = first_character(text);
-    if (next.length == 0) {
-      out.append(replacement);
-    } else if (next.code == '"' || next.code == '\\') {
-      out.append("\\").push_back(static_cast<char>(next.code));
-    } else if (next.code == '\n') {
-      out.append("\\n");
-    } else if (next.code < 0x20 || (next.code >= 0x7F && next.code < 0xA0) || within(deceptive, next.code)) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", next.code);
-      out.append(escape);
-    } else {
-      out.append(text.substr(0, next.length));
-    }
-    text.remove_prefix(std::max<std::size_t>(next.length, 1));
-  }
-  out.push_back('"');
-  return out;
 }
 
 }  // namespace coterie::cli

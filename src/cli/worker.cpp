@@ -67,8 +67,7 @@ class Reporter final : public queue::WorkerObserver {
           .add("outcome", outcome);
       line.add("attempt", job.attempt()).add("max_attempts", job.max_attempts()).add("ran_ms", ran_ms);
       if (!end.succeeded)
-        line.add_raw("error",
-                     JsonObject().add("type", end.error.type).add("message", end.error.text()).str());
+        line.raw("error", JsonObject().add("type", end.error.type).add("message", end.error.text()).str());
       print(line.str());
       return;
     }

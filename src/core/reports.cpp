@@ -8,8 +8,8 @@
 #include "coterie/core/thrown_in.hpp"
 #include "coterie/fatal.hpp"
 #include "coterie/loop.hpp"
-#include "src/core/character.hpp"
 #include "src/core/source_path.hpp"
+#include "src/core/utf8.hpp"
 
 namespace coterie {
 namespace {
@@ -33,10 +33,9 @@ std::string shown(std::string_view text) {
   std::string all;
   all.reserve(text.size());
   while (!text.empty()) {
-    std::uint32_t code = 0;
-    const std::size_t known = detail::decode(text, code);
+    const auto [code, known] = first_character(text);
     const std::size_t length = std::max<std::size_t>(known, 1);
-    const bool kept = known > 0 && (code == '\n' || code == '\t' || !detail::is_hostile(code));
+    const bool kept = known > 0 && (code == '\n' || code == '\t' || !is_hostile(code));
     all += kept ? text.substr(0, length) : "?";
     text.remove_prefix(length);
   }

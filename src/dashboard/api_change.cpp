@@ -1,8 +1,8 @@
 // What can be changed. Each change is written to the audit log once the broker has it.
 #include <algorithm>
 
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/json_input.hpp"
-#include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/search.hpp"
 #include "src/dashboard/service.hpp"
 

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "coterie/queue/metrics.hpp"
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/openapi.hpp"
 #include "src/dashboard/search.hpp"
 #include "src/dashboard/service.hpp"

@@ -1,7 +1,7 @@
 // Who is there: logging in and out.
 #include "coterie/threads/to_thread.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/json_input.hpp"
-#include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/service.hpp"
 
 namespace coterie::dashboard {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/service.hpp"
 #include "src/dashboard/views.hpp"
 #include "src/queue/redaction.hpp"

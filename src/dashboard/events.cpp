@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "coterie/sleep.hpp"
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/service.hpp"
 #include "src/dashboard/views.hpp"
 #include "src/queue/redaction.hpp"

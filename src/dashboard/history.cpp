@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 
 namespace coterie::dashboard {
 namespace {

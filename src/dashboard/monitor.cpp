@@ -5,7 +5,7 @@
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/views.hpp"
 
 namespace coterie::dashboard {

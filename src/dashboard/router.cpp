@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 
 namespace coterie::dashboard {
 namespace {

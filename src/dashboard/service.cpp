@@ -1,8 +1,8 @@
 #include "src/dashboard/service.hpp"
 
 #include "coterie/await_outcome.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/dashboard/filter.hpp"
-#include "src/dashboard/json_writer.hpp"
 #include "src/dashboard/views.hpp"
 
 namespace coterie::dashboard {

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "src/dashboard/json_writer.hpp"
+#include "src/core/json_writer.hpp"
 
 namespace coterie::dashboard {
 namespace {

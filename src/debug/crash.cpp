@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include "coterie/loop.hpp"
-#include "src/core/character.hpp"
 #include "src/core/debug_block.hpp"
+#include "src/core/utf8.hpp"
 #include "src/debug/memory.hpp"
 
 namespace coterie::debug {
@@ -31,11 +31,10 @@ class Line {
   /// What would move a terminal's cursor, or is no UTF-8, is shown as a question mark.
   Line& operator<<(std::string_view text) noexcept {
     while (!text.empty()) {
-      std::uint32_t code = 0;
-      const std::size_t known = coterie::detail::decode(text, code);
-      const std::size_t length = known == 0 ? 1 : known;
+      const Utf8Character next = first_character(text);
+      const std::size_t length = next.length == 0 ? 1 : next.length;
       if (size_ + length >= text_.size()) break;
-      if (known == 0 || coterie::detail::is_hostile(code))
+      if (next.length == 0 || is_hostile(next.code))
         text_[size_++] = '?';
       else
         for (std::size_t i = 0; i < length; ++i) text_[size_++] = text[i];

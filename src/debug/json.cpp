@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "coterie/debug/dump.hpp"
+#include "src/core/json_writer.hpp"
 #include "src/core/source_path.hpp"
 #include "src/debug/text.hpp"
 
@@ -9,39 +10,15 @@ namespace {
 
 using coterie::detail::source_path;
 
-/// An object, member by member.
-class Object {
- public:
-  Object& raw(std::string_view key, std::string_view json) {
-    text_ += text_.size() > 1 ? ",\"" : "\"";
-    text_.append(key).append("\":").append(json);
-    return *this;
-  }
-  Object& text(std::string_view key, std::string_view value) { return raw(key, json_quoted(value)); }
-  Object& flag(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
-  template <class Number>
-  Object& number(std::string_view key, Number value) {
-    return raw(key, std::to_string(value));
-  }
-  Object& milliseconds(std::string_view key, const std::optional<Duration>& time) {
-    return time ? number(key, std::chrono::duration_cast<std::chrono::milliseconds>(*time).count())
-                : raw(key, "null");
-  }
-  [[nodiscard]] std::string str() { return std::move(text_ += '}'); }
-
- private:
-  std::string text_ = "{";
-};
+std::string milliseconds(const std::optional<Duration>& time) {
+  return time ? std::to_string(*time / std::chrono::milliseconds(1)) : "null";
+}
 
 template <class Items, class Make>
 std::string array(const Items& items, Make make) {
-  std::string text = "[";
-  for (const auto& item : items) {
-    if (text.size() > 1) text += ',';
-    text += make(item);
-  }
-  text += ']';
-  return text;
+  JsonArray all;
+  for (const auto& item : items) all.raw(make(item));
+  return all.str();
 }
 
 std::string ids(const std::vector<std::uint64_t>& all) {
@@ -65,36 +42,36 @@ std::string_view word_of(StackFrame::Kind kind) noexcept {
 }
 
 std::string frame_json(const StackFrame& frame) {
-  return Object()
-      .text("function", frame.function)
-      .text("file", source_path(frame.file))
-      .number("line", frame.line)
-      .text("kind", word_of(frame.kind))
+  return JsonObject()
+      .add("function", frame.function)
+      .add("file", source_path(frame.file))
+      .add("line", frame.line)
+      .add("kind", word_of(frame.kind))
       .str();
 }
 
 std::string text_or_null(const std::string& text) {
-  return text.empty() ? "null" : json_quoted(text);
+  return text.empty() ? "null" : json_string(text);
 }
 
 std::string lock_json(const ItsLock& lock) {
-  return Object()
+  return JsonObject()
       .raw("object", address(lock.object))
       .raw("name", text_or_null(lock.name))
-      .number("held_by", lock.held_by)
+      .add("held_by", lock.held_by)
       .str();
 }
 
 std::string wait_json(const TaskSnapshot& task) {
   if (task.wait.kind == WaitKind::none) return "null";
-  return Object()
-      .number("kind", static_cast<int>(task.wait.kind))
-      .text("what", to_string(task.wait.kind))
+  return JsonObject()
+      .add("kind", static_cast<int>(task.wait.kind))
+      .add("what", to_string(task.wait.kind))
       .raw("object", address(task.wait.object))
       .raw("name", text_or_null(task.wait_name))
-      .number("held_by", task.held_by)
+      .add("held_by", task.held_by)
       .raw("lock", task.lock ? lock_json(*task.lock) : "null")
-      .milliseconds("due_in_ms", task.due_in)
+      .raw("due_in_ms", milliseconds(task.due_in))
       .raw("descriptor", task.descriptor ? std::to_string(*task.descriptor) : "null")
       .raw("endpoint", text_or_null(task.endpoint))
       .raw("tasks", ids(task.waits_for))
@@ -102,24 +79,24 @@ std::string wait_json(const TaskSnapshot& task) {
 }
 
 std::string task_json(const TaskSnapshot& task) {
-  return Object()
-      .number("id", task.id)
-      .text("name", task.name)
-      .number("parent", task.parent_id)
-      .text("state", to_string(task.state))
-      .flag("running", task.runs)
-      .flag("ready", task.ready)
-      .number("class", task.sched_class)
-      .milliseconds("age_ms", task.age)
-      .number("polls", task.polls)
-      .number("cancel_requests", task.cancel_requests)
-      .number("cancelled_by", task.cancelled_by)
-      .milliseconds("cancelled_ms_ago", task.cancelled_ago)
+  return JsonObject()
+      .add("id", task.id)
+      .add("name", task.name)
+      .add("parent", task.parent_id)
+      .add("state", to_string(task.state))
+      .add("running", task.runs)
+      .add("ready", task.ready)
+      .add("class", task.sched_class)
+      .raw("age_ms", milliseconds(task.age))
+      .add("polls", task.polls)
+      .add("cancel_requests", task.cancel_requests)
+      .add("cancelled_by", task.cancelled_by)
+      .raw("cancelled_ms_ago", milliseconds(task.cancelled_ago))
       .raw("waits_for", wait_json(task))
       .raw("awaited_by", ids(task.awaited_by))
       .raw(
           "spawned_at",
-          Object().text("file", source_path(task.spawned_at.file)).number("line", task.spawned_at.line).str())
+          JsonObject().add("file", source_path(task.spawned_at.file)).add("line", task.spawned_at.line).str())
       .raw("stack", array(task.stack, frame_json))
       .str();
 }
@@ -129,9 +106,9 @@ std::string cycle_json(const std::vector<std::uint64_t>& cycle, const TasksById&
   for (std::size_t i = 0; i + 1 < cycle.size(); ++i) {
     const TaskSnapshot* task = tasks.find(cycle[i]);
     const bool by_lock = task != nullptr && waits_for_holder(*task, cycle[i + 1]);
-    text += (i > 0 ? "," : "") + Object()
-                                     .number("task", cycle[i])
-                                     .number("waits_for", cycle[i + 1])
+    text += (i > 0 ? "," : "") + JsonObject()
+                                     .add("task", cycle[i])
+                                     .add("waits_for", cycle[i + 1])
                                      .raw("object", address(by_lock ? task->wait.object : nullptr))
                                      .str();
   }
@@ -143,24 +120,24 @@ std::string cycle_json(const std::vector<std::uint64_t>& cycle, const TasksById&
 std::string format_json(const LoopSnapshot& loop, const DumpOptions& options) {
   const LoopSnapshot shown = filtered(loop, options.filter);
   const TasksById tasks(loop);
-  Object object;
-  object.number("schema", 1).flag("synchronised", loop.synchronised).number("thread", loop.thread);
-  object.raw("problem", loop.problem.empty() ? "null" : json_quoted(loop.problem));
-  object.number("task_count", loop.tasks.size());
+  JsonObject object;
+  object.add("schema", 1).add("synchronised", loop.synchronised).add("thread", loop.thread);
+  object.raw("problem", loop.problem.empty() ? "null" : json_string(loop.problem));
+  object.add("task_count", loop.tasks.size());
   if (!options.group) object.raw("tasks", array(shown.tasks, task_json));
   if (options.group)
     object.raw("groups", array(equal_tasks(shown), [&](const std::vector<std::size_t>& equal) {
                  std::vector<std::uint64_t> members;
                  for (const std::size_t i : equal) members.push_back(shown.tasks[i].id);
-                 return Object()
-                     .number("count", equal.size())
+                 return JsonObject()
+                     .add("count", equal.size())
                      .raw("tasks", ids(members))
                      .raw("oldest", task_json(shown.tasks[equal.front()]))
                      .str();
                }));
   object.raw("deadlocks",
              array(find_cycles(loop), [&](const auto& cycle) { return cycle_json(cycle, tasks); }));
-  object.raw("native_stack", array(loop.native_stack, [](const auto& line) { return json_quoted(line); }));
+  object.raw("native_stack", array(loop.native_stack, [](const auto& line) { return json_string(line); }));
   return object.str();
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "src/core/json_writer.hpp"
 #include "src/debug/text.hpp"
 
 namespace coterie::debug {
@@ -73,25 +74,24 @@ std::string dump_text(const Report& report, const DumpOptions& options) {
 }
 
 std::string dump_json_text(const Report& report, const DumpOptions& options) {
-  std::string text =
-      R"({"schema":1,"pid":)" + std::to_string(report.pid) + ",\"program\":" + json_quoted(report.program) +
-      ",\"uptime_ms\":" + std::to_string(report.uptime / std::chrono::milliseconds(1)) +
-      ",\"took_us\":" + std::to_string(report.took / std::chrono::microseconds(1)) +
-      ",\"problem\":" + (report.problem.empty() ? "null" : json_quoted(report.problem)) + ",\"loops\":[";
-  for (std::size_t i = 0; i < report.loops.size(); ++i)
-    text += (i > 0 ? "," : "") + format_json(report.loops[i], options);
-  return text + "]}\n";
+  JsonArray loops;
+  for (const LoopSnapshot& loop : report.loops) loops.raw(format_json(loop, options));
+  JsonObject all;
+  all.add("schema", 1).add("pid", report.pid).add("program", report.program);
+  all.add("uptime_ms", report.uptime / std::chrono::milliseconds(1));
+  all.add("took_us", report.took / std::chrono::microseconds(1));
+  all.raw("problem", report.problem.empty() ? "null" : json_string(report.problem));
+  return all.raw("loops", loops.str()).str() + "\n";
 }
 
 std::string info_text(const Report& report) {
-  std::string state;
-  for (const LoopSnapshot& loop : report.loops)
-    if (!loop.synchronised && loop.thread != 0) state = "blocked";
-  return R"({"pid":)" + std::to_string(report.pid) + ",\"program\":" + json_quoted(report.program) +
-         ",\"loops\":" + std::to_string(report.loops.size()) +
-         ",\"tasks\":" + std::to_string(count(report).tasks) +
-         ",\"uptime_ms\":" + std::to_string(report.uptime / std::chrono::milliseconds(1)) +
-         ",\"blocked\":" + (state.empty() ? "false" : "true") + "}\n";
+  const bool blocked = std::any_of(report.loops.begin(), report.loops.end(), [](const LoopSnapshot& loop) {
+    return !loop.synchronised && loop.thread != 0;
+  });
+  JsonObject info;
+  info.add("pid", report.pid).add("program", report.program).add("loops", report.loops.size());
+  info.add("tasks", count(report).tasks).add("uptime_ms", report.uptime / std::chrono::milliseconds(1));
+  return info.add("blocked", blocked).str() + "\n";
 }
 
 /// What the table and the tree cannot say in their own formats.

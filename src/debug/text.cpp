@@ -4,14 +4,11 @@
 #include <array>
 #include <cstdio>
 
-#include "src/core/character.hpp"
 #include "src/core/source_path.hpp"
+#include "src/core/utf8.hpp"
 
 namespace coterie::debug {
 namespace {
-
-using coterie::detail::decode;
-using coterie::detail::is_hostile;
 
 std::string spelled(const char* format, std::uint32_t code) {
   std::array<char, 16> text{};
@@ -37,8 +34,7 @@ std::string escape(std::string_view text, std::string_view special) {
       text.remove_prefix(plain);
       continue;
     }
-    std::uint32_t code = 0;
-    const std::size_t length = decode(text, code);
+    const auto [code, length] = first_character(text);
     if (length == 0) {
       result += spelled("\\x%02x", static_cast<unsigned char>(text[0]));
     } else if (is_hostile(code)) {
@@ -60,27 +56,6 @@ std::string printable(std::string_view text) {
 
 std::string quoted(std::string_view text) {
   return "'" + escape(text, "'\\") + "'";
-}
-
-std::string json_quoted(std::string_view text) {
-  std::string result = "\"";
-  while (!text.empty()) {
-    if (const std::size_t plain = plain_length(text, "\"\\"); plain > 0) {
-      result += text.substr(0, plain);
-      text.remove_prefix(plain);
-      continue;
-    }
-    std::uint32_t code = 0;
-    const std::size_t length = decode(text, code);
-    if (length == 0)
-      result += "\\ufffd";
-    else if (is_hostile(code))
-      result += spelled("\\u%04x", code);
-    else
-      result += (code == '"' || code == '\\' ? "\\" : "") + std::string(text.substr(0, length));
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return result + '"';
 }
 
 std::string base_name(std::string_view path) {

@@ -13,8 +13,6 @@ namespace coterie::debug {
 [[nodiscard]] std::string printable(std::string_view text);
 /// The same in single quotes, in which quotes and backslashes are escaped.
 [[nodiscard]] std::string quoted(std::string_view text);
-/// A JSON string: valid UTF-8, and no terminal's escape in it either.
-[[nodiscard]] std::string json_quoted(std::string_view text);
 /// 12ms, 1.5s, 3m20s, 2h05m, 4d03h
 [[nodiscard]] std::string time_text(Duration time);
 /// The last part of a path, printable.

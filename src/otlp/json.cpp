@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "src/core/json_writer.hpp"
+
 namespace coterie::otlp {
 namespace {
 
@@ -11,46 +13,6 @@ using trace::Attribute;
 using trace::Attributes;
 using trace::SpanContext;
 using trace::SpanData;
-
-/// How many bytes the well-formed character at the front has; 0: it is none.
-std::size_t character_bytes(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80   ? 1
-                           : first < 0xC2 ? 0
-                           : first < 0xE0 ? 2
-                           : first < 0xF0 ? 3
-                           : first < 0xF5 ? 4
-                                          : 0;
-  if (size == 0 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool outside = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return overlong || outside ? 0 : size;
-}
-
-void append_string(std::string& out, std::string_view text) {
-  constexpr char digits[] = "0123456789abcdef";
-  out += '"';
-  while (!text.empty()) {
-    const std::size_t size = character_bytes(text);
-    const char c = text.front();
-    if (size == 0) {
-      out += "\xEF\xBF\xBD";  // U+FFFD
-    } else if (size > 1) {
-      out.append(text.substr(0, size));
-    } else if (c == '"' || c == '\\') {
-      out.append(1, '\\').append(1, c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out.append("\\u00").append(1, digits[c >> 4]).append(1, digits[c & 15]);
-    } else {
-      out += c;
-    }
-    text.remove_prefix(size == 0 ? 1 : size);
-  }
-  out += '"';
-}
 
 void append_number(std::string& out, double value) {
   char text[32];
@@ -61,7 +23,7 @@ void append_number(std::string& out, double value) {
 void append_value(std::string& out, const trace::Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
     out += "{\"stringValue\":";
-    append_string(out, *text);
+    append_json_string(out, *text);
   } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
     out.append("{\"intValue\":\"").append(std::to_string(*whole)).append("\"");
   } else if (const auto* number = std::get_if<double>(&value)) {
@@ -82,7 +44,7 @@ void append_attributes(std::string& out, const Attributes& attributes) {
   for (const Attribute& attribute : attributes) {
     if (&attribute != attributes.data()) out += ',';
     out += "{\"key\":";
-    append_string(out, attribute.name);
+    append_json_string(out, attribute.name);
     out += ",\"value\":";
     append_value(out, attribute.value);
     out += '}';
@@ -102,7 +64,7 @@ void append_context(std::string& out, const SpanContext& context) {
   out.append("\",\"spanId\":\"").append(context.span.hex()).append("\"");
   if (!context.state.empty()) {
     out += ",\"traceState\":";
-    append_string(out, context.state);
+    append_json_string(out, context.state);
   }
   out += context.sampled ? ",\"flags\":1" : ",\"flags\":0";
 }
@@ -112,7 +74,7 @@ void append_span(std::string& out, const SpanData& span) {
   append_context(out, span.context);
   if (!span.parent.is_zero()) out.append(",\"parentSpanId\":\"").append(span.parent.hex()).append("\"");
   out += ",\"name\":";
-  append_string(out, span.name);
+  append_json_string(out, span.name);
   out.append(",\"kind\":").append(std::to_string(static_cast<int>(span.kind))).append(",");
   append_time(out, "startTimeUnixNano", span.start);
   out += ',';
@@ -124,7 +86,7 @@ void append_span(std::string& out, const SpanData& span) {
       out += &event == span.events.data() ? "{" : ",{";
       append_time(out, "timeUnixNano", event.time);
       out += ",\"name\":";
-      append_string(out, event.name);
+      append_json_string(out, event.name);
       append_attributes(out, event.attributes);
       out += '}';
     }
@@ -141,7 +103,7 @@ void append_span(std::string& out, const SpanData& span) {
   }
   if (span.failed) {
     out += ",\"status\":{\"code\":2,\"message\":";
-    append_string(out, span.status);
+    append_json_string(out, span.status);
     out += '}';
   }
   out += '}';

@@ -38,12 +38,16 @@ TEST(Text, ClippingKeepsCharactersWhole) {
 TEST(Json, IntegersAreExactAndStringsValid) {
   JsonObject object;
   object.add("most", UINT64_MAX).add("least", INT64_MIN).add("yes", true).add("half", 0.5);
-  object.add("text", "a\"\\\n\x01\xFF").add_null("none");
+  object.add("text", "a\"\\\n\x01\xFF").null("none");
   EXPECT_EQ(object.str(),
             "{\"most\":18446744073709551615,\"least\":-9223372036854775808,\"yes\":true,\"half\":0.5,"
             "\"text\":\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\",\"none\":null}");
   EXPECT_EQ(json_problem(object.str()), std::nullopt);
   EXPECT_EQ(json_number(1.0 / 0.0), "null");
+  EXPECT_EQ(json_number(1.0 / 3.0), "0.3333333");
+  EXPECT_EQ(json_string("\x1b[2J\x7f\xC2\x9B\xE2\x80\xAE\xEF\xBB\xBF \xED\xA0\x80"),
+            "\"\\u001b[2J\\u007f\\u009b\\u202e\\ufeff \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"")
+      << "JSON is looked at in terminals, too";
 }
 
 TEST(Json, WhatIsEmbeddedStaysAsItIsOnOneLine) {

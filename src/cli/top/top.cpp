@@ -52,23 +52,23 @@ std::string sample_json(const Sample& sample) {
       counts.add(to_string(state), queue.count(state));
     }
     JsonObject object;
-    object.add("queue", queue.info.name).add_raw("counts", counts.str()).add("paused", queue.paused);
+    object.add("queue", queue.info.name).raw("counts", counts.str()).add("paused", queue.paused);
     if (queue.info.oldest_ready_at == 0)
-      object.add_null("oldest_ready_at_ms");
+      object.null("oldest_ready_at_ms");
     else
       object.add("oldest_ready_at_ms", queue.info.oldest_ready_at);
     if (queue.rate() < 0)
-      object.add_null("ended_per_s");
+      object.null("ended_per_s");
     else
       object.add("ended_per_s", queue.rate());
     queues += (queues.size() > 1 ? "," : "") + object.str();
   }
   JsonObject all;
-  all.add("broker", sample.broker).add("now_ms", sample.now).add_raw("queues", queues + "]");
-  all.add_raw("running", jobs_json(sample.running)).add_raw("failed", jobs_json(sample.failed));
-  all.add_raw("workers", workers_json(sample.fleet.workers));
+  all.add("broker", sample.broker).add("now_ms", sample.now).raw("queues", queues + "]");
+  all.raw("running", jobs_json(sample.running)).raw("failed", jobs_json(sample.failed));
+  all.raw("workers", workers_json(sample.fleet.workers));
   if (sample.trouble.empty())
-    all.add_null("trouble");
+    all.null("trouble");
   else
     all.add("trouble", sample.trouble);
   return all.str();
