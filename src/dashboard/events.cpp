@@ -59,7 +59,6 @@ struct Place {
 
 Task<http::Response> Service::events(Call call) {
   std::vector<std::string> topics = read_topics(call.request.parameter("topics"));
-  const std::uint64_t last = read_last(call.request);
   if (streams_ >= most_streams) {
     http::Response full = error_response(503, "too_many_streams", "64 pages are followed already");
     full.headers.set("Retry-After", "5");
@@ -70,17 +69,20 @@ Task<http::Response> Service::events(Call call) {
   response.headers.set("X-Accel-Buffering", "no");
   // The place is taken now, and held by the response, so that many at once cannot slip through.
   auto place = std::make_shared<Place>(streams_);
-  response.stream = [this, place, topics, last](http::Writer& writer) {
-    return follow(writer, topics, last);
+  const auto asked = std::make_shared<const http::Request>(std::move(call.request));
+  response.stream = [this, place, topics, asked](http::Writer& writer) {
+    return follow(writer, asked, topics);
   };
   co_return response;
 }
 
 /// What is sent is always the newest state, so that whoever was away needs only that; one that has it already
-/// (Last-Event-ID) is sent nothing.
-Task<void> Service::follow(http::Writer& writer, std::vector<std::string> topics, std::uint64_t last) {
+/// (Last-Event-ID) is sent nothing. It ends with the session of whoever asked.
+Task<void> Service::follow(http::Writer& writer, std::shared_ptr<const http::Request> asked,
+                           std::vector<std::string> topics) {
   co_await writer.write("retry: 2000\n: this stream tells what changes, at most once a second\n\n");
   // A number of another process, before this one was started again, says nothing.
+  const std::uint64_t last = read_last(*asked);
   std::uint64_t sent = last > monitor_.sequence() ? 0 : last;
   std::vector<std::string> newest(topics.size());
   std::uint64_t version = 0;
@@ -114,6 +116,7 @@ Task<void> Service::follow(http::Writer& writer, std::vector<std::string> topics
     }
     if (!text.empty()) co_await writer.write(std::move(text));
     co_await sleep(pause);
+    if (!caller_of(*asked)) co_return;
   }
 }
 

@@ -106,15 +106,17 @@ Task<http::Response> Service::dispatch(http::Request request) {
   co_return co_await std::move(answering);
 }
 
-Caller Service::authenticate(const http::Request& request) const {
+std::optional<Caller> Service::caller_of(const http::Request& request) const {
   if (open_) return Caller("anonymous", Role::admin);
   constexpr std::string_view bearer = "Bearer ";
   const std::string_view authorization = request.headers.get("authorization");
-  std::optional<Caller> caller;
   if (authorization.size() > bearer.size() && http::same_name(authorization.substr(0, bearer.size()), bearer))
-    caller = accounts_->by_token(authorization.substr(bearer.size()));
-  else
-    caller = sessions_.find(request.cookie("coterie_session"), EventLoop::current().now());
+    return accounts_->by_token(authorization.substr(bearer.size()));
+  return sessions_.find(request.cookie("coterie_session"), EventLoop::current().now());
+}
+
+Caller Service::authenticate(const http::Request& request) const {
+  const std::optional<Caller> caller = caller_of(request);
   if (!caller) throw ApiError(401, "not_logged_in", "log in, or send Authorization: Bearer TOKEN");
   return *caller;
 }

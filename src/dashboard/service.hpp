@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,8 @@ class Service {
   using Reply = Task<http::Response>;
   void add_routes();
   Reply dispatch(http::Request request);
+  /// Nothing where nobody is known.
+  [[nodiscard]] std::optional<Caller> caller_of(const http::Request& request) const;
   /// 401 where nobody is known.
   [[nodiscard]] Caller authenticate(const http::Request& request) const;
   void require(const Route& route, const Caller& caller) const;
@@ -69,7 +72,8 @@ class Service {
   Reply logout(Call call);
   // events.cpp
   Reply events(Call call);
-  Task<void> follow(http::Writer& writer, std::vector<std::string> topics, std::uint64_t last);
+  Task<void> follow(http::Writer& writer, std::shared_ptr<const http::Request> asked,
+                    std::vector<std::string> topics);
   // pages.cpp
   [[nodiscard]] http::Response page(const http::Request& request) const;
 

@@ -6,6 +6,8 @@
 
 #include <fstream>
 
+#include "coterie/sleep.hpp"
+#include "coterie/testing/virtual_loop.hpp"
 #include "dashboard/service_support.hpp"
 
 namespace coterie::dashboard_test {
@@ -146,6 +148,54 @@ Task<void> logging_in(const Credentials* credentials) {
 TEST(Accounts, APersonLogsInAndOut) {
   const Credentials credentials;
   run(logging_in(&credentials));
+}
+
+/// Its cookie.
+Task<std::string> log_in(World* world) {
+  Task<http::Response> entering =
+      world->ask(request("POST", "/api/v1/login", R"({"name":"ann","password":"correct horse"})"));
+  const http::Response entered = co_await std::move(entering);
+  const std::string cookie(entered.headers.get("Set-Cookie"));
+  co_return cookie.substr(0, cookie.find(';'));
+}
+
+class Silent final : public http::Writer {
+ public:
+  Task<void> write(std::string) override { co_return; }
+};
+
+Task<void> follow(World* world, std::string cookie, bool* ended) {
+  http::Request asked = request("GET", "/api/v1/events?topics=jobs");
+  asked.headers.add("Cookie", cookie);
+  Task<http::Response> asking = world->ask(std::move(asked));
+  const http::Response response = co_await std::move(asking);
+  Silent page;
+  Task<void> streaming = response.stream(page);
+  co_await std::move(streaming);
+  *ended = true;
+}
+
+Task<void> leave(World* world, std::string cookie) {
+  bool ended = false;
+  const JoinHandle<void> following = spawn(follow, world, cookie, &ended);
+  co_await sleep(std::chrono::seconds(30));
+  EXPECT_FALSE(ended);
+  http::Request leaving = request("POST", "/api/v1/logout");
+  leaving.headers.add("Cookie", cookie);
+  Task<int> left = world->status(leaving);
+  EXPECT_EQ(co_await std::move(left), 200);
+  co_await sleep(std::chrono::seconds(2));
+  EXPECT_TRUE(ended);
+  following.cancel();
+  (void)co_await outcome(following.wait());
+}
+
+TEST(Accounts, AStreamEndsWithTheSessionOfWhoeverFollowsIt) {
+  const Credentials credentials;
+  World world(credentials.options());
+  const std::string cookie = run(log_in(&world));
+  coterie::testing::VirtualLoop loop;
+  loop.run(leave(&world, cookie));
 }
 
 Task<void> guessing(const Credentials* credentials) {
