@@ -75,7 +75,7 @@ foreach(file IN LISTS files)
     file(WRITE "${copy}" "${text}")
   elseif(extension STREQUAL ".js" AND NOT file STREQUAL copy)
     # Without the lines that are comments: 2.4 kB of all, gzipped, which are for who reads the source.
-    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d" "${file}"
+    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d" "${file}"
       OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
     if(NOT status EQUAL 0)
       message(FATAL_ERROR "sed could not read ${file}")

@@ -4,6 +4,7 @@
 
 #include "coterie/testing/virtual_loop.hpp"
 #include "dashboard/service_support.hpp"
+#include "src/dashboard/assets.hpp"
 
 namespace coterie::dashboard_test {
 namespace {
@@ -117,6 +118,12 @@ Task<void> files() {
   EXPECT_EQ(zipped.headers.get("Content-Encoding"), "gzip");
   EXPECT_LT(zipped.body.size(), file.body.size());
 }
+TEST(DashboardFiles, AreSmallEnoughForASlowLine) {
+  std::size_t bytes = 0;
+  for (const dashboard::Asset& asset : dashboard::assets()) bytes += asset.gzip.size();
+  EXPECT_LE(bytes, 45'000U);
+}
+
 TEST(DashboardFiles, AreNamedByTheirContentKeptAndCompressed) {
   run(files());
 }
