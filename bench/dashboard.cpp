@@ -120,11 +120,13 @@ Task<void> add_few(queue::Broker& broker) {
   co_await broker.cycle(request);
 }
 
-std::string between(const std::string& text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
+/// What stands behind `name`, a number or a word.
+std::string member(const std::string& text, const std::string& name) {
+  const std::string key = "\"" + name + "\":";
+  const std::size_t at = text.find(key);
   if (at == std::string::npos) return "-";
-  const std::size_t begin = at + from.size();
-  return text.substr(begin, text.find(to, begin) - begin);
+  const std::size_t begin = at + key.size();
+  return text.substr(begin, text.find_first_of(",}", begin) - begin);
 }
 
 Task<void> ask(dashboard::Service& service, const std::string& target) {
@@ -142,8 +144,7 @@ Task<void> ask(dashboard::Service& service, const std::string& target) {
   for (std::size_t at = body.find("{\"id\""); at != std::string::npos; at = body.find("{\"id\"", at + 1))
     ++rows;
   std::printf("%8.1f %8.1f  %4zu  %7s %5s  %s\n", took[took.size() / 2], took.back(), rows,
-              between(body, "\"scanned\":", ",").c_str(), between(body, "\"bounded\":", "}").c_str(),
-              target.c_str());
+              member(body, "scanned").c_str(), member(body, "bounded").c_str(), target.c_str());
   std::fflush(stdout);
 }
 

@@ -36,6 +36,22 @@ export async function post(path, body = {}) {
   }));
 }
 
+/**
+ * Changes many jobs step by step, each from where the answer before ended, until all are done or `tell` says no.
+ * `sum` is { most, matched, changed, after }: one that has ended early, by an error too, goes on with the same.
+ */
+export async function inSteps(path, body, sum, tell) {
+  for (let goOn = true; goOn && sum.after && sum.matched < sum.most;) {
+    const step = await post(path, { ...body, most: sum.most - sum.matched, after: sum.after });
+    sum.matched += step.matched;
+    sum.changed += step.changed;
+    sum.after = step.next;
+    goOn = tell({ ...sum });
+  }
+  return sum;
+}
+export const stepsOf = (most) => ({ most, matched: 0, changed: 0, after: '0' });
+
 // --- what changes -----------------------------------------------------------------------------------------------
 // A browser opens six connections to a server, over all its tabs, and a stream keeps one. So one visible tab holds
 // the stream (a lock says which) and tells the others; where the browser has no locks, or nothing comes, a tab asks

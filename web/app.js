@@ -15,8 +15,8 @@ import { Live } from './live.js';
 
 // Address, word of the navigation, what stands there. Schedules, workflows and limits will be further lines of this.
 const pages = [
-  ['/', 'overview', ({ overview, session }) => html`<${Overview} overview=${overview} session=${session} />`],
-  ['/queues', 'queues', ({ url, overview, session }) => html`<${Queues} overview=${overview} session=${session} chosen=${url.searchParams.get('queue') || ''} />`],
+  ['/', 'overview', ({ url, overview, session }) => html`<${Overview} overview=${overview} session=${session} parameters=${url.searchParams} />`],
+  ['/queues', 'queues', ({ url, overview, session }) => html`<${Queues} overview=${overview} session=${session} parameters=${url.searchParams} />`],
   ['/jobs', 'jobs', jobsPage],
   ['/dead', 'dead', jobsPage],
   ['/workers', 'workers', () => html`<${Workers} />`],
@@ -94,7 +94,7 @@ function Frame({ session, theme }) {
     document.title = titleOf(url.pathname);
   }, [url.pathname, currentLanguage()]);
   const current = (to) => url.pathname === to || (to === '/jobs' && url.pathname.startsWith('/jobs/'));
-  const dead = overview ? overview.queues.reduce((n, q) => n + q.counts.dead, 0) : 0;
+  const dead = overview ? overview.counts.dead : 0;
   const logOut = async () => {
     await post('/logout');
     location.assign('/');

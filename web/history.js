@@ -4,6 +4,7 @@ import { html, useState, useEffect } from './standalone.module.js';
 import { get, subscribe } from './api.js';
 import { t, number, rate, duration } from './text.js';
 import { Problem, useLoad } from './ui.js';
+import { go } from './route.js';
 import { Chart } from './chart.js';
 
 const ranges = ['5m', '1h', '24h', '30d'];
@@ -29,8 +30,15 @@ function usePoints(range, queue) {
   return { points, error: loaded.error };
 }
 
-export function useRange() {
-  const [range, setRange] = useState('5m');
+/** Which stands in the address, so that it goes along where that is sent. */
+export function useRange(parameters) {
+  const range = ranges.find((name) => name === parameters.get('range')) || ranges[0];
+  const setRange = (name) => {
+    const next = new URLSearchParams(parameters);
+    if (name === ranges[0]) next.delete('range');
+    else next.set('range', name);
+    go(location.pathname + '?' + next.toString());
+  };
   const choice = html`<div class="choice" role="group" aria-label=${t('range')}>${ranges.map((name) => html`<button key=${name}
     aria-pressed=${name === range} onClick=${() => setRange(name)}>${name}</button>`)}</div>`;
   return { range, choice };

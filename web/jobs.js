@@ -1,8 +1,8 @@
 // @ts-check
 // Jobs by a filter, in pages; and what can be done to many at once.
 import { html, useState, useEffect, useRef } from './standalone.module.js';
-import { get, post, subscribe } from './api.js';
-import { t, number, duration } from './text.js';
+import { get, post, subscribe, inSteps, stepsOf } from './api.js';
+import { t, number, numbers, duration } from './text.js';
 import { Head, Empty, Problem, State, Ago, Link, Confirm, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
 
@@ -26,14 +26,16 @@ function took(job, now) {
   return job.finished_at_ms >= job.started_at_ms ? duration(job.finished_at_ms - job.started_at_ms) : '';
 }
 
+/** The terms of a filter, each as it stands there: quotes keep blanks together. */
+const termsOf = (filter) => filter.match(/(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g) || [];
+const isState = (term) => term.startsWith('state:');
+
 function withState(filter, state) {
-  const rest = filter.replace(/(^|\s)state:\S+/g, ' ').trim();
-  return [state ? `state:${state}` : '', rest].filter(Boolean).join(' ');
+  return [...(state ? [`state:${state}`] : []), ...termsOf(filter).filter((term) => !isState(term))].join(' ');
 }
 
 function stateOf(filter) {
-  const found = /(?:^|\s)state:(\S+)/.exec(filter);
-  return found ? found[1] : '';
+  return (termsOf(filter).find(isState) || '').slice(6);
 }
 
 function FilterBar({ filter, use, fixed }) {
@@ -74,44 +76,61 @@ function JobTable({ jobs, selected, select, now, may }) {
       <td class="number took">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></div>`;
 }
 
-function bulkText(action, filter, counted) {
-  const count = counted.bounded ? t('at_least', { count: number(counted.count) }) : number(counted.count);
+function bulkText(action, filter, counted, more) {
+  const count = more ? t('at_least', { count: number(counted) }) : number(counted);
   return { title: t('bulk_' + action, { count }), text: t('bulk_text', { filter: filter || t('everything') }) };
 }
 
-function Bulk({ filter, selected, session, jobs, done }) {
+/** What is asked before many jobs are changed. It stands beside the list, which may be empty before all are. */
+function useBulk(filter, done) {
   const [asked, setAsked] = useState(null);
+  const turn = useRef(0);
+  const close = () => {
+    turn.current++;
+    setAsked(null);
+  };
   const finish = (sum) => {
-    news(t('changed', { changed: number(sum.changed), matched: number(sum.matched) }));
+    news(t(sum.after && sum.matched < sum.most ? 'stopped' : 'changed', numbers(sum)));
     done();
   };
+  // What takes long to count is counted in parts, and the dialog says how far it is.
   const byFilter = async (action) => {
+    const mine = ++turn.current;
     try {
-      const counted = await get('/count', { filter });
-      setAsked({
-        ...bulkText(action, filter, counted), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',
-        yes: async () => finish(await post('/' + action, { filter, most: counted.count })),
-      });
+      for (let count = 0, next = '0'; next;) {
+        const part = await get('/count', { filter, after: next });
+        if (mine !== turn.current) return;
+        count += part.count;
+        next = part.next;
+        const sum = stepsOf(count);
+        setAsked({
+          ...bulkText(action, filter, count, next), counting: Boolean(next), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',
+          yes: async (tell) => finish(await inSteps('/' + action, { filter }, sum, tell)),
+        });
+      }
     } catch (error) {
+      close();
       news(error.message);
     }
   };
-  const byIds = (action) => setAsked({
-    title: t('bulk_' + action, { count: number(selected.size) }), text: t('bulk_selected'), danger: action === 'cancel',
-    yes: async () => finish(await post('/' + action, { ids: [...selected] })),
+  const byIds = (action, ids) => setAsked({
+    title: t('bulk_' + action, { count: number(ids.length) }), text: t('bulk_selected'), danger: action === 'cancel',
+    yes: async () => finish({ ...await post('/' + action, { ids }), most: ids.length }),
   });
+  return { byFilter, byIds, dialog: asked && html`<${Confirm} ...${asked} close=${close} />` };
+}
+
+function Bulk({ filter, selected, session, jobs, bulk }) {
   const state = stateOf(filter);
   const canRetry = ['dead', 'failed', 'cancelled', 'expired'].includes(state);
   const ended = canRetry || state === 'done';
-  const chosen = selected.size > 0;
+  const button = (action, word, go) => html`<button onClick=${() => go(action, [...selected])}>${t(word)}</button>`;
   return html`<div class="bulk">
-    <span class="quiet">${chosen ? t('selected', { count: number(selected.size) }) : t('page_of', { count: number(jobs.length) })}</span>
-    ${chosen
-      ? html`<button onClick=${() => byIds('retry')}>${t('retry')}</button><button onClick=${() => byIds('cancel')}>${t('cancel')}</button>`
-      : html`${canRetry && html`<button onClick=${() => byFilter('retry')}>${t('retry_all')}</button>`}
-        ${state && !ended && html`<button onClick=${() => byFilter('cancel')}>${t('cancel_all')}</button>`}
-        ${ended && session.role === 'admin' && html`<button onClick=${() => byFilter('purge')}>${t('purge_all')}</button>`}`}
-    ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}</div>`;
+    <span class="quiet">${selected.size ? t('selected', { count: number(selected.size) }) : t('page_of', { count: number(jobs.length) })}</span>
+    ${selected.size ? html`${button('retry', 'retry', bulk.byIds)}${button('cancel', 'cancel', bulk.byIds)}`
+      : html`${canRetry && button('retry', 'retry_all', bulk.byFilter)}
+        ${state && !ended && button('cancel', 'cancel_all', bulk.byFilter)}
+        ${ended && session.role === 'admin' && button('purge', 'purge_all', bulk.byFilter)}`}</div>`;
 }
 
 export function Jobs({ parameters, path, session }) {
@@ -143,6 +162,7 @@ export function Jobs({ parameters, path, session }) {
     setSelected(new Set());
     again();
   };
+  const bulk = useBulk(filter, done);
   const none = value && value.jobs.length === 0;
   const plain = filter === (fixed ? 'state:dead' : '');
   return html`<${Head} title=${t(fixed ? 'dead' : 'jobs')}><div class="choice" role="group" aria-label=${t('order')}>${['newest', 'oldest'].map((way) => html`<button
@@ -154,10 +174,11 @@ export function Jobs({ parameters, path, session }) {
       ? fixed ? html`<${Empty} title=${t('no_dead')} text=${t('no_dead_text')} command="coterie retry --state dead" />`
         : html`<${Empty} title=${t('no_jobs')} text=${t('no_jobs_text')} command="coterie enqueue --exec 'date; sleep 1; date'" />`
       : html`<section class="card list">
-          ${may && html`<${Bulk} filter=${filter} selected=${selected} session=${session} jobs=${value.jobs} done=${done} />`}
+          ${may && html`<${Bulk} filter=${filter} selected=${selected} session=${session} jobs=${value.jobs} bulk=${bulk} />`}
           ${none ? html`<p class="quiet soon">${t('no_match')}</p>`
             : html`<${JobTable} jobs=${value.jobs} selected=${selected} select=${setSelected} now=${now} may=${may} />`}
           ${value.bounded && html`<p class="quiet bounded">${t('bounded', { scanned: number(value.scanned) })}</p>`}
           <nav class="pages" aria-label=${t('jobs')}>${after && html`<button onClick=${() => use(typed)}>${t('first')}</button>`}
-            ${value.next && html`<button onClick=${() => use(typed, value.next)}>${t('next')}</button>`}</nav></section>`)}`;
+            ${value.next && html`<button onClick=${() => use(typed, value.next)}>${t('next')}</button>`}</nav></section>`)}
+    ${bulk.dialog}`;
 }

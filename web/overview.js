@@ -7,10 +7,8 @@ import { Charts, useRange } from './history.js';
 import { QueueTable } from './queues.js';
 
 export function sums(overview) {
-  const sum = (...states) => overview.queues.reduce((n, q) => n + states.reduce((m, s) => m + q.counts[s], 0), 0);
-  return {
-    ready: sum('ready'), later: sum('scheduled', 'blocked', 'throttled'), running: sum('leased'), dead: sum('dead'),
-  };
+  const { ready, scheduled, blocked, throttled, leased, dead } = overview.counts;
+  return { ready, later: scheduled + blocked + throttled, running: leased, dead };
 }
 
 function Tile({ name, value, unit, state, to }) {
@@ -18,8 +16,8 @@ function Tile({ name, value, unit, state, to }) {
   return to ? html`<a class="tile" href=${to}><dl>${inside}</dl></a>` : html`<div class="tile"><dl>${inside}</dl></div>`;
 }
 
-export function Overview({ overview, session }) {
-  const { range, choice } = useRange();
+export function Overview({ overview, session, parameters }) {
+  const { range, choice } = useRange(parameters);
   const now = overview && sums(overview);
   return html`<${Head} title=${t('overview')}>${choice}</${Head}>
     ${now && html`<div class="tiles">

@@ -1,6 +1,6 @@
 // @ts-check
 import { html, useState } from './standalone.module.js';
-import { post } from './api.js';
+import { post, inSteps, stepsOf } from './api.js';
 import { t, number, duration, stateName } from './text.js';
 import { Head, Empty, Link, Confirm, useNow, news } from './ui.js';
 import { Charts, useRange } from './history.js';
@@ -24,21 +24,18 @@ export function QueueTable({ overview, session, chosen }) {
     news(t(action === 'pause' ? 'paused_done' : 'resumed_done', { queue: queue.name }));
   };
   const waiting = (queue) => queue.counts.ready + queue.counts.scheduled + queue.counts.blocked + queue.counts.throttled;
-  // No more than was shown, and as many requests as that takes.
-  const drain = async (queue) => {
-    let changed = 0;
-    for (let left = waiting(queue); left > 0;) {
-      const sum = await post(`/queues/${encodeURIComponent(queue.name)}/drain`, { most: left });
-      changed += sum.changed;
-      left = sum.matched ? left - sum.matched : 0;
-    }
-    news(t('drained', { count: number(changed), queue: queue.name }));
+  const drain = async (queue, sum, tell) => {
+    await inSteps(`/queues/${encodeURIComponent(queue.name)}/drain`, {}, sum, tell);
+    news(t('drained', { count: number(sum.changed), queue: queue.name }));
   };
-  const ask = (action, queue) => setAsked({
-    title: t(action + '_title', { queue: queue.name }), danger: action === 'drain',
-    text: t(action + '_text', { ready: number(queue.counts.ready), waiting: number(waiting(queue)) }),
-    yes: () => (action === 'drain' ? drain(queue) : change(queue, 'pause')),
-  });
+  const ask = (action, queue) => {
+    const sum = stepsOf(waiting(queue));
+    setAsked({
+      title: t(action + '_title', { queue: queue.name }), danger: action === 'drain',
+      text: t(action + '_text', { ready: number(queue.counts.ready), waiting: number(waiting(queue)) }),
+      yes: (tell) => (action === 'drain' ? drain(queue, sum, tell) : change(queue, 'pause')),
+    });
+  };
   const may = session && session.role !== 'viewer' && !session.read_only;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('queues')}><table class="queues">
     <thead><tr><th>${t('queue')}</th>${states.map((s) => html`<th class="number" key=${s}>${stateName(s)}</th>`)}<th class="number">${t('oldest')}</th>
@@ -55,11 +52,13 @@ export function QueueTable({ overview, session, chosen }) {
         : html`<button class="small" onClick=${() => ask('pause', queue)}>${t('pause')}</button>`}
         ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue)}>${t('drain')}</button>`}`}</td>
     </tr>`)}</tbody></table></div>
+    ${overview.queues_left_out > 0 && html`<p class="quiet">${t('queues_left_out', { count: number(overview.queues_left_out) })}</p>`}
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;
 }
 
-export function Queues({ overview, session, chosen }) {
-  const { range, choice } = useRange();
+export function Queues({ overview, session, parameters }) {
+  const { range, choice } = useRange(parameters);
+  const chosen = parameters.get('queue') || '';
   return html`<${Head} title=${t('queues')}>${chosen && choice}</${Head}>
     ${!overview ? html`<p class="quiet">${t('loading')}</p>` : overview.queues.length
       ? html`<section class="card"><${QueueTable} overview=${overview} session=${session} chosen=${chosen} /></section>

@@ -38,6 +38,9 @@ export function number(value) {
   return value.toLocaleString(language === 'zh' ? 'zh-CN' : 'en-GB');
 }
 
+/** What was done to many jobs. */
+export const numbers = ({ changed, matched, most }) => ({ changed: number(changed), matched: number(matched), most: number(most) });
+
 export function rate(value) {
   return value === 0 ? '0' : value < 10 ? value.toFixed(1) : number(Math.round(value));
 }

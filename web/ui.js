@@ -1,7 +1,7 @@
 // @ts-check
 // Small parts that every page is made of.
 import { html, useState, useEffect, useRef } from './standalone.module.js';
-import { t, stateName, ago, clock } from './text.js';
+import { t, numbers, stateName, ago, clock } from './text.js';
 
 /** Now, for ages that grow on the page; once a second, and not while nobody looks. */
 export function useNow() {
@@ -81,28 +81,49 @@ export function Dialog({ title, close, children }) {
     <div class="inside"><h2 id="dialog-title">${title}</h2>${children}</div></dialog>`;
 }
 
-/** Asks before something is changed. `word`: it has to be typed. */
-export function Confirm({ title, text, yes, danger, word, close }) {
+/**
+ * Asks before something is changed. `word`: it has to be typed. `yes` is given a function that it tells how far it is,
+ * and that says whether to go on: then leaving the dialog stops it, and the dialog goes when it has stopped.
+ */
+export function Confirm({ title, text, yes, danger, word, counting, close }) {
   const [typed, setTyped] = useState('');
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [sum, setSum] = useState(null);
+  const stopped = useRef(false);
+  const gone = useRef(false);
+  useEffect(() => () => {
+    stopped.current = gone.current = true;
+  }, []);
+  const leave = () => {
+    stopped.current = true;
+    if (busy && sum) return;
+    gone.current = true;
+    close();
+  };
   const go = async (event) => {
     event.preventDefault();
+    stopped.current = false;
     setBusy(true);
+    setError(null);
     try {
-      await yes();
-      close();
+      await yes((now) => {
+        setSum(now);
+        return !stopped.current;
+      });
+      if (!gone.current) close();
     } catch (caught) {
       setError(caught);
       setBusy(false);
     }
   };
-  return html`<${Dialog} title=${title} close=${close}><form onSubmit=${go}>
-    <p>${text}</p>
+  return html`<${Dialog} title=${title} close=${leave}><form onSubmit=${go}>
+    <p>${counting ? t('counting') : text}</p>
+    ${sum && html`<progress max=${sum.most} value=${sum.matched} aria-label=${t('progress')}></progress><p role="status">${t('so_far', numbers(sum))}</p>`}
     ${word && html`<label>${t('purge_type', { word })}<input value=${typed} autocomplete="off" onInput=${(e) => setTyped(e.target.value)} /></label>`}
     ${error && html`<${Problem} error=${error} />`}
-    <div class="buttons"><button type="button" onClick=${close}>${t('back')}</button>
-    <button class=${danger ? 'danger' : 'primary'} disabled=${busy || (word && typed !== word)} autofocus=${!word}>${t('go_on')}</button></div>
+    <div class="buttons"><button type="button" onClick=${leave}>${t(busy && sum ? 'stop' : 'back')}</button>
+    <button class=${danger ? 'danger' : 'primary'} disabled=${busy || counting || (word && typed !== word)} autofocus=${!word}>${t('go_on')}</button></div>
   </form></${Dialog}>`;
 }
 

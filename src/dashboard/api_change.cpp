@@ -1,9 +1,10 @@
 // What can be changed. Each change is written to the audit log once the broker has it.
-#include <algorithm>
+#include <charconv>
 
+#include "coterie/await_outcome.hpp"
 #include "src/core/json_writer.hpp"
+#include "src/dashboard/bulk.hpp"
 #include "src/dashboard/json_input.hpp"
-#include "src/dashboard/search.hpp"
 #include "src/dashboard/service.hpp"
 
 namespace coterie::dashboard {
@@ -11,9 +12,8 @@ namespace {
 
 using queue::CancelResult;
 
-/// Jobs that one request changes at most.
-constexpr std::uint64_t most_changed = 10'000;
-constexpr std::uint32_t batch = 200;
+/// Ids in one request.
+constexpr std::size_t most_ids = 10'000;
 
 queue::JobId read_id(const std::string& text) {
   const std::optional<queue::JobId> id = queue::parse_uuid(text);
@@ -21,74 +21,25 @@ queue::JobId read_id(const std::string& text) {
   return *id;
 }
 
-/// How many of them were changed.
-Task<std::uint64_t> change(std::shared_ptr<queue::Broker> broker, std::vector<queue::JobId> ids,
-                           bool cancel) {
-  if (cancel) {
-    const std::vector<CancelResult> results = co_await broker->cancel(std::move(ids));
-    co_return static_cast<std::uint64_t>(
-        std::count_if(results.begin(), results.end(), [](CancelResult result) {
-          return result == CancelResult::cancelled || result == CancelResult::requested;
-        }));
-  }
-  const std::vector<bool> results = co_await broker->retry(std::move(ids));
-  co_return static_cast<std::uint64_t>(std::count(results.begin(), results.end(), true));
+/// Where the request before said that this one goes on; 0: it is the first.
+std::uint64_t read_after(const ActionBody& body) {
+  if (!body.after) return 0;
+  std::uint64_t after = 0;
+  const char* const end = body.after->data() + body.after->size();
+  const auto [read, error] = std::from_chars(body.after->data(), end, after);
+  if (error != std::errc() || read != end)
+    throw ApiError(400, "bad_request", "after is what the answer before has as next");
+  return after;
 }
 
-/// What a filter may choose for an action; the others would only be looked at in vain.
-bool fits(const queue::JobInfo& job, bool cancel) {
-  if (cancel) return !is_final(job.state);
-  return is_final(job.state) && job.state != queue::JobState::done;
-}
-
-struct Bulk {
-  std::uint64_t matched = 0;
-  std::uint64_t changed = 0;
-};
-
-Task<Bulk> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t most,
-                           bool cancel) {
-  Bulk sum;
-  Part part;
-  part.limit = batch;
-  do {
-    Task<Found> searching = search(broker, filter, part);
-    const Found found = co_await std::move(searching);
-    part.after = found.next;
-    std::vector<queue::JobId> ids;
-    for (const queue::JobInfo& job : found.jobs)
-      if (fits(job, cancel) && sum.matched + ids.size() < most) ids.push_back(job.id);
-    sum.matched += ids.size();
-    if (ids.empty()) continue;
-    Task<std::uint64_t> changing = change(broker, std::move(ids), cancel);
-    sum.changed += co_await std::move(changing);
-  } while (part.after != 0 && sum.matched < most);
-  co_return sum;
-}
-
-/// Cancels what waits in the queue.
-Task<Bulk> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most) {
-  using queue::JobState;
-  Bulk sum;
-  for (const JobState state :
-       {JobState::ready, JobState::scheduled, JobState::blocked, JobState::throttled}) {
-    queue::JobFilter waiting;
-    waiting.state = state;
-    waiting.queue = queue;
-    do {
-      if (sum.matched == most) co_return sum;
-      waiting.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(batch, most - sum.matched));
-      const queue::JobPage page = co_await broker->list(waiting);
-      waiting.after = page.next;
-      std::vector<queue::JobId> ids;
-      for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
-      sum.matched += ids.size();
-      if (ids.empty()) continue;
-      Task<std::uint64_t> changing = change(broker, std::move(ids), true);
-      sum.changed += co_await std::move(changing);
-    } while (waiting.after != 0);
-  }
-  co_return sum;
+http::Response step_response(const Step& step) {
+  JsonObject object;
+  object.add("matched", step.matched).add("changed", step.changed);
+  if (step.next)
+    object.add("next", std::to_string(*step.next));
+  else
+    object.null("next");
+  return json_response(object.str());
 }
 
 bool has_redacted(std::string_view args) {
@@ -144,15 +95,25 @@ Task<http::Response> Service::clone(Call call) {
   co_return json_response(JsonObject().add("id", copy).str());
 }
 
+/// Writes down what was done, also where the broker went away on the way, and answers with it.
+Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller caller, std::string action,
+                                     std::string target, std::string filter) {
+  const Outcome<void> end = co_await outcome(std::move(work));
+  audit(caller, action, target, filter, step->changed);
+  end.get();
+  co_return step_response(*step);
+}
+
 /// {"most":N}, how many waited when somebody looked.
 Task<http::Response> Service::drain_queue(Call call) {
   const std::string queue = call.parts.at(0);
   const ActionBody body = read_action(call.request.body);
   if (!body.most) throw ApiError(400, "bad_request", "say with most how many waited when you looked");
-  Task<Bulk> draining = drain(broker_, queue, std::min(*body.most, most_changed));
-  const Bulk sum = co_await std::move(draining);
-  audit(call.caller, "drain", queue, "", sum.changed);
-  co_return json_response(JsonObject().add("matched", sum.matched).add("changed", sum.changed).str());
+  (void)read_after(body);
+  Step step;
+  Task<void> work = drain(broker_, queue, *body.most, &step);
+  Reply done = finish(std::move(work), &step, call.caller, "drain", queue, "");
+  co_return co_await std::move(done);
 }
 
 Task<http::Response> Service::retry_one(Call call) {
@@ -180,32 +141,28 @@ Task<http::Response> Service::cancel_one(Call call) {
 
 /// {"ids":[…]} or {"filter":"…","most":N}: with a filter the number that was shown must come with it, and no
 /// more are changed.
-Task<http::Response> Service::bulk(Call call, bool cancel) {
+Task<http::Response> Service::bulk(Call call, Change what) {
   const ActionBody body = read_action(call.request.body);
-  const std::string_view action = cancel ? "cancel" : "retry";
+  const std::string action(to_string(what));
   if (body.ids.has_value() == body.filter.has_value())
     throw ApiError(400, "bad_request", "say either ids or filter");
-  Bulk sum;
+  Step step;
   if (body.ids) {
-    if (body.ids->size() > most_changed)
-      throw ApiError(400, "bad_request", "at most 10,000 ids in one request");
+    if (body.ids->size() > most_ids) throw ApiError(400, "bad_request", "at most 10,000 ids in one request");
     std::vector<queue::JobId> ids;
     for (const std::string& id : *body.ids) ids.push_back(read_id(id));
-    sum.matched = ids.size();
-    Task<std::uint64_t> changing = change(broker_, std::move(ids), cancel);
-    sum.changed = co_await std::move(changing);
-  } else {
-    if (!body.most)
-      throw ApiError(400, "bad_request",
-                     "say with most how many there were when you looked: GET /api/v1/count");
-    const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
-    Filter filter = Filter::parse(*body.filter, redaction);
-    Task<Bulk> changing =
-        change_matching(broker_, std::move(filter), std::min(*body.most, most_changed), cancel);
-    sum = co_await std::move(changing);
+    Task<void> work = change_ids(broker_, std::move(ids), what, &step);
+    Reply done = finish(std::move(work), &step, call.caller, action, "ids", "");
+    co_return co_await std::move(done);
   }
-  audit(call.caller, action, body.ids ? "ids" : "filter", body.filter.value_or(""), sum.changed);
-  co_return json_response(JsonObject().add("matched", sum.matched).add("changed", sum.changed).str());
+  if (!body.most)
+    throw ApiError(400, "bad_request",
+                   "say with most how many there were when you looked: GET /api/v1/count");
+  const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
+  Filter filter = Filter::parse(*body.filter, redaction);
+  Task<void> work = change_matching(broker_, std::move(filter), what, read_after(body), *body.most, &step);
+  Reply done = finish(std::move(work), &step, call.caller, action, "filter", *body.filter);
+  co_return co_await std::move(done);
 }
 
 Task<http::Response> Service::purge(Call call) {
@@ -217,17 +174,11 @@ Task<http::Response> Service::purge(Call call) {
     throw ApiError(
         400, "bad_filter",
         "only jobs that have ended can be forgotten, by state, queue and name: state:dead queue:mail");
-  queue::JobFilter jobs = filter.at_broker();
-  std::uint64_t gone = 0;
-  const std::uint64_t most = std::min(*body.most, most_changed);
-  while (gone < most) {
-    jobs.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(batch, most - gone));
-    const std::uint64_t some = co_await broker_->purge(jobs);
-    gone += some;
-    if (some == 0) break;
-  }
-  audit(call.caller, "purge", "filter", *body.filter, gone);
-  co_return json_response(JsonObject().add("matched", gone).add("changed", gone).str());
+  (void)read_after(body);
+  Step step;
+  Task<void> work = forget(broker_, filter.at_broker(), *body.most, &step);
+  Reply done = finish(std::move(work), &step, call.caller, "purge", "filter", *body.filter);
+  co_return co_await std::move(done);
 }
 
 Task<http::Response> Service::set_paused(Call call, bool paused) {

@@ -37,6 +37,14 @@ bool newest_first(const http::Request& request) {
   return order == "newest";
 }
 
+/// As a string: 64 bits are more than a number of JavaScript has.
+void add_cursor(JsonObject& object, std::uint64_t next) {
+  if (next == 0)
+    object.null("next");
+  else
+    object.add("next", std::to_string(next));
+}
+
 queue::JobId id_of(const Call& call) {
   const std::optional<queue::JobId> id = queue::parse_uuid(call.parts.at(0));
   if (!id) throw ApiError(400, "bad_id", "'" + call.parts.at(0) + "' is no job's id");
@@ -85,10 +93,7 @@ Task<http::Response> Service::jobs(Call call) {
   for (const queue::JobInfo& job : shown) rows.raw(job_row(job));
   JsonObject object;
   object.raw("jobs", rows.str());
-  if (found.next == 0)
-    object.null("next");
-  else
-    object.add("next", std::to_string(found.next));
+  add_cursor(object, found.next);
   object.add("scanned", found.scanned).add("bounded", found.bounded);
   co_return json_response(object.str());
 }
@@ -96,9 +101,12 @@ Task<http::Response> Service::jobs(Call call) {
 Task<http::Response> Service::count_jobs(Call call) {
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(call.request.parameter("filter"), redaction);
-  Task<Count> counting = count(broker_, std::move(filter));
+  Task<Count> counting = count(broker_, std::move(filter), number(call.request, "after", 0, 0, INT64_MAX));
   const Count total = co_await std::move(counting);
-  co_return json_response(JsonObject().add("count", total.jobs).add("bounded", total.bounded).str());
+  JsonObject object;
+  object.add("count", total.jobs).add("bounded", total.next != 0);
+  add_cursor(object, total.next);
+  co_return json_response(object.str());
 }
 
 Task<http::Response> Service::job(Call call) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "coterie/await_outcome.hpp"
 #include "coterie/sleep.hpp"
@@ -21,6 +22,13 @@ constexpr std::size_t longest_key = 255;
 
 std::string note_of(const std::string& queue, std::size_t range) {
   return std::string("dashboard/history/") + History::ranges[range].name + (queue.empty() ? "" : "/") + queue;
+}
+
+std::map<queue::JobState, std::uint64_t> sum_of(const std::vector<queue::QueueInfo>& queues) {
+  std::map<queue::JobState, std::uint64_t> sum;
+  for (const queue::QueueInfo& queue : queues)
+    for (const auto& [state, count] : queue.counts) sum[state] += count;
+  return sum;
 }
 
 std::string what(const std::exception_ptr& error) {
@@ -131,6 +139,31 @@ Task<void> Monitor::add_to_histories(std::vector<queue::JobInfo> ended, queue::U
   all_.history.add(all);
 }
 
+std::string Monitor::queue_rows(std::size_t& left_out) const {
+  JsonArray rows;
+  std::size_t shown = 0;
+  const auto show = [&](const queue::QueueInfo& queue, bool is_paused) {
+    if (shown == most_rows) {
+      ++left_out;
+      return;
+    }
+    ++shown;
+    rows.raw(queue_row(queue, is_paused));
+  };
+  for (const queue::QueueInfo& queue : queues_)
+    show(queue, std::binary_search(paused_.begin(), paused_.end(), queue.name));
+  // One that has no jobs can be paused as well.
+  std::unordered_set<std::string_view> named;
+  for (const queue::QueueInfo& queue : queues_) named.insert(queue.name);
+  for (const std::string& name : paused_) {
+    if (named.contains(name)) continue;
+    queue::QueueInfo empty;
+    empty.name = name;
+    show(empty, true);
+  }
+  return rows.str();
+}
+
 Task<void> Monitor::look() {
   const std::uint64_t version = co_await broker_->version();
   queues_ = co_await broker_->queues();
@@ -143,26 +176,20 @@ Task<void> Monitor::look() {
   const queue::UnixMillis now = wall_clock();
   Task<void> adding = add_to_histories(std::move(just_ended), now);
   co_await std::move(adding);
-  JsonArray queues;
-  for (const queue::QueueInfo& queue : queues_)
-    queues.raw(queue_row(queue, std::find(paused_.begin(), paused_.end(), queue.name) != paused_.end()));
-  // One that has no jobs can be paused as well.
-  for (const std::string& name : paused_) {
-    const auto has_name = [&name](const queue::QueueInfo& queue) { return queue.name == name; };
-    if (std::any_of(queues_.begin(), queues_.end(), has_name)) continue;
-    queue::QueueInfo empty;
-    empty.name = name;
-    queues.raw(queue_row(empty, true));
-  }
+  std::size_t left_out = 0;
+  std::string rows = queue_rows(left_out);
+  std::string counts = counts_json(sum_of(queues_));
   // A job that is taken changes the counts and, on Redis, not the version.
-  std::string rows = queues.str();
-  if (version != version_ || rows != rows_) ++changes_;
+  if (version != version_ || rows != rows_ || counts != counts_) ++changes_;
   version_ = version;
   rows_ = std::move(rows);
+  counts_ = std::move(counts);
   const Point& newest = all_.history.newest();
   overview_ = JsonObject()
                   .add("at_ms", now)
                   .raw("queues", rows_)
+                  .add("queues_left_out", left_out)
+                  .raw("counts", counts_)
                   .add("oldest_ms", newest.oldest_ms)
                   .add("done_per_s", newest.done)
                   .add("failed_per_s", newest.failed)

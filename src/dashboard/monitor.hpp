@@ -25,12 +25,14 @@ class Monitor {
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
   /// Grows when a look sees that jobs have changed.
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
-  /// {"at_ms":…,"queues":[…],"rates":…}, documented as Overview in openapi.json.
+  /// {"at_ms":…,"queues":[…],"counts":…}, documented as Overview in openapi.json.
   [[nodiscard]] const std::string& overview() const noexcept { return overview_; }
   /// Of one queue, or of all (""). Null: none is kept of it.
   [[nodiscard]] const History* history(std::string_view queue) const;
   /// Queues that a history is kept of: the first ones that were seen, as long as they are there.
   static constexpr std::size_t most_queues = 16;
+  /// Queues that an overview names, for every page gets it once a second; of more the sums alone are told.
+  static constexpr std::size_t most_rows = 1000;
   /// Why the broker cannot be asked; empty when it can.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
@@ -41,6 +43,7 @@ class Monitor {
     std::array<queue::UnixMillis, History::ranges.size()> saved{};
   };
   Task<void> look();
+  [[nodiscard]] std::string queue_rows(std::size_t& left_out) const;
   Task<std::vector<queue::JobInfo>> ended();
   Task<void> add_to_histories(std::vector<queue::JobInfo> ended, queue::UnixMillis now);
   Task<void> load(std::string queue, Kept& kept);
@@ -60,6 +63,7 @@ class Monitor {
   std::uint64_t version_ = 0;  ///< the broker's, at the last look
   std::uint64_t changes_ = 0;
   std::string rows_;
+  std::string counts_;
 };
 
 }  // namespace coterie::dashboard

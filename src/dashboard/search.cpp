@@ -71,15 +71,16 @@ Task<Found> search(std::shared_ptr<queue::Broker> broker, Filter filter, Part pa
   }
 }
 
-Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter) {
+Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter, std::uint64_t after) {
   Count total;
   const queue::JobFilter& at = filter.at_broker();
-  if (filter.is_simple() && at.name.empty()) {
+  if (filter.is_simple() && at.name.empty() && after == 0) {
     Task<std::uint64_t> counting = count_at_broker(broker, at);
     total.jobs = co_await std::move(counting);
     co_return total;
   }
   queue::JobFilter ask = at;
+  ask.after = after;
   ask.bodies = filter.needs_args();
   ask.limit = page_of(*broker, ask.bodies);
   if (filter.is_simple()) ask.looks = looks_at_once;
@@ -94,7 +95,7 @@ Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter) {
     ask.after = page.next;
     if (page.next == 0) co_return total;
     if (scanned >= most_scanned || EventLoop::current().now() >= deadline) {
-      total.bounded = true;
+      total.next = page.next;
       co_return total;
     }
   }

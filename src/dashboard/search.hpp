@@ -35,9 +35,11 @@ struct Part {
 
 struct Count {
   std::uint64_t jobs = 0;
-  bool bounded = false;  ///< at least so many: the look was cut short
+  std::uint64_t next = 0;  ///< the look was cut short: the cursor behind what was looked at; 0: that is all
   Count() = default;
 };
-[[nodiscard]] Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter);
+/// How many match behind the cursor `after`; 0: of all.
+[[nodiscard]] Task<Count> count(std::shared_ptr<queue::Broker> broker, Filter filter,
+                                std::uint64_t after = 0);
 
 }  // namespace coterie::dashboard

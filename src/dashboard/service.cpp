@@ -70,9 +70,9 @@ void Service::add_routes() {
   router_.add("POST", "/api/v1/jobs/{id}/clone", Access::change, to(&Service::clone));
   router_.add("POST", "/api/v1/queues/{queue}/drain", Access::change, to(&Service::drain_queue));
   router_.add("POST", "/api/v1/retry", Access::change,
-              [this](Call call) { return bulk(std::move(call), false); });
+              [this](Call call) { return bulk(std::move(call), Change::retry); });
   router_.add("POST", "/api/v1/cancel", Access::change,
-              [this](Call call) { return bulk(std::move(call), true); });
+              [this](Call call) { return bulk(std::move(call), Change::cancel); });
   router_.add("POST", "/api/v1/purge", Access::forget, to(&Service::purge));
   router_.add("POST", "/api/v1/queues/{queue}/pause", Access::change,
               [this](Call call) { return set_paused(std::move(call), true); });

@@ -9,6 +9,7 @@
 
 #include "coterie/dashboard/dashboard.hpp"
 #include "src/dashboard/accounts.hpp"
+#include "src/dashboard/bulk.hpp"
 #include "src/dashboard/guard.hpp"
 #include "src/dashboard/monitor.hpp"
 #include "src/dashboard/questions.hpp"
@@ -63,8 +64,10 @@ class Service {
   Reply cancel_one(Call call);
   Reply clone(Call call);
   Reply drain_queue(Call call);
-  Reply bulk(Call call, bool cancel);
+  Reply bulk(Call call, Change what);
   Reply purge(Call call);
+  Reply finish(Task<void> work, const Step* step, Caller caller, std::string action, std::string target,
+               std::string filter);
   Reply set_paused(Call call, bool paused);
   // api_session.cpp
   Reply session(Call call);

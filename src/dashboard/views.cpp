@@ -17,7 +17,7 @@ void add_time(JsonObject& object, std::string_view key, queue::UnixMillis time) 
     object.add(key, time);
 }
 
-JsonObject row_of(const JobInfo& job) {
+JsonObject row_of(const JobInfo& job, std::size_t error_bytes) {
   JsonObject object;
   object.add("id", job.id.str()).add("queue", job.queue).add("name", job.name);
   object.add("state", to_string(job.state)).add("priority", job.priority);
@@ -36,7 +36,7 @@ JsonObject row_of(const JobInfo& job) {
   if (job.error)
     object.raw("error", JsonObject()
                             .add("type", job.error->type)
-                            .add("message", cut_text(job.error->message, preview_bytes))
+                            .add("message", cut_text(job.error->message, error_bytes))
                             .str());
   else
     object.null("error");
@@ -71,12 +71,12 @@ std::string_view cut_text(std::string_view text, std::size_t most) noexcept {
 }
 
 std::string job_row(const JobInfo& job) {
-  return row_of(job).str();
+  return row_of(job, row_error_bytes).str();
 }
 
 std::string job_detail(const JobInfo& job, const queue::JobLinks& links,
                        const std::vector<std::optional<JobInfo>>& linked) {
-  JsonObject object = row_of(job);
+  JsonObject object = row_of(job, preview_bytes);
   JsonObject headers;
   for (const auto& [name, value] : job.headers) headers.add(name, value);
   object.raw("headers", headers.str());
@@ -93,15 +93,19 @@ std::string job_detail(const JobInfo& job, const queue::JobLinks& links,
   return object.add("dependents_count", links.dependents_count).str();
 }
 
-std::string queue_row(const queue::QueueInfo& queue, bool paused) {
-  JsonObject counts;
-  for (int state = 0; state < queue::job_state_count; ++state) {
-    const auto found = queue.counts.find(static_cast<JobState>(state));
-    counts.add(to_string(static_cast<JobState>(state)),
-               found == queue.counts.end() ? std::uint64_t{0} : found->second);
-  }
+std::string counts_json(const std::map<JobState, std::uint64_t>& counts) {
   JsonObject object;
-  object.add("name", queue.name).raw("counts", counts.str());
+  for (int state = 0; state < queue::job_state_count; ++state) {
+    const auto found = counts.find(static_cast<JobState>(state));
+    object.add(to_string(static_cast<JobState>(state)),
+               found == counts.end() ? std::uint64_t{0} : found->second);
+  }
+  return object.str();
+}
+
+std::string queue_row(const queue::QueueInfo& queue, bool paused) {
+  JsonObject object;
+  object.add("name", queue.name).raw("counts", counts_json(queue.counts));
   add_time(object, "oldest_ready_at_ms", queue.oldest_ready_at);
   object.add("paused", paused);
   return object.str();

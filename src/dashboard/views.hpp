@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,9 @@ namespace coterie::dashboard {
 
 /// A longer text of a job (arguments, result, error) is cut to this in answers; /args and /result give all.
 inline constexpr std::size_t preview_bytes = std::size_t{64} << 10;
+
+/// And an error's message to this where many jobs are listed.
+inline constexpr std::size_t row_error_bytes = 1024;
 
 /// Of the jobs that a job waits for, and of those that wait for it, so many are named.
 inline constexpr std::uint32_t most_links = 50;
@@ -20,6 +24,8 @@ inline constexpr std::uint32_t most_links = 50;
 [[nodiscard]] std::string job_detail(const queue::JobInfo& job, const queue::JobLinks& links,
                                      const std::vector<std::optional<queue::JobInfo>>& linked);
 [[nodiscard]] std::string queue_row(const queue::QueueInfo& queue, bool paused);
+/// {"ready":7,…}: of every state, also where there is none.
+[[nodiscard]] std::string counts_json(const std::map<queue::JobState, std::uint64_t>& counts);
 
 /// The first `most` bytes, and no half character at their end.
 [[nodiscard]] std::string_view cut_text(std::string_view text, std::size_t most) noexcept;

@@ -61,6 +61,47 @@ TEST(DashboardApi, LongArgumentsAreCutAndItSaysSo) {
   run(cut());
 }
 
+Task<void> long_errors() {
+  World world;
+  const std::string id = co_await world.add("send");
+  queue::CycleRequest request;
+  request.worker.name = "w";
+  request.worker.incarnation = queue::new_uuid();
+  request.seq = 1;
+  request.queues = {"default"};
+  request.want = 1;
+  queue::CycleReply reply = co_await world.broker->cycle(request);
+  ++request.seq;
+  request.failed.emplace_back(reply.leases.at(0).ref, queue::FailKind::dead,
+                              queue::JobError("error", std::string(50'000, 'x')));
+  co_await world.broker->cycle(request);
+  const std::string row = co_await world.text("GET", "/api/v1/jobs?filter=state:dead");
+  EXPECT_LT(row.size(), 2'000U) << "a page of 200 would be 10 MB";
+  const std::string whole = co_await world.text("GET", "/api/v1/jobs/" + id);
+  EXPECT_THAT(whole, HasSubstr(std::string(50'000, 'x')));
+}
+TEST(DashboardApi, AListHasTheBeginningOfAnErrorAndTheJobAllOfIt) {
+  run(long_errors());
+}
+
+Task<void> many_queues() {
+  World world;
+  const std::size_t queues = dashboard::Monitor::most_rows + 5;
+  for (std::size_t i = 0; i < queues; ++i)
+    (void)co_await world.add("send", "null", "queue" + std::to_string(i));
+  const JoinHandle<void> watching =
+      spawn([](World* w) -> Task<void> { return w->service.monitor().run(); }, &world);
+  while (world.service.monitor().sequence() < 1) co_await yield();
+  const std::string text = co_await world.text("GET", "/api/v1/overview");
+  EXPECT_EQ(members(text, "name").size(), dashboard::Monitor::most_rows);
+  EXPECT_THAT(text, AllOf(HasSubstr("\"queues_left_out\":5,"), HasSubstr("\"ready\":1005,")));
+  watching.cancel();
+  (void)co_await outcome(watching.wait());
+}
+TEST(DashboardApi, AnOverviewNamesAThousandQueuesAndCountsAll) {
+  run(many_queues());
+}
+
 Task<void> pages() {
   World world;
   std::vector<std::string> ids;
@@ -157,14 +198,14 @@ Task<void> many() {
   for (int i = 0; i < 5; ++i) (void)co_await world.add("old");
   (void)co_await world.add("other");
   const std::string counted = co_await world.text("GET", "/api/v1/count?filter=name:old");
-  EXPECT_EQ(counted, R"(200 {"count":5,"bounded":false})");
+  EXPECT_EQ(counted, R"(200 {"count":5,"bounded":false,"next":null})");
   (void)co_await world.add("old");  // came after it was counted
   const std::string blind = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old"})");
   EXPECT_THAT(blind, StartsWith("400 "));
   const std::string sum = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old","most":5})");
-  EXPECT_EQ(sum, R"(200 {"matched":5,"changed":5})");
+  EXPECT_EQ(sum, R"(200 {"matched":5,"changed":5,"next":null})");
   const std::string left = co_await world.text("GET", "/api/v1/count?filter=state:ready");
-  EXPECT_EQ(left, R"(200 {"count":2,"bounded":false})");
+  EXPECT_EQ(left, R"(200 {"count":2,"bounded":false,"next":null})");
   EXPECT_THAT(world.audit.back(), AllOf(HasSubstr(R"("filter":"name:old")"), HasSubstr("\"count\":5")));
 }
 TEST(DashboardApi, AFilterChangesNoMoreThanWasCounted) {
@@ -182,9 +223,9 @@ Task<void> drained() {
   const std::string blind = co_await world.text("POST", "/api/v1/queues/mail/drain", "{}");
   EXPECT_THAT(blind, StartsWith("400 "));
   const std::string some = co_await world.text("POST", "/api/v1/queues/mail/drain", R"({"most":2})");
-  EXPECT_EQ(some, R"(200 {"matched":2,"changed":2})");
+  EXPECT_EQ(some, R"(200 {"matched":2,"changed":2,"next":null})");
   const std::string rest = co_await world.text("POST", "/api/v1/queues/mail/drain", R"({"most":9})");
-  EXPECT_EQ(rest, R"(200 {"matched":2,"changed":2})");
+  EXPECT_EQ(rest, R"(200 {"matched":2,"changed":2,"next":null})");
   const std::string left = co_await world.text("GET", "/api/v1/jobs/" + other);
   EXPECT_THAT(left, HasSubstr(R"("state":"ready")")) << "of another queue";
   EXPECT_THAT(world.audit.back(), AllOf(HasSubstr(R"("action":"drain")"), HasSubstr(R"("target":"mail")")));
@@ -253,7 +294,7 @@ Task<void> forgetting() {
   }
   const std::string gone =
       co_await world.text("POST", "/api/v1/purge", R"({"filter":"state:cancelled","most":9})");
-  EXPECT_EQ(gone, R"(200 {"matched":1,"changed":1})");
+  EXPECT_EQ(gone, R"(200 {"matched":1,"changed":1,"next":null})");
 }
 TEST(DashboardApi, ForgetsOnlyWhatHasEnded) {
   run(forgetting());

@@ -42,7 +42,7 @@ Task<void> look(std::string text, Took* took) {
   const TimePoint listed = EventLoop::current().now();
   Task<dashboard::Count> counting = dashboard::count(broker, filter);
   const dashboard::Count counted = co_await std::move(counting);
-  EXPECT_TRUE(counted.bounded);
+  EXPECT_NE(counted.next, 0U);
   took->list = listed - start;
   took->count = EventLoop::current().now() - listed;
 }

@@ -10,11 +10,14 @@ before(async () => {
 after(() => browser.close());
 const withTab = (world, options, use) => withTabOf(browser, world, options, use);
 
+/** More than two steps of a bulk action. */
+const many = 4500;
+
 for (const kind of ['sqlite', 'redis']) {
   describe(`on ${kind}`, () => {
     let world;
     before(async () => {
-      world = await makeWorld({ kind });
+      world = await makeWorld({ kind, many });
     });
     after(() => world && world.stop());
 
@@ -100,6 +103,68 @@ for (const kind of ['sqlite', 'redis']) {
         await page.waitForFunction(() => /p50 ?1[3-9]\d ms/.test(document.querySelectorAll('.chart')[3].textContent));
         await page.reload();
         await page.waitForFunction(() => document.querySelectorAll('.chart .curve').length >= 7);
+      });
+    });
+
+    // The look at so many is not cut short, but the page cannot know: it is told of the first 200, then of the rest.
+    test('a number that takes long to count is counted to its end before anything is done', async () => {
+      await withTab(world, {}, async (page) => {
+        const filter = encodeURIComponent('queue:archive state:ready');
+        let goOn;
+        const gate = new Promise((done) => { goOn = done; });
+        await page.route('**/api/v1/count*', async (route) => {
+          if (new URL(route.request().url()).searchParams.get('after') !== '0') {
+            await gate;
+            return route.continue();
+          }
+          const { jobs, next } = await ask(world, `/jobs?filter=${filter}&order=oldest&limit=200`);
+          return route.fulfill({ json: { count: jobs.length, bounded: true, next } });
+        });
+        await page.goto(world.url + '/jobs?filter=' + filter);
+        await page.getByRole('button', { name: 'Cancel all that match' }).click();
+        await page.getByRole('dialog', { name: 'Cancel at least 200 jobs?' }).getByText('Still counting').waitFor();
+        assert.equal(await page.getByRole('button', { name: 'Go on' }).isDisabled(), true);
+        goOn();
+        await page.getByRole('dialog', { name: 'Cancel 4,500 jobs?' }).waitFor();
+        assert.equal(await page.getByRole('button', { name: 'Go on' }).isDisabled(), false);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+      });
+    });
+
+    test('thousands are cancelled step by step; stopping keeps what was done, and says it', async () => {
+      await withTab(world, {}, async (page) => {
+        const filter = encodeURIComponent('queue:archive state:ready');
+        const left = async () => (await ask(world, '/count?filter=' + filter)).count;
+        let steps = 0;
+        let goOn;
+        const gate = new Promise((done) => { goOn = done; });
+        await page.route('**/api/v1/cancel', async (route) => {
+          if (++steps === 2) await gate;
+          return route.continue();
+        });
+        await page.goto(world.url + '/jobs?filter=' + filter);
+        await page.getByRole('button', { name: 'Cancel all that match' }).click();
+        await page.getByRole('dialog', { name: 'Cancel 4,500 jobs?' }).waitFor();
+        await page.getByRole('button', { name: 'Go on' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByText(/^[\d,]+ of 4,500 done, [\d,]+ changed\.$/).waitFor();
+        assert.ok(await dialog.getByRole('progressbar').evaluate((bar) => bar.value > 0 && bar.value < bar.max));
+        await dialog.getByRole('button', { name: 'Stop' }).click();
+        goOn();
+        const news = page.getByText(/^Stopped: [\d,]+ of 4,500 jobs changed\.$/);
+        await news.waitFor();
+        const changed = Number(/ ([\d,]+) of/.exec(await news.textContent())[1].replace(',', ''));
+        assert.equal(await left(), many - changed);
+        assert.ok(changed > 0 && changed < many);
+        await dialog.waitFor({ state: 'detached' });
+
+        const rest = many - changed;
+        await page.getByRole('button', { name: 'Cancel all that match' }).click();
+        await page.getByRole('button', { name: 'Go on' }).click();
+        await page.getByText(`${rest.toLocaleString('en-GB')} of ${rest.toLocaleString('en-GB')} jobs changed.`).waitFor();
+        assert.equal(await left(), 0);
+        await page.getByText('No job matches.').waitFor();
       });
     });
 

@@ -86,7 +86,8 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
-    // With nothing but the dashboard: why does this worker not end its jobs, and what can be done?
+    // With nothing but what is on the page, from its front: why does this worker not end its jobs, what can be done,
+    // and did it help?
     test('a stranger finds a deadlock, and cancels one of its jobs', async () => {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/');
@@ -111,10 +112,15 @@ for (const kind of ['sqlite', 'redis']) {
         await page.getByRole('button', { name: 'Go on' }).click();
         await page.locator('.under .state', { hasText: 'cancelled' }).waitFor();
 
-        await page.goto(world.url + '/live?worker=bank%3A7');
+        await page.getByRole('link', { name: 'Workers' }).click();
+        await bank.getByText(/^0 of \d+ slots taken/).waitFor();
+        await bank.locator('header').getByRole('link', { name: 'Live' }).click();
         await page.locator('section h2', { hasText: 'Loop' }).or(page.locator('summary h2')).first().waitFor();
         await page.locator('.deadlock').waitFor({ state: 'detached' });
-        await page.waitForFunction(async () => (await (await fetch('/api/v1/jobs?filter=state:done')).json()).jobs.length === 1);
+        await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+        await page.locator('.states').getByRole('button', { name: 'done' }).click();
+        await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
+        await page.locator('tbody tr', { hasText: 'transfer' }).waitFor();
       });
     });
 

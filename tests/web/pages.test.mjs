@@ -46,21 +46,30 @@ for (const kind of ['sqlite', 'redis']) {
       await withTab(world, {}, async (page) => {
         const dead = (await ask(world, '/jobs?filter=' + encodeURIComponent('state:dead __xss') + '&limit=200')).jobs;
         assert.ok(dead.length >= 6);
-        for (const path of [...paths, ...dead.map((job) => '/jobs/' + job.id)]) {
+        const inert = async (path) => {
+          assert.equal(await page.evaluate(() => window.__xss), undefined, path);
+          assert.equal(await page.locator('main img, main iframe, main script, main a[href^="javascript"]').count(), 0, path);
+        };
+        for (const path of [...paths, '/queues?queue=' + encodeURIComponent(dead[0].queue), ...dead.map((job) => '/jobs/' + job.id)]) {
           await page.goto(world.url + path);
           await settled(page);
+          await inert(path);
         }
+        const noted = page.locator('.details dd code');
+        const { headers } = await ask(world, '/jobs/' + dead[dead.length - 1].id);
+        assert.equal(await noted.textContent(), headers.note);
         const done = (await ask(world, '/jobs?filter=' + encodeURIComponent('state:done __xss') + '&limit=200')).jobs;
         for (const job of done) {
           await page.goto(`${world.url}/jobs/${job.id}`);
           await page.waitForFunction((name) => document.querySelector('h1')?.textContent === name, job.name);
           assert.ok((await page.textContent('main')).includes(job.queue));
-          assert.equal(await page.evaluate(() => window.__xss), undefined);
-          assert.equal(await page.locator('main img, main iframe, main script, main a[href^="javascript"]').count(), 0);
+          await inert(job.name);
         }
-        await page.goto(world.url + '/workers');
-        await page.waitForSelector('text=<script>window.__xss=2</script>');
-        assert.equal(await page.evaluate(() => window.__xss), undefined);
+        for (const path of ['/workers', '/live']) {
+          await page.goto(world.url + path);
+          await page.waitForSelector('text=<script>window.__xss=2</script>');
+          await inert(path);
+        }
       });
     });
 
@@ -123,7 +132,7 @@ for (const kind of ['sqlite', 'redis']) {
         await page.getByRole('dialog').getByText('Retry 4 jobs?').waitFor();
         const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/retry'));
         await page.getByRole('button', { name: 'Go on' }).click();
-        assert.deepEqual(await (await answered).json(), { matched: 4, changed: 4 });
+        assert.deepEqual(await (await answered).json(), { matched: 4, changed: 4, next: null });
         await page.getByText('4 of 4 jobs changed.').waitFor();
       });
     });
@@ -197,6 +206,7 @@ describe('in use', () => {
       await page.keyboard.press('r');
       await page.getByRole('dialog').waitFor();
       await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
       await page.keyboard.press('g');
       await page.keyboard.press('j');
       await page.waitForURL(/\/jobs$/);
@@ -205,6 +215,64 @@ describe('in use', () => {
       await page.keyboard.type('state:dead');
       await page.keyboard.press('Enter');
       await page.waitForURL(/filter=state%3Adead/);
+    });
+  });
+
+  test('work is done by keys alone', async () => {
+    await withTab(world, {}, async (page) => {
+      const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+      const at = (words) => page.evaluate((text) => document.activeElement?.textContent.trim() === text, words);
+      const reach = async (words, key) => {
+        for (let turn = 0; turn < 150; turn++) {
+          if (await at(words)) return;
+          await press(key);
+        }
+        assert.fail(`${words} is not reached by ${key}`);
+      };
+      await page.goto(world.url + '/');
+      await page.locator('.tile').first().waitFor();
+      await press('g', 'd');
+      await page.waitForSelector('.row-link');
+      await press('j', 'x');
+      await page.getByText('1 selected').waitFor();
+      await reach('Retry', 'Shift+Tab');
+      await press('Enter');
+      await page.getByRole('dialog', { name: 'Retry 1 jobs?' }).waitFor();
+      await press('Enter');
+      await page.getByText('1 of 1 jobs changed.').waitFor();
+
+      await press('g', 'q');
+      await page.waitForSelector('table.queues');
+      await reach('Pause', 'Tab');
+      await press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await press('Enter');
+      await page.locator('[data-state=paused]').waitFor();
+      await reach('Resume', 'Tab');
+      await press('Enter');
+      await page.locator('[data-state=paused]').waitFor({ state: 'detached' });
+    });
+  });
+
+  test('an address has the range of time, too', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/queues?queue=images');
+      await page.getByRole('button', { name: '1h' }).click();
+      await page.waitForURL(/queue=images&range=1h/);
+      await page.reload();
+      await page.locator('button[aria-pressed=true]', { hasText: '1h' }).waitFor();
+      await page.locator('h2', { hasText: 'images' }).waitFor();
+      await page.goBack();
+      await page.locator('button[aria-pressed=true]', { hasText: '5m' }).waitFor();
+    });
+  });
+
+  test('a state is chosen beside text that reads like one', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/jobs?filter=' + encodeURIComponent('error:"card state:done" state:dead'));
+      await page.locator('.states [aria-pressed=true]', { hasText: 'dead' }).waitFor();
+      await page.locator('.states').getByRole('button', { name: 'ready' }).click();
+      await page.waitForURL((url) => url.searchParams.get('filter') === 'state:ready error:"card state:done"');
     });
   });
 

@@ -21,8 +21,8 @@ test('every word that is asked for is there, and none is there in vain', async (
   const { default: en } = await import(join(web, 'en.js'));
   const all = sources.filter((name) => !['en.js', 'zh.js'].includes(name)).map((name) => readFileSync(join(web, name), 'utf8')).join('\n');
   for (const [, key] of all.matchAll(/\bt\('(\w+)'[),]/g)) assert.ok(key in en, `t('${key}')`);
-  // Some are put together: t('bulk_' + action), t(action + '_title').
-  const made = /^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$|^wait_\w+$/;
+  // Some are put together: t('bulk_' + action), t(action + '_title'); and a state is what the API says.
+  const made = /^throttled$|^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$|^wait_\w+$/;
   for (const key of Object.keys(en)) assert.ok(made.test(key) || new RegExp(`['"]${key}['"]`).test(all), `${key} is never used`);
 });
 

@@ -1,7 +1,8 @@
 // The other side of the browser's tests: a worker with jobs in every state, and texts that would like to be
-// markup in every field that a user controls. web_agent BROKER_URL [--calm]; says "ready" when all have
-// arrived where they stay.
+// markup in every field that a user controls. web_agent BROKER_URL [--calm] [--many N]; says "ready" when all
+// have arrived where they stay. `--many`: so many more wait in a queue that nobody takes from.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -77,8 +78,12 @@ queue::JobSpec spec_of(const std::string& name, const std::string& payload,
 }
 
 /// Enqueues all, and waits until those that end have ended and those that stay run.
-Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
+Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm, std::size_t many) {
   queue::Client client(broker);
+  if (many > 0) {
+    std::vector<queue::JobSpec> archived(many, spec_of("archive", "null", "archive"));
+    (void)co_await client.enqueue(std::move(archived));
+  }
   std::vector<queue::JobSpec> ends;
   for (int i = 0; i < 60; ++i)
     ends.push_back(spec_of("thumbnail",
@@ -99,6 +104,7 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
     for (const std::string& text : corpus) {
       ends.push_back(spec_of(text, json(text), text));
       ends.push_back(spec_of("charge card", json(text), text));
+      ends.back().headers = {{"note", text}};
     }
     stay.push_back(spec_of("import", json(corpus[0]), corpus[0]));
     stay.push_back(spec_of("count", "null", "images"));
@@ -131,7 +137,7 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm) {
   }
 }
 
-Task<int> work(std::string url, bool calm) {
+Task<int> work(std::string url, bool calm, std::size_t many) {
   const std::shared_ptr<queue::Broker> broker = queue::open_broker(url);
   queue::WorkerOptions options;
   std::vector<std::string> queues{"images", "billing", "reports", "accounts"};
@@ -147,7 +153,7 @@ Task<int> work(std::string url, bool calm) {
   if (!calm)
     for (const std::string& text : corpus) worker.handle_raw(text, returns_it);
   auto both = [&](TaskGroup& group) -> Task<void> {
-    group.spawn(fill, broker, calm);
+    group.spawn(fill, broker, calm, many);
     co_await worker.serve();
   };
   co_await task_group(both);
@@ -158,11 +164,17 @@ Task<int> work(std::string url, bool calm) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("web_agent BROKER_URL [--calm]\n", stderr);
+    std::fputs("web_agent BROKER_URL [--calm] [--many N]\n", stderr);
     return 2;
   }
+  bool calm = false;
+  std::size_t many = 0;
+  for (int i = 2; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--calm") == 0) calm = true;
+    if (std::strcmp(argv[i], "--many") == 0 && i + 1 < argc) many = std::strtoul(argv[i + 1], nullptr, 10);
+  }
   try {
-    return coterie::run(work(argv[1], argc > 2 && std::strcmp(argv[2], "--calm") == 0));
+    return coterie::run(work(argv[1], calm, many));
   } catch (const coterie::Interrupted&) {
     return 0;
   }

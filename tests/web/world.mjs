@@ -65,9 +65,9 @@ export function makeAccount(name, role, password) {
   return execFileSync(bin, ['dashboard', '--new-account', `${name}=${role}`], { input: password + '\n', encoding: 'utf8' });
 }
 
-/** `stuck`: workers of web_stuck_agent, [how, name] each.
- * @param {{kind?: string, work?: boolean, calm?: boolean, flags?: string[], accounts?: string, stuck?: string[][]}} how */
-export async function makeWorld({ kind = 'sqlite', work = true, calm = false, flags = [], accounts = '', stuck = [] } = {}) {
+/** `stuck`: workers of web_stuck_agent, [how, name] each. `many`: so many jobs wait in the queue "archive".
+ * @param {{kind?: string, work?: boolean, calm?: boolean, many?: number, flags?: string[], accounts?: string, stuck?: string[][]}} how */
+export async function makeWorld({ kind = 'sqlite', work = true, calm = false, many = 0, flags = [], accounts = '', stuck = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'coterie-web-'));
   const store = await broker(kind, folder);
   const children = [...store.children];
@@ -76,7 +76,7 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, fl
     flags = [...flags, '--accounts', join(folder, 'accounts')];
   }
   if (work) {
-    const worker = start(agent, [store.url, ...(calm ? ['--calm'] : [])], /^ready$/m);
+    const worker = start(agent, [store.url, ...(calm ? ['--calm'] : []), '--many', String(many)], /^ready$/m);
     children.push(worker.child);
     await worker.said;
   }

@@ -1,0 +1,158 @@
+// Many jobs are changed in steps: each once, also where a step ends in the middle, and what was done is
+// written down whatever happens.
+#include "src/dashboard/bulk.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coterie/sleep.hpp"
+#include "coterie/testing/virtual_loop.hpp"
+#include "dashboard/service_support.hpp"
+#include "tests/support/forwarding_broker.hpp"
+
+namespace coterie::dashboard_test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr std::size_t many = dashboard::step_jobs + 300;
+
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+Task<void> fill(std::shared_ptr<queue::Broker> broker, std::size_t jobs, std::string queue = "default") {
+  std::vector<queue::JobSpec> specs(jobs);
+  for (queue::JobSpec& spec : specs) {
+    spec.id = queue::new_uuid();
+    spec.name = "send";
+    spec.queue = queue;
+  }
+  co_await broker->enqueue(std::move(specs));
+}
+
+/// So many of them run, and go on although they are cancelled.
+Task<void> take(std::shared_ptr<queue::Broker> broker, std::uint32_t jobs) {
+  queue::CycleRequest request;
+  request.worker.name = "busy";
+  request.worker.incarnation = queue::new_uuid();
+  request.seq = 1;
+  request.queues = {"default"};
+  request.want = jobs;
+  co_await broker->cycle(request);
+}
+
+/// The cursor of an answer, for the next request.
+std::string next_of(const std::string& answer) {
+  const std::string key = "\"next\":\"";
+  const std::size_t at = answer.find(key);
+  if (at == std::string::npos) return "";
+  return answer.substr(at + key.size(), answer.find('"', at + key.size()) - at - key.size());
+}
+
+Task<void> in_steps() {
+  World world;
+  co_await fill(world.broker, many);
+  co_await take(world.broker, 50);
+  const std::string body = R"({"filter":"queue:default","most":)";
+  const std::string first = co_await world.text("POST", "/api/v1/cancel", body + number(many) + "}");
+  EXPECT_THAT(first, StartsWith(R"(200 {"matched":2000,"changed":2000,"next":")"));
+  const std::string rest = body + "300,\"after\":\"" + next_of(first) + "\"}";
+  const std::string second = co_await world.text("POST", "/api/v1/cancel", rest);
+  EXPECT_EQ(second, R"(200 {"matched":300,"changed":300,"next":null})")
+      << "those that run match still, and are not cancelled twice";
+  const std::string left = co_await world.text("GET", "/api/v1/count?filter=state:ready");
+  EXPECT_THAT(left, HasSubstr("\"count\":0"));
+  EXPECT_THAT(world.audit, ElementsAre(HasSubstr("\"count\":2000"), HasSubstr("\"count\":300")));
+}
+TEST(DashboardBulk, AFilterIsWorkedThroughInStepsAndEachJobOnce) {
+  run(in_steps());
+}
+
+Task<void> drained_and_forgotten() {
+  World world;
+  co_await fill(world.broker, many, "mail");
+  const std::string drain = "/api/v1/queues/mail/drain";
+  const std::string first = co_await world.text("POST", drain, R"({"most":9000})");
+  EXPECT_EQ(first, R"(200 {"matched":2000,"changed":2000,"next":"0"})");
+  const std::string second = co_await world.text("POST", drain, R"({"most":7000,"after":"0"})");
+  EXPECT_EQ(second, R"(200 {"matched":300,"changed":300,"next":null})");
+  const std::string cancelled = R"({"filter":"state:cancelled","most":)";
+  const std::string gone = co_await world.text("POST", "/api/v1/purge", cancelled + "2100}");
+  EXPECT_EQ(gone, R"(200 {"matched":2000,"changed":2000,"next":"0"})");
+  const std::string last = co_await world.text("POST", "/api/v1/purge", cancelled + "100,\"after\":\"0\"}");
+  EXPECT_EQ(last, R"(200 {"matched":100,"changed":100,"next":null})") << "no more than were counted";
+  const std::string wrong = co_await world.text("POST", drain, R"({"most":1,"after":"there"})");
+  EXPECT_THAT(wrong, AllOf(StartsWith("400 "), HasSubstr("after is what the answer before has as next")));
+}
+TEST(DashboardBulk, DrainingAndForgettingGoOnUntilNothingIsLeft) {
+  run(drained_and_forgotten());
+}
+
+Task<void> counted_in_parts() {
+  World world;
+  co_await fill(world.broker, 25);
+  const std::string page = co_await world.text("GET", "/api/v1/jobs?limit=10&order=oldest&filter=name:send");
+  const std::string rest =
+      co_await world.text("GET", "/api/v1/count?filter=name:send&after=" + next_of(page));
+  EXPECT_EQ(rest, R"(200 {"count":15,"bounded":false,"next":null})");
+}
+TEST(DashboardBulk, ANumberIsCountedOnFromWhereItWasCutShort) {
+  run(counted_in_parts());
+}
+
+/// Cancelling takes 400 ms a call, and the broker goes away before the call numbered `away`.
+class Slow final : public tests::ForwardingBroker {
+ public:
+  explicit Slow(int away) : ForwardingBroker(queue::open_broker("memory://")), away_(away) {}
+  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
+    co_await sleep(400ms);
+    if (++calls_ == away_) throw queue::BrokerUnavailable("it is away");
+    Task<std::vector<queue::CancelResult>> cancelling = ForwardingBroker::cancel(std::move(ids));
+    co_return co_await std::move(cancelling);
+  }
+
+ private:
+  int away_;
+  int calls_ = 0;
+};
+
+Task<void> slowly() {
+  const auto broker = std::make_shared<Slow>(0);
+  co_await fill(broker, 1000);
+  dashboard::Step step;
+  Task<void> work = dashboard::change_matching(broker, dashboard::Filter::parse("name:send"),
+                                               dashboard::Change::cancel, 0, 1000, &step);
+  co_await std::move(work);
+  EXPECT_EQ(step.matched, 600U);
+  EXPECT_TRUE(step.next);
+}
+TEST(DashboardBulk, AStepOnASlowBrokerEndsAfterASecond) {
+  coterie::testing::VirtualLoop loop;
+  loop.run(slowly());
+}
+
+Task<void> cut_short(std::vector<std::string>* audit) {
+  const auto broker = std::make_shared<Slow>(2);
+  co_await fill(broker, 1000);
+  dashboard::DashboardOptions options;
+  options.audit = [audit](std::string_view line) { audit->emplace_back(line); };
+  dashboard::Service service(broker, options);
+  Task<http::Response> asking =
+      service.answer(request("POST", "/api/v1/cancel", R"({"filter":"name:send","most":1000})"));
+  const http::Response response = co_await std::move(asking);
+  EXPECT_EQ(response.status, 503);
+}
+TEST(DashboardBulk, WhatWasDoneBeforeTheBrokerWentAwayIsWrittenDown) {
+  std::vector<std::string> audit;
+  coterie::testing::VirtualLoop loop;
+  loop.run(cut_short(&audit));
+  EXPECT_THAT(audit, ElementsAre(AllOf(HasSubstr(R"("action":"cancel")"), HasSubstr("\"count\":200"))));
+}
+
+}  // namespace
+}  // namespace coterie::dashboard_test
