@@ -28,8 +28,8 @@ namespace redis = coterie::brokers::redis;
 constexpr std::size_t producers = 3;
 constexpr std::size_t batches_each = 6;
 constexpr std::size_t workers = 3;
-/// Far more than a run needs.
-constexpr std::uint64_t calls_most = 5000;
+/// Far more than a run needs once nothing is lost any more: some 300.
+constexpr std::uint64_t calls_most = 2000;
 
 /// One history, and what must hold in it.
 class World {
