@@ -94,6 +94,18 @@ int print_account(const std::string& text) {
   return exit_ok;
 }
 
+/// Why nothing can listen there, for people; empty where the system's own words have to do.
+std::string cure_of(const std::error_code& error, const std::string& flag) {
+  if (error == std::errc::address_in_use)
+    return ": another program listens there, perhaps a dashboard: take another port (" + flag +
+           " 127.0.0.1:0 takes one that is free)";
+  if (error == std::errc::address_not_available)
+    return ": this machine has no such address: " + flag + " 127.0.0.1:8420 is for itself alone";
+  if (error == std::errc::permission_denied)
+    return ": ports below 1024 are the system's: take another with " + flag;
+  return "";
+}
+
 int show(const DashboardFlags& flags) {
   if (!flags.token.empty()) return print_token(flags.token);
   if (!flags.account.empty()) return print_account(flags.account);
@@ -127,8 +139,8 @@ int show(const DashboardFlags& flags) {
     coterie::run(dashboard::serve(broker, options));
   } catch (const Interrupted&) {
     return exit_ok;
-  } catch (const dashboard::BadOptions& error) {
-    throw UsageError(error.what());
+  } catch (const std::exception&) {
+    rethrow_with_cure("--listen");
   }
   return exit_ok;
 }
@@ -140,6 +152,18 @@ void read_address(const std::string& flag, const std::string& text, dashboard::D
   const ListenAddress address = parse_address(flag, text);
   options.host = address.host;
   options.port = address.port.value_or(options.port);
+}
+
+void rethrow_with_cure(const std::string& flag) {
+  try {
+    throw;
+  } catch (const dashboard::BadOptions& error) {
+    throw UsageError(error.what());
+  } catch (const std::system_error& error) {
+    const std::string cure = cure_of(error.code(), flag);
+    if (cure.empty()) throw;
+    throw UsageError(error.what() + cure);
+  }
 }
 
 DashboardThread::DashboardThread(std::shared_ptr<queue::Broker> broker, dashboard::DashboardOptions options,
@@ -196,8 +220,8 @@ void add_dashboard(CLI::App& app, Action& chosen) {
             "NAME=ROLE")
       .text("--web-root", flags->web_root, "Read the pages from this folder, to work on them", "DIR")
       .footer(
-          "Roles: a viewer looks, an operator retries, cancels, pauses and resumes, an admin also forgets "
-          "jobs.\n"
+          "Roles: a viewer looks; an operator also sees what tasks do, retries, cancels, drains, pauses and "
+          "resumes; an\nadmin also forgets jobs, and enqueues them anew with other arguments.\n"
           "  coterie dashboard --new-account ann=admin >> accounts; chmod 600 accounts\n"
           "  coterie dashboard --accounts accounts --listen 0.0.0.0:8420 --allow-host queue.example.org")
       .chooses(chosen, [flags] { return show(*flags); });

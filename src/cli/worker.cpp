@@ -185,8 +185,8 @@ int work(const WorkerFlags& flags) {
     shown.metrics = registry;
     try {
       shown_here.emplace(broker, std::move(shown), *log);
-    } catch (const dashboard::BadOptions& error) {
-      throw UsageError(error.what());
+    } catch (const std::exception&) {
+      rethrow_with_cure("--dashboard");
     }
   }
   const int code = worker.run();

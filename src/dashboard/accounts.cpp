@@ -110,7 +110,9 @@ std::string make_account(const std::string& name, Role role, const std::string& 
 
 Accounts Accounts::read(const std::string& path) {
   struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) throw BadOptions("the file of accounts '" + path + "' is not there");
+  if (::stat(path.c_str(), &info) != 0)
+    throw BadOptions("the file of accounts '" + path +
+                     "' is not there: `coterie dashboard --new-account NAME=admin` prints a line for it");
   if ((info.st_mode & (S_IRWXG | S_IRWXO) & ~S_IRGRP) != 0)
     throw BadOptions("others than its owner may read or write '" + path + "': chmod 600 it");
   std::ifstream file(path);

@@ -1,5 +1,7 @@
 #include "src/dashboard/service.hpp"
 
+#include <filesystem>
+
 #include "coterie/await_outcome.hpp"
 #include "src/core/json_writer.hpp"
 #include "src/dashboard/filter.hpp"
@@ -38,6 +40,8 @@ Service::Service(std::shared_ptr<queue::Broker> broker, DashboardOptions options
       questions_(broker_),
       redactions_(broker_, options_.redact) {
   require_safe_address(options_);
+  if (!options_.web_root.empty() && !std::filesystem::is_directory(options_.web_root))
+    throw BadOptions("'" + options_.web_root + "' is no folder: the pages would be the built-in ones");
   if (!open_) accounts_ = std::make_shared<const Accounts>(Accounts::read(options_.accounts));
   add_routes();
 }

@@ -47,6 +47,10 @@ pids+=($!)
 port=$(port_in shown)
 [[ $(ask "$port" "GET /api/v1/overview") == "HTTP/1.1 401 "* ]] || fail "nobody was let in"
 [[ $(ask "$port" "GET /api/v1/overview" "Authorization: Bearer $token"$'\r\n') == "HTTP/1.1 200 "* ]] || fail "the token was refused"
+code=0
+said=$("$coterie" dashboard --listen "127.0.0.1:$port" 2>&1) || code=$?
+((code == 2)) || fail "a port that is taken gave exit code $code"
+[[ $said == *"127.0.0.1:$port"*"in use"*"take another port"* ]] || fail "a port that is taken, without the cure: $said"
 refused=$(ask "$port" "GET /nothing" "X: $(head -c 20000 /dev/zero | tr '\0' x)"$'\r\n')
 [[ $refused == "HTTP/1.1 431 "*"Content-Security-Policy: default-src 'none'"* ]] || fail "a refusal without the policy: ${refused:0:200}"
 kill -TERM "${pids[0]}"

@@ -52,6 +52,12 @@ TEST(Guard, TheWholeDashboardRefusesAPublicAddress) {
   EXPECT_THROW(run(serve(queue::open_broker("memory://"), options)), BadOptions);
 }
 
+TEST(Guard, AFolderOfPagesThatIsNotThereIsRefused) {
+  DashboardOptions options;
+  options.web_root = "/no/such/folder";
+  EXPECT_THROW(Service(queue::open_broker("memory://"), options), BadOptions);
+}
+
 Task<int> under_name(std::string host) {
   DashboardOptions options;
   options.allowed_hosts = {"queue.example.org"};
