@@ -60,8 +60,5 @@ export default {
   worker_alive: 'alive', worker_lost: 'lost', worker_ended: 'ended', worker_unknown: 'known by its jobs',
   worker_lost_text: 'It was not heard of for longer than it said, or its process is gone: its jobs run again elsewhere.',
   worker_unknown_text: 'It is of a version that does not announce itself.', stack: 'Stack', runs_of: '{count} of {most} slots taken',
-  gone_workers: 'Gone within the last hour', wait_a_task: 'a task', wait_a_timer: 'a timer', wait_a_future: 'a future', wait_a_gather: 'a gather',
-  wait_a_task_group_s_children: 'a task group’s children', wait_a_shielded_task: 'a shielded task', wait_an_event: 'an event', wait_a_lock: 'a lock',
-  wait_a_semaphore: 'a semaphore', wait_an_item_of_a_queue: 'an item of a queue', wait_room_in_a_queue: 'room in a queue', wait_a_thread: 'a thread',
-  wait_a_process_to_exit: 'a process to exit', wait_a_signal: 'a signal', wait_several_tasks: 'several tasks', wait_its_turn: 'its turn',
+  gone_workers: 'Gone within the last hour',
 };

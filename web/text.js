@@ -30,8 +30,8 @@ export function stateName(state) {
 
 /** What a task waits for, as the dump says it in English. */
 export function waitName(what) {
-  const key = 'wait_' + what.replace(/\W+/g, '_');
-  return catalogues[language][key] || what;
+  const { waits } = catalogues[language];
+  return (waits && waits[what]) || what;
 }
 
 export function number(value) {

@@ -53,7 +53,16 @@ export default {
   outcome_silent: '2 秒内没有回答', outcome_silent_text: '其进程被停止，或与代理断开。', outcome_refused: '它不回答', outcome_refused_text: '它以 --no-remote-debug 启动。', outcome_lost: '此工作进程已失联',
   outcome_lost_text: '超过它所说的时间没有消息，或其进程已消失。', outcome_ended: '此工作进程已结束', outcome_ended_text: '它已说明。', worker_alive: '存活', worker_lost: '失联', worker_ended: '已结束',
   worker_unknown: '仅由任务得知', worker_lost_text: '超过它所说的时间没有消息，或其进程已消失：它的任务会在别处再次运行。', worker_unknown_text: '其版本不通报自己。', stack: '栈', runs_of: '{most} 个槽位中占用 {count} 个',
-  gone_workers: '一小时内消失的', wait_a_task: '一个协程任务', wait_a_timer: '计时器', wait_a_future: '一个 future', wait_a_gather: '一组 gather', wait_a_task_group_s_children: '任务组的子任务',
-  wait_a_shielded_task: '受保护的协程任务', wait_an_event: '一个事件', wait_a_lock: '一把锁', wait_a_semaphore: '一个信号量', wait_an_item_of_a_queue: '队列中的元素',
-  wait_room_in_a_queue: '队列的空位', wait_a_thread: '一个线程', wait_a_process_to_exit: '进程退出', wait_a_signal: '一个信号', wait_several_tasks: '多个协程任务', wait_its_turn: '轮到它',
+  gone_workers: '一小时内消失的',
+  // What a task waits for, by what the dump says in English.
+  waits: {
+    'a callback': '一个回调', 'a condition': '一个条件变量', 'a descriptor to become readable': '描述符可读', 'a descriptor to become writable': '描述符可写',
+    'a future': '一个 future', 'a gather': '一组 gather', 'a lock to read': '读锁', 'a lock to write': '写锁', 'a lock': '一把锁',
+    'a process to exit': '进程退出', "a queue's items to be done": '队列各项处理完毕', "a scope's tasks": '作用域内的协程任务', 'a semaphore': '一个信号量',
+    'a shielded task': '受保护的协程任务', 'a signal': '一个信号', "a task group's children": '任务组的子任务', 'a task': '一个协程任务', 'a thread': '一个线程',
+    'a timer': '计时器', 'a wake-up': '唤醒', 'an event': '一个事件', 'an item of a channel': '通道中的一项', 'an item of a queue': '队列中的元素',
+    'an operation of Asio': '一个 Asio 操作', 'its turn': '轮到它', 'nothing': '无', 'room in a channel': '通道中的空位', 'room in a queue': '队列的空位',
+    'several tasks': '多个协程任务', 'something unknown': '未知事物', 'the first of several tasks': '多个协程任务中最先完成者', 'the next task to end': '下一个结束的协程任务',
+    'the others at a barrier': '屏障处的其他协程任务',
+  },
 };

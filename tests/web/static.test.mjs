@@ -10,7 +10,7 @@ const sources = readdirSync(web).filter((name) => name.endsWith('.js'));
 test('both languages have the same words', async () => {
   const { default: en } = await import(join(web, 'en.js'));
   const { default: zh } = await import(join(web, 'zh.js'));
-  assert.deepEqual(Object.keys(zh).sort(), Object.keys(en).sort());
+  assert.deepEqual(Object.keys(zh).filter((key) => key !== 'waits').sort(), Object.keys(en).sort());
   for (const key of Object.keys(en)) {
     const holes = (text) => (text.match(/\{\w+\}/g) || []).sort().join();
     assert.equal(holes(zh[key]), holes(en[key]), key);
@@ -22,8 +22,16 @@ test('every word that is asked for is there, and none is there in vain', async (
   const all = sources.filter((name) => !['en.js', 'zh.js'].includes(name)).map((name) => readFileSync(join(web, name), 'utf8')).join('\n');
   for (const [, key] of all.matchAll(/\bt\('(\w+)'[),]/g)) assert.ok(key in en, `t('${key}')`);
   // Some are put together: t('bulk_' + action), t(action + '_title'); and a state is what the API says.
-  const made = /^throttled$|^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$|^wait_\w+$/;
+  const made = /^throttled$|^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$/;
   for (const key of Object.keys(en)) assert.ok(made.test(key) || new RegExp(`['"]${key}['"]`).test(all), `${key} is never used`);
+});
+
+test('whatever a task can wait for has words in Chinese', async () => {
+  const { default: zh } = await import(join(web, 'zh.js'));
+  const source = readFileSync(join(process.env.COTERIE_SOURCE, 'src', 'core', 'leaf.cpp'), 'utf8');
+  const kinds = [...source.matchAll(/case WaitKind::\w+:\s+return "([^"]+)";/g)].map((found) => found[1]);
+  assert.ok(kinds.length > 20);
+  for (const kind of kinds) assert.ok(zh.waits[kind], kind);
 });
 
 test('nothing makes markup or code out of text', () => {
