@@ -23,8 +23,8 @@ struct Visit {
 /// (see homes_of), and once in a while, in turn, to one that is nobody's business of its own: so a shard
 /// whose own workers cannot run its jobs is served, too.
 ///
-/// While all is quiet, it makes one call in each two fifths of its lease: in turn it says that it lives, looks
-/// after its homes, says again at one more shard that it sleeps there.
+/// While all is quiet, it makes one call in each two fifths of its lease: in turn it says that it lives,
+/// looks after its homes, says again at one more shard that it sleeps there.
 class Itinerary {
  public:
   explicit Itinerary(std::uint32_t shards);
