@@ -24,7 +24,7 @@ void append_special(std::string& out, std::string_view text, Utf8Character chara
   } else if (character.code == '\n') {
     out += "\\n";
   } else if (is_hostile(character.code)) {
-    char escape[8];
+    char escape[16];
     std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(character.code));
     out += escape;
   } else {
