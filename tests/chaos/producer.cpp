@@ -109,13 +109,14 @@ class Producer {
     for (std::size_t i = first; i < last; ++i) job.after.push_back(batch[i].id);
   }
 
-  /// In some seconds, at once, or too late by each clock of the run: they are hours apart, and some job is to
-  /// expire in every run.
+  /// In some seconds, at once, or too early or too late by each clock of the run, which are hours apart: in
+  /// every run some job is to expire, and some to run that could.
   queue::UnixMillis draw_expiry() {
     constexpr queue::UnixMillis day = 24 * 60 * 60 * 1000;
     const queue::UnixMillis now = wall_clock();
-    const auto way = draw(3);
+    const auto way = draw(4);
     if (way == 0) return now - day;
+    if (way == 3) return now + day;
     return now + static_cast<queue::UnixMillis>(draw(way == 1 ? 4 : 8000));
   }
 

@@ -1,6 +1,7 @@
 #include "tests/simulation/queue/faulty_broker.hpp"
 
 #include "coterie/await_outcome.hpp"
+#include "src/queue/beat.hpp"
 
 namespace coterie::simulation {
 
@@ -64,7 +65,7 @@ Task<FaultyBroker::Reply<Request>> FaultyBroker::carry(Request request) {
   check_alive();
   if (fate.lost || world_->away()) fail("a call was applied and its reply lost");
   // What a worker plans by a reply that took long is as late as the reply.
-  if (fate.slow) disturb(static_cast<double>(world_->lease.count()) / 3);
+  if (fate.slow) disturb(static_cast<double>(looks_every(world_->lease).count()));
   if constexpr (std::is_same_v<Request, CycleRequest>) world_->ledger().answered(process_, request, reply);
   co_return reply;
 }
