@@ -59,18 +59,19 @@ std::string line_of(const Point& point, const char* none) {
   text.append(",").append(json_number(point.done)).append(",").append(json_number(point.failed));
   write(text, point.wait, none);
   write(text, point.run, none);
-  return text;
+  return text.append(",").append(std::to_string(point.dead));
 }
 
-constexpr std::size_t column_count = 13;
+constexpr std::size_t column_count = 14;
 constexpr const char* columns =
     R"(["at_ms","ready","waiting","running","oldest_ms","done_per_s","failed_per_s",)"
-    R"("wait_p50_ms","wait_p95_ms","wait_p99_ms","run_p50_ms","run_p95_ms","run_p99_ms"])";
+    R"("wait_p50_ms","wait_p95_ms","wait_p99_ms","run_p50_ms","run_p95_ms","run_p99_ms","dead"])";
 
-/// What line_of has written; -1: nothing.
+/// What line_of has written; -1: nothing. Points of a version that did not count the dead have none.
 std::optional<Point> read_line(std::string_view line) {
   std::array<double, column_count> numbers{};
   for (double& number : numbers) {
+    if (line.empty() && &number == &numbers.back()) break;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
     if (error != std::errc() || !(number >= -1 && number < 1e18)) return std::nullopt;
     line.remove_prefix(std::min(line.size(), static_cast<std::size_t>(end - line.data()) + 1));
@@ -94,6 +95,7 @@ std::optional<Point> read_line(std::string_view line) {
   point.failed = numbers[6];
   point.wait = percentiles(7);
   point.run = percentiles(10);
+  point.dead = numbers[13] > 0 ? whole(13) : 0;
   return point;
 }
 
@@ -105,6 +107,7 @@ void History::add(const Look& look) {
   point.ready = sum_of(look.queues, {JobState::ready});
   point.waiting = sum_of(look.queues, {JobState::scheduled, JobState::blocked, JobState::throttled});
   point.running = sum_of(look.queues, {JobState::leased});
+  point.dead = sum_of(look.queues, {JobState::dead});
   for (const queue::QueueInfo& queue : look.queues)
     if (queue.oldest_ready_at != 0 && look.at > queue.oldest_ready_at)
       point.oldest_ms =
@@ -138,6 +141,7 @@ void History::put(std::size_t range, const Point& sample, const Look& look, doub
   ring.sum.ready += sample.ready;
   ring.sum.waiting += sample.waiting;
   ring.sum.running += sample.running;
+  ring.sum.dead += sample.dead;
   ring.sum.oldest_ms = std::max(ring.sum.oldest_ms, sample.oldest_ms);
   ring.sum.done += sample.done;
   ring.sum.failed += sample.failed;
@@ -151,6 +155,7 @@ void History::put(std::size_t range, const Point& sample, const Look& look, doub
   mean.ready /= ring.samples;
   mean.waiting /= ring.samples;
   mean.running /= ring.samples;
+  mean.dead /= ring.samples;
   mean.done = rounded(mean.done / static_cast<double>(ring.samples));
   mean.failed = rounded(mean.failed / static_cast<double>(ring.samples));
   mean.wait = percentiles_of(ring.wait);

@@ -21,6 +21,7 @@ struct Point {
   std::uint64_t ready = 0;
   std::uint64_t waiting = 0;  ///< scheduled, blocked, throttled
   std::uint64_t running = 0;
+  std::uint64_t dead = 0;
   std::uint64_t oldest_ms = 0;  ///< how long the longest waiting ready job has waited
   double done = 0;              ///< a second
   double failed = 0;            ///< a second: dead and expired

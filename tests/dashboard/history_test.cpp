@@ -46,6 +46,23 @@ TEST(History, WhatIsForgottenIsNoWork) {
   EXPECT_EQ(history.newest().done, 0);
 }
 
+TEST(History, TheDeadAreCountedAndAPointOfBeforeThatHasNone) {
+  History history;
+  const auto at = [](queue::UnixMillis when) {
+    Look look = seen(1, 0, when);
+    look.queues[0].counts[queue::JobState::dead] = 6;
+    return look;
+  };
+  history.add(at(1'000'000));
+  history.add(at(1'002'000));
+  EXPECT_THAT(history.json("5m").value(), HasSubstr(",null,6]"));
+  EXPECT_THAT(history.json("5m").value(), HasSubstr(R"("run_p99_ms","dead"])"));
+  History other;
+  other.load(0, "900000,1,2,3,4,5,6,-1,-1,-1,-1,-1,-1\n" + history.save(0));
+  EXPECT_THAT(other.json("5m").value(), HasSubstr("[900000,1,2,3,4,5,6,null,null,null,null,null,null,0],"));
+  EXPECT_THAT(other.json("5m").value(), HasSubstr(",null,6]"));
+}
+
 TEST(History, EachRangeHasItsStepAndNoMorePointsThanItSays) {
   History history;
   for (int second = 0; second < 3600; ++second)
@@ -57,7 +74,7 @@ TEST(History, EachRangeHasItsStepAndNoMorePointsThanItSays) {
     EXPECT_LE(lines, History::ranges[range].points);
     EXPECT_NEAR(static_cast<double>(lines),
                 static_cast<double>(std::min(steps, History::ranges[range].points)), 2);
-    EXPECT_THAT(text, HasSubstr(",7,0,0,0,3,0,-1,-1,-1,-1,-1,-1\n"));
+    EXPECT_THAT(text, HasSubstr(",7,0,0,0,3,0,-1,-1,-1,-1,-1,-1,0\n"));
   }
   EXPECT_TRUE(history.json("1h"));
   EXPECT_FALSE(history.json("1y"));
@@ -94,7 +111,7 @@ TEST(History, ABusySecondCountsForMoreThanAQuietOne) {
   Look quiet = seen(0, 910, 31'000);
   for (int i = 0; i < 10; ++i) quiet.ended.push_back(ended(10'000, 0, 1000));
   history.add(quiet);  // ends its second one
-  EXPECT_THAT(history.save(1), testing::EndsWith(",0,0,0,10,10,939\n")) << "of 910, nearly all took 10 ms";
+  EXPECT_THAT(history.save(1), testing::EndsWith(",0,0,0,10,10,939,0\n")) << "of 910, nearly all took 10 ms";
 }
 
 TEST(History, WhatIsKeptComesBackAndFitsIntoANote) {
@@ -120,7 +137,7 @@ TEST(History, ANoteOfSomebodyElseIsNotBelieved) {
   history.load(2,
                "1,2,3\nx\n-1,0,0,0,0,0,0,0,0,0,0,0,0\n5,1,1,1,1,1,1,-1,-1,-1,2,3,4\n"
                "4,1,1,1,1,1,1,1,1,1,1,1,1\nnan,0,0,0,0,0,0,0,0,0,0,0,0\n6,1e300,0,0,0,0,0,0,0,0,0,0,0\n");
-  EXPECT_EQ(history.save(2), "5,1,1,1,1,1,1,-1,-1,-1,2,3,4\n");
+  EXPECT_EQ(history.save(2), "5,1,1,1,1,1,1,-1,-1,-1,2,3,4,0\n");
 }
 
 }  // namespace

@@ -295,7 +295,7 @@ describe('in use', () => {
       const card = page.locator('.chart', { hasText: 'Depth' });
       await card.getByRole('button', { name: 'Table' }).click();
       await card.locator('tbody tr').nth(1).waitFor();
-      assert.equal(await card.locator('thead th').count(), 4);
+      assert.equal(await card.locator('thead th').count(), 5);
     });
   });
 
