@@ -102,22 +102,24 @@ class Producer {
   void choose_terms(queue::JobSpec& job, const std::vector<queue::JobSpec>& batch) {
     if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
     if (draw(20) == 0) job.run_at = wall_clock() + static_cast<queue::UnixMillis>(draw(1500));
-    if (draw(15) == 0 && job.name != "poison") job.expires_at = draw_expiry();  // poison is to be convicted
+    if (draw(15) == 0 && job.name != "poison") job.expires_at = next_expiry();  // poison is to be convicted
     if (batch.empty() || draw(8) != 0) return;
     const std::size_t first = draw(batch.size());
     const std::size_t last = std::min(batch.size(), first + 1 + draw(3));
     for (std::size_t i = first; i < last; ++i) job.after.push_back(batch[i].id);
   }
 
-  /// In some seconds, at once, or too early or too late by each clock of the run, which are hours apart: in
-  /// every run some job is to expire, and some to run that could.
-  queue::UnixMillis draw_expiry() {
+  /// Of four one is too late by each clock of the run, which are hours apart, and one in time by each: in every
+  /// run some job is to expire, and some to run that could. The others are as it comes: at once, or in some seconds.
+  queue::UnixMillis next_expiry() {
     constexpr queue::UnixMillis day = 24 * 60 * 60 * 1000;
     const queue::UnixMillis now = wall_clock();
-    const auto way = draw(4);
-    if (way == 0) return now - day;
-    if (way == 3) return now + day;
-    return now + static_cast<queue::UnixMillis>(draw(way == 1 ? 4 : 8000));
+    switch (expiries_made_++ % 4) {
+      case 0: return now + day;
+      case 1: return now - day;
+      case 2: return now + static_cast<queue::UnixMillis>(draw(4));
+      default: return now + static_cast<queue::UnixMillis>(draw(8000));
+    }
   }
 
   static std::string terms_of(const queue::JobSpec& job) {
