@@ -103,11 +103,11 @@ test-tsan test-clang-asan test-clang-tsan: test-%:
 
 test-gdb:
 	@scripts/bootstrap all
-	$(call say,Building the command, and a program by gcc and by clang)
+	$(call say,Building the command and a program by gcc and the library by clang)
 	$(call configure,release,-DCOTERIE_TESTS=ON)
 	$(call build,release,coterie_command example_deadlock)
 	$(call configure,clang-release)
-	$(call build,clang-release,example_deadlock)
+	$(call build,clang-release,coterie_runtime)
 	$(call say,Reading their cores)
 	@ctest --preset release -R '^cli[.]gdb_test$$' -V
 

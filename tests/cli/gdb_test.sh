@@ -1,5 +1,5 @@
 # The gdb command shows what the live dump shows, from a core: of programs by gcc and by clang, with symbols and without.
-# A program that clang made altogether, with the library, is there after `make test-gdb`.
+# A library that clang has made is there after `make test-gdb`.
 set -euo pipefail
 deadlock=$COTERIE_BUILD/examples/deadlock
 coterie=$COTERIE_BIN/coterie
@@ -136,34 +136,33 @@ int main() {
 }
 END
 library=$COTERIE_BUILD/libcoterie_runtime.a
-by() {  # by COMPILER SOURCE PROGRAM
+by() {  # by COMPILER SOURCE PROGRAM: on the library
   "$1" -std=c++20 -O2 -I"$COTERIE_SOURCE/include" "$2" "$library" -lssl -lcrypto -pthread -o "$3"
+}
+by_clang() {  # by_clang NAME: both programs by clang show what they show by gcc
+  for name in deadlock waits; do
+    local source=$name.cpp pattern="'till', held by #3 'cashier'"
+    [[ $name == waits ]] || { source=$COTERIE_SOURCE/examples/deadlock.cpp pattern='^deadlock'; }
+    by clang++-19 "$source" "$1_$name"
+    strip -s -o "$1_stripped_$name" "$1_$name"
+    for program in "./$1_$name" "./$1_stripped_$name"; do
+      look "$program" "$pattern"
+      same_as_by_gcc "$name"
+    done
+  done
 }
 if [[ -f $library ]]; then
   by g++ waits.cpp waits
   look ./waits "waits for a condition @[0-9]* 'more goods', under lock @[0-9]* 'till', held by #3 'cashier'"
   mv tree waits.tree
   if command -v clang++-19 >/dev/null; then
-    for name in deadlock waits; do
-      source=$name.cpp pattern="'till', held by #3 'cashier'"
-      [[ $name == waits ]] || { source=$COTERIE_SOURCE/examples/deadlock.cpp pattern='^deadlock'; }
-      by clang++-19 "$source" "by_clang_$name"
-      strip -s -o "by_clang_stripped_$name" "by_clang_$name"
-      for program in "./by_clang_$name" "./by_clang_stripped_$name"; do
-        look "$program" "$pattern"
-        same_as_by_gcc "$name"
-      done
-    done
+    by_clang program
+    library=$COTERIE_SOURCE/build/clang-release/libcoterie_runtime.a
+    if [[ -f $library ]]; then
+      by_clang altogether
+      echo "and of programs that clang has made with the library"
+    fi
   fi
-fi
-altogether=$COTERIE_SOURCE/build/clang-release/examples/deadlock
-if [[ -x $altogether ]]; then
-  strip -s -o altogether_stripped "$altogether"
-  for program in "$altogether" ./altogether_stripped; do
-    look "$program" '^deadlock'
-    same_as_by_gcc deadlock
-  done
-  echo "and of a program that clang made with the library"
 fi
 in_gdb -x "$script" -ex "coterie tasks" /bin/true >/dev/null 2>&1 || true
 has gdb.err "this is no program of Coterie"
