@@ -107,7 +107,8 @@ ROWS = [
                                   ("weighted_round_robin", "WRR", 40), ("fair_share", "fair share", 80)]
     for size in (10, 1000, 100_000)
 ] + [
-    Row(f"of_classes/{policy}/{classes}", f"push + pop, {title}, {classes} classes with 10 ready each")
+    Row(f"of_classes/{policy}/{classes}", f"push + pop, {title}, {classes} classes with 10 ready each",
+        grown=f"of_classes/{policy}/{classes * 10}" if classes < 1000 else "")
     for policy, title in [("weighted_round_robin", "WRR"), ("fair_share", "fair share")]
     for classes in (10, 100, 1000)
 ]
