@@ -210,10 +210,12 @@ class History:
         may_be_torn = self.shards and batch.confirmed is None
         if there not in (0, len(batch.jobs)) and not may_be_torn:
             self.blame(f"{who}: of batch {number} {there} of {len(batch.jobs)} jobs are there: it was torn")
+        act = (batch.asked, batch.confirmed)
         if batch.confirmed is None:
             self.counts["there without a confirmation"] += there
-        elif there == 0:
-            act = (batch.asked, batch.confirmed)
+        elif not self.undone(act):
+            self.counts["confirmed, and no fault may undo it"] += len(batch.jobs)
+        if batch.confirmed is not None and there == 0:
             if not self.undone(act):
                 self.blame(f"{who}: batch {number} was lost, job {batch.jobs[0]} and {len(batch.jobs) - 1} more: "
                            "confirmed, and no fault can have undone it")

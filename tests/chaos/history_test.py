@@ -71,6 +71,12 @@ class HistoryTest(Judgements):
         story = Story().enqueued().fault(at=3, lost_from=1)
         self.assert_good(story)
         self.assertEqual(story.history.counts["vanished within a fault's window"], 1)
+        self.assertEqual(story.history.counts["confirmed, and no fault may undo it"], 0)
+
+    def test_how_much_a_run_proves_is_counted(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).final()
+        self.assert_good(story)
+        self.assertEqual(story.history.counts["confirmed, and no fault may undo it"], 1)
 
     def test_a_job_confirmed_before_the_window_is_lost(self):
         self.assert_blamed(Story().enqueued().fault(at=6, lost_from=3), "was lost")
