@@ -109,16 +109,21 @@ class Producer {
     for (std::size_t i = first; i < last; ++i) job.after.push_back(batch[i].id);
   }
 
-  /// Of four one is too late by each clock of the run, which are hours apart, and one in time by each: in every
-  /// run some job is to expire, and some to run that could. The others are as it comes: at once, or in some seconds.
+  /// Of four one is too late by each clock of the run, which are hours apart, and one in time by each: in
+  /// every run some job is to expire, and some to run that could. The others are as it comes: at once, or in
+  /// some seconds.
   queue::UnixMillis next_expiry() {
     constexpr queue::UnixMillis day = 24 * 60 * 60 * 1000;
     const queue::UnixMillis now = wall_clock();
     switch (expiries_made_++ % 4) {
-      case 0: return now + day;
-      case 1: return now - day;
-      case 2: return now + static_cast<queue::UnixMillis>(draw(4));
-      default: return now + static_cast<queue::UnixMillis>(draw(8000));
+      case 0:
+        return now + day;
+      case 1:
+        return now - day;
+      case 2:
+        return now + static_cast<queue::UnixMillis>(draw(4));
+      default:
+        return now + static_cast<queue::UnixMillis>(draw(8000));
     }
   }
 
