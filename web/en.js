@@ -18,6 +18,7 @@ export default {
   filter_keys: 'Terms are joined by “and”: state, queue, name, id, worker, error, priority, attempt, age, args.PATH, or a word to find in name, args and error.',
   next: 'Next', first: 'First', order: 'Order', newest_first: 'Newest', oldest_first: 'Oldest', page_of: '{count} jobs on this page', select_all: 'Select all on this page', select: 'Select {id}',
   selected: '{count} selected', retry: 'Retry', cancel: 'Cancel', retry_all: 'Retry all that match', cancel_all: 'Cancel all that match', purge_all: 'Forget all that match',
+  all_need_state: 'To change all that match, choose a state.', purge_needs_plain: 'To forget all that match, filter by state, queue and name alone.',
   bounded: 'Looked at {scanned} jobs, then stopped. “Next” goes on from there.',
   bulk_retry: 'Retry {count} jobs?', bulk_cancel: 'Cancel {count} jobs?', bulk_purge: 'Forget {count} jobs for good?',
   bulk_text: 'All that match “{filter}”. More than these are not touched, also where some came since they were counted.',

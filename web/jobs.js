@@ -124,13 +124,18 @@ function Bulk({ filter, selected, session, jobs, bulk }) {
   const state = stateOf(filter);
   const canRetry = ['dead', 'failed', 'cancelled', 'expired'].includes(state);
   const ended = canRetry || state === 'done';
+  const admin = session.role === 'admin';
+  // What the broker can list by itself: nothing else is forgotten.
+  const plain = termsOf(filter).every((term) => /^(state|queue|name):/.test(term));
+  const hint = !state ? 'all_need_state' : ended && admin && !plain ? 'purge_needs_plain' : '';
   const button = (action, word, go) => html`<button onClick=${() => go(action, [...selected])}>${t(word)}</button>`;
   return html`<div class="bulk">
     <span class="quiet">${selected.size ? t('selected', { count: number(selected.size) }) : t('page_of', { count: number(jobs.length) })}</span>
     ${selected.size ? html`${button('retry', 'retry', bulk.byIds)}${button('cancel', 'cancel', bulk.byIds)}`
       : html`${canRetry && button('retry', 'retry_all', bulk.byFilter)}
         ${state && !ended && button('cancel', 'cancel_all', bulk.byFilter)}
-        ${ended && session.role === 'admin' && button('purge', 'purge_all', bulk.byFilter)}`}</div>`;
+        ${ended && admin && plain && button('purge', 'purge_all', bulk.byFilter)}
+        ${hint && html`<span class="quiet">${t(hint)}</span>`}`}</div>`;
 }
 
 export function Jobs({ parameters, path, session }) {

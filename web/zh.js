@@ -18,6 +18,7 @@ export default {
   filter_keys: '各条件须同时成立：state、queue、name、id、worker、error、priority、attempt、age、args.路径，或在名称、参数和错误中查找的词。',
   next: '下一页', first: '首页', order: '顺序', newest_first: '最新在前', oldest_first: '最早在前', page_of: '本页 {count} 个任务', select_all: '选择本页全部', select: '选择 {id}',
   selected: '已选 {count} 个', retry: '重试', cancel: '取消', retry_all: '重试所有匹配项', cancel_all: '取消所有匹配项', purge_all: '清除所有匹配项',
+  all_need_state: '要更改所有匹配项，请选择一个状态。', purge_needs_plain: '要清除所有匹配项，请只按 state、queue 和 name 过滤。',
   bounded: '查看了 {scanned} 个任务后停止。“下一页”从那里继续。',
   bulk_retry: '重试 {count} 个任务？', bulk_cancel: '取消 {count} 个任务？', bulk_purge: '永久清除 {count} 个任务？',
   bulk_text: '所有匹配“{filter}”的任务。计数之后新增的不受影响。',

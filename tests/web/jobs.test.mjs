@@ -174,6 +174,21 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
+    test('all that match are forgotten only by what the broker lists, and where nothing can be done it says why', async () => {
+      await withTab(world, {}, async (page) => {
+        const forget = page.getByRole('button', { name: 'Forget all that match' });
+        const why = page.getByText('filter by state, queue and name alone');
+        for (const [filter, may] of [['state:done name:"send mail"', true], ['state:done age>1h', false], ['state:done "state:dead"', false]]) {
+          await page.goto(world.url + '/jobs?filter=' + encodeURIComponent(filter));
+          await (may ? forget : why).waitFor();
+          assert.deepEqual([await forget.count(), await why.count()], may ? [1, 0] : [0, 1], filter);
+        }
+        await page.goto(world.url + '/jobs?filter=queue:billing');
+        await page.getByText('choose a state').waitFor();
+        assert.equal(await page.getByRole('button', { name: /all that match/ }).count(), 0);
+      });
+    });
+
     test('a queue is drained, after the number was shown', async () => {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/queues');
