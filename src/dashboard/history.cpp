@@ -46,36 +46,64 @@ void add_times(const Look& look, double weight, Durations& wait, Durations& run)
   }
 }
 
-void write(std::string& text, const std::optional<Percentiles>& percentiles, const char* none) {
+void write(std::string& text, const std::optional<Percentiles>& percentiles) {
   for (std::size_t i = 0; i < std::tuple_size_v<Percentiles>; ++i)
-    text.append(",").append(percentiles ? std::to_string((*percentiles)[i]) : none);
+    text.append(",").append(percentiles ? std::to_string((*percentiles)[i]) : "null");
 }
 
-/// Its columns, with commas between them.
-std::string line_of(const Point& point, const char* none) {
-  std::string text = std::to_string(point.at);
-  for (const std::uint64_t number : {point.ready, point.waiting, point.running, point.oldest_ms})
-    text.append(",").append(std::to_string(number));
-  text.append(",").append(json_number(point.done)).append(",").append(json_number(point.failed));
-  write(text, point.wait, none);
-  write(text, point.run, none);
-  return text.append(",").append(std::to_string(point.dead));
+/// Three digits, which is what a chart can show: 1234567 as 123e4, so no number below 1e12 takes more than
+/// five bytes.
+void write_short(std::string& text, double number) {
+  int tens = 0;
+  for (; number >= 999.5; number /= 10) ++tens;
+  char digits[32];
+  text.append(digits,
+              std::to_chars(digits, digits + sizeof digits, number, std::chars_format::general, 3).ptr);
+  if (tens != 0) text.append("e").append(std::to_string(tens));
+}
+
+void write_short(std::string& text, const std::optional<Percentiles>& percentiles) {
+  for (std::size_t i = 0; i < std::tuple_size_v<Percentiles>; ++i) {
+    text += ',';
+    if (percentiles) write_short(text, static_cast<double>((*percentiles)[i]));
+  }
+}
+
+/// All but when it was, each column behind a comma.
+std::string short_line(const Point& point) {
+  std::string text;
+  const auto add = [&text](auto number) { write_short(text += ',', static_cast<double>(number)); };
+  for (const std::uint64_t number : {point.ready, point.waiting, point.running, point.oldest_ms}) add(number);
+  add(point.done);
+  add(point.failed);
+  write_short(text, point.wait);
+  write_short(text, point.run);
+  add(point.dead);
+  return text;
 }
 
 constexpr std::size_t column_count = 14;
+constexpr std::size_t longest_time = 20;
 constexpr const char* columns =
     R"(["at_ms","ready","waiting","running","oldest_ms","done_per_s","failed_per_s",)"
     R"("wait_p50_ms","wait_p95_ms","wait_p99_ms","run_p50_ms","run_p95_ms","run_p99_ms","dead"])";
 
-/// What line_of has written; -1: nothing. Points of a version that did not count the dead have none.
-std::optional<Point> read_line(std::string_view line) {
+/// A line of a note: when (ms; or "+1", so many steps after the line before), then the columns. Nothing, or
+/// the -1 of older versions: there was none; so is the last column, which came later.
+std::optional<Point> read_line(std::string_view line, queue::UnixMillis before, std::int64_t step_ms) {
   std::array<double, column_count> numbers{};
+  const bool relative = !line.empty() && line.front() == '+';
+  if (relative) line.remove_prefix(1);
   for (double& number : numbers) {
-    if (line.empty() && &number == &numbers.back()) break;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
-    if (error != std::errc() || !(number >= -1 && number < 1e18)) return std::nullopt;
-    line.remove_prefix(std::min(line.size(), static_cast<std::size_t>(end - line.data()) + 1));
+    const std::string_view text = line.substr(0, line.find(','));
+    line.remove_prefix(std::min(line.size(), text.size() + 1));
+    number = -1;
+    if (text.empty()) continue;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !(number >= -1 && number < 1e18))
+      return std::nullopt;
   }
+  if (relative) numbers[0] = static_cast<double>(before) + numbers[0] * static_cast<double>(step_ms);
   if (std::any_of(numbers.begin(), numbers.begin() + 7, [](double number) { return number < 0; }))
     return std::nullopt;
   const auto whole = [&numbers](std::size_t i) { return static_cast<std::uint64_t>(numbers[i]); };
@@ -169,7 +197,13 @@ void History::put(std::size_t range, const Point& sample, const Look& look, doub
 }
 
 std::string History::json(const Point& point) {
-  return "[" + line_of(point, "null") + "]";
+  std::string text = "[" + std::to_string(point.at);
+  for (const std::uint64_t number : {point.ready, point.waiting, point.running, point.oldest_ms})
+    text.append(",").append(std::to_string(number));
+  text.append(",").append(json_number(point.done)).append(",").append(json_number(point.failed));
+  write(text, point.wait);
+  write(text, point.run);
+  return text.append(",").append(std::to_string(point.dead)).append("]");
 }
 
 std::optional<std::string> History::json(std::string_view name) const {
@@ -187,17 +221,24 @@ std::optional<std::string> History::json(std::string_view name) const {
   return std::nullopt;
 }
 
+/// The first line says when its step began, each other one how many steps it is behind the line before.
 std::string History::save(std::size_t range) const {
   const std::deque<Point>& points = rings_[range].points;
-  std::string text;
-  std::vector<std::string> lines;
-  std::size_t bytes = 0;
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    std::string line = line_of(*point, "-1") + "\n";
+  const std::int64_t step_ms = ranges[range].step_ms;
+  std::vector<std::string> lines;  // the newest first
+  std::size_t bytes = longest_time;
+  std::size_t i = points.size();
+  for (; i > 0; --i) {
+    const std::int64_t before = i > 1 ? points[i - 2].at / step_ms : 0;
+    std::string line =
+        "+" + std::to_string(points[i - 1].at / step_ms - before) + short_line(points[i - 1]) + "\n";
     bytes += line.size();
     if (bytes > kept_bytes) break;
     lines.push_back(std::move(line));
   }
+  if (lines.empty()) return "";
+  std::string text = std::to_string(points[i].at / step_ms * step_ms);
+  lines.back().erase(0, lines.back().find(','));
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) text += *line;
   return text;
 }
@@ -208,7 +249,8 @@ void History::load(std::size_t range, std::string_view text) {
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::optional<Point> point = read_line(line);
+    const std::optional<Point> point =
+        read_line(line, points.empty() ? 0 : points.back().at, ranges[range].step_ms);
     if (!point || (!points.empty() && point->at <= points.back().at)) continue;
     points.push_back(*point);
     if (points.size() > ranges[range].points) points.pop_front();

@@ -64,8 +64,9 @@ class History {
   /// [at, …], in the columns of json().
   [[nodiscard]] static std::string json(const Point& point);
 
-  /// For keeping a range elsewhere: its points as text, and back. The text is at most `kept_bytes` long; the
-  /// oldest points are left out where all were longer. What cannot be read is ignored.
+  /// For keeping a range elsewhere: its points as text, with three digits of each number and the beginning of
+  /// their steps as times; and back. The text is at most `kept_bytes` long, which all points fit into; were
+  /// they longer (numbers beyond 1e12), the oldest would be left out. What cannot be read is ignored.
   [[nodiscard]] std::string save(std::size_t range) const;
   void load(std::size_t range, std::string_view text);
   static constexpr std::size_t kept_bytes = 60'000;

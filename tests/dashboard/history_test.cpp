@@ -58,7 +58,7 @@ TEST(History, TheDeadAreCountedAndAPointOfBeforeThatHasNone) {
   EXPECT_THAT(history.json("5m").value(), HasSubstr(",null,6]"));
   EXPECT_THAT(history.json("5m").value(), HasSubstr(R"("run_p99_ms","dead"])"));
   History other;
-  other.load(0, "900000,1,2,3,4,5,6,-1,-1,-1,-1,-1,-1\n" + history.save(0));
+  other.load(0, "900000,1,2,3,4,5,6,-1,-1,-1,-1,-1,-1\n" + history.save(0));  // as older versions wrote it
   EXPECT_THAT(other.json("5m").value(), HasSubstr("[900000,1,2,3,4,5,6,null,null,null,null,null,null,0],"));
   EXPECT_THAT(other.json("5m").value(), HasSubstr(",null,6]"));
 }
@@ -74,7 +74,7 @@ TEST(History, EachRangeHasItsStepAndNoMorePointsThanItSays) {
     EXPECT_LE(lines, History::ranges[range].points);
     EXPECT_NEAR(static_cast<double>(lines),
                 static_cast<double>(std::min(steps, History::ranges[range].points)), 2);
-    EXPECT_THAT(text, HasSubstr(",7,0,0,0,3,0,-1,-1,-1,-1,-1,-1,0\n"));
+    EXPECT_THAT(text, HasSubstr(",7,0,0,0,3,0,,,,,,,0\n"));
   }
   EXPECT_TRUE(history.json("1h"));
   EXPECT_FALSE(history.json("1y"));
@@ -97,7 +97,7 @@ TEST(History, PercentilesAreOfWhatEndedAndRightWithinATenth) {
   near((*history.newest().run)[2], 99'000);
   history.add(seen(0, 100, 1'002'000));
   EXPECT_FALSE(history.newest().wait) << "nothing ended in that second";
-  EXPECT_THAT(*history.json("5m"), HasSubstr(",null,null,null,null,null,null]"));
+  EXPECT_THAT(*history.json("5m"), HasSubstr(",null,null,null,null,null,null,0]"));
 }
 
 // 900 jobs of 10 ms ended in one second, of which ten were seen; ten of 1 s in the others, all of them seen.
@@ -114,30 +114,55 @@ TEST(History, ABusySecondCountsForMoreThanAQuietOne) {
   EXPECT_THAT(history.save(1), testing::EndsWith(",0,0,0,10,10,939,0\n")) << "of 910, nearly all took 10 ms";
 }
 
-TEST(History, WhatIsKeptComesBackAndFitsIntoANote) {
-  History history;
-  constexpr std::int64_t step = 300'000;
-  for (int i = 0; i < 9000; ++i) {
-    Look look = seen(1'000'000'000 + i, i * 1'000'000LL, 1'790'000'000'000 + i * step);
-    look.ended.push_back(ended(look.at - 9'000'000, 1'234'567 + i, 7'654'321));
-    history.add(look);
-  }
+// A point of each step, with as many digits as a busy queue has, for longer than a range lasts.
+TEST(History, AllPointsOfARangeFitIntoANoteAndComeBack) {
   for (const std::size_t range : {std::size_t{2}, std::size_t{3}}) {
+    const auto [name, step_ms, most] = History::ranges[range];
+    History history;
+    for (std::size_t i = 0; i < most + 10; ++i) {
+      const auto more = static_cast<std::int64_t>(i);
+      Look look = seen(123'456'789 + i, i * 44'444'444'444, 1'790'000'000'000 + more * step_ms);
+      queue::QueueInfo& info = look.queues[0];
+      info.oldest_ready_at = look.at - 987'654'321;
+      for (const queue::JobState state : {queue::JobState::scheduled, queue::JobState::leased})
+        info.counts[state] = 98'765'432 + i;
+      info.counts[queue::JobState::dead] = i * 44'444'444;
+      for (const std::int64_t times : {1, 3, 9})
+        look.ended.push_back(ended(look.at - 2'000'000'000, 1'234'567 * times + more, 7'654'321 * times));
+      history.add(look);
+    }
     const std::string kept = history.save(range);
-    EXPECT_LE(kept.size(), History::kept_bytes);
-    EXPECT_GE(std::count(kept.begin(), kept.end(), '\n'), 288);
+    EXPECT_LE(kept.size(), History::kept_bytes) << name;
+    EXPECT_EQ(std::count(kept.begin(), kept.end(), '\n'), static_cast<std::ptrdiff_t>(most)) << name;
     History again;
     again.load(range, kept);
-    EXPECT_EQ(again.save(range), kept);
+    EXPECT_EQ(again.save(range), kept) << name;
+    EXPECT_EQ(again.last(range), history.last(range) / step_ms * step_ms) << name;
+    EXPECT_THAT(kept, testing::ContainsRegex("\n\\+1,123e6,988e5,988e5,988e6,"));
+    EXPECT_THAT(again.json(name).value(), HasSubstr(",123000000,98800000,98800000,988000000,"));
   }
+}
+
+TEST(History, WhatIsKeptHasGapsWhereThereWereSome) {
+  const std::string kept =
+      "600000,1,2,3,4,0.25,0,,,,,,,7\n+1,999,1e3,3,4,12.5,0,5,6,7,8,9,10,0\n+12,1,2,3,4,5,6,,,,,,,0\n";
+  History history;
+  history.load(2, kept);
+  EXPECT_THAT(history.json("24h").value(),
+              HasSubstr(R"("points":[[600000,1,2,3,4,0.25,0,null,null,null,null,null,null,7],)"
+                        "[900000,999,1000,3,4,12.5,0,5,6,7,8,9,10,0],[4500000,1,2,3,4,5,6,"));
+  EXPECT_EQ(
+      history.save(2),
+      "600000,1,2,3,4,0.25,0,,,,,,,7\n+1,999,100e1,3,4,12.5,0,5,6,7,8,9,10,0\n+12,1,2,3,4,5,6,,,,,,,0\n");
 }
 
 TEST(History, ANoteOfSomebodyElseIsNotBelieved) {
   History history;
-  history.load(2,
-               "1,2,3\nx\n-1,0,0,0,0,0,0,0,0,0,0,0,0\n5,1,1,1,1,1,1,-1,-1,-1,2,3,4\n"
-               "4,1,1,1,1,1,1,1,1,1,1,1,1\nnan,0,0,0,0,0,0,0,0,0,0,0,0\n6,1e300,0,0,0,0,0,0,0,0,0,0,0\n");
-  EXPECT_EQ(history.save(2), "5,1,1,1,1,1,1,-1,-1,-1,2,3,4,0\n");
+  history.load(
+      2,
+      "1,2,3\nx\n-1,0,0,0,0,0,0,0,0,0,0,0,0\n900000,1,1,1,1,1,1,-1,-1,-1,2,3,4\n+\n+0,1,1,1,1,1,1,,,,,,,0\n"
+      "4,1,1,1,1,1,1,1,1,1,1,1,1\nnan,0,0,0,0,0,0,0,0,0,0,0,0\n900006,1e300,0,0,0,0,0,0,0,0,0,0,0\n");
+  EXPECT_EQ(history.save(2), "900000,1,1,1,1,1,1,,,,2,3,4,0\n");
 }
 
 }  // namespace
