@@ -42,7 +42,7 @@ export default {
   log_in: 'Log in', password: 'Password', user: 'Name', log_in_text: 'This dashboard has accounts.',
   keys_title: 'Keyboard', key_go: 'go to Overview, Queues, Jobs, Dead, Workers, Live', key_filter: 'filter', key_move: 'next, previous row', key_open: 'open the row',
   key_select: 'select the row', key_theme: 'theme', key_help: 'this', key_close: 'close', key_retry: 'retry (of a job), refresh (of Live)', key_cancel: 'cancel (of a job)',
-  wait_time: 'Waiting time', wait_time_text: 'from when it could run', run_time: 'Run time', run_time_text: 'of what ended', history: 'History',
+  wait_time: 'Waiting time', wait_time_text: 'from when it could run', run_time: 'Run time', run_time_text: 'of what ended', history: 'History', no_history: 'No history is kept of this queue: it is kept of the first 16 that are seen.',
   drain: 'Drain', drain_title: 'Drain {queue}?', drain_text: '{waiting} jobs wait here, and all of them are cancelled. What runs goes on.', drained: '{count} jobs of {queue} cancelled.',
   clone: 'Clone', clone_title: 'Enqueue {name} once more?', clone_text: 'Into {queue}, with these arguments, to the letter.',
   clone_as_it_is: 'Into {queue}, with the same arguments. To change them is for admins.', cloned: 'This is the new one.', key_clone: 'clone (of a job)',

@@ -51,6 +51,7 @@ const percentiles = (first) => ['p50', 'p95', 'p99'].map((name, i) => ({
 export function Charts({ range, queue }) {
   const { points, error } = usePoints(range, queue);
   const chart = (title, unit, series, axis) => html`<${Chart} title=${t(title)} unit=${unit} range=${range} points=${points} series=${series} axis=${axis} />`;
+  if (error && error.code === 'no_history') return html`<p class="quiet">${t('no_history')}</p>`;
   return html`${error && html`<${Problem} error=${error} />`}<div class="charts">
     ${chart('throughput', t('jobs_per_second'), [{ name: t('done_rate'), column: 5, colour: '--done', fill: true, text: rate }, { name: t('failed_rate'), column: 6, colour: '--dead', text: rate }])}
     ${chart('depth', t('jobs_count'), [{ name: t('waiting'), column: 1, colour: '--ready', fill: true, text: number }, { name: t('running'), column: 3, colour: '--leased', text: number },

@@ -42,7 +42,7 @@ export default {
   log_in: '登录', password: '密码', user: '用户名', log_in_text: '此面板需要账户。',
   keys_title: '键盘', key_go: '概览、队列、任务、失败、工作进程、现场', key_filter: '过滤', key_move: '下一行、上一行', key_open: '打开该行',
   key_select: '选择该行', key_theme: '主题', key_help: '本说明', key_close: '关闭', key_retry: '重试（任务页），刷新（现场页）', key_cancel: '取消（任务页）',
-  wait_time: '等待时间', wait_time_text: '从可以运行时起', run_time: '运行时间', run_time_text: '已结束的任务', history: '历史',
+  wait_time: '等待时间', wait_time_text: '从可以运行时起', run_time: '运行时间', run_time_text: '已结束的任务', history: '历史', no_history: '没有此队列的历史：只保留最先出现的 16 个队列的历史。',
   drain: '清空', drain_title: '清空 {queue}？', drain_text: '有 {waiting} 个任务在等待，将全部取消。正在运行的继续运行。', drained: '已取消 {queue} 的 {count} 个任务。',
   clone: '克隆', clone_title: '再次加入 {name}？', clone_text: '加入 {queue}，参数与此处文本完全一致。',
   clone_as_it_is: '加入 {queue}，参数不变。修改参数需要管理员。', cloned: '这是新的任务。', key_clone: '克隆（任务）',

@@ -267,6 +267,16 @@ describe('in use', () => {
     });
   });
 
+  test('a queue without a history says so, in both languages', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/queues?queue=the-seventeenth');
+      await page.getByText('No history is kept of this queue').waitFor();
+      assert.equal(await page.getByRole('alert').count(), 0);
+      await page.getByRole('button', { name: '中文' }).click();
+      await page.getByText('没有此队列的历史').waitFor();
+    });
+  });
+
   test('a state is chosen beside text that reads like one', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/jobs?filter=' + encodeURIComponent('error:"card state:done" state:dead'));
