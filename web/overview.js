@@ -23,7 +23,7 @@ export function Overview({ overview, session, parameters }) {
     ${now && html`<div class="tiles">
       <${Tile} name=${t('waiting')} value=${number(now.ready)} state="ready" to="/jobs?filter=state:ready" />
       <${Tile} name=${t('running')} value=${number(now.running)} state="leased" to="/jobs?filter=state:leased" />
-      <${Tile} name=${t('later')} value=${number(now.later)} state="scheduled" to="/jobs?filter=state:scheduled" />
+      <${Tile} name=${t('later')} value=${number(now.later)} state="scheduled" to="/queues" />
       <${Tile} name=${t('dead')} value=${number(now.dead)} state=${now.dead ? 'dead' : ''} to="/dead" />
       <${Tile} name=${t('done_rate')} value=${rate(overview.done_per_s)} unit=${t('per_second')} />
       <${Tile} name=${t('oldest')} value=${overview.oldest_ms ? duration(overview.oldest_ms) : '–'} unit=${overview.oldest_ms ? '' : t('none_waits')} />

@@ -277,6 +277,14 @@ describe('in use', () => {
     });
   });
 
+  test('what waits for later is more than one state: its tile leads to the queues', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/');
+      await page.locator('.tile', { hasText: 'Later' }).click();
+      await page.waitForURL((url) => url.pathname === '/queues' && !url.search);
+    });
+  });
+
   test('a state is chosen beside text that reads like one', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/jobs?filter=' + encodeURIComponent('error:"card state:done" state:dead'));
