@@ -33,7 +33,7 @@ for (const kind of ['sqlite', 'redis']) {
               await page.goto(world.url + path);
               await settled(page);
               await page.waitForFunction(() => document.title.endsWith('Coterie'));
-              if (path === '/') await page.waitForSelector('svg .curve');
+              if (path === '/') await page.waitForSelector('svg .curve', { state: 'attached' });
               assert.deepEqual(await axe(page), [], path);
               const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
               assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
@@ -178,8 +178,13 @@ describe('in use', () => {
       for (const page of tabs) {
         await page.locator('.tile').first().waitFor();
         await page.waitForFunction(() => ['live', 'polling'].includes(document.querySelector('.live').dataset.status), null, { timeout: 20000 });
-        await page.waitForSelector('svg .curve', { timeout: 20000 });
+        await page.waitForSelector('svg .curve', { state: 'attached', timeout: 20000 });  // one that is flat is not "visible"
       }
+      // What is drawn goes on in each of them: two points more than when all were there.
+      const drawn = (page) => page.locator('svg .curve').first().evaluate((line) => line.getAttribute('d').split('L').length);
+      const before = await Promise.all(tabs.map(drawn));
+      await Promise.all(tabs.map((page, i) => page.waitForFunction(
+        (more) => document.querySelector('svg .curve').getAttribute('d').split('L').length >= more, before[i] + 2, { timeout: 20000 })));
     });
   });
 
@@ -309,7 +314,7 @@ describe('in use', () => {
   test('a chart is a table as well', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/');
-      await page.waitForSelector('svg .curve');
+      await page.waitForSelector('svg .curve', { state: 'attached' });
       const card = page.locator('.chart', { hasText: 'Depth' });
       await card.getByRole('button', { name: 'Table' }).click();
       await card.locator('tbody tr').nth(1).waitFor();
