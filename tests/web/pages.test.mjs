@@ -343,7 +343,7 @@ describe('in use', () => {
     });
   });
 
-  test('the first numbers are there within a second', async (t) => {
+  test('how long the first numbers take is printed', async (t) => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/');
       await page.locator('.tile dd').first().waitFor();
