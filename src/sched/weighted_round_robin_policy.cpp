@@ -20,6 +20,7 @@ WeightedRoundRobinPolicy::WeightedRoundRobinPolicy(const std::vector<std::uint32
   if (weights.size() > classes_.size())
     throw std::invalid_argument("weights for " + std::to_string(weights.size()) + " classes: there are " +
                                 std::to_string(classes_.size()) + " at most");
+  turns_.reserve(classes_.size());
   for (std::size_t i = 0; i < weights.size(); ++i) set_weight(static_cast<SchedClass>(i), weights[i]);
 }
 
@@ -54,21 +55,27 @@ void WeightedRoundRobinPolicy::push(Runnable& node) noexcept {
   if (its.takes_part) return;
   its.takes_part = true;
   const bool known = node.sched_class() >= 0 && node.sched_class() <= max_class;
-  turns_.add(known ? static_cast<std::size_t>(node.sched_class()) : 0, its.weight);
+  turns_.come(known ? static_cast<std::size_t>(node.sched_class()) : 0, its.weight);
 }
 
 void WeightedRoundRobinPolicy::remove(Runnable& node) noexcept {
   ticks_.removed(node);
   if (node.sched_class() == runtime_class) return messages_.remove(node);
   RunList::remove(node);
-  any_may_be_empty_ = true;
+  may_be_empty_ = any_may_be_empty_ = true;
 }
 
-void WeightedRoundRobinPolicy::drop_if_empty(std::size_t place) noexcept {
+void WeightedRoundRobinPolicy::leave_if_empty(std::size_t place) noexcept {
   Class& its = *classes_[turns_.id(place)];
-  if (!its.ready.empty()) return;
+  if (!its.takes_part || !its.ready.empty()) return;
   its.takes_part = false;
-  turns_.erase(place);
+  turns_.leave(place);
+}
+
+/// A class whose last task has just run may be back by now: only what is still empty leaves.
+void WeightedRoundRobinPolicy::empty_ones_leave() noexcept {
+  if (!std::exchange(any_may_be_empty_, false)) return leave_if_empty(last_turn_);
+  for (std::size_t place = 0; place < turns_.size(); ++place) leave_if_empty(place);
 }
 
 Runnable* WeightedRoundRobinPolicy::pop() noexcept {
@@ -76,12 +83,7 @@ Runnable* WeightedRoundRobinPolicy::pop() noexcept {
   Runnable* const message = messages_.pop(ticks_.ready());
   ticks_.popped();
   if (message != nullptr) return message;
-  // A class whose last task has just run may be back by now: only what is still empty has left.
-  if (std::exchange(any_may_be_empty_, false)) {
-    for (std::size_t place = turns_.size(); place-- > 0;) drop_if_empty(place);
-  } else if (may_be_empty_) {
-    drop_if_empty(last_turn_);
-  }
+  if (may_be_empty_) empty_ones_leave();
   last_turn_ = turns_.next();
   RunList& ready = classes_[turns_.id(last_turn_)]->ready;
   Runnable* node = ready.pop_front();

@@ -117,6 +117,124 @@ TEST(SmoothTurns, ALightOneHasItsTurnAlsoBesideHeavyOnesThatComeAndGo) {
   EXPECT_NEAR(its, 20, 2);
 }
 
+/// Tasks of a policy without a loop, one of each class from 0 on.
+class Classes {
+ public:
+  explicit Classes(const Weights& weights) : policy_(weights), nodes_(weights.size()) {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) nodes_[i].set_sched_class(static_cast<SchedClass>(i));
+  }
+  Classes(const Classes&) = delete;
+  Classes& operator=(const Classes&) = delete;
+  ~Classes() {
+    for (Node& node : nodes_)
+      if (std::exchange(node.ready, false)) policy_.remove(node);
+  }
+  [[nodiscard]] bool ready(std::size_t its) const { return nodes_[its].ready; }
+  void push(std::size_t its) {
+    nodes_[its].ready = true;
+    policy_.push(nodes_[its]);
+  }
+  void remove(std::size_t its) {
+    nodes_[its].ready = false;
+    policy_.remove(nodes_[its]);
+  }
+  std::size_t pop() {
+    policy_.begin_tick();
+    auto& node = static_cast<Node&>(*policy_.pop());
+    node.ready = false;
+    return static_cast<std::size_t>(node.sched_class());
+  }
+
+ private:
+  struct Node final : Runnable {
+    void run() noexcept override {}
+    bool ready = false;
+  };
+  WeightedRoundRobinPolicy policy_;
+  std::vector<Node> nodes_;
+};
+
+int rounded_up(std::uint64_t sum, std::uint32_t weight) {
+  return static_cast<int>((sum + weight - 1) / weight);
+}
+
+std::uint64_t sum_of(const Weights& weights) {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t weight : weights) sum += weight;
+  return sum;
+}
+
+// What the others are owed does not pile up while it comes and goes.
+TEST(WeightedRoundRobinPolicy, AClassThatComesAndGoesWaitsForATurnOfItsShareAndToPayForAnother) {
+  for (const auto& [crowd, mine] : {std::pair(Weights(20, 1), 50U),
+                                    {Weights(10, 1), 10U},
+                                    {Weights{100, 1}, 1U},
+                                    {Weights{1, 1}, 100U},
+                                    {Weights{1}, 1U},
+                                    {Weights(3, 100), 7U},
+                                    {Weights(12, 5), 1U}})
+    for (const bool has_paid : {false, true}) {
+      const std::size_t its = crowd.size();
+      Weights weights = crowd;
+      weights.push_back(mine);
+      const int to_a_turn = rounded_up(sum_of(weights), mine);
+      Classes classes(weights);
+      for (std::size_t i = 0; i < its; ++i) classes.push(i);
+      testing::Random random(3);
+      for (int visit = 0; visit < 400; ++visit) {
+        const auto away = static_cast<int>(random.below(static_cast<std::uint64_t>(to_a_turn)));
+        for (int i = has_paid ? -to_a_turn : 0; i < away; ++i) classes.push(classes.pop());
+        classes.push(its);
+        int waited = 0;
+        for (std::size_t turn = classes.pop(); turn != its; turn = classes.pop()) {
+          classes.push(turn);
+          ++waited;
+        }
+        ASSERT_LT(waited, (has_paid ? 1 : 2) * to_a_turn) << mine << " beside " << its << ", visit " << visit;
+      }
+    }
+}
+
+TEST(WeightedRoundRobinPolicy, WhenAllComeAndGoNobodyWaitsLongerThanForTwoTurnsOfItsShare) {
+  testing::Random random(9);
+  for (int round = 0; round < 60; ++round) {
+    Weights weights(2 + random.below(round % 2 == 0 ? 3 : 20));
+    for (auto& weight : weights)
+      weight = random.one_in(3) ? 50 : static_cast<std::uint32_t>(1 + random.below(9));
+    Classes classes(weights);
+    std::vector<int> waited(weights.size());
+    for (int turn = 0; turn < 500; ++turn) {
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        if (!classes.ready(i) && (i == 0 || random.one_in(4))) {
+          classes.push(i);
+          waited[i] = 0;
+        }
+      const std::size_t its = classes.pop();
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        if (classes.ready(i)) {
+          ASSERT_LE(++waited[i], 2 * rounded_up(sum_of(weights), weights[i]))
+              << "round " << round << ", " << i;
+        }
+      waited[its] = 0;
+    }
+  }
+}
+
+TEST(WeightedRoundRobinPolicy, ClassesWhoseTasksAreTakenOutLeaveTheOthersTheirShares) {
+  Classes classes({1, 2, 1000});
+  int had = 0;
+  classes.push(0);
+  classes.push(1);
+  for (int turn = 0; turn < 3000; ++turn) {
+    classes.push(2);
+    classes.remove(2);
+    const std::size_t its = classes.pop();
+    had += its == 0 ? 1 : 0;
+    classes.push(its);
+  }
+  EXPECT_NEAR(had, 1000, 1);
+}
+
 /// Who had which turn on a loop, and how far anybody has ever been from its share, in turns times the sum of
 /// the weights: all in whole numbers.
 struct Turns {
