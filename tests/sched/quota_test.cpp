@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "coterie/io/fd.hpp"
@@ -76,15 +77,23 @@ int steps_between_looks(std::size_t ready) {
   return static_cast<int>(std::min<std::size_t>(ready * defaults.ticks_per_poll, defaults.steps_per_poll));
 }
 
-/// How many steps the crowd makes at most after somebody's time has come, and before that one runs.
-Task<int> most_steps_late(const Crowd& crowd) {
+/// How many steps the crowd makes at most, each of which takes so long, after somebody's time has come, and
+/// before that one runs.
+Task<int> most_steps_late(const Crowd& crowd, Duration step = 1ms) {
   int most = 0;
-  for (int milliseconds = 700; milliseconds < 800; milliseconds += 9) {
+  for (int steps = 700; steps < 800; steps += 9) {
     const int before = crowd.steps();
-    co_await sleep(std::chrono::milliseconds(milliseconds));
-    most = std::max(most, crowd.steps() - before - milliseconds);
+    co_await sleep(steps * step);
+    most = std::max(most, crowd.steps() - before - steps);
   }
   co_return most;
+}
+
+/// A look at timers and I/O after each step: what is late is so by the policy.
+LoopOptions looks_each_step() {
+  LoopOptions options;
+  options.steps_per_poll = 1;
+  return options;
 }
 
 TEST(Quota, AnUrgentTimerWaitsForSoManyTicksOrStepsAtMost) {
@@ -126,6 +135,40 @@ TEST(Quota, WhatIsReadyInItsOwnClassGoesBeforeATimerAndBeforeItsTask) {
     });
 }
 
+TEST(Quota, WithAgingEachOtherLevelHasAStepBesideForEverySoManyThatATimerWaits) {
+  PriorityOptions options;
+  options.aging = 10;
+  const auto body = []() -> Task<void> {
+    std::vector<SchedClass> classes(10, PriorityPolicy::highest);
+    classes.insert(classes.end(), {0, -5});
+    Crowd crowd(120, a_millisecond, classes);  // 100 of its own class
+    const int late = co_await most_steps_late(crowd);
+    EXPECT_GT(late, 1 + 2 * 100 + 2);  // one of each of the two levels is not all
+    EXPECT_LE(late, 1 + 2 * 100 + 2 * (1 + late / 10));
+    co_await crowd.stop();
+  };
+  run_as(PriorityPolicy::highest, std::make_unique<PriorityPolicy>(options), body, looks_each_step());
+}
+
+TEST(Quota, MessagesThatAreThereByThenGoBeforeAnUrgentTimer) {
+  run_urgently(std::make_unique<PriorityPolicy>(), []() -> Task<void> {
+    constexpr int messages = 50;
+    const auto inbox = EventLoop::current().inbox();
+    const auto due = EventLoop::current().now() + 700ms;
+    bool posted = false;
+    Crowd crowd(1, [&] {
+      if (EventLoop::current().now() >= due && !std::exchange(posted, true))
+        for (int i = 0; i < messages; ++i) inbox->post(make_posted(a_millisecond));
+      a_millisecond();
+    });
+    co_await sleep(700ms);
+    const auto late = (EventLoop::current().now() - due) / 1ms;
+    EXPECT_GE(late, messages);
+    EXPECT_LE(late, steps_between_looks(1) + messages);
+    co_await crowd.stop();
+  });
+}
+
 TEST(Quota, UnderWeightedRoundRobinATimerAndItsTaskWaitForATurnOfTheirClassEach) {
   constexpr std::size_t ready = 100;
   constexpr SchedClass mine = 1;
@@ -139,6 +182,19 @@ TEST(Quota, UnderWeightedRoundRobinATimerAndItsTaskWaitForATurnOfTheirClassEach)
       co_await crowd.stop();
     });
   }
+}
+
+TEST(Quota, UnderWeightedRoundRobinWhatIsReadyInItsOwnClassHasATurnOfItBeforeEach) {
+  constexpr int own = 10;
+  const auto body = []() -> Task<void> {
+    Crowd crowd(std::size_t{2} * own, a_millisecond, {1, 2});
+    const int late = co_await most_steps_late(crowd);
+    EXPECT_LE(late, 1 + (2 * (own + 1) + 1) * (2 + 3) / 2);
+    EXPECT_GT(late, (2 * own - 1) * (2 + 3) / 2);
+    co_await crowd.stop();
+  };
+  auto policy = std::make_unique<WeightedRoundRobinPolicy>(std::vector<std::uint32_t>{1, 2, 3});
+  run_as(1, std::move(policy), body, looks_each_step());
 }
 
 TEST(Quota, UnderFairShareWhoIsWokenWaitsForOneStepOfEachOtherClass) {
@@ -156,13 +212,42 @@ TEST(Quota, UnderFairShareWhoIsWokenWaitsForOneStepOfEachOtherClass) {
   });
 }
 
+TEST(Quota, UnderFairShareTheOthersHaveTheirSharesOfATimersOwnStepBeforeItsTask) {
+  auto policy = std::make_unique<FairSharePolicy>();
+  const SchedClass mine = policy->add_class("mine", 10);
+  const SchedClass other = policy->add_class("other", 1000);
+  const auto body = [=]() -> Task<void> {
+    Crowd crowd(1, [] { world->block_for(1us); }, {other});
+    const int late = co_await most_steps_late(crowd, 1us);
+    EXPECT_GE(late, 9);  // of 1 us are to 1000 shares what 100 ns are to 10
+    EXPECT_LE(late, 1 + 1 + 10 + 1);
+    co_await crowd.stop();
+  };
+  run_as(mine, std::move(policy), body, looks_each_step());
+}
+
+TEST(Quota, UnderFairShareWhatIsReadyInItsOwnClassHasItsTimeBeforeATimerAndBeforeItsTask) {
+  constexpr int own = 10;
+  auto policy = std::make_unique<FairSharePolicy>();
+  const SchedClass mine = policy->add_class("mine", 100);
+  const SchedClass other = policy->add_class("other", 200);
+  const auto body = [=]() -> Task<void> {
+    Crowd crowd(std::size_t{2} * own, a_millisecond, {mine, other});
+    const int late = co_await most_steps_late(crowd);
+    EXPECT_LE(late, 1 + 2 * (own + 1) * (1 + 2) + 1);
+    EXPECT_GT(late, 2 * own * (1 + 2) - 3);
+    co_await crowd.stop();
+  };
+  run_as(mine, std::move(policy), body, looks_each_step());
+}
+
 TEST(Quota, FirstInFirstOutWhatIsReadyByThenComesOnTop) {
   for (const std::size_t ready : {10U, 5000U})
     run_urgently(std::make_unique<FifoQueue>(), [ready]() -> Task<void> {
       Crowd crowd(ready);
       const int late = co_await most_steps_late(crowd);
       // The timer, and the task that it wakes, stand in line once each.
-      EXPECT_LE(late, static_cast<int>(defaults.steps_per_poll + 2 * ready)) << ready;
+      EXPECT_LE(late, steps_between_looks(ready) + static_cast<int>(2 * ready)) << ready;
       co_await crowd.stop();
     });
 }
@@ -214,12 +299,14 @@ TEST(Quota, AFloodOfMessagesLeavesTasksTheirTurns) {
   run_urgently(std::make_unique<FairSharePolicy>(), body);
 }
 
-/// How many steps a crowd of that size and class makes, at most, after there is input for the most urgent
-/// task and before that one runs.
-void expect_input_within(std::size_t size, SchedClass its, int steps_late) {
+/// How many steps a crowd of that size and class makes, at most, after there is input for a task of class
+/// `reader`, under that policy, and before that one runs.
+template <class Policy = PriorityPolicy, class... Args>
+void expect_input_within(std::size_t size, SchedClass its, int steps_late,
+                         SchedClass reader = PriorityPolicy::highest, const Args&... args) {
   RunOptions options;
   options.handle_signals = false;
-  options.loop.policy = [] { return std::make_unique<PriorityPolicy>(); };
+  options.loop.policy = [args...] { return std::make_unique<Policy>(args...); };
   const auto body = [=]() -> Task<void> {
     constexpr int written_after = 1500;
     io::Pipe pipe = io::make_pipe();
@@ -237,10 +324,10 @@ void expect_input_within(std::size_t size, SchedClass its, int steps_late) {
     co_await crowd.stop();
   };
   coterie::run(
-      [](const auto& mine) -> Task<void> {
-        auto urgent = spawn(at(PriorityPolicy::highest), std::cref(mine));
-        co_await urgent;
-      }(body),
+      [](SchedClass its_class, const auto& mine) -> Task<void> {
+        auto reading = spawn(at(its_class), std::cref(mine));
+        co_await reading;
+      }(reader, body),
       options);
 }
 
@@ -250,6 +337,13 @@ TEST(Quota, InputIsSeenInTheMiddleOfALongTick) {
 
 TEST(Quota, WhatIsReadyInItsOwnClassGoesBeforeInputOnce) {
   expect_input_within(500, PriorityPolicy::highest, static_cast<int>(defaults.steps_per_poll) + 500);
+}
+
+TEST(Quota, UnderWeightedRoundRobinWhoHasInputWaitsForATurnOfItsClass) {
+  const std::vector<std::uint32_t> weights{1, 2, 9};
+  constexpr int to_a_turn = (2 + 9 + 1) / 2;
+  const int late = static_cast<int>(defaults.steps_per_poll) + to_a_turn;
+  expect_input_within<WeightedRoundRobinPolicy>(100, 2, late, 1, weights);
 }
 
 TEST(Quota, AHundredThousandTasksThatAreAlwaysReadyStarveNoTimerAndNoInput) {
