@@ -192,6 +192,7 @@ class Producer {
   std::mt19937_64 random_;
   std::uint64_t made_ = 0;
   std::uint64_t poison_made_ = 0;
+  std::uint64_t expiries_made_ = 0;
   std::uint64_t batches_ = 0;
 };
 
