@@ -6,51 +6,43 @@
 namespace coterie::detail {
 
 void SmoothTurns::add(std::size_t id, std::uint32_t weight) {
-  members_.push_back(Member{static_cast<std::uint32_t>(id), false, 0, 0, 0});
+  members_.push_back(Member{id, 0, 0, 0});
   set_weight(members_.size() - 1, weight);
 }
 
 void SmoothTurns::erase(std::size_t place) noexcept {
   const double weight = members_[place].weight;
-  if (members_[place].away) --away_;
   members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(place));
-  change_total(-weight);
+  change_total(-weight, 0);
 }
 
 void SmoothTurns::leave(std::size_t place) noexcept {
-  members_[place].away = true;
-  ++away_;
+  away_.push_back(members_[place]);
+  members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
 void SmoothTurns::come(std::size_t id, std::uint32_t weight) {
-  if (away_ != 0)
-    for (Member& member : members_)
-      if (member.away && member.id == id) {
-        member.away = false;
-        --away_;
-        return;
-      }
+  for (auto each = away_.begin(); each != away_.end(); ++each)
+    if (each->id == id) {
+      members_.push_back(*each);
+      away_.erase(each);
+      if (members_.back().weight != weight) set_weight(members_.size() - 1, weight);
+      return;
+    }
   add(id, weight);
 }
 
-/// Of those away. They had paid somewhere in the middle of this turn: what they were owed since is what the
-/// others would have been owed without them, by weight. That may pay for more of them.
-void SmoothTurns::erase_those_who_have_paid() noexcept {
+/// They had paid somewhere in the middle of this turn: what they were owed since is what the others would
+/// have been owed without them, by weight. That may pay for more of them.
+void SmoothTurns::let_go_who_has_paid() noexcept {
+  const auto has_paid = [](const Member& each) { return each.owed > 0; };
   for (;;) {
-    double owed = 0;
-    double weight = 0;
-    const auto gone = std::remove_if(members_.begin(), members_.end(), [&](const Member& member) {
-      if (!member.away || member.owed <= 0) return false;
-      owed += member.owed;
-      weight += member.weight;
-      return true;
-    });
-    if (gone == members_.end()) return;
-    away_ -= static_cast<std::size_t>(members_.end() - gone);
-    members_.erase(gone, members_.end());
-    const double turns = owed / total_;
-    change_total(-weight);
-    for (Member& each : members_) each.owed += turns * each.weight;
+    const auto gone = std::find_if(away_.begin(), away_.end(), has_paid);
+    if (gone == away_.end()) return;
+    const double weight = gone->weight;
+    const double turns = gone->owed / total_;
+    away_.erase(gone);
+    change_total(-weight, turns);
   }
 }
 
@@ -59,20 +51,23 @@ void SmoothTurns::set_weight(std::size_t place, std::uint32_t weight) noexcept {
   const double before = member.weight;
   member.weight = std::clamp<std::uint32_t>(weight, 1, max_weight);
   member.turns_each = 1 / member.weight;
-  change_total(member.weight - before);
+  change_total(member.weight - before, 0);
 }
 
-/// What is owed in turns stays.
-void SmoothTurns::change_total(double difference) noexcept {
+/// What is owed in turns stays, and so many more are owed to all together.
+void SmoothTurns::change_total(double difference, double turns) noexcept {
   const double before = total_;
   total_ += difference;
-  if (before > 0)
-    for (Member& each : members_) each.owed *= total_ / before;
+  if (before == 0) return;
+  const double scale = total_ / before;
+  for (auto* each : {&members_, &away_})
+    for (Member& member : *each) member.owed = member.owed * scale + turns * member.weight;
 }
 
 std::size_t SmoothTurns::next() noexcept {
   for (Member& member : members_) member.owed += member.weight;
-  if (away_ != 0) erase_those_who_have_paid();  // whoever is still away is owed nothing: not chosen
+  for (Member& member : away_) member.owed += member.weight;
+  if (!away_.empty()) let_go_who_has_paid();
   const std::size_t place = members_.size() > 3 ? due_first() : most_owed();
   members_[place].owed -= total_;
   return place;

@@ -67,7 +67,7 @@ void WeightedRoundRobinPolicy::remove(Runnable& node) noexcept {
 
 void WeightedRoundRobinPolicy::leave_if_empty(std::size_t place) noexcept {
   Class& its = *classes_[turns_.id(place)];
-  if (!its.takes_part || !its.ready.empty()) return;
+  if (!its.ready.empty()) return;
   its.takes_part = false;
   turns_.leave(place);
 }
@@ -75,7 +75,7 @@ void WeightedRoundRobinPolicy::leave_if_empty(std::size_t place) noexcept {
 /// A class whose last task has just run may be back by now: only what is still empty leaves.
 void WeightedRoundRobinPolicy::empty_ones_leave() noexcept {
   if (!std::exchange(any_may_be_empty_, false)) return leave_if_empty(last_turn_);
-  for (std::size_t place = 0; place < turns_.size(); ++place) leave_if_empty(place);
+  for (std::size_t place = turns_.size(); place-- > 0;) leave_if_empty(place);
 }
 
 Runnable* WeightedRoundRobinPolicy::pop() noexcept {

@@ -32,37 +32,39 @@ class SmoothTurns {
 
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
   [[nodiscard]] std::size_t id(std::size_t place) const noexcept { return members_[place].id; }
-  void reserve(std::size_t count) { members_.reserve(count); }
+  void reserve(std::size_t count) {
+    members_.reserve(count);
+    away_.reserve(count);
+  }
   /// At the end of the places, owed nothing.
   void add(std::size_t id, std::uint32_t weight);
   /// For good: places behind it move up. What it was owed, or owes, goes with it.
   void erase(std::size_t place) noexcept;
-  /// It has no turn until it comes back. Places stay until the next turn.
+  /// It has no turn until it comes back. Places behind it move up.
   void leave(std::size_t place) noexcept;
-  /// Back from leave(), with what it owes, or added.
+  /// Back from leave(), with what it owes, or added: at the end of the places.
   void come(std::size_t id, std::uint32_t weight);
   /// From the next turn on.
   void set_weight(std::size_t place, std::uint32_t weight) noexcept;
-  /// The place that has the next turn, and takes it. Precondition: somebody is not away.
+  /// The place that has the next turn, and takes it. Precondition: size() > 0.
   [[nodiscard]] std::size_t next() noexcept;
 
  private:
   // Whole numbers, exact as such, until what is owed is scaled to a new sum; nothing can overflow.
   struct Member {
-    std::uint32_t id;
-    bool away;
+    std::size_t id;
     double weight;
     double turns_each;  // 1 / weight
     double owed;        // in turns, times the sum of the weights
   };
-  void change_total(double difference) noexcept;
-  void erase_those_who_have_paid() noexcept;
+  void change_total(double difference, double turns) noexcept;
+  void let_go_who_has_paid() noexcept;
   [[nodiscard]] std::size_t most_owed() const noexcept;
   [[nodiscard]] std::size_t due_first() const noexcept;
 
   std::vector<Member> members_;
+  std::vector<Member> away_;  // and still in debt
   double total_ = 0;
-  std::size_t away_ = 0;
 };
 
 }  // namespace coterie::detail
