@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "coterie/queue/broker.hpp"
+#include "src/queue/beat.hpp"
 
 namespace coterie::queue {
 namespace {
@@ -62,7 +63,7 @@ std::string_view to_string(Asked outcome) noexcept {
 }
 
 Milliseconds announce_every(Milliseconds lease, std::uint32_t holds) noexcept {
-  const Milliseconds beat = std::max(lease / 3, Milliseconds(1000));
+  const Milliseconds beat = std::max(beats_every(lease), Milliseconds(1000));
   return holds > 0 ? beat : 9 * beat;
 }
 
