@@ -64,17 +64,7 @@ TEST(DashboardApi, LongArgumentsAreCutAndItSaysSo) {
 Task<void> long_errors() {
   World world;
   const std::string id = co_await world.add("send");
-  queue::CycleRequest request;
-  request.worker.name = "w";
-  request.worker.incarnation = queue::new_uuid();
-  request.seq = 1;
-  request.queues = {"default"};
-  request.want = 1;
-  queue::CycleReply reply = co_await world.broker->cycle(request);
-  ++request.seq;
-  request.failed.emplace_back(reply.leases.at(0).ref, queue::FailKind::dead,
-                              queue::JobError("error", std::string(50'000, 'x')));
-  co_await world.broker->cycle(request);
+  co_await world.fail_next("w", queue::JobError("error", std::string(50'000, 'x')));
   const std::string row = co_await world.text("GET", "/api/v1/jobs?filter=state:dead");
   EXPECT_LT(row.size(), 2'000U) << "a page of 200 would be 10 MB";
   const std::string whole = co_await world.text("GET", "/api/v1/jobs/" + id);

@@ -35,17 +35,6 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, std::size_t jobs, std::st
   co_await broker->enqueue(std::move(specs));
 }
 
-/// So many of them run, and go on although they are cancelled.
-Task<void> take(std::shared_ptr<queue::Broker> broker, std::uint32_t jobs) {
-  queue::CycleRequest request;
-  request.worker.name = "busy";
-  request.worker.incarnation = queue::new_uuid();
-  request.seq = 1;
-  request.queues = {"default"};
-  request.want = jobs;
-  co_await broker->cycle(request);
-}
-
 /// The cursor of an answer, for the next request.
 std::string next_of(const std::string& answer) {
   const std::string key = "\"next\":\"";
@@ -57,7 +46,7 @@ std::string next_of(const std::string& answer) {
 Task<void> in_steps() {
   World world;
   co_await fill(world.broker, many);
-  co_await take(world.broker, 50);
+  co_await world.take("busy", 50);  // they go on although they are cancelled
   const std::string body = R"({"filter":"queue:default","most":)";
   const std::string first = co_await world.text("POST", "/api/v1/cancel", body + number(many) + "}");
   EXPECT_THAT(first, StartsWith(R"(200 {"matched":2000,"changed":2000,"next":")"));

@@ -97,18 +97,7 @@ TEST(DashboardRedaction, AHiddenValueIsFoundByNoSearch) {
 Task<void> older_errors() {
   World world;
   const std::string id = co_await world.add("pay", R"({"password":"hunter22"})");
-  queue::CycleRequest request;
-  request.worker.name = "old";
-  request.worker.incarnation = queue::new_uuid();
-  request.seq = 1;
-  request.queues = {"default"};
-  request.want = 1;
-  const queue::CycleReply taken = co_await world.broker->cycle(request);
-  request.seq = 2;
-  request.want = 0;
-  request.failed.emplace_back(taken.leases.at(0).ref, queue::FailKind::dead,
-                              queue::JobError("exception", "hunter22 was refused"));
-  co_await world.broker->cycle(request);
+  co_await world.fail_next("old", queue::JobError("exception", "hunter22 was refused"));
   const std::vector<std::string> targets{"/api/v1/jobs", "/api/v1/jobs/" + id};
   for (const std::string& target : targets) {
     const std::string text = co_await world.text("GET", target);

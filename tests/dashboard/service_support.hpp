@@ -50,6 +50,27 @@ struct World {
     co_return id.str();
   }
 
+  /// A worker takes so many jobs and holds them.
+  Task<queue::CycleReply> take(std::string worker, std::uint32_t jobs = 1) {
+    taker = queue::CycleRequest();
+    taker.worker.name = std::move(worker);
+    taker.worker.incarnation = queue::new_uuid();
+    taker.seq = 1;
+    taker.queues = {"default"};
+    taker.want = jobs;
+    return broker->cycle(taker);
+  }
+  /// A worker takes the next job, which fails for good.
+  Task<void> fail_next(std::string worker, queue::JobError error) {
+    Task<queue::CycleReply> taking = take(std::move(worker));
+    const queue::CycleReply taken = co_await std::move(taking);
+    ++taker.seq;
+    taker.want = 0;
+    taker.failed.emplace_back(taken.leases.at(0).ref, queue::FailKind::dead, std::move(error));
+    Task<queue::CycleReply> failing = broker->cycle(taker);
+    (void)co_await std::move(failing);
+  }
+
   dashboard::DashboardOptions audited(dashboard::DashboardOptions options) {
     options.audit = [this](std::string_view line) { audit.emplace_back(line); };
     return options;
@@ -57,6 +78,7 @@ struct World {
   std::vector<std::string> audit;
   std::shared_ptr<queue::Broker> broker;
   queue::Client client;
+  queue::CycleRequest taker;  // the newest worker's last call
   dashboard::Service service;
 };
 
