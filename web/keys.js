@@ -1,6 +1,6 @@
 // @ts-check
 // The keyboard: everything can be reached without a mouse, and what is used often by one key.
-import { html, useEffect } from './standalone.module.js';
+import { html, useLayoutEffect } from './standalone.module.js';
 import { t } from './text.js';
 import { go } from './route.js';
 import { Dialog } from './ui.js';
@@ -20,7 +20,8 @@ function move(step) {
 }
 
 export function useKeys({ help, theme }) {
-  useEffect(() => {
+  // Keys are heard from the moment the page stands there; an effect would come a frame later, and lose the first one.
+  useLayoutEffect(() => {
     let going = false;
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;

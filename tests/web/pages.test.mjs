@@ -188,6 +188,18 @@ describe('in use', () => {
     });
   });
 
+  test('a key is heard as soon as the page stands there', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.addInitScript(() => new MutationObserver((_, observer) => {
+        if (!document.querySelector('h1')) return;
+        observer.disconnect();
+        document.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }));
+      }).observe(document, { childList: true, subtree: true }));
+      await page.goto(world.url + '/');
+      await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+    });
+  });
+
   test('everything can be reached by the keyboard', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/');
