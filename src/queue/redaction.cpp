@@ -40,11 +40,12 @@ std::size_t mark_of(std::string_view plain_name) noexcept {
 
 /// Behind the string that begins at `at` with its quotation mark; the text's end where it is not closed.
 std::size_t end_of_string(std::string_view text, std::size_t at) noexcept {
-  for (++at; at < text.size(); ++at) {
-    if (text[at] == '\\')
-      ++at;
-    else if (text[at] == '"')
-      return at + 1;
+  // From mark to mark: a worker goes through each job. An odd run of backslashes escapes one.
+  for (std::size_t mark = text.find('"', at + 1); mark != std::string_view::npos;
+       mark = text.find('"', mark + 1)) {
+    std::size_t backslashes = 0;
+    while (text[mark - 1 - backslashes] == '\\') ++backslashes;
+    if (backslashes % 2 == 0) return mark + 1;
   }
   return text.size();
 }

@@ -27,6 +27,14 @@ TEST(Redaction, HidesFieldsByNameHoweverDeepAndLeavesTheRestToTheLetter) {
   EXPECT_EQ(shown(R"("password: a text and no field")"), R"("password: a text and no field")");
 }
 
+TEST(Redaction, AnEscapedMarkEndsNoTextAndOneBehindAnEscapedBackslashDoes) {
+  EXPECT_EQ(shown(R"({"a":"\\","token":"\\\\","b":"\\\"token\":7"})"),
+            R"({"a":"\\","token":"[redacted]","b":"\\\"token\":7"})");
+  EXPECT_EQ(shown(R"({"token":"\"","a":"\\\\\"","b":"\""})"),
+            R"({"token":"[redacted]","a":"\\\\\"","b":"\""})");
+  EXPECT_EQ(shown(R"({"token":"not closed\")"), R"("[redacted]")");
+}
+
 TEST(Redaction, TakesNamesForOneThatDifferInCaseAndDashes) {
   for (const std::string name :
        {"apiKey", "API-Key", "api_key", "APIKEY", "api key", R"(api\u005fkey)", R"(\u0061piKey)"})
