@@ -145,12 +145,12 @@ Uuid SeededIds::next() noexcept {
 }
 
 std::string Uuid::str() const {
-  std::string out;
-  out.reserve(36);
+  std::string out(36, '-');
+  char* at = out.data();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (dash_before(i)) out.push_back('-');
-    out.push_back(digits[bytes[i] >> 4]);
-    out.push_back(digits[bytes[i] & 0x0F]);
+    if (dash_before(i)) ++at;
+    *at++ = digits[bytes[i] >> 4];
+    *at++ = digits[bytes[i] & 0x0F];
   }
   return out;
 }
