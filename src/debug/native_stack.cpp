@@ -2,6 +2,7 @@
 
 #include <execinfo.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #include <unistd.h>
 #include <csignal>
 
@@ -19,10 +20,15 @@ using namespace std::chrono_literals;
 constexpr int most_frames = 64;
 constexpr int above_the_step = 2;  // the handler, and what the system returns from it through
 
-/// What handler and asker share. Never freed: a handler may be late.
-enum class Phase : int { idle, asked, writing, written };
+/// Whom the asker waits for: a thread's id, or one of these.
+constexpr pid_t nobody = 0;
+constexpr pid_t writing = -1;
+constexpr pid_t written = -2;
+
+/// What handler and asker share. Never freed: a handler may be late, after its asker has gone on to another
+/// thread, and then it must not answer for that.
 struct Shared {
-  std::atomic<Phase> phase{Phase::idle};
+  std::atomic<pid_t> asked{nobody};
   std::array<void*, most_frames> frames{};
   int count = 0;
 };
@@ -34,10 +40,10 @@ int stack_signal() noexcept {
 
 void on_signal(int) {
   const int kept = errno;
-  Phase asked = Phase::asked;
-  if (shared.phase.compare_exchange_strong(asked, Phase::writing)) {
+  pid_t self = ::gettid();
+  if (shared.asked.compare_exchange_strong(self, writing)) {
     shared.count = ::backtrace(shared.frames.data(), most_frames);
-    shared.phase.store(Phase::written);
+    shared.asked.store(written);
   }
   errno = kept;
 }
@@ -56,9 +62,9 @@ bool install() noexcept {
   return ::sigaction(stack_signal(), &ours, nullptr) == 0;
 }
 
-bool wait_for(Phase wanted, std::chrono::milliseconds limit) {
+bool is_written_within(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  while (shared.phase.load() != wanted) {
+  while (shared.asked.load() != written) {
     if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(1ms);
   }
@@ -81,20 +87,21 @@ std::vector<std::string> NativeStacks::of_thread(std::int64_t thread, std::strin
   if (!install()) return {};
   why = "no native stack: its thread does not take signals";
   // One that gave up while the handler wrote; it may have come to an end since.
-  Phase late = Phase::written;
-  shared.phase.compare_exchange_strong(late, Phase::idle);
-  Phase idle = Phase::idle;
-  if (!shared.phase.compare_exchange_strong(idle, Phase::asked)) return {};
-  if (::syscall(SYS_tgkill, ::getpid(), thread, stack_signal()) != 0 || !wait_for(Phase::written, 200ms)) {
-    Phase asked = Phase::asked;
-    if (shared.phase.compare_exchange_strong(asked, Phase::idle)) return {};
-    if (!wait_for(Phase::written, 200ms)) return {};
+  pid_t late = written;
+  shared.asked.compare_exchange_strong(late, nobody);
+  pid_t free = nobody;
+  const auto asked = static_cast<pid_t>(thread);
+  if (!shared.asked.compare_exchange_strong(free, asked)) return {};
+  if (::syscall(SYS_tgkill, ::getpid(), asked, stack_signal()) != 0 || !is_written_within(200ms)) {
+    pid_t silent = asked;
+    if (shared.asked.compare_exchange_strong(silent, nobody)) return {};
+    if (!is_written_within(200ms)) return {};
   }
   why.clear();
   std::vector<std::string> lines;
   for (int i = above_the_step; i < shared.count; ++i)
     lines.push_back(describe_address(shared.frames[static_cast<std::size_t>(i)]));
-  shared.phase.store(Phase::idle);
+  shared.asked.store(nobody);
   return lines;
 }
 

@@ -87,30 +87,6 @@ TEST(ThreadsDebugSocket, ABlockedLoopIsReadUnsynchronisedWithItsNativeStack) {
   stuck.get();
 }
 
-/// AddressSanitizer gives each thread another stack, and takes frames for gone when a handler runs on it.
-TEST(ThreadsDebugSocket, TheNativeStackIsTakenOnTheThreadsOwnStack) {
-  std::vector<char> other(std::size_t{64} << 10);
-  Block block;
-  Runtime runtime(loops(1));
-  const Eyes eyes;
-  const auto stands = [](Block& at, std::vector<char>& its) -> Task<void> {
-    stack_t before{};
-    stack_t stack{};
-    stack.ss_sp = its.data();
-    stack.ss_size = its.size();
-    ::sigaltstack(&stack, &before);
-    at.stand_here();
-    ::sigaltstack(&before, nullptr);
-    co_return;
-  };
-  auto stuck = spawn_on(runtime.loop(0), stands, std::ref(block), std::ref(other));
-  block.wait_until_it_stands();
-  EXPECT_THAT(say(eyes.server.path(), "dump\n"), HasSubstr("native stack:\n"));
-  block.let_go();
-  stuck.get();
-  EXPECT_TRUE(std::all_of(other.begin(), other.end(), [](char byte) { return byte == 0; }));
-}
-
 TEST(ThreadsDebugSocket, IsForThisUserAlone) {
   const Eyes eyes;
   struct stat its{};
@@ -163,20 +139,29 @@ TEST(ThreadsDebugSocket, EndsWithItsServerAlsoWhileAClientIsSilent) {
   EXPECT_EQ(say(path, "info\n"), "refused");
 }
 
+/// As a killed process leaves it.
+void leave_socket(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(fd);
+}
+
 TEST(ThreadsDebugSocket, WhatAKilledProcessLeftIsRemoved) {
   const Eyes eyes;
   const std::string stale = eyes.folder.path + "/1.sock";
-  {
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    stale.copy(address.sun_path, sizeof address.sun_path - 1);
-    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ::close(fd);
-  }
+  EXPECT_THAT(say(eyes.server.path(), "info\n"), StartsWith("ok ")) << "it has looked round";
+  leave_socket(stale);
   EXPECT_EQ(debug::sockets_in(eyes.folder.path).size(), 2U);
   EXPECT_EQ(say(stale, "info\n"), "refused");
   EXPECT_EQ(debug::sockets_in(eyes.folder.path).size(), 1U);
+  const Folder folder;
+  leave_socket(folder.path + "/1.sock");
+  const debug::DebugServer next(Eyes::options(folder.path, 0));
+  EXPECT_THAT(say(next.path(), "info\n"), StartsWith("ok "));
+  EXPECT_EQ(debug::sockets_in(folder.path).size(), 1U) << "nor does it stay where another process begins";
 }
 
 TEST(ThreadsDebugSocket, AChildDoesNotServeForItsParent) {
@@ -361,6 +346,18 @@ TEST(ThreadsDebugSocket, ASignalPrintsADump) {
   std::ifstream written(output);
   const std::string text((std::istreambuf_iterator<char>(written)), std::istreambuf_iterator<char>());
   EXPECT_THAT(text, AllOf(HasSubstr("coterie dump v1"), HasSubstr("asleep  pending  waits for a timer")));
+}
+
+TEST(ThreadsDebugSocket, ADumpSignalThatSomebodyHandlesStaysTheirs) {
+  static std::atomic<int> theirs{0};
+  ::signal(SIGUSR1, [](int) { theirs.fetch_add(1); });
+  {
+    const Eyes eyes(SIGUSR1);
+    ::raise(SIGUSR1);
+  }
+  ::raise(SIGUSR1);
+  ::signal(SIGUSR1, SIG_DFL);
+  EXPECT_EQ(theirs.load(), 2);
 }
 
 TEST(ThreadsDebugSocket, AnOutputThatNobodyReadsHoldsUpNobody) {
