@@ -2,7 +2,6 @@
 // function that is not async-signal-safe, and no memory that is not asked for.
 #include "coterie/debug/crash.hpp"
 
-#include <sys/mman.h>
 #include <unistd.h>
 #include <csignal>
 
@@ -14,6 +13,7 @@
 #include "coterie/loop.hpp"
 #include "src/core/debug_block.hpp"
 #include "src/core/utf8.hpp"
+#include "src/debug/alternate_stack.hpp"
 #include "src/debug/memory.hpp"
 
 namespace coterie::debug {
@@ -23,7 +23,6 @@ using Address = std::uint64_t;
 
 constexpr int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t most_frames = 100;
-constexpr std::size_t alternate_stack = std::size_t{64} << 10;
 
 /// A line of output, cut where it is too long.
 class Line {
@@ -167,14 +166,7 @@ void on_crash(int signo) {
 
 void report_crashes() noexcept {
   report_uncaught();
-  stack_t stack{};
-  if (::sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) != 0) {
-    stack = {};
-    stack.ss_size = alternate_stack;
-    stack.ss_sp = ::mmap(nullptr, alternate_stack, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack.ss_sp != MAP_FAILED) ::sigaltstack(&stack, nullptr);
-  }
+  use_alternate_stack();
   for (const int signo : signals) {
     struct sigaction now{};
     if (::sigaction(signo, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) continue;

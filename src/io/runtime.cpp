@@ -9,6 +9,7 @@
 #include "coterie/run.hpp"
 #include "coterie/threads/cores.hpp"
 #include "coterie/threads/settlement.hpp"
+#include "src/debug/alternate_stack.hpp"
 #include "src/debug/server.hpp"
 #include "src/io/asio_poller.hpp"
 #include "src/threads/native_thread.hpp"
@@ -63,6 +64,7 @@ struct Runtime::State {
 
   void serve(Worker& worker) noexcept {
     EventLoop& loop = *worker.loop;
+    debug::use_alternate_stack();
     try {
       loop.run_until([&] {
         worker.load.count(loop.task_count());

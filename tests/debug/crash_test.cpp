@@ -78,6 +78,43 @@ TEST(Crash, NamesTheTaskAndItsCoroutinesAndDiesOfTheSameSignal) {
   EXPECT_LT(words.find("inner()"), words.find("outer()"));
 }
 
+/// Nobody ends it, which no compiler can know.
+[[gnu::noinline]] int overflow(const volatile bool& ends) {  // NOLINT(misc-no-recursion)
+  volatile char room[4096];
+  room[0] = 1;
+  return ends ? 0 : overflow(ends) + room[0];
+}
+
+Task<void> recurses() {
+  co_await yield();
+  const volatile bool ends = false;
+  (void)overflow(ends);
+}
+
+TEST(Crash, AStackThatHasOverflowedIsOneOnEveryThreadOfARuntime) {
+  int signo = 0;
+  const auto on_main = [] {
+    const rlimit limited{rlim_t{8} << 20, rlim_t{8} << 20};
+    ::setrlimit(RLIMIT_STACK, &limited);
+    debug::report_crashes();
+    test::run([]() -> Task<void> { co_await recurses(); });
+  };
+  EXPECT_THAT(words_of_a_child(on_main, signo), HasSubstr("recurses() crash_test.cpp:"));
+  EXPECT_EQ(signo, SIGSEGV);
+  const auto elsewhere = [] {
+    debug::report_crashes();
+    RuntimeOptions options;
+    options.loops = 1;
+    options.stack_bytes = std::size_t{256} << 10;
+    options.debug_socket = false;
+    Runtime runtime(options);
+    spawn_on(runtime.loop(0), recurses).get();
+  };
+  EXPECT_THAT(words_of_a_child(elsewhere, signo),
+              AllOf(HasSubstr("coterie: SIGSEGV in task #"), HasSubstr("recurses() crash_test.cpp:")));
+  EXPECT_EQ(signo, SIGSEGV);
+}
+
 TEST(Crash, OutsideOfATaskItSaysSo) {
   int signo = 0;
   const auto crashes = [] {

@@ -14,8 +14,9 @@ namespace coterie::debug {
 ///
 /// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, which is std::terminate() too; those whose disposition is the
 /// default one, so that a sanitizer or a crash reporter keeps its own. Nothing is allocated or locked, and
-/// broken memory ends the list and not the report. A stack that has overflowed leaves no room for this but on
-/// the thread that calls, which gets an alternate one. Idempotent; any thread, best at the start of main().
+/// broken memory ends the list and not the report. A stack that has overflowed leaves no room for this: the
+/// thread that calls gets an alternate one, as the threads of a Runtime have. Idempotent; any thread, best at
+/// the start of main().
 void report_crashes() noexcept;
 
 /// From here on std::terminate() by an exception that nobody caught says on stderr what the exception says
