@@ -1,5 +1,6 @@
 #include "coterie/core/task_rec.hpp"
 
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -114,6 +115,18 @@ void TaskRec::request(const CancelMessage& message) {
   message_ = message ? std::make_unique<CancelMessage>(message) : nullptr;
 }
 
+namespace {
+
+/// Somebody may catch the cancel in it. Who dies where it waits is gone before anybody can ask who wanted
+/// that.
+bool may_live_on(const TaskRec& task) noexcept {
+  const Frame* frame = task.started() ? task.innermost() : nullptr;
+  while (frame != nullptr && frame->dies_of_cancel()) frame = frame->caller();
+  return frame != nullptr;
+}
+
+}  // namespace
+
 bool TaskRec::cancel(const CancelMessage& message) {
   if (ended_) {
     retrieved_ = true;  // as asyncio: who cancels a failed task has taken note of it
@@ -126,7 +139,7 @@ bool TaskRec::cancel(const CancelMessage& message) {
   std::uint64_t steps = 0;
   for (TaskRec* task = this;;) {
     if (task->cancel_requests_ != std::numeric_limits<std::uint16_t>::max()) ++task->cancel_requests_;
-    if (task->notes_) task->note_cancel();
+    if (task->notes_ || may_live_on(*task)) task->note_cancel();
     if (loop_->inherits()) [[unlikely]]
       task->lend_class(loop_->current_class());
     Leaf* leaf = task->waiting_on_;
@@ -148,11 +161,14 @@ bool TaskRec::cancel(const CancelMessage& message) {
   }
 }
 
-void TaskRec::note_cancel() noexcept {
+void TaskRec::note_cancel() noexcept try {
   const TaskRec* by = loop_->current_task();
-  notes_->cancel.task = by != nullptr ? by->id() : 0;
+  CancelNote& note = notes().cancel;
+  note.task = by != nullptr ? by->id() : 0;
   // A virtual loop begins at the epoch, which means nobody.
-  notes_->cancel.at = loop_->now() + Duration(1);
+  note.at = loop_->now() + Duration(1);
+} catch (const std::bad_alloc&) {
+  // It is for people, who see the same of a program that is out of memory.
 }
 
 /// A leaf's cancel may run what users gave (a callback's on_cancel, a stop callback), which may cancel this
