@@ -220,9 +220,37 @@ coterie top  sqlite://shop.db                               2026-11-27 12:00:00Z
               AllOf(HasSubstr("held by #7"), Not(HasSubstr("#1 main"))));
 }
 
+TEST(TopScreen, TheChosenTaskIsShownWhole) {
+  Sample sample = some_sample();
+  sample.processes.emplace_back(4711,
+                                "#1 main  pending\n"
+                                "deadlock: #2 'alice to bob' -> lock @1 'bob' held by #3 'bob to alice' -> "
+                                "lock @2 '报表' held by #2 'alice "
+                                "to bob'\n"
+                                "   #2 'alice to bob' waits at transfer() deadlock.cpp:14\n");
+  View view = at(Page::tasks);
+  view.chosen = "4711 1";
+  Look look = small();
+  look.height = 10;
+  EXPECT_THAT(text_of(render(sample, view, look)), HasSubstr(R"(
+ PID  TASKS
+4711  #1 main  pending
+4711  deadlock: #2 'alice to bob' -> lock @1 'bob' held by #3 'bob to alice' ->…
+       lock @2 '报表' held by #2 'alice to bob'
+4711     #2 'alice to bob' waits at transfer() deadlock.cpp:14
+)"));
+  look.height = 8;  // room for two lines
+  EXPECT_THAT(text_of(render(sample, view, look)), HasSubstr(R"(
+ PID  TASKS
+4711  deadlock: #2 'alice to bob' -> lock @1 'bob' held by #3 'bob to alice' ->…
+       lock @2 '报表' held by #2 'alice to bob'
+)"));
+}
+
 TEST(TopScreen, NothingIsWiderOrHigherThanTheTerminal) {
   Sample sample = some_sample();
-  sample.processes.emplace_back(4711, "coterie dump v1\n#1 报表  pending\n   at take() shop.cpp:14\n");
+  sample.processes.emplace_back(
+      4711, "#1 报表报表报表报表报表报表报表  pending, and waits\n   at take() shop.cpp:14\n");
   for (const Page page : {Page::queues, Page::running, Page::failed, Page::workers, Page::tasks}) {
     for (std::size_t width = 1; width < 160; width += 3) {
       for (std::size_t height = 1; height < 12; ++height) {

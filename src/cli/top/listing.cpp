@@ -70,6 +70,19 @@ void add_cell(Line& line, std::string_view text, Tone tone, std::size_t width, b
   if (!right) line.add(std::string(pad, ' '), tone);
 }
 
+/// What of a text is left behind each line that it takes.
+std::vector<std::string> rests(const std::string& text, std::size_t width) {
+  constexpr std::size_t least = 8;  // else a line may have no room for a sign
+  const std::size_t mark = std::string_view("…").size();
+  std::vector<std::string> found;
+  std::string rest = printable(text);
+  while (width >= least && display_width(rest) > width) {
+    rest.erase(0, clip(rest, width).size() - mark);
+    found.push_back(rest);
+  }
+  return found;
+}
+
 }  // namespace
 
 void arrange(Listing& listing, const View& view) {
@@ -138,12 +151,23 @@ std::vector<Line> render_listing(const Listing& listing, const View& view, std::
   }));
   const std::size_t room = height - 1 - (listing.note.empty() || height < 4 ? 0 : 1);
   const std::size_t chosen = chosen_row(listing, view);
-  const std::size_t first = chosen >= room ? chosen - room + 1 : 0;
-  for (std::size_t at = first; at < listing.rows.size() && at < first + room; ++at) {
+  std::vector<std::string> more;
+  if (listing.unfolds && !listing.rows.empty())
+    more = rests(listing.rows[chosen].cells.back().text, widths.back());
+  more.resize(std::min(more.size(), room > 0 ? room - 1 : 0));
+  const std::size_t last = chosen + more.size();  // line that the chosen row takes
+  const std::size_t first = last >= room ? last - room + 1 : 0;
+  for (std::size_t at = first; at < listing.rows.size() && lines.size() < room + 1; ++at) {
     const Row& row = listing.rows[at];
-    Line line = draw([&](std::size_t i) { return std::pair(row.cells[i].text, row.cells[i].tone); });
-    if (at == chosen) line.fill(width).paint(Tone::chosen);
-    lines.push_back(std::move(line));
+    lines.push_back(draw([&](std::size_t i) { return std::pair(row.cells[i].text, row.cells[i].tone); }));
+    if (at != chosen) continue;
+    lines.back().fill(width).paint(Tone::chosen);
+    for (const std::string& rest : more) {
+      lines.push_back(draw([&](std::size_t i) {
+        return std::pair(i + 1 < widths.size() ? std::string() : rest, row.cells[i].tone);
+      }));
+      lines.back().fill(width).paint(Tone::chosen);
+    }
   }
   if (room + 1 < height) {
     lines.emplace_back().add(listing.note, Tone::faint);

@@ -33,6 +33,7 @@ struct Listing {
   std::vector<Column> columns;
   std::vector<Row> rows;
   std::size_t hidden = 0;  ///< rows that the filter leaves out
+  bool unfolds = false;    ///< of the chosen row the last column is shown whole, in as many lines as it takes
   std::string note;        ///< below the rows
   std::string nothing;     ///< what to say, and to type, where there is no row
 };

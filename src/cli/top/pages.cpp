@@ -205,6 +205,7 @@ Listing workers(const Sample& sample) {
 Listing tasks(const Sample& sample) {
   Listing listing;
   listing.columns = {{"PID", true, 2}, {"TASKS", false, 9, 1000, 30}};
+  listing.unfolds = true;  // a lock and who holds it stand at the end of long lines
   listing.nothing = "No other process of this machine and user runs tasks that can be looked at.";
   for (const ProcessTasks& process : sample.processes) {
     std::size_t number = 0;
