@@ -74,8 +74,9 @@ foreach(file IN LISTS files)
   if(extension STREQUAL ".html")
     file(WRITE "${copy}" "${text}")
   elseif(extension STREQUAL ".js" AND NOT file STREQUAL copy)
-    # Without the lines that are comments: 2.4 kB of all, gzipped, which are for who reads the source.
-    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d" "${file}"
+    # Without the lines that are comments and without what lines are indented by: 2.9 kB of all, gzipped, which are for
+    # who reads the source. What a template begins its lines with is no text: htm leaves it out.
+    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//" "${file}"
       OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
     if(NOT status EQUAL 0)
       message(FATAL_ERROR "sed could not read ${file}")

@@ -2,6 +2,7 @@
 // Lines over time, drawn as SVG in the colours of the page, and the same numbers as a table.
 import { html, useState, useEffect, useRef } from './standalone.module.js';
 import { t, clock } from './text.js';
+import { Scroll } from './ui.js';
 
 const height = 200;
 const inset = { left: 54, right: 6, top: 10, bottom: 24 };
@@ -91,15 +92,15 @@ export function Chart({ title, unit, range, points, series, axis = short }) {
   const values = shown ? series.map((line) => `${line.name} ${line.text(shown[line.column])}`).join(', ') : '';
   const row = (p) => html`<tr key=${p[0]}><td>${clock(p[0])}</td>
     ${series.map((line) => html`<td class="number" key=${line.column}>${line.text(p[line.column])}</td>`)}</tr>`;
-  return html`<section class="card chart" aria-label=${title}>
+  return html`<section class="card chart">
     <header><h2>${title} <small>${at != null && shown ? clock(shown[0]).slice(11, 19) : unit}</small></h2>
+      <button class="small" aria-pressed=${table} onClick=${() => setTable(!table)}>${t(table ? 'chart' : 'table')}</button>
       <ul class="legend">${series.map((line) => html`<li key=${line.column}><i data-colour=${line.colour}></i>${line.name}
-        <b>${shown ? line.text(shown[line.column]) : '–'}</b></li>`)}</ul>
-      <button class="small" aria-pressed=${table} onClick=${() => setTable(!table)}>${t(table ? 'chart' : 'table')}</button></header>
+        <b>${shown ? line.text(shown[line.column]) : '–'}</b></li>`)}</ul></header>
     ${points.length < 2 ? html`<p class="quiet soon">${t('no_points')}</p>` : table
-      ? html`<div class="scroll short" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th>${t('time')}</th>
+      ? html`<${Scroll} class="scroll short" label=${title}><table><thead><tr><th>${t('time')}</th>
           ${series.map((line) => html`<th class="number" key=${line.column}>${line.name}</th>`)}</tr></thead>
-          <tbody>${points.slice().reverse().map(row)}</tbody></table></div>`
+          <tbody>${points.slice().reverse().map(row)}</tbody></table></${Scroll}>`
       : html`<${Plot} points=${points} series=${series} axis=${axis} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
   </section>`;
 }

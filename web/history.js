@@ -3,7 +3,7 @@
 import { html, useState, useEffect } from './standalone.module.js';
 import { get, subscribe } from './api.js';
 import { t, number, rate, duration } from './text.js';
-import { Problem, useLoad } from './ui.js';
+import { Problem, useEvery, useLoad } from './ui.js';
 import { go } from './route.js';
 import { Chart } from './chart.js';
 
@@ -17,16 +17,12 @@ function usePoints(range, queue) {
   useEffect(() => {
     if (loaded.value && loaded.value.range === range) setPoints(loaded.value.points);
   }, [loaded.value]);
-  useEffect(() => {
-    if (range !== '5m' || queue) {
-      const timer = setInterval(() => document.hidden || loaded.again(), steps[range]);
-      return () => clearInterval(timer);
-    }
-    return subscribe('overview', (overview) => setPoints((before) => {
-      const last = before.length ? before[before.length - 1][0] : 0;
-      return overview.point && overview.at_ms - last >= 1900 ? [...before, overview.point].slice(-150) : before;
-    }));
-  }, [range, queue]);
+  const streamed = range === '5m' && !queue;
+  useEvery(!streamed && steps[range], loaded.again);
+  useEffect(() => streamed && subscribe('overview', (overview) => setPoints((before) => {
+    const last = before.length ? before[before.length - 1][0] : 0;
+    return overview.point && overview.at_ms - last >= 1900 ? [...before, overview.point].slice(-150) : before;
+  })), [streamed]);
   return { points, error: loaded.error };
 }
 

@@ -3,7 +3,7 @@
 import { html, useState, useEffect } from './standalone.module.js';
 import { get, post, subscribe } from './api.js';
 import { t, number, duration, bytes, clock, indented } from './text.js';
-import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, Dialog, useNow, useLoad, news } from './ui.js';
+import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, Dialog, mayChange, useEvery, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
 import { jobsLink } from './queues.js';
 import { JobStack, liveLink } from './live.js';
@@ -113,16 +113,11 @@ export function Job({ id, session }) {
   const [cloning, setCloning] = useState(false);
   useEffect(() => subscribe('jobs', again), [id]);
   // Progress changes no count that the stream could tell of.
-  const running = job != null && job.state === 'leased';
-  useEffect(() => {
-    if (!running) return undefined;
-    const timer = setInterval(() => document.hidden || again(), 2000);
-    return () => clearInterval(timer);
-  }, [running, id]);
+  useEvery(job && job.state === 'leased' && 2000, again);
   if (error && error.status === 404) return html`<${Head} title=${t('no_job')} /><${Empty} title=${id} text=${t('no_job_text')} command=${'coterie job ' + id} />`;
   if (error && !job) return html`<${Head} title=${t('job')} /><${Problem} error=${error} again=${again} />`;
   if (!job) return html`<${Head} title=${t('job')} /><p class="quiet">${t('loading')}</p>`;
-  const may = session && session.role !== 'viewer' && !session.read_only;
+  const may = mayChange(session);
   const act = (action, said) => ({
     title: t(action + '_title'), text: t(action + '_text'), danger: action === 'cancel',
     yes: async () => {

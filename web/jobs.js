@@ -1,12 +1,10 @@
 // @ts-check
 // Jobs by a filter, in pages; and what can be done to many at once.
-import { html, useState, useEffect, useRef } from './standalone.module.js';
+import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
 import { get, post, subscribe, inSteps, stepsOf } from './api.js';
 import { t, number, numbers, duration } from './text.js';
-import { Head, Empty, Problem, State, Ago, Link, Confirm, useNow, useLoad, news } from './ui.js';
+import { Head, Empty, Awaited, Scroll, State, Ago, Link, Confirm, states, mayChange, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
-
-const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
 
 function firstLine(text) {
   return text.split('\n', 1)[0];
@@ -41,7 +39,8 @@ function stateOf(filter) {
 function FilterBar({ filter, use, fixed }) {
   const [text, setText] = useState(filter);
   const [help, setHelp] = useState(false);
-  useEffect(() => setText(filter), [filter]);
+  // At once: an effect would come a frame later, over what was typed meanwhile.
+  useLayoutEffect(() => setText(filter), [filter]);
   const submit = (event) => {
     event.preventDefault();
     use(text.trim());
@@ -63,7 +62,7 @@ function JobTable({ jobs, selected, select, now, may }) {
     if (!next.delete(id)) next.add(id);
     select(next);
   };
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('jobs')}><table class="jobs"><thead><tr>
+  return html`<${Scroll} label=${t('jobs')}><table class="jobs"><thead><tr>
     ${may && html`<th class="tick"><input type="checkbox" aria-label=${t('select_all')} checked=${all}
       onChange=${() => select(new Set(all ? [] : jobs.map((job) => job.id)))} /></th>`}
     <th>${t('name')}</th><th>${t('state')}</th><th>${t('queue')}</th><th class="number">${t('attempt')}</th>
@@ -73,7 +72,7 @@ function JobTable({ jobs, selected, select, now, may }) {
       <th scope="row"><${Link} to=${'/jobs/' + job.id} class="row-link">${job.name}</${Link}><code class="id">${job.id}</code></th>
       <td><${State} state=${job.state} /></td><td class="name">${job.queue}</td>
       <td class="number try">${job.attempt}/${job.max_attempts}</td><td class="number age"><${Ago} at=${job.created_at_ms} now=${now} /></td>
-      <td class="number took">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></div>`;
+      <td class="number took">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></${Scroll}>`;
 }
 
 function bulkText(action, filter, counted, more) {
@@ -114,7 +113,7 @@ function useBulk(filter, done) {
     }
   };
   const byIds = (action, ids) => setAsked({
-    title: t('bulk_' + action, { count: number(ids.length) }), text: t('bulk_selected'), danger: action === 'cancel',
+    title: t('bulk_' + action, { count: ids.length }), text: t('bulk_selected', { count: ids.length }), danger: action === 'cancel',
     yes: async () => finish({ ...await post('/' + action, { ids }), most: ids.length }),
   });
   return { byFilter, byIds, dialog: asked && html`<${Confirm} ...${asked} close=${close} />` };
@@ -145,7 +144,8 @@ export function Jobs({ parameters, path, session }) {
   const order = parameters.get('order') === 'oldest' ? 'oldest' : 'newest';
   const [turn, setTurn] = useState(0);
   const [selected, setSelected] = useState(new Set());
-  const { value, error, again } = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after, turn]);
+  const loaded = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after, turn]);
+  const { value, error, again } = loaded;
   const now = useNow();
   const busy = useRef(false);
   useEffect(() => subscribe('jobs', () => {
@@ -162,7 +162,7 @@ export function Jobs({ parameters, path, session }) {
     const asked = Object.entries({ filter: next, order: way === 'oldest' ? way : '', after: cursor }).filter(([, value]) => value);
     go(path + '?' + new URLSearchParams(asked).toString());
   };
-  const may = session && session.role !== 'viewer' && !session.read_only;
+  const may = mayChange(session);
   const done = () => {
     setSelected(new Set());
     again();
@@ -173,8 +173,7 @@ export function Jobs({ parameters, path, session }) {
   return html`<${Head} title=${t(fixed ? 'dead' : 'jobs')}><div class="choice" role="group" aria-label=${t('order')}>${['newest', 'oldest'].map((way) => html`<button
       key=${way} aria-pressed=${way === order} onClick=${() => use(typed, '', way)}>${t(way + '_first')}</button>`)}</div></${Head}>
     <${FilterBar} filter=${typed} use=${use} fixed=${fixed} />
-    ${error && html`<${Problem} error=${error} again=${again} />`}
-    ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
+    <${Awaited} ...${loaded} />
     ${value && !error && (none && plain && !after
       ? fixed ? html`<${Empty} title=${t('no_dead')} text=${t('no_dead_text')} command="coterie retry --state dead" />`
         : html`<${Empty} title=${t('no_jobs')} text=${t('no_jobs_text')} command="coterie enqueue --exec 'date; sleep 1; date'" />`

@@ -3,7 +3,7 @@
 import { html, useState, useEffect } from './standalone.module.js';
 import { get } from './api.js';
 import { t, number, duration, waitName } from './text.js';
-import { Head, Empty, Problem, Link, Ago, useNow, useLoad } from './ui.js';
+import { Head, Empty, Awaited, Link, Ago, useEvery, useNow, useLoad } from './ui.js';
 
 const again_ms = 2000;
 /** So few tasks are shown with their stacks; of more, those that matter. */
@@ -107,14 +107,11 @@ function NoDump({ seen, worker, now }) {
 }
 
 function Process({ worker, job }) {
-  const { value: seen, error, again } = useLoad(() => tasksOf(worker.id), [worker.id]);
+  const loaded = useLoad(() => tasksOf(worker.id), []);
+  const { value: seen, again } = loaded;
   const [follow, setFollow] = useState(true);
   const now = useNow();
-  useEffect(() => {
-    if (!follow) return undefined;
-    const timer = setInterval(() => document.hidden || again(), again_ms);
-    return () => clearInterval(timer);
-  }, [follow, worker.id]);
+  useEvery(follow && again_ms, again);
   const there = Boolean(seen);
   useEffect(() => {
     const chosen = document.querySelector('[data-chosen]') || (location.hash && document.getElementById(location.hash.slice(1)));
@@ -128,8 +125,7 @@ function Process({ worker, job }) {
       ${seen && html`<span class="quiet">${t('seen')} <${Ago} at=${seen.at_ms} now=${now} /></span>`}
       <span class="tools"><button class="small" aria-pressed=${follow} onClick=${() => setFollow(!follow)}>${t(follow ? 'stop_following' : 'follow')}</button>
       <button class="small" data-key="r" onClick=${again}>${t('refresh')}</button></span></div>
-    ${error && html`<${Problem} error=${error} again=${again} />`}
-    ${!seen && !error && html`<p class="quiet">${t('loading')}</p>`}
+    <${Awaited} ...${loaded} />
     ${seen && !seen.dump && html`<${NoDump} seen=${seen} worker=${worker} now=${now} />`}
     <${Deadlocks} trees=${trees} />
     ${[...trees].sort((a, b) => rank(a.loop) - rank(b.loop)).map((tree) => html`<${Loop} key=${places.get(tree)} tree=${tree} place=${places.get(tree)} job=${job} open=${count <= few} />`)}`;
@@ -137,15 +133,15 @@ function Process({ worker, job }) {
 
 /** `worker` of the address is an id or a name; without one it is the only one that lives, if there is one. */
 export function Live({ parameters }) {
-  const { value, error, again } = useLoad(() => get('/workers'), []);
+  const loaded = useLoad(() => get('/workers'), []);
+  const { value } = loaded;
   const wanted = parameters.get('worker');
   const workers = value ? value.workers : [];
   const living = workers.filter(alive);
   const is = (worker) => worker.id === wanted || worker.name === wanted;
   const worker = wanted ? living.find(is) || workers.find((one) => one.id && is(one)) : living.length === 1 ? living[0] : null;
   return html`<${Head} title=${worker ? worker.name : t('live_page')} />
-    ${error && html`<${Problem} error=${error} again=${again} />`}
-    ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
+    <${Awaited} ...${loaded} />
     ${value && living.length === 0 && !worker && html`<${Empty} title=${t('no_workers')} text=${t('no_workers_text')} command="coterie worker --allow-exec" />`}
     ${value && wanted && !worker && living.length > 0 && html`<p class="quiet">${t('no_such_worker', { name: wanted })}</p>`}
     ${living.length > (worker ? 1 : 0) && html`<nav class="choice processes" aria-label=${t('workers')}>${living.map((one) => html`<${Link} key=${one.id} to=${liveLink(one.id)} aria-current=${worker === one ? 'page' : undefined}>${one.name}
@@ -168,15 +164,15 @@ export function JobStack({ job }) {
     }
     return {};
   };
-  const { value, error, again } = useLoad(load, [job.id, job.attempt]);
+  const loaded = useLoad(load, [job.id, job.attempt]);
+  const { value, again } = loaded;
   const now = useNow();
   const { worker, seen, tree, task } = value || {};
   return html`<section class="card"><header><h2>${t('live_stack')}</h2><div class="tools">
       ${seen && html`<small class="quiet">${t('seen')} <${Ago} at=${seen.at_ms} now=${now} /></small>`}
       ${worker && html`<${Link} class="button small" to=${liveLink(worker.id, job.id)}>${t('whole_process')}</${Link}>`}
       <button class="small" onClick=${again}>${t('refresh')}</button></div></header>
-    ${error && html`<${Problem} error=${error} again=${again} />`}
-    ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
+    <${Awaited} ...${loaded} />
     ${tree && html`<${Deadlocks} trees=${[tree].filter((one) => one.stuck.has(task.id))} />`}
     ${tree && !tree.loop.synchronised && html`<p class="stands">${t('stands_still')}</p>`}
     ${task && html`<ul class="tasks"><${TaskNode} task=${task} tree=${tree} depth=${0} open=${true} /></ul>`}

@@ -2,10 +2,8 @@
 import { html, useState } from './standalone.module.js';
 import { post, inSteps, stepsOf } from './api.js';
 import { t, number, duration, stateName } from './text.js';
-import { Head, Empty, Link, Confirm, useNow, news } from './ui.js';
+import { Head, Empty, Scroll, Link, Confirm, states, mayChange, useNow, news } from './ui.js';
 import { Charts, useRange } from './history.js';
-
-const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
 
 /** A word of a filter; in quotes where it has to be. */
 export function word(text) {
@@ -36,8 +34,8 @@ export function QueueTable({ overview, session, chosen }) {
       yes: (tell) => (action === 'drain' ? drain(queue, sum, tell) : change(queue, 'pause')),
     });
   };
-  const may = session && session.role !== 'viewer' && !session.read_only;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('queues')}><table class="queues">
+  const may = mayChange(session);
+  return html`<${Scroll} label=${t('queues')}><table class="queues">
     <thead><tr><th>${t('queue')}</th>${states.map((s) => html`<th class="number" key=${s}>${stateName(s)}</th>`)}<th class="number">${t('oldest')}</th>
       <th><span class="offscreen">${t('history')}</span></th></tr></thead>
     <tbody>${overview.queues.map((queue) => html`<tr key=${queue.name}>
@@ -51,7 +49,7 @@ export function QueueTable({ overview, session, chosen }) {
         ? html`<button class="small" onClick=${() => change(queue, 'resume').catch((e) => news(e.message))}>${t('resume')}</button>`
         : html`<button class="small" onClick=${() => ask('pause', queue)}>${t('pause')}</button>`}
         ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue)}>${t('drain')}</button>`}`}</td>
-    </tr>`)}</tbody></table></div>
+    </tr>`)}</tbody></table></${Scroll}>
     ${overview.queues_left_out > 0 && html`<p class="quiet">${t('queues_left_out', { count: number(overview.queues_left_out) })}</p>`}
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;
 }

@@ -1,15 +1,23 @@
 // @ts-check
 // Small parts that every page is made of.
-import { html, useState, useEffect, useRef } from './standalone.module.js';
+import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
 import { t, numbers, stateName, ago, clock } from './text.js';
 
-/** Now, for ages that grow on the page; once a second, and not while nobody looks. */
+export const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
+export const mayChange = (session) => session.role !== 'viewer' && !session.read_only;
+
+/** Again and again while somebody looks; not at all where `ms` is none. */
+export function useEvery(ms, call) {
+  useEffect(() => {
+    const timer = ms && setInterval(() => document.hidden || call(), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+}
+
+/** Now, for ages that grow on the page. */
 export function useNow() {
   const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
+  useEvery(1000, () => setNow(Date.now()));
   return now;
 }
 
@@ -44,6 +52,16 @@ export function Problem({ error, again }) {
     ${again && html`<button onClick=${again}>${t('try_again')}</button>`}</div>`;
 }
 
+/** Of useLoad(): what is told while there is nothing, and what was wrong. */
+export function Awaited({ value, error, again }) {
+  return error ? html`<${Problem} error=${error} again=${again} />` : !value && html`<p class="quiet">${t('loading')}</p>`;
+}
+
+/** What is wider than a phone, or longer than it should be. */
+export function Scroll({ label, children, ...rest }) {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label} ...${rest}>${children}</div>`;
+}
+
 /** navigator.clipboard is not there on pages without TLS. */
 function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) return void navigator.clipboard.writeText(text);
@@ -69,9 +87,7 @@ export function Copy({ text }) {
 /** A native dialog: it keeps the focus and gives it back. */
 export function Dialog({ title, close, children }) {
   const place = useRef(null);
-  useEffect(() => {
-    place.current.showModal();
-  }, []);
+  useLayoutEffect(() => place.current.showModal(), []);
   const cancel = (event) => {
     event.preventDefault();
     close();

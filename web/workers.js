@@ -3,19 +3,19 @@
 import { html, useEffect } from './standalone.module.js';
 import { get, subscribe } from './api.js';
 import { t, number, duration } from './text.js';
-import { Head, Empty, Problem, Link, Ago, useNow, useLoad } from './ui.js';
+import { Head, Empty, Awaited, Scroll, Link, Ago, useEvery, useNow, useLoad } from './ui.js';
 import { jobsLink } from './queues.js';
 import { liveLink } from './live.js';
 
 const colours = { alive: 'leased', lost: 'dead', ended: 'cancelled', unknown: 'cancelled' };
 
 function Jobs({ worker, now }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${worker.name}><table><thead><tr><th>${t('name')}</th><th>${t('queue')}</th><th class="number">${t('took')}</th><th>${t('progress')}</th>
+  return html`<${Scroll} label=${worker.name}><table><thead><tr><th>${t('name')}</th><th>${t('queue')}</th><th class="number">${t('took')}</th><th>${t('progress')}</th>
       ${worker.answers && html`<th><span class="offscreen">${t('live_page')}</span></th>`}</tr></thead>
     <tbody>${worker.jobs.map((job) => html`<tr key=${job.id}><th scope="row"><${Link} to=${'/jobs/' + job.id}>${job.name}</${Link}><code class="id">${job.id}</code></th>
       <td class="name">${job.queue}</td><td class="number">${duration(now - job.started_at_ms)}</td>
       <td class="remark">${job.progress > 0 ? `${Math.round(job.progress * 100)} % ` : ''}${job.progress_note}</td>
-      ${worker.answers && html`<td><${Link} class="button small" to=${liveLink(worker.id, job.id)}>${t('stack')}</${Link}></td>`}</tr>`)}</tbody></table></div>`;
+      ${worker.answers && html`<td><${Link} class="button small" to=${liveLink(worker.id, job.id)}>${t('stack')}</${Link}></td>`}</tr>`)}</tbody></table></${Scroll}>`;
 }
 
 /** What it said when it was heard of last, or what the broker knows since. */
@@ -34,19 +34,16 @@ function Worker({ worker, now }) {
 }
 
 export function Workers() {
-  const { value, error, again } = useLoad(() => get('/workers'), []);
+  const loaded = useLoad(() => get('/workers'), []);
+  const { value, again } = loaded;
   const now = useNow();
   useEffect(() => subscribe('jobs', again), []);
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || again(), 5000);
-    return () => clearInterval(timer);
-  }, []);
+  useEvery(5000, again);
   const gone = value ? value.workers.filter((worker) => worker.state === 'lost' || worker.state === 'ended') : [];
   const here = value ? value.workers.filter((worker) => !gone.includes(worker)) : [];
   const list = (workers) => workers.map((worker) => html`<${Worker} key=${worker.id || worker.name} worker=${worker} now=${now} />`);
   return html`<${Head} title=${t('workers')} />
-    ${error && html`<${Problem} error=${error} again=${again} />`}
-    ${!value && !error && html`<p class="quiet">${t('loading')}</p>`}
+    <${Awaited} ...${loaded} />
     ${value && here.length === 0 && html`<${Empty} title=${t('no_workers')} text=${t('no_workers_text')} command="coterie worker --allow-exec" />`}
     ${list(here)}
     ${gone.length > 0 && html`<h2 class="part">${t('gone_workers')}</h2>${list(gone)}`}
