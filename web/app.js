@@ -1,6 +1,6 @@
 // @ts-check
 // The frame: who is there, which page, live or not.
-import { html, render, useState, useEffect, useCallback } from './standalone.module.js';
+import { html, render, useState, useEffect, useLayoutEffect, useCallback, useErrorBoundary } from './standalone.module.js';
 import { get, post, subscribe, start } from './api.js';
 import { t, currentLanguage, setLanguage } from './text.js';
 import { onRoute } from './route.js';
@@ -23,15 +23,16 @@ const pages = [
   ['/live', 'live_page', ({ url }) => html`<${Live} parameters=${url.searchParams} />`],
 ];
 function jobsPage({ url, session }) {
-  return html`<${Jobs} key=${url.pathname} path=${url.pathname} parameters=${url.searchParams} session=${session} />`;
+  return html`<${Jobs} path=${url.pathname} parameters=${url.searchParams} session=${session} />`;
 }
 
 const themes = ['auto', 'light', 'dark'];
 
 function useRoute() {
-  const [at, setAt] = useState(location.pathname + location.search);
-  useEffect(() => onRoute(() => setAt(location.pathname + location.search)), []);
-  return new URL(at, location.origin);
+  const [at, setAt] = useState(location.href);
+  // Links are followed from the moment they stand there; an effect would come a frame later.
+  useLayoutEffect(() => onRoute(() => setAt(location.href)), []);
+  return new URL(at);
 }
 
 function useTheme() {
@@ -64,17 +65,29 @@ function Login({ done }) {
     ${error && html`<${Problem} error=${error} />`}<button class="primary">${t('log_in')}</button></form></main>`;
 }
 
+/** As people write it; as it is where its escapes are none. */
+function readable(path) {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** What cannot be drawn is told, and the frame around it stays. */
 function Page(props) {
-  const path = props.url.pathname;
+  const [error, again] = useErrorBoundary(console.error);
+  const path = readable(props.url.pathname);
   const page = pages.find(([to]) => to === path);
+  if (error) return html`<${Head} title=${titleOf(path)} /><${Problem} error=${error} again=${again} />`;
   if (page) return page[2](props);
-  if (path.startsWith('/jobs/')) return html`<${Job} key=${path} id=${decodeURIComponent(path.slice(6))} session=${props.session} />`;
+  if (path.startsWith('/jobs/')) return html`<${Job} id=${path.slice(6)} session=${props.session} />`;
   return html`<${Head} title=${t('not_found')} /><${Empty} title=${path} />`;
 }
 
 function titleOf(path) {
   const page = pages.find(([to]) => to === path);
-  return (page ? t(page[1]) : path.startsWith('/jobs/') ? t('job') : '') + ' · Coterie';
+  return page ? t(page[1]) : path.startsWith('/jobs/') ? t('job') : '';
 }
 
 function Frame({ session, theme }) {
@@ -91,7 +104,7 @@ function Frame({ session, theme }) {
     return () => ends.forEach((end) => end());
   }, []);
   useEffect(() => {
-    document.title = titleOf(url.pathname);
+    document.title = titleOf(url.pathname) + ' · Coterie';
   }, [url.pathname, currentLanguage()]);
   const current = (to) => url.pathname === to || (to === '/jobs' && url.pathname.startsWith('/jobs/'));
   const dead = overview ? overview.counts.dead : 0;
@@ -113,7 +126,7 @@ function Frame({ session, theme }) {
         <button class="plain" onClick=${language} lang=${currentLanguage() === 'en' ? 'zh-CN' : 'en'}>${t('language')}</button>
         <button class="plain" onClick=${help}>${t('keyboard')} <kbd>?</kbd></button>
         ${session.can_log_out && html`<button class="plain" onClick=${logOut}>${t('log_out', { name: session.name })}</button>`}</div></nav>
-    <main id="content"><${Page} url=${url} overview=${overview} session=${session} /></main></div>
+    <main id="content"><${Page} key=${url.pathname} url=${url} overview=${overview} session=${session} /></main></div>
     <${News} />${keys && html`<${Keys} close=${() => setKeys(false)} />`}`;
 }
 
