@@ -17,10 +17,11 @@ export function setLanguage(next) {
 }
 setLanguage(language);
 
-/** The words of `key`, with {name} replaced. */
+/** The words of `key`, with {name} replaced, and {name|job|jobs} by the word for one or for more. */
 export function t(key, values = {}) {
   const text = catalogues[language][key] ?? en[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+  return text.replace(/\{(\w+)(?:\|(.*?)\|(.*?))?\}/g,
+    (_, name, one, more) => (one == null ? String(values[name] ?? '') : String(values[name]) === '1' ? one : more));
 }
 
 /** 'dead' is a page and a state, which have names of their own. */
