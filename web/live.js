@@ -45,7 +45,8 @@ function waits(task) {
   const wait = task.waits_for;
   if (!wait) return task.running ? t('is_running') : task.ready ? t('is_ready') : '';
   const by = awaited(task).slice(0, 3).map((id) => '#' + id).join(' ');
-  return t('waits_for_what', { what: waitName(wait.what) }) + (wait.held_by > 0 ? ` ${t('held_by')} ${by}` : by && ' ' + by);
+  const its = wait.name || wait.endpoint;  // of a lock or the like; of a connection
+  return t('waits_for_what', { what: waitName(wait.what) }) + (its ? ` “${its}”` : '') + (wait.held_by > 0 ? ` ${t('held_by')} ${by}` : by && ' ' + by);
 }
 
 function Stack({ frames }) {

@@ -16,8 +16,8 @@ namespace {
 using namespace coterie;
 
 struct Bank {
-  Lock savings;
-  Lock current;
+  Lock savings{"savings"};
+  Lock current{"current"};
   Event first_taken[2];
 
   Lock& account(const std::string& name) { return name == "savings" ? savings : current; }
