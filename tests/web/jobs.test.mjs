@@ -1,7 +1,7 @@
 // Jobs in the browser: their order, what they say of themselves, and what is done to many or once more.
 import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, withTab as withTabOf } from './world.mjs';
+import { makeWorld, launch, ask, news, withTab as withTabOf } from './world.mjs';
 
 let browser;
 before(async () => {
@@ -99,8 +99,8 @@ for (const kind of ['sqlite', 'redis']) {
         await page.getByRole('link', { name: 'History images' }).click();
         await page.waitForFunction(() => document.querySelectorAll('.chart').length === 4);
         await page.locator('.chart', { hasText: 'Run time' }).getByText('p95').waitFor();
-        // Its thumbnails take 150 ms, which is known within a tenth.
-        await page.waitForFunction(() => /p50 ?1[3-9]\d ms/.test(document.querySelectorAll('.chart')[3].textContent));
+        // Its thumbnails take 150 ms, which is known within a tenth; more where the machine has other work.
+        await page.waitForFunction(() => /p50\s*(1[3-9]\d|[2-9]\d\d) ms|p50\s*[\d.]+ s/.test(document.querySelectorAll('.chart')[3].textContent));
         await page.reload();
         await page.waitForFunction(() => document.querySelectorAll('.chart .curve').length >= 7);
       });
@@ -158,9 +158,8 @@ for (const kind of ['sqlite', 'redis']) {
         assert.ok(await dialog.getByRole('progressbar').evaluate((bar) => bar.value > 0 && bar.value < bar.max));
         await dialog.getByRole('button', { name: 'Stop' }).click();
         goOn();
-        const news = page.getByText(/^Stopped: [\d,]+ of 4,500 jobs changed\.$/);
-        await news.waitFor();
-        const changed = Number(/ ([\d,]+) of/.exec(await news.textContent())[1].replace(',', ''));
+        const told = await news(page, /^Stopped: [\d,]+ of 4,500 jobs changed\.$/);
+        const changed = Number(/ ([\d,]+) of/.exec(told)[1].replace(',', ''));
         assert.equal(await left(), many - changed);
         assert.ok(changed > done && changed < many);
         await dialog.waitFor({ state: 'detached' });
@@ -168,7 +167,7 @@ for (const kind of ['sqlite', 'redis']) {
         const rest = many - changed;
         await page.getByRole('button', { name: 'Cancel all that match' }).click();
         await page.getByRole('button', { name: 'Go on' }).click();
-        await page.getByText(`${rest.toLocaleString('en-GB')} of ${rest.toLocaleString('en-GB')} jobs changed.`).waitFor();
+        await news(page, new RegExp(`^${rest.toLocaleString('en-GB')} of ${rest.toLocaleString('en-GB')} jobs changed\\.$`));
         assert.equal(await left(), 0);
         await page.getByText('No job matches.').waitFor();
       });
@@ -193,12 +192,13 @@ for (const kind of ['sqlite', 'redis']) {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/queues');
         const row = page.locator('tr', { has: page.locator('a', { hasText: /^mail$/ }) });
-        const waiting = (await ask(world, '/overview')).queues.find((q) => q.name === 'mail').counts.ready;
-        assert.ok(waiting > 0);
+        const waiting = (await ask(world, '/count?filter=queue:mail%20state:ready')).count;
+        assert.ok(waiting > 1);
+        await row.getByRole('link', { name: String(waiting), exact: true }).waitFor();
         await row.getByRole('button', { name: 'Drain' }).click();
         await page.getByRole('dialog').getByText(`${waiting} jobs wait here`).waitFor();
         await page.getByRole('button', { name: 'Go on' }).click();
-        await page.getByText(`${waiting} jobs of mail cancelled.`).waitFor();
+        await news(page, new RegExp(`^${waiting} jobs of mail cancelled\\.$`));
         await row.getByRole('button', { name: 'Drain' }).waitFor({ state: 'detached' });
       });
     });

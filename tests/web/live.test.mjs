@@ -3,9 +3,8 @@ import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { makeWorld, makeAccount, launch, tab, axe } from './world.mjs';
+import { makeWorld, makeAccount, launch, ask, whole, wholeInEveryLook, seen, eventually, withTab as withTabOf } from './world.mjs';
 
-const shots = process.env.COTERIE_WEB_SHOTS;
 const bin = join(process.env.COTERIE_BIN, 'coterie');
 
 let browser;
@@ -14,18 +13,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function withTab(world, options, use) {
-  const problems = [];
-  const context = await browser.newContext(options);
-  try {
-    await use(await tab(context, world.url, problems), context);
-    assert.deepEqual(problems, []);
-  } finally {
-    await context.close();
-  }
-}
-
-const get = async (world, path) => (await fetch(world.url + '/api/v1' + path)).json();
+const withTab = (world, options, use) => withTabOf(browser, world, options, use);
 
 for (const kind of ['sqlite', 'redis']) {
   describe(`stuck workers on ${kind}`, () => {
@@ -35,21 +23,16 @@ for (const kind of ['sqlite', 'redis']) {
     });
     after(() => world && world.stop());
 
-    for (const scheme of ['light', 'dark'])
-      for (const width of [390, 1280])
-        test(`Workers, Live and a running job are whole and accessible, ${scheme}, ${width} px`, async () => {
-          await withTab(world, { colorScheme: scheme, viewport: { width, height: 860 }, bypassCSP: true }, async (page) => {
-            const [job] = (await get(world, '/jobs?filter=state:leased&limit=1')).jobs;
-            for (const [path, there] of [['/workers', 'spare:1'], ['/live?worker=bank%3A7', 'Deadlock'], ['/live?worker=spare%3A1', 'Loop 1'], ['/jobs/' + job.id, 'Deadlock']]) {
-              await page.goto(world.url + path);
-              await page.locator('main h2', { hasText: there }).first().waitFor();
-              assert.deepEqual(await axe(page), [], path);
-              const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-              assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
-              if (shots) await page.screenshot({ path: `${shots}/${kind}-live-${path.replace(/\W+/g, '_').slice(0, 20)}-${scheme}-${width}.png` });
-            }
-          });
-        });
+    test(`Workers, Live and a running job are whole and accessible${kind === 'sqlite' ? ' in both themes, on a phone and on a desk' : ''}`, async () => {
+      await withTab(world, { bypassCSP: true }, async (page) => {
+        const [job] = (await ask(world, '/jobs?filter=state:leased&limit=1')).jobs;
+        for (const [path, there] of [['/workers', 'spare:1'], ['/live?worker=bank%3A7', 'Deadlock'], ['/live?worker=spare%3A1', 'Loop 1'], ['/jobs/' + job.id, 'Deadlock']]) {
+          await page.goto(world.url + path);
+          await seen(page, page.locator('main h2', { hasText: there }).first());
+          await (kind === 'sqlite' ? wholeInEveryLook : whole)(page, path);
+        }
+      });
+    });
 
     test('workers without work are seen, and the command sees the same', async () => {
       await withTab(world, {}, async (page) => {
@@ -60,9 +43,15 @@ for (const kind of ['sqlite', 'redis']) {
         const bank = page.locator('section', { has: page.locator('h2', { hasText: 'bank:7' }) });
         assert.equal(await bank.locator('tbody tr').count(), 2);
       });
-      const seen = execFileSync(bin, ['workers', '--broker', world.broker], { encoding: 'utf8' });
-      assert.match(seen, /spare:1 .* alive +0\/4 /);
-      const dump = JSON.parse(execFileSync(bin, ['dump', '--json', '--broker', world.broker, 'bank:7'], { encoding: 'utf8' }));
+      const listed = execFileSync(bin, ['workers', '--broker', world.broker], { encoding: 'utf8' });
+      assert.match(listed, /spare:1 .* alive +0\/4 /);
+      const dump = await eventually(() => {
+        try {
+          return JSON.parse(execFileSync(bin, ['dump', '--json', '--broker', world.broker, 'bank:7'], { encoding: 'utf8' }));
+        } catch {
+          return null;  // no answer within 2 s: it is asked again
+        }
+      });
       assert.equal(dump.loops.flatMap((loop) => loop.deadlocks).length, 1);
     });
 
@@ -99,12 +88,12 @@ for (const kind of ['sqlite', 'redis']) {
         const words = await deadlock.locator('ol li').allTextContents();
         assert.equal(words.length, 2);
         for (const line of words) assert.match(line, /transfer.*waits for a lock that is held by.*transfer/s);
-        assert.match(await page.locator('.task[data-stuck]').first().textContent(), /waits for a lock.*book.*stuck_agent\.cpp:\d+/s);
+        assert.match(await page.locator('.task[data-stuck]').first().textContent(), /waits for a lock “(savings|current)” of #\d+.*book.*stuck_agent\.cpp:\d+/s);
 
         await deadlock.getByRole('link', { name: 'Job' }).first().click();
         await page.locator('h1', { hasText: 'transfer' }).waitFor();
         const stack = page.locator('section', { has: page.getByRole('heading', { name: 'Its live stack' }) });
-        await stack.locator('.stack').getByText('stuck_agent.cpp', { exact: false }).first().waitFor();
+        await seen(page, stack.locator('.stack').getByText('stuck_agent.cpp', { exact: false }).first());
         await stack.getByRole('link', { name: 'The whole process' }).click();
         await page.locator('.task[data-chosen]').waitFor();
         await page.goBack();

@@ -1,7 +1,7 @@
 // Fields that are not for eyes: not on a page, not in an answer, wherever the job is and however it ended.
 import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, withTab as withTabOf } from './world.mjs';
+import { makeWorld, launch, ask, seen, withTab as withTabOf } from './world.mjs';
 
 let browser;
 before(async () => {
@@ -72,7 +72,7 @@ for (const kind of ['sqlite', 'redis']) {
         const [running] = (await ask(world, '/jobs?filter=name:login%20state:leased')).jobs;
         await page.goto(world.url + '/jobs/' + running.id);
         await page.locator('.note', { hasText: 'asking the bank for [redacted]' }).waitFor();
-        await page.locator('.stack').first().waitFor();
+        await seen(page, page.locator('.stack').first());
         clean(await page.textContent('main'), 'the page');
       });
     });

@@ -17,6 +17,18 @@ test('both languages have the same words', async () => {
   }
 });
 
+test('one job is not "1 jobs"', async () => {
+  const { default: en } = await import(join(web, 'en.js'));
+  for (const [key, text] of Object.entries(en)) assert.doesNotMatch(text, /\{\w+\} (more )?(jobs|tasks|queues|slots|workers)\b/, key);
+  Object.assign(globalThis, { localStorage: { getItem: () => 'en', setItem: () => {} }, document: { documentElement: {} } });
+  const { t } = await import(join(web, 'text.js'));
+  assert.equal(t('bulk_cancel', { count: 1 }), 'Cancel 1 job?');
+  assert.equal(t('bulk_cancel', { count: '1' }), 'Cancel 1 job?');
+  for (const count of ['0', '2', '21', '1,000']) assert.equal(t('bulk_cancel', { count }), `Cancel ${count} jobs?`);
+  assert.match(t('drain_text', { waiting: '1' }), /^1 job waits here, and is cancelled\./);
+  assert.match(t('pause_text', { ready: '1' }), /: 1 waits now\./);
+});
+
 test('every word that is asked for is there, and none is there in vain', async () => {
   const { default: en } = await import(join(web, 'en.js'));
   const all = sources.filter((name) => !['en.js', 'zh.js'].includes(name)).map((name) => readFileSync(join(web, name), 'utf8')).join('\n');

@@ -104,7 +104,7 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm, std::size_t ma
     for (const std::string& text : corpus) {
       ends.push_back(spec_of(text, json(text), text));
       ends.push_back(spec_of("charge card", json(text), text));
-      ends.back().headers = {{"note", text}};
+      ends.back().headers = {{"note", text}, {text, "its name"}};
     }
     stay.push_back(spec_of("import", json(corpus[0]), corpus[0]));
     stay.push_back(spec_of("count", "null", "images"));
@@ -137,6 +137,20 @@ Task<void> fill(std::shared_ptr<queue::Broker> broker, bool calm, std::size_t ma
   }
 }
 
+/// A task and what it waits for have names of the program's own.
+Task<void> waits_for_it(const char* name) {
+  Event never(name);
+  co_await never.wait();
+}
+/// Workers that only say that they are there, by each of the names.
+Task<void> stands_by(std::shared_ptr<queue::Broker> broker, std::string name) {
+  queue::WorkerOptions options;
+  options.queues({"spare"}).name(std::move(name)).concurrency(1);
+  queue::Worker worker(broker, options);
+  worker.handle_raw("nothing", returns_it);
+  co_await worker.serve();
+}
+
 Task<int> work(std::string url, bool calm, std::size_t many) {
   const std::shared_ptr<queue::Broker> broker = queue::open_broker(url);
   queue::WorkerOptions options;
@@ -154,6 +168,11 @@ Task<int> work(std::string url, bool calm, std::size_t many) {
     for (const std::string& text : corpus) worker.handle_raw(text, returns_it);
   auto both = [&](TaskGroup& group) -> Task<void> {
     group.spawn(fill, broker, calm, many);
+    if (!calm)
+      for (const std::string& text : corpus) {
+        group.spawn(named(text), waits_for_it, text.c_str());
+        if (text != corpus[1]) group.spawn(stands_by, broker, text);
+      }
     co_await worker.serve();
   };
   co_await task_group(both);

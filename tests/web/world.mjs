@@ -38,7 +38,7 @@ function end(child) {
     child.on('exit', done);
     child.kill('SIGCONT');  // a test may have stopped it
     child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), 8000).unref();
+    setTimeout(() => child.kill('SIGKILL'), 30000).unref();
   });
 }
 
@@ -54,11 +54,17 @@ function freePort() {
 
 async function broker(kind, folder) {
   if (kind === 'sqlite') return { url: `sqlite://${join(folder, 'queue.db')}`, children: [] };
-  const port = await freePort();
-  const server = start('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
-    /Ready to accept connections/);
-  await server.said;
-  return { url: `redis://127.0.0.1:${port}`, children: [server.child] };
+  for (let turn = 1;; turn++) {
+    const port = await freePort();
+    const server = start('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+      /Ready to accept connections/);
+    try {
+      await server.said;
+      return { url: `redis://127.0.0.1:${port}`, children: [server.child] };
+    } catch (error) {
+      if (turn === 5) throw error;  // somebody else has taken the port
+    }
+  }
 }
 
 export function makeAccount(name, role, password) {
@@ -69,37 +75,40 @@ export function makeAccount(name, role, password) {
  * @param {{kind?: string, work?: boolean, calm?: boolean, many?: number, flags?: string[], accounts?: string, stuck?: string[][]}} how */
 export async function makeWorld({ kind = 'sqlite', work = true, calm = false, many = 0, flags = [], accounts = '', stuck = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'coterie-web-'));
-  const store = await broker(kind, folder);
-  const children = [...store.children];
-  if (accounts) {
-    writeFileSync(join(folder, 'accounts'), accounts, { mode: 0o600 });
-    flags = [...flags, '--accounts', join(folder, 'accounts')];
-  }
-  if (work) {
-    const worker = start(agent, [store.url, ...(calm ? ['--calm'] : []), '--many', String(many)], /^ready$/m);
-    children.push(worker.child);
-    await worker.said;
-  }
-  const workers = [];
-  for (const [how, name] of stuck) {
-    const worker = start(stuckAgent, [store.url, how, name], /^ready$/m);
-    children.push(worker.child);
-    workers.push(worker.child);
-    await worker.said;
-  }
-  const shown = start(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...flags], /http:\S+/);
-  children.push(shown.child);
-  const url = (await shown.said).replace(/\/$/, '');
+  const children = [];
   const stop = async () => {
     for (const child of children.reverse()) await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, stop, broker: store.url, workers };
+  const run = async (command, args, expected) => {
+    const { child, said } = start(command, args, expected);
+    children.push(child);
+    return { child, said: await said };
+  };
+  try {
+    const store = await broker(kind, folder);
+    children.push(...store.children);
+    if (accounts) {
+      writeFileSync(join(folder, 'accounts'), accounts, { mode: 0o600 });
+      flags = [...flags, '--accounts', join(folder, 'accounts')];
+    }
+    if (work) await run(agent, [store.url, ...(calm ? ['--calm'] : []), '--many', String(many)], /^ready$/m);
+    const workers = [];
+    for (const [how, name] of stuck) workers.push((await run(stuckAgent, [store.url, how, name], /^ready$/m)).child);
+    const shown = await run(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...flags], /http:\S+(?=\s)/);
+    return { url: shown.said.replace(/\/$/, ''), stop, broker: store.url, workers };
+  } catch (error) {
+    await stop();  // else what runs keeps this program, and who waits for it, for ever
+    throw error;
+  }
 }
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.COTERIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ timeout: patience, executablePath: process.env.COTERIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
+
+/** Milliseconds for whatever should be there at once: on a machine that does ten other things it is not. */
+export const patience = 60000;
 
 /** A tab that notes what must not be: errors of the console, requests to elsewhere. */
 export async function tab(context, url, problems) {
@@ -124,16 +133,72 @@ export async function axe(page) {
   return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0] ? n.any[0].message : '')).join(' | ')}`);
 }
 
+/** Accessible, and no wider than the window. */
+export async function whole(page, what) {
+  assert.deepEqual(await axe(page), [], what);
+  const wide = await page.evaluate(() => Math.max(document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll('dialog')].map((d) => d.getBoundingClientRect().right - innerWidth)));
+  assert.ok(wide <= 0, `${what} is ${wide} px too wide`);
+}
+
+const shots = process.env.COTERIE_WEB_SHOTS;
+
+/** The same in both themes, on a phone and on a desk: one page, looked at four times. */
+export async function wholeInEveryLook(page, what) {
+  for (const colorScheme of ['light', 'dark'])
+    for (const width of [390, 1280]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 860 });
+      await page.waitForFunction(() => [...document.querySelectorAll('.plot svg')].every((svg) => svg.clientWidth === svg.parentElement.clientWidth));
+      const look = `${what}-${colorScheme}-${width}`;
+      if (shots) await page.screenshot({ path: `${shots}/${look.replace(/[^\w-]+/g, '_')}.png` });
+      await whole(page, look);
+    }
+}
+
 /** A tab whose problems must be none in the end. */
 export async function withTab(browser, world, options, use) {
   const problems = [];
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
   try {
     const page = await tab(context, world.url, problems);
     await use(page, context, problems);
     assert.deepEqual(problems, []);
   } finally {
     await context.close();
+  }
+}
+
+/** A page stands there with what it is about: no list is still to come. */
+export const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#app').textContent.includes('Loading…'));
+
+/** News stand there for four seconds: they are looked for in the page itself, at each of its frames. */
+export async function news(page, wanted) {
+  const found = await page.waitForFunction(({ source, flags }) => new RegExp(source, flags).exec(document.querySelector('.news')?.textContent)?.[0],
+    { source: wanted.source, flags: wanted.flags });
+  return found.jsonValue();
+}
+
+/** A worker is asked for its tasks, and asked again where it did not answer within its 2 s: it shares a busy machine. */
+export async function seen(page, wanted) {
+  const silent = page.getByText('No answer within 2 s');
+  for (let turn = 0; turn < 10; turn++) {
+    await wanted.or(silent).first().waitFor();
+    if (await wanted.isVisible()) return;
+    const answered = page.waitForResponse((response) => response.url().endsWith('/tasks'));
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await answered;
+  }
+  await wanted.waitFor();
+}
+
+/** Until `check` gives something; what a broker or a worker does takes its time. */
+export async function eventually(check) {
+  for (const end = Date.now() + patience;;) {
+    const found = await check();
+    if (found) return found;
+    assert.ok(Date.now() < end, `in vain: ${check}`);
+    await new Promise((done) => setTimeout(done, 50));
   }
 }
 
