@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "src/http/feed.hpp"
 #include "src/http/target.hpp"
 
 namespace coterie::http {
@@ -30,6 +31,7 @@ struct Parser::State {
   beast::request_parser<beast::string_body> parser;
   bool started = false;
   int error = 0;
+  std::size_t least = 0;
 };
 
 Parser::Parser(const ServerLimits& limits) : state_(std::make_unique<State>()) {
@@ -41,19 +43,11 @@ Parser::Parser(const ServerLimits& limits) : state_(std::make_unique<State>()) {
 Parser::~Parser() = default;
 
 std::size_t Parser::feed(std::string_view bytes) {
-  std::size_t taken = 0;
-  while (taken < bytes.size() && !done() && state_->error == 0) {
-    state_->started = true;
-    boost::system::error_code error;
-    const boost::asio::const_buffer rest(bytes.data() + taken, bytes.size() - taken);
-    const std::size_t some = state_->parser.put(rest, error);
-    taken += some;
-    if (error == beast::error::need_more) {
-      error.clear();
-      if (some == 0) break;
-    }
-    if (error) state_->error = status_of(error);
-  }
+  if (bytes.empty() || done() || state_->error != 0) return 0;
+  state_->started = true;
+  boost::system::error_code error;
+  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, error);
+  if (error) state_->error = status_of(error);
   return taken;
 }
 

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "src/http/feed.hpp"
+
 namespace coterie::http {
 namespace {
 
@@ -27,6 +29,7 @@ void check(const boost::system::error_code& error) {
 
 struct ResponseParser::State {
   beast::response_parser<beast::string_body> parser;
+  std::size_t least = 0;
 };
 
 ResponseParser::ResponseParser(const ClientOptions& options) : state_(std::make_unique<State>()) {
@@ -38,18 +41,9 @@ ResponseParser::ResponseParser(const ClientOptions& options) : state_(std::make_
 ResponseParser::~ResponseParser() = default;
 
 std::size_t ResponseParser::feed(std::string_view bytes) {
-  std::size_t taken = 0;
-  while (taken < bytes.size() && !done()) {
-    boost::system::error_code error;
-    const boost::asio::const_buffer rest(bytes.data() + taken, bytes.size() - taken);
-    const std::size_t some = state_->parser.put(rest, error);
-    taken += some;
-    if (error == beast::error::need_more) {
-      if (some == 0) break;
-      continue;
-    }
-    check(error);
-  }
+  boost::system::error_code error;
+  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, error);
+  check(error);
   return taken;
 }
 

@@ -1,7 +1,9 @@
 // The reader of requests, without a network.
 #include <gtest/gtest.h>
 
+#include "coterie/http/client.hpp"
 #include "src/http/parser.hpp"
+#include "src/http/response_parser.hpp"
 
 namespace coterie::http {
 namespace {
@@ -25,6 +27,62 @@ TEST(HttpParser, ReadsTheSameHoweverTheBytesCome) {
   EXPECT_EQ(request.cookie("s"), "2");
   EXPECT_EQ(request.headers.get("HOST"), "h");
   EXPECT_EQ(request.body, "body");
+}
+
+/// A parser to which `text` comes in two pieces, or byte by byte where `part` is all of it.
+template <class AnyParser>
+void feed_in_pieces(AnyParser& parser, const std::string& text, std::size_t part) {
+  std::string buffer;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = part == text.size() ? at + 1 : at == 0 ? part : text.size();
+    buffer += text.substr(at, end - at);
+    at = end;
+    buffer.erase(0, parser.feed(buffer));
+  }
+  EXPECT_EQ(buffer, "") << "parted at " << part;
+}
+
+constexpr const char* chunks = "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
+
+TEST(HttpParser, ChunksAreReadWhereverTheyPart) {
+  const std::string text = std::string("POST / HTTP/1.1\r\nHost: h\r\n") + chunks;
+  for (std::size_t part = 1; part <= text.size(); ++part) {
+    Parser parser{ServerLimits()};
+    feed_in_pieces(parser, text, part);
+    Request request;
+    ASSERT_TRUE(parser.done()) << part;
+    ASSERT_TRUE(parser.take(request));
+    EXPECT_EQ(request.body, "hello!");
+  }
+}
+
+TEST(HttpParser, ChunksOfAResponseAreReadWhereverTheyPart) {
+  const std::string text = std::string("HTTP/1.1 200 OK\r\n") + chunks;
+  for (std::size_t part = 1; part <= text.size(); ++part) {
+    ResponseParser parser{ClientOptions()};
+    feed_in_pieces(parser, text, part);
+    ASSERT_TRUE(parser.done()) << part;
+    EXPECT_EQ(parser.take().body, "hello!");
+  }
+}
+
+TEST(HttpParser, ALastChunkThatIsNotWholeIsWaitedFor) {
+  Parser parser{ServerLimits()};
+  std::string buffer = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0:\r\n";
+  buffer.erase(0, parser.feed(buffer));
+  EXPECT_FALSE(parser.done());
+  EXPECT_EQ(parser.error(), 0);
+  parser.feed(buffer + "\r\n");
+  EXPECT_EQ(parser.error(), 400);
+}
+
+TEST(HttpParser, ARequestWithoutAnyHeaderIsWholeAtItsEmptyLine) {
+  const std::string text = "GET / HTTP/1.0\r\n\r\n";
+  for (std::size_t part = 1; part <= text.size(); ++part) {
+    Parser parser{ServerLimits()};
+    feed_in_pieces(parser, text, part);
+    EXPECT_TRUE(parser.done()) << part;
+  }
 }
 
 TEST(HttpParser, LeavesTheNextRequestAlone) {
