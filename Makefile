@@ -162,7 +162,7 @@ fuzz:
 	$(call build,fuzz)
 	@for f in build/fuzz/fuzz/fuzz_*; do [[ -x $$f ]] || continue; printf '\033[1m== %s, %s s\033[0m\n' "$$f" $(FUZZ_S); \
 	  mkdir -p "build/fuzz/corpus/$${f##*/}"; \
-	  "$$f" -max_total_time=$(FUZZ_S) -print_final_stats=1 -artifact_prefix=build/fuzz/ "build/fuzz/corpus/$${f##*/}" $(ARGS); done
+	  "$$f" -max_total_time=$(FUZZ_S) -print_final_stats=1 -artifact_prefix=build/fuzz/ "build/fuzz/corpus/$${f##*/}" $$(find fuzz/seeds -path "fuzz/seeds/$${f##*/fuzz_}" -type d) $(ARGS); done
 
 lint:
 	@scripts/bootstrap all
