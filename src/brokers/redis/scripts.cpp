@@ -91,6 +91,7 @@ std::string make_source(Script script) {
   std::vector<std::string_view> parts;
   if (script != Script::rights) parts = {"prelude", "jobs", "states", "names", "wake"};
   if (script == Script::settle || script == Script::take) parts.push_back("worker");
+  if (script == Script::take) parts.push_back("leases");
   if (script == Script::list || script == Script::purge || script == Script::links) parts.push_back("walk");
   if (script == Script::list || script == Script::get || script == Script::ended) parts.push_back("describe");
   if (script == Script::outbox || script == Script::deliver || script == Script::delivered)

@@ -1,4 +1,4 @@
--- What the scripts of a cycle have in common; put between the prelude and settle.lua or take.lua.
+-- What the scripts of a cycle have in common; put between the prelude and settle.lua or leases.lua.
 --
 -- ARGV[4] the worker's incarnation, [5] seq, [6] which script of the call this is, from 0; [7] name, [8] process.
 -- Each script's reply is kept until the next seq, so that any of them can be repeated after a lost reply.
