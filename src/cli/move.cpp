@@ -140,7 +140,8 @@ void add_move(CLI::App& app, Action& chosen) {
       .flag("--dry-run,-n", flags->dry_run, "Say what would be moved; change nothing")
       .flag("--take-over", flags->take_over, "Go on with a move whose process cannot be seen to be gone")
       .flag("--accept-reruns", flags->accept_reruns,
-            "Go on with a move that stopped more than 23 h ago: jobs of its last batch may run twice")
+            "Go on with a move that stopped more than 23 h ago, or on from where one to there has not ended: "
+            "jobs of its last batch may run twice")
       .flag("--json", flags->json, "One JSON object")
       .flag("--quiet", flags->quiet, "No progress on stderr")
       .footer(

@@ -113,14 +113,13 @@ Task<void> JournalStore::close() {
   open_ = false;
 }
 
-Task<void> JournalStore::refuse_busy_target(queue::Broker& target) {
+Task<std::string> JournalStore::why_busy(queue::Broker& target) {
   const std::optional<std::string> note = co_await target.get_note(key);
-  if (!note || note->empty()) co_return;
+  if (!note || note->empty()) co_return "";
   const MoveJournal known = read(*note);
-  if (known.owner.empty() || !queue::may_be_alive(known.owner)) co_return;
-  if (!went_on_) co_await close();
-  throw UsageError("somebody moves jobs away from the target, to " + known.to + " (" + known.owner +
-                   "): wait for its end; if that process is gone, say --take-over");
+  if (known.owner.empty() || !queue::may_be_alive(known.owner)) co_return "";
+  co_return "somebody moves jobs away from the target, to " + known.to + " (" + known.owner +
+      "): wait for its end; if that process is gone, say --take-over";
 }
 
 Task<bool> JournalStore::any_in(queue::Broker& broker) {

@@ -18,7 +18,8 @@ struct MoveClaim {
   std::string to;
   std::vector<std::string> queues;
   bool take_over = false;      ///< also where the other may still be at work
-  bool accept_reruns = false;  ///< also where the target may have forgotten what ran there
+  bool accept_reruns = false;  ///< also where the target may have forgotten what ran there, or a move to the
+                               ///< source has not ended
   MoveClaim() = default;
 };
 
@@ -35,9 +36,10 @@ class JournalStore {
   Task<bool> claim_open(MoveClaim claim);
   /// Whether the same note is there too: `target` is the source by another name.
   Task<bool> is_in(queue::Broker& target) const;
-  /// UsageError where somebody may be at a move away from the target, once this one has been claimed: in both
-  /// directions at once, each would take away what the other has just sent and withdraws here.
-  Task<void> refuse_busy_target(queue::Broker& target);
+  /// Why nothing can be brought to `target` now, once this move has been claimed; empty: it can. Somebody may
+  /// be at a move away from there: in both directions at once, each would take away what the other has just
+  /// sent and withdraws here.
+  static Task<std::string> why_busy(queue::Broker& target);
   [[nodiscard]] bool went_on() const noexcept { return went_on_; }
   [[nodiscard]] const MoveJournal& journal() const noexcept { return journal_; }
   /// Before jobs are sent: from now on those at the source may be known at the target. Not while jobs of an

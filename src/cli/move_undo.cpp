@@ -17,7 +17,7 @@ Task<void> MoveWork::undo_other() {
   if (!open) co_return;
   co_await drop_what_has_ended();
   co_await resume_queues(*to_, other);
-  co_await other.close();
+  co_await close(*from_, to_->url(), other);
   report_.undone = true;
 }
 

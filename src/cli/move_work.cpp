@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/cli/broker_access.hpp"
+#include "src/cli/move_sources.hpp"
 #include "src/cli/output.hpp"
 #include "src/queue/headers.hpp"
 
@@ -87,7 +88,36 @@ Task<void> MoveWork::begin() {
     co_await journal_.close();
     throw UsageError("--from and --to are the same place: name two");
   }
-  if (!options_.claim.take_over) co_await journal_.refuse_busy_target(*to_);
+  co_await add_move_source(*to_, from_->url());
+  std::string refusal;
+  if (!options_.claim.take_over) refusal = co_await JournalStore::why_busy(*to_);
+  if (refusal.empty() && !options_.claim.accept_reruns) refusal = co_await why_not_on();
+  if (refusal.empty()) co_return;
+  if (!journal_.went_on()) co_await close(*to_, from_->url(), journal_);
+  throw UsageError(refusal);
+}
+
+/// Where a move to the source has not ended, nothing is moved on from there, but back: empty.
+Task<std::string> MoveWork::why_not_on() {
+  const std::vector<std::string> sources = co_await move_sources(*from_);
+  for (const std::string& first : sources) {
+    if (first == to_->url()) continue;
+    const std::string there = shell_word(first);
+    const std::string here = shell_word(from_->url());
+    co_return "a move from " + first + " to " + from_->url() +
+        " has not ended, and what it has sent may be in both: moved on from there, it may run twice\n"
+        "  end that first: coterie move --from " +
+        there + " --to " + here + "\n  or take it back: coterie move --from " + here + " --to " + there +
+        "\n  if neither can be, say --accept-reruns";
+  }
+  co_return "";
+}
+
+/// The move from `source` to `target` has ended; the note that others see goes first, for what is in no two
+/// places can be moved on.
+Task<void> MoveWork::close(queue::Broker& target, std::string source, JournalStore& journal) {
+  co_await drop_move_source(target, std::move(source));
+  co_await journal.close();
 }
 
 /// The queues of which something can still run; those that come into being later, in the next pass.
@@ -110,7 +140,7 @@ Task<void> MoveWork::finish() {
   co_await journal_.note_sending();  // still ours
   co_await undo_other();
   co_await resume_queues(*from_, journal_);
-  co_await journal_.close();
+  co_await close(*to_, from_->url(), journal_);
 }
 
 /// Those that the move of this journal has paused, at its source.

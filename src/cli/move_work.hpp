@@ -52,11 +52,13 @@ class MoveWork {
 
  private:
   Task<void> begin();
+  Task<std::string> why_not_on();
   Task<void> finish();
   Task<void> undo_other();
   Task<void> drop_what_has_ended();
   Task<void> pause_queues();
   Task<void> resume_queues(queue::Broker& source, const JournalStore& journal) const;
+  static Task<void> close(queue::Broker& target, std::string source, JournalStore& journal);
   static Task<void> wait_for_change(queue::Broker& at);
   Task<void> move_all(const MovePlan& plan);
   Task<void> move_batch(const MovePlan& plan, std::vector<queue::JobId> ids);

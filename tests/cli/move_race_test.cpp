@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "coterie/await_outcome.hpp"
@@ -17,6 +18,7 @@ namespace cli_test {
 namespace {
 
 using coterie::Task;
+using coterie::cli::MoveClaim;
 using coterie::cli::MoveReport;
 using coterie::cli::MoveWork;
 using coterie::cli::UsageError;
@@ -32,7 +34,9 @@ class Meddled final : public coterie::tests::ForwardingBroker {
   using ForwardingBroker::ForwardingBroker;
   std::function<Task<void>()> before_blocked_are_listed;
   std::function<Task<void>()> after_enqueue;
+  std::string name;
 
+  std::string url() const override { return name; }
   Task<queue::JobPage> list(queue::JobFilter filter) override {
     if (filter.state == JobState::blocked) co_await once(before_blocked_are_listed);
     co_return co_await real().list(std::move(filter));
@@ -71,6 +75,34 @@ class MoveRace : public testing::Test {
     MoveWork work(from_, to_, options);
     return await(work.run());
   }
+  /// What it was refused with; empty: it has ended.
+  static Task<std::string> refusal_of(std::shared_ptr<queue::Broker> from, std::shared_ptr<queue::Broker> to,
+                                      MoveClaim claim) {
+    MoveWork::Options options;
+    options.claim = std::move(claim);
+    options.claim.to = to->url();
+    options.quiet = true;
+    MoveWork work(from, to, options);
+    Task<MoveReport> going = work.run();
+    const coterie::Outcome<MoveReport> end = co_await coterie::outcome(std::move(going));
+    try {
+      (void)end.get();
+    } catch (const UsageError& error) {
+      co_return error.what();
+    }
+    co_return "";
+  }
+  std::string moved_on(MoveClaim claim = MoveClaim()) {
+    return await(refusal_of(to_, third_, std::move(claim)));
+  }
+  /// A move that ends where it has sent jobs and not withdrawn them.
+  void be_killed_in_the_middle() {
+    to_->after_enqueue = []() -> Task<void> {
+      throw std::runtime_error("killed");
+      co_return;
+    };
+    EXPECT_THROW(move(), std::runtime_error);
+  }
   JobId add(JobSpec spec = JobSpec("noop")) {
     spec.id = queue::new_uuid();
     std::vector<JobSpec> one(1, spec);
@@ -90,6 +122,11 @@ class MoveRace : public testing::Test {
       std::vector<JobSpec> one(1, spec);
       co_await source_->enqueue(std::move(one));
     };
+  }
+  static std::shared_ptr<Meddled> named(std::shared_ptr<queue::Broker> real, const std::string& name) {
+    auto broker = std::make_shared<Meddled>(std::move(real));
+    broker->name = name;
+    return broker;
   }
   static std::optional<JobState> state(queue::Broker& broker, const JobId& id) {
     const std::optional<queue::JobInfo> info = await(broker.get({id}, false)).at(0);
@@ -112,8 +149,9 @@ class MoveRace : public testing::Test {
 
   std::shared_ptr<queue::Broker> source_ = queue::open_broker("memory://");
   std::shared_ptr<queue::Broker> target_ = queue::open_broker("memory://");
-  std::shared_ptr<Meddled> from_ = std::make_shared<Meddled>(source_);
-  std::shared_ptr<Meddled> to_ = std::make_shared<Meddled>(target_);
+  std::shared_ptr<Meddled> from_ = named(source_, "memory://source");
+  std::shared_ptr<Meddled> to_ = named(target_, "memory://target");
+  std::shared_ptr<Meddled> third_ = named(queue::open_broker("memory://"), "memory://third");
   queue::Uuid incarnation_ = queue::new_uuid();
   std::uint64_t seq_ = 0;
 };
@@ -178,17 +216,8 @@ TEST_F(MoveRace, WhatIsOnItsWayIsNotMovedBackMeanwhile) {
   const JobId id = add();
   std::string refused;
   to_->after_enqueue = [&]() -> Task<void> {
-    MoveWork::Options options;
-    options.claim.to = source_->url();
-    options.quiet = true;
-    MoveWork back(target_, source_, options);
-    Task<MoveReport> going = back.run();
-    const coterie::Outcome<MoveReport> end = co_await coterie::outcome(std::move(going));
-    try {
-      (void)end.get();
-    } catch (const UsageError& error) {
-      refused = error.what();
-    }
+    MoveClaim claim;
+    refused = co_await refusal_of(to_, from_, claim);
   };
   move();
   EXPECT_THAT(refused, HasSubstr("somebody moves jobs away from the target"));
@@ -196,6 +225,59 @@ TEST_F(MoveRace, WhatIsOnItsWayIsNotMovedBackMeanwhile) {
   EXPECT_EQ(state(*target_, id), JobState::ready);
   EXPECT_EQ(state(*source_, id), std::nullopt);
   EXPECT_TRUE(await(target_->paused()).empty());
+}
+
+// The first would send it again when it goes on, and it would run at the second's target as well.
+TEST_F(MoveRace, WhatIsOnItsWayIsNotMovedOnMeanwhile) {
+  const JobId id = add();
+  std::string refused;
+  to_->after_enqueue = [&]() -> Task<void> {
+    MoveClaim claim;
+    refused = co_await refusal_of(to_, third_, claim);
+  };
+  move();
+  EXPECT_THAT(refused, HasSubstr("a move from memory://source to memory://target has not ended"));
+  EXPECT_THAT(refused, HasSubstr("end that first: coterie move --from memory://source --to memory://target"));
+  EXPECT_TRUE(await(target_->paused()).empty());
+  EXPECT_EQ(state(*target_, id), JobState::ready);
+  EXPECT_EQ(moved_on(), "");
+  EXPECT_EQ(state(*third_, id), JobState::ready);
+  EXPECT_EQ(state(*target_, id), std::nullopt);
+}
+
+TEST_F(MoveRace, WhatAKilledMoveHasSentIsNotMovedOnBeforeThatHasEnded) {
+  const JobId id = add();
+  be_killed_in_the_middle();
+  EXPECT_EQ(state(*source_, id), JobState::ready);
+  EXPECT_EQ(state(*target_, id), JobState::ready);
+  EXPECT_THAT(moved_on(), HasSubstr("a move from memory://source to memory://target has not ended"));
+  EXPECT_EQ(state(*third_, id), std::nullopt);
+  move();
+  EXPECT_EQ(moved_on(), "");
+  EXPECT_EQ(state(*source_, id), std::nullopt);
+  EXPECT_EQ(state(*target_, id), std::nullopt);
+  EXPECT_EQ(state(*third_, id), JobState::ready);
+}
+
+TEST_F(MoveRace, WhatWasTakenBackStandsInNoOtherMovesWay) {
+  const JobId id = add();
+  be_killed_in_the_middle();
+  MoveClaim claim;
+  claim.take_over = true;
+  EXPECT_EQ(await(refusal_of(to_, from_, claim)), "") << "it goes back to where it came from";
+  EXPECT_EQ(state(*target_, id), std::nullopt);
+  EXPECT_EQ(moved_on(), "");
+  EXPECT_EQ(await(refusal_of(from_, third_, MoveClaim())), "");
+  EXPECT_EQ(state(*third_, id), JobState::ready);
+}
+
+TEST_F(MoveRace, WhoAcceptsRerunsMovesOnWhatMayStillBeInBothPlaces) {
+  const JobId id = add();
+  be_killed_in_the_middle();
+  MoveClaim claim;
+  claim.accept_reruns = true;
+  EXPECT_EQ(moved_on(claim), "");
+  EXPECT_EQ(state(*third_, id), JobState::ready);
 }
 
 }  // namespace
