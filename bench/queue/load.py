@@ -36,6 +36,17 @@ def waits(redis, what, is_so, limit, *processes):
         time.sleep(measure.POLL_S)
 
 
+def commands(redis):
+    """INFO commandstats: of each command its `calls`, its `usec` and more. Those that scripts call stand there too."""
+    return {name.removeprefix("cmdstat_"): {key: float(value) for key, value in (part.split("=") for part in line.split(","))}
+            for name, line in redis.info("commandstats").items()}
+
+
+# What processes with workers send, and we here; none of it is called by the scripts of a cycle.
+SENT = {"evalsha", "hgetall", "ping", "subscribe", "client", "config", "hello", "auth", "select", "script"}
+OURS = {"info", "zcard"}
+
+
 # --- a: the length of the backlog -------------------------------------------------------------------------------------
 
 
@@ -46,17 +57,53 @@ def queued_bytes(peer, redis, jobs):
     return (redis.memory() - before) / jobs
 
 
+class Costs:
+    """What was spent until now: CPU of Redis and of the worker, and Redis' time by command, s. A script's own time holds that
+    of the commands that it calls; less them it is Lua's."""
+
+    def __init__(self, redis, working):
+        self.redis, self.worker = redis.cpu_seconds(), working.running_seconds()
+        stats = commands(redis)
+        self.scripts = stats["evalsha"]["calls"]
+        self.commands = {name: fields["usec"] / 1e6 for name, fields in stats.items()}
+
+    def each(self, before, jobs):
+        """Since `before`, us for one of so many jobs."""
+        spent = {name: (now - before.commands.get(name, 0)) * 1e6 / jobs for name, now in self.commands.items()}
+        scripts = spent.pop("evalsha", 0)
+        inside = {name: us for name, us in spent.items() if name.split("|")[0] not in SENT | OURS}
+        return {
+            "redis_us": (self.redis - before.redis) * 1e6 / jobs,
+            "worker_us": (self.worker - before.worker) * 1e6 / jobs,
+            "scripts": (self.scripts - before.scripts) / jobs,
+            "commands_us": {"lua": scripts - sum(inside.values()), **inside},
+        }
+
+
 def rate_in_a_backlog(peer, jobs, counted):
-    """Jobs/s while `counted` of them leave a queue of `jobs`; what a queued one takes in Redis."""
+    """Jobs/s while `counted` of them leave a queue of `jobs`, and what each costs; what a queued one takes in Redis."""
     with Redis(BUILD, aof=False) as redis:
         fill(peer, redis, 10)
         bytes_each = queued_bytes(peer, redis, jobs)
         with worker(peer, redis) as working:
             waits(redis, "the first jobs", lambda: peer.count(redis) > 0, 60, working)
-            began, first = time.monotonic(), peer.count(redis)
+            costs, began, first = Costs(redis, working), time.monotonic(), peer.count(redis)
             waits(redis, f"{counted} jobs", lambda: peer.count(redis) >= min(counted, jobs), 600, working)
             seconds, done = time.monotonic() - began, peer.count(redis) - first
-    return {"queued": jobs, "counted": done, "per_s": done / seconds, "queued_bytes": bytes_each}
+            costs = Costs(redis, working).each(costs, done)
+    return {"queued": jobs, "counted": done, "per_s": done / seconds, "queued_bytes": bytes_each, **costs}
+
+
+def of_rounds(runs):
+    """Medians of what a job costs, the commands where it is not next to nothing."""
+    names = {name for run in runs for name, us in run["commands_us"].items() if us >= 0.05}
+    of_each = {name: statistics.median(run["commands_us"].get(name, 0) for run in runs) for name in names}
+    return {
+        "redis_us": statistics.median(run["redis_us"] for run in runs),
+        "worker_us": statistics.median(run["worker_us"] for run in runs),
+        "scripts": statistics.median(run["scripts"] for run in runs),
+        "commands_us": dict(sorted(of_each.items(), key=lambda entry: -entry[1])),
+    }
 
 
 def backlog(peer, small, large, rounds, say):
@@ -66,12 +113,15 @@ def backlog(peer, small, large, rounds, say):
         pair = {"small": rate_in_a_backlog(peer, small, small), "large": rate_in_a_backlog(peer, large, small)}
         runs.append(pair)
         say(f"backlog, round {number}: {pair['small']['per_s']:,.0f}/s at {small:,} queued, "
-            f"{pair['large']['per_s']:,.0f}/s at {large:,}; {pair['large']['queued_bytes']:.0f} bytes each")
+            f"{pair['large']['per_s']:,.0f}/s at {large:,}; {pair['large']['queued_bytes']:.0f} bytes each; "
+            f"{pair['small']['redis_us']:.1f} and {pair['large']['redis_us']:.1f} us of Redis")
     return {
         "per_s_small": statistics.median(run["small"]["per_s"] for run in runs),
         "per_s_large": statistics.median(run["large"]["per_s"] for run in runs),
         "ratio": statistics.median(run["large"]["per_s"] / run["small"]["per_s"] for run in runs),
         "queued_bytes": statistics.median(run["large"]["queued_bytes"] for run in runs),
+        "small": of_rounds([run["small"] for run in runs]),
+        "large": of_rounds([run["large"] for run in runs]),
         "runs": runs,
     }
 
@@ -215,13 +265,7 @@ def stranger(peer, workers, seconds, per_s, say):
 
 
 def calls(redis):
-    stats = redis.info("commandstats")
-    return {name.removeprefix("cmdstat_"): int(dict(part.split("=") for part in line.split(","))["calls"])
-            for name, line in stats.items()}
-
-
-# What processes with idle workers send; none of it is called by the scripts of a cycle.
-SENT = {"evalsha", "hgetall", "ping", "subscribe", "client", "config", "hello", "auth", "select", "script"}
+    return {name: int(fields["calls"]) for name, fields in commands(redis).items()}
 
 
 def idle(peer, workers, seconds, say):
@@ -237,7 +281,7 @@ def idle(peer, workers, seconds, say):
             raise Failed(f"the workers ended: {process.last_words()}")
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
     sent = sum(count for name, count in grown.items() if name.split("|")[0] in SENT)
-    inside = sum(count for name, count in grown.items() if name.split("|")[0] not in SENT | {"info", "zcard"})
+    inside = sum(count for name, count in grown.items() if name.split("|")[0] not in SENT | OURS)
     say(f"{workers:,} idle workers: {sent / took:,.0f} commands/s, {inside / took:,.0f} more inside of their scripts")
     return {"workers": workers, "asleep": sleeping, "seconds": took, "per_s": sent / took, "inside_per_s": inside / took,
             "commands": {name: count / took for name, count in sorted(grown.items())}}

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from machine import LIMIT_S, Failed, Redis, TooShort, answer, cpu_seconds, end, start, tail
+from machine import LIMIT_S, Failed, Redis, TooShort, answer, cpu_seconds, end, running_seconds, start, tail
 from peers import BUILD, NPM
 
 POLL_S = 0.01
@@ -40,6 +40,9 @@ class Worker:
 
     def cpu_seconds(self):
         return cpu_seconds(self._process.pid)
+
+    def running_seconds(self):
+        return running_seconds(self._process.pid)
 
     def __enter__(self):
         return self

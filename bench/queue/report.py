@@ -152,6 +152,13 @@ def load_text(result):
         few, many = at["runs"][0]["small"]["queued"], at["runs"][0]["large"]["queued"]
         out.append(f"{many:,} queued: {at['per_s_large']:,.0f} jobs/s, {at['ratio']:.2f} of the {at['per_s_small']:,.0f} at "
                    f"{few:,}; {at['queued_bytes']:.0f} bytes of Redis each")
+        out.append(f"  CPU for a job there and here: Redis {at['large']['redis_us']:.2f} and {at['small']['redis_us']:.2f} us, the worker "
+                   f"{at['large']['worker_us']:.2f} and {at['small']['worker_us']:.2f}; {at['large']['scripts'] * 1000:.0f} and "
+                   f"{at['small']['scripts'] * 1000:.0f} scripts for 1,000 jobs")
+        here, there = at["small"]["commands_us"], at["large"]["commands_us"]
+        most = sorted(there, key=lambda name: here.get(name, 0) - there[name])[:8]
+        out.append("  Redis' time by command (INFO commandstats), first what differs most: "
+                   + ", ".join(f"{name} {there[name]:.2f} and {here.get(name, 0):.2f}" for name in most))
     if "passed" in found:
         at = found["passed"]
         out.append(f"{at['jobs']:,} passed: {at['bytes_of_an_id']:.0f} bytes for each id that is known 24 h longer; then "
