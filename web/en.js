@@ -33,7 +33,7 @@ export default {
   loading: 'Loading…', problem: 'That did not work', try_again: 'Try again',
   timeline: 'Timeline', details: 'Details', args: 'Arguments', result: 'Result', error: 'Error', output: 'Output',
   started: 'Started', finished: 'Ended', due: 'Due', lease: 'Lease until', worker: 'Worker', crashes: 'Workers that died running it',
-  attempts_of: '{attempt} of {most}', waits_for: 'Waits for', links_more: 'Shown: {shown}.', links_bounded: 'Not all were found: it may wait for jobs that were enqueued long before it.', dependents: 'What waits for it', progress: 'Progress', cancel_requested: 'cancel requested',
+  attempts: 'Failed attempts', attempts_of: '{attempt} of {most}', waits_for: 'Waits for', links_more: 'Shown: {shown}.', links_bounded: 'Not all were found: it may wait for jobs that were enqueued long before it.', dependents: 'What waits for it', progress: 'Progress', cancel_requested: 'cancel requested',
   copy: 'Copy', copied: 'Copied', download: 'Download {size}', cut: 'Cut at 64 kB.', raw: 'Raw', indented: 'Indented',
   retry_title: 'Retry this job?', retry_text: 'It becomes ready with all its attempts again.', cancel_title: 'Cancel this job?',
   cancel_text: 'One that waits never runs. One that runs is cancelled through its worker and may clean up.',

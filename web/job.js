@@ -46,6 +46,15 @@ function Timeline({ job, now }) {
       ${job.state === 'leased' && html` <span class="quiet">${duration(now - job.started_at_ms)}</span>`}</li>`}</ol></section>`;
 }
 
+/** Those that did not succeed, the newest first. */
+function Attempts({ attempts }) {
+  return html`<section class="card attempts"><header><h2>${t('attempts')}</h2></header><ol class="timeline">
+    ${[...attempts].reverse().map((one) => html`<li key=${one.ended_at_ms} data-state="dead">
+      <details><summary><b>${one.attempt}. ${one.error.type}</b> <span class="quiet">${duration(one.ended_at_ms - one.started_at_ms)}</span></summary>
+        <pre tabindex="0" role="region" aria-label=${one.error.type}>${one.error.message}</pre></details>
+      <span class="when">${clock(one.ended_at_ms)}</span> <small class="quiet">${one.worker}</small></li>`)}</ol></section>`;
+}
+
 function Details({ job, now }) {
   const rows = [
     [t('queue'), html`<${Link} to=${jobsLink(job.queue)}>${job.queue}</${Link}>`],
@@ -142,7 +151,9 @@ export function Job({ id, session }) {
       ${job.result != null && outputOf(job.result) && html`<section class="card body"><header><h2>${t('output')}</h2><${Copy} text=${outputOf(job.result)} /></header>
         <pre tabindex="0" role="region" aria-label=${t('output')}>${outputOf(job.result)}</pre></section>`}
       ${job.result != null && html`<${Body} title=${t('result')} text=${job.result} size=${job.result_bytes} all=${`/api/v1/jobs/${job.id}/result`} />`}
-    </div><aside><${Timeline} job=${job} now=${now} /><${Details} job=${job} now=${now} />
+    </div><aside><${Timeline} job=${job} now=${now} />
+      ${job.attempts.length > 0 && html`<${Attempts} attempts=${job.attempts} />`}
+      <${Details} job=${job} now=${now} />
       ${job.awaited_count > 0 && html`<${Linked} title=${t('waits_for')} jobs=${job.awaited} count=${job.awaited_count} bounded=${job.awaited_bounded} />`}
       ${job.dependents_count > 0 && html`<${Linked} title=${t('dependents')} jobs=${job.dependents} count=${job.dependents_count} />`}</aside></div>
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}

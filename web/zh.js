@@ -33,7 +33,7 @@ export default {
   loading: '加载中…', problem: '操作未成功', try_again: '再试一次',
   timeline: '时间线', details: '详情', args: '参数', result: '结果', error: '错误', output: '输出',
   started: '开始', finished: '结束', due: '到期', lease: '租约至', worker: '工作进程', crashes: '运行时崩溃的工作进程',
-  attempts_of: '第 {attempt} 次，共 {most} 次', waits_for: '等待', links_more: '显示其中 {shown} 个。', links_bounded: '未能全部找到：它可能在等待很早以前加入的任务。', dependents: '等待它的任务', progress: '进度', cancel_requested: '已请求取消',
+  attempts: '失败的尝试', attempts_of: '第 {attempt} 次，共 {most} 次', waits_for: '等待', links_more: '显示其中 {shown} 个。', links_bounded: '未能全部找到：它可能在等待很早以前加入的任务。', dependents: '等待它的任务', progress: '进度', cancel_requested: '已请求取消',
   copy: '复制', copied: '已复制', download: '下载 {size}', cut: '截断于 64 kB。', raw: '原文', indented: '缩进',
   retry_title: '重试此任务？', retry_text: '它将重新就绪，并拥有全部尝试次数。', cancel_title: '取消此任务？',
   cancel_text: '等待中的任务不再运行；运行中的任务由工作进程取消，并可做清理。',

@@ -164,7 +164,7 @@ void add_inspect(CLI::App& app, Action& chosen) {
       .number("--after", list->after, "Go on behind this cursor, which the last listing printed", 0,
               INT64_MAX)
       .flag("--newest", list->newest, "The job that was created last comes first")
-      .flag("--bodies", list->bodies, "Payloads and results too (with --json)")
+      .flag("--bodies", list->bodies, "Payloads, results and failed attempts too (with --json)")
       .footer(
           "With --json every job is one line, an object. Where --limit cut the list, a last line "
           "{\"next\":CURSOR} "

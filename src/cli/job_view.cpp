@@ -50,6 +50,32 @@ std::string remark(const JobInfo& job, UnixMillis now) {
   return text;
 }
 
+std::string json_of(const queue::JobError& error) {
+  return JsonObject().add("type", error.type).add("message", error.message).str();
+}
+
+std::string json_of(const std::vector<queue::Attempt>& attempts) {
+  std::string text = "[";
+  for (const queue::Attempt& attempt : attempts) {
+    JsonObject object;
+    object.add("attempt", attempt.number).add("worker", attempt.worker);
+    object.add("started_at_ms", attempt.started_at).add("ended_at_ms", attempt.ended_at);
+    text.append(text.size() > 1 ? "," : "").append(object.raw("error", json_of(attempt.error)).str());
+  }
+  return text + "]";
+}
+
+/// A line for each.
+std::string lines_of(const std::vector<queue::Attempt>& attempts) {
+  std::string lines;
+  for (const queue::Attempt& attempt : attempts) {
+    const std::string took = human_time(std::max<UnixMillis>(0, attempt.ended_at - attempt.started_at));
+    lines += std::to_string(attempt.number) + "  " + iso_time(attempt.ended_at) + "  after " + took + "  " +
+             attempt.worker + "  " + attempt.error.type + ": " + first_line(attempt.error.message) + "\n";
+  }
+  return lines;
+}
+
 void add_time(JsonObject& object, std::string_view key, UnixMillis time) {
   if (time == 0)
     object.null(key);
@@ -116,7 +142,7 @@ std::string job_json(const JobInfo& job, bool bodies) {
   for (const auto& [name, value] : job.headers) headers.add(name, value);
   object.raw("headers", headers.str());
   if (job.error)
-    object.raw("error", JsonObject().add("type", job.error->type).add("message", job.error->message).str());
+    object.raw("error", json_of(*job.error));
   else
     object.null("error");
   if (bodies) {
@@ -125,6 +151,7 @@ std::string job_json(const JobInfo& job, bool bodies) {
       object.raw("result", embed_json(job.result));
     else
       object.null("result");
+    object.raw("attempts", json_of(job.attempts));
   }
   return object.str();
 }
@@ -182,6 +209,7 @@ std::vector<std::string> job_lines(const JobInfo& job, UnixMillis now) {
   }
   details.block("payload", embed_json(job.payload));
   if (job.error) details.block("error: " + printable(job.error->type), job.error->message);
+  if (!job.attempts.empty()) details.block("failed attempts", lines_of(job.attempts));
   if (job.state == JobState::done && job.result.empty())
     details.line("result", queue::is_result_dropped(job) ? "(dropped)" : "(no longer kept)");
   if (job.state == JobState::done && !job.result.empty()) {

@@ -43,6 +43,19 @@ JsonObject row_of(const JobInfo& job, std::size_t error_bytes) {
   return object;
 }
 
+std::string attempts_of(const JobInfo& job) {
+  JsonArray rows;
+  for (const queue::Attempt& attempt : job.attempts) {
+    JsonObject row;
+    row.add("attempt", attempt.number).add("worker", attempt.worker);
+    row.add("started_at_ms", attempt.started_at).add("ended_at_ms", attempt.ended_at);
+    const queue::JobError& error = attempt.error;
+    rows.raw(
+        row.raw("error", JsonObject().add("type", error.type).add("message", error.message).str()).str());
+  }
+  return rows.str();
+}
+
 /// Jobs of `linked` from the place `from` on, `count` of them: what they are, and whether they are still
 /// there.
 std::string links_of(const std::vector<std::optional<JobInfo>>& linked, std::size_t from, std::size_t count) {
@@ -86,6 +99,7 @@ std::string job_detail(const JobInfo& job, const queue::JobLinks& links,
   } else {
     object.null("result").null("result_bytes");
   }
+  object.raw("attempts", attempts_of(job));
   const std::size_t awaited = links.waits_for.size();
   object.raw("awaited", links_of(linked, 0, awaited)).add("awaited_count", links.waits_for_count);
   object.add("awaited_bounded", links.bounded);

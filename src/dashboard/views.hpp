@@ -19,7 +19,7 @@ inline constexpr std::uint32_t most_links = 50;
 
 /// What the API says about a job: one object, documented as Job in openapi.json.
 [[nodiscard]] std::string job_row(const queue::JobInfo& job);
-/// The same with its bodies: arguments and result as text, cut to `preview_bytes`.
+/// The same with its bodies: arguments and result as text, cut to `preview_bytes`, and its failed attempts.
 /// `linked`: what the broker knows of the jobs that `links` names, those that it waits for before the others.
 [[nodiscard]] std::string job_detail(const queue::JobInfo& job, const queue::JobLinks& links,
                                      const std::vector<std::optional<queue::JobInfo>>& linked);

@@ -67,4 +67,11 @@ std::size_t bytes_of(const Headers& headers) noexcept {
   return bytes;
 }
 
+std::size_t body_bytes(const JobSpec& job) noexcept {
+  std::size_t bytes = job.payload.size() + bytes_of(job.headers);
+  for (const Attempt& attempt : job.attempts)
+    bytes += attempt.worker.size() + attempt.error.type.size() + attempt.error.message.size();
+  return bytes;
+}
+
 }  // namespace coterie::queue

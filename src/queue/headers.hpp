@@ -14,9 +14,7 @@ namespace coterie::queue {
 
 /// Names and values.
 [[nodiscard]] std::size_t bytes_of(const Headers& headers) noexcept;
-/// What grows with what the producer wrote: payload and headers.
-[[nodiscard]] inline std::size_t body_bytes(const JobSpec& job) noexcept {
-  return job.payload.size() + bytes_of(job.headers);
-}
+/// What grows with what the producer wrote, and with what happened elsewhere: payload, headers, attempts.
+[[nodiscard]] std::size_t body_bytes(const JobSpec& job) noexcept;
 
 }  // namespace coterie::queue

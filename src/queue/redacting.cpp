@@ -17,10 +17,13 @@ void hide_headers(JobInfo& job, const Redaction& redaction) {
 
 void hide_in_texts(JobInfo& job, const Secrets& secrets) {
   if (secrets.empty()) return;
+  const auto hide_in = [&secrets](JobError& error) {
+    error.type = secrets.scrub(error.type);
+    error.message = secrets.scrub(error.message);
+  };
   job.progress_note = secrets.scrub(job.progress_note);
-  if (!job.error) return;
-  job.error->type = secrets.scrub(job.error->type);
-  job.error->message = secrets.scrub(job.error->message);
+  if (job.error) hide_in(*job.error);
+  for (Attempt& attempt : job.attempts) hide_in(attempt.error);
 }
 
 }  // namespace

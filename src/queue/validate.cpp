@@ -92,6 +92,27 @@ void check_headers(const Where& where, const Headers& headers, const Limits& lim
   }
 }
 
+void check_text(const Where& where, std::string_view field, const std::string& text, std::size_t limit) {
+  check_bytes(where, field, text.size(), limit);
+  if (clean_text(text, limit) != text) refuse(where, field, "it must be UTF-8 without NUL");
+}
+
+void check_attempts(const Where& where, const std::vector<Attempt>& attempts, const Limits& limits) {
+  if (attempts.size() > attempts_kept)
+    refuse(where, "attempts",
+           std::to_string(attempts.size()) + " entries, the limit is " + std::to_string(attempts_kept));
+  for (const Attempt& attempt : attempts) {
+    if (attempt.number > limits.attempts)
+      refuse(where, "attempts: a number",
+             std::to_string(attempt.number) + ", the limit is " + std::to_string(limits.attempts));
+    check_time(where, "attempts: started_at", attempt.started_at);
+    check_time(where, "attempts: ended_at", attempt.ended_at);
+    check_text(where, "attempts: a worker", attempt.worker, limits.name_bytes);
+    check_text(where, "attempts: a type", attempt.error.type, limits.name_bytes);
+    check_text(where, "attempts: a message", attempt.error.message, attempt_error_bytes);
+  }
+}
+
 void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
   check_id(where, "id", job.id);
   check_name(where, "queue", job.queue, limits);
@@ -119,6 +140,7 @@ void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
   }
   for (const JobId& id : job.after) check_id(where, "after", id);
   check_headers(where, job.headers, limits);
+  check_attempts(where, job.attempts, limits);
 }
 
 void check_lease(Milliseconds lease) {

@@ -18,6 +18,8 @@ inline constexpr int priority_max = 1000;
 inline constexpr std::size_t note_key_bytes = 255;
 inline constexpr std::size_t note_value_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t progress_note_bytes = 1024;  ///< longer ones are cut
+inline constexpr std::size_t attempts_kept = 10;          ///< of a job, of those that did not succeed
+inline constexpr std::size_t attempt_error_bytes = 1024;  ///< of each; longer texts are cut
 inline constexpr std::size_t queues_per_cycle = 1024;
 inline constexpr std::size_t names_per_cycle = 1024;
 inline constexpr std::size_t paused_queues = 1000;
@@ -72,5 +74,10 @@ void validate_answer(const Uuid& worker, const Uuid& question, const WorkerAnswe
 [[nodiscard]] std::string clean_text(std::string_view text, std::size_t limit);
 /// Type and message of an error, cleaned and cut to `limits`.
 [[nodiscard]] JobError clean_error(const JobError& error, const Limits& limits);
+/// The same as it is kept of each attempt: without the stack, cut to `attempt_error_bytes`, and it says so.
+[[nodiscard]] JobError brief_error(const JobError& error, const Limits& limits);
+/// Of an attempt that ended with its worker. `quarantined_after`: so many died while they ran nothing else,
+/// and the job is dead for it; 0: it is not.
+[[nodiscard]] JobError lost_error(std::string_view worker, std::uint64_t quarantined_after);
 
 }  // namespace coterie::queue

@@ -109,8 +109,9 @@ TEST_F(RedisFullMemory, ALongErrorIsCutBetweenCharacters) {
   CycleRequest request = worker_.next();
   request.failed.emplace_back(leases.at(0).ref, FailKind::retry, JobError("exception", message));
   EXPECT_EQ(await(broker->cycle(std::move(request))).failed, std::vector{Verdict::accepted});
-  EXPECT_EQ(info(*broker, leases[0].ref.id).error.value().message,
-            std::string(254, 'e') + " (cut: the memory is full)");
+  const std::string cut = std::string(254, 'e') + " (cut: the memory is full)";
+  EXPECT_EQ(info(*broker, leases[0].ref.id).error.value().message, cut);
+  EXPECT_EQ(info(*broker, leases[0].ref.id).attempts.at(0).error.message, cut);
 }
 
 TEST_F(RedisFullMemory, WhereThereIsNoLimitNothingIsDropped) {

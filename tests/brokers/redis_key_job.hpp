@@ -1,8 +1,10 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace broker_suite {
 
@@ -97,5 +99,20 @@ struct KeyJob {
     return value;
   }
 };
+
+/// Of the fields of a job's x: `a` counts the attempts that did not succeed, and of these the newest ten
+/// stand in a0 to a9.
+inline std::vector<std::string> problems_of_attempts(const std::map<std::string, std::string>& fields) {
+  const auto count = fields.find("a");
+  const long long kept = count == fields.end() ? 0 : std::stoll(count->second);
+  std::vector<std::string> problems;
+  for (int place = 0; place < 10; ++place) {
+    const std::string name = "a" + std::to_string(place);
+    if (fields.contains(name) != (place < kept))
+      problems.push_back(name + " of " + std::to_string(kept) + " attempts");
+  }
+  if (kept > 0 && !fields.contains("e")) problems.emplace_back("attempts, and no error");
+  return problems;
+}
 
 }  // namespace broker_suite

@@ -136,6 +136,7 @@ class ShardWalk {
     check_part(id, job, KeyJob::long_payload, "b", job.payload);
     check_part(id, job, KeyJob::long_result, "s", job.result);
     if (job.has(KeyJob::has_extras) && find("x" + id) == nullptr) wrong(key, "where is its x?");
+    for (const std::string& problem : problems_of_attempts(pairs_of("x" + id))) wrong("x" + id, problem);
     if (job.state == KeyJob::blocked) check_blocked(id, job);
     if (job.state == KeyJob::leased) check_leased(id, job);
     const std::string until = field("T", id);

@@ -211,6 +211,30 @@ TEST_F(RedisScriptFailure, Settle) {
   each_call_of(Script::settle, prepare, [&] { (void)cycle(request); });
 }
 
+TEST_F(RedisScriptFailure, SettleOfOneThatFailedBefore) {
+  CycleRequest request;
+  const auto fail = [&](const LeaseRef& lease, FailKind kind) {
+    request = lost_.next();
+    request.failed.emplace_back(lease, kind, JobError("exception", "no")).delay = 0ms;
+  };
+  const auto prepare = [&] {
+    const JobSpec spec = job();
+    jobs_[spec.id] = {JobState::dead};
+    unless_said_ = {JobState::done};
+    enqueue({spec});
+    const LeaseRef first = take().at(0).ref;
+    fail(first, FailKind::retry);
+    (void)cycle(request);
+    const LeaseRef second = take().at(0).ref;
+    fail(second, FailKind::dead);
+  };
+  each_call_of(Script::settle, prepare, [&] {
+    (void)cycle(request);
+    const std::vector<JobId> ids{request.failed[0].lease.id};
+    EXPECT_EQ(await(broker_->get(ids, true))[0]->attempts.size(), 2U);
+  });
+}
+
 // What Redis itself can do in the middle of a script: each right that the scripts need is taken away once.
 TEST_F(RedisScriptFailure, ARightThatIsTakenAwayWhileWorkersRun) {
   for (const std::string& command : coterie::brokers::redis::commands_in_scripts()) {

@@ -56,9 +56,9 @@ TEST_F(SqliteErrors, ANewerSchemaAsksForAnUpdate) {
     db.exec("PRAGMA user_version = 7");
   }
   EXPECT_SAYS(refusal("sqlite://" + path()),
-              "made by a newer coterie (schema 7, this one knows 3): update coterie");
+              "made by a newer coterie (schema 7, this one knows 4): update coterie");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-  db.exec("PRAGMA user_version = 3");
+  db.exec("PRAGMA user_version = 4");
 }
 
 TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
@@ -71,7 +71,7 @@ TEST_F(SqliteErrors, AnOlderSchemaNamesTheWaysOut) {
               "made by an older coterie (schema 1, this one needs 2 or later)");
   EXPECT_SAYS(refusal("sqlite://" + path()), "name another file");
   sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-  db.exec("PRAGMA user_version = 3");
+  db.exec("PRAGMA user_version = 4");
 }
 
 TEST_F(SqliteErrors, AFileOfTheSchemaBeforeIsBroughtUpToDateAndKeepsItsJobs) {
@@ -79,7 +79,8 @@ TEST_F(SqliteErrors, AFileOfTheSchemaBeforeIsBroughtUpToDateAndKeepsItsJobs) {
   await(open()->enqueue(old));
   {
     sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
-    db.exec("ALTER TABLE job DROP COLUMN headers; PRAGMA user_version = 2");
+    db.exec("INSERT INTO failure SELECT job, 'exit', 'no' FROM job");
+    db.exec("ALTER TABLE job DROP COLUMN headers; DROP TABLE attempt; PRAGMA user_version = 2");
   }
   const auto broker = open();
   std::vector<JobSpec> fresh = jobs(1);
@@ -89,6 +90,8 @@ TEST_F(SqliteErrors, AFileOfTheSchemaBeforeIsBroughtUpToDateAndKeepsItsJobs) {
   ASSERT_TRUE(found[0] && found[1]);
   EXPECT_EQ(found[0]->payload, old[0].payload);
   EXPECT_TRUE(found[0]->headers.empty());
+  EXPECT_EQ(found[0]->error.value().message, "no");
+  EXPECT_TRUE(found[0]->attempts.empty()) << "they were not kept then";
   EXPECT_EQ(found[1]->headers, fresh[0].headers);
   sqlite::Connection db(path(), SQLITE_OPEN_READONLY, nullptr);
   EXPECT_EQ(db.integer("PRAGMA user_version"), sqlite::schema_version);

@@ -46,6 +46,8 @@ inline void check_sqlite_invariants(const std::string& path) {
        "-1 FROM job j"
        " LEFT JOIN lease l ON l.job = j.job LEFT JOIN final f ON f.job = j.job) GROUP BY queue, state) WHERE "
        "n <> 0"},
+      {"an attempt of a job that has not failed",
+       "SELECT count(*) FROM attempt WHERE job NOT IN (SELECT failure.job FROM failure JOIN job USING(job))"},
       {"a payload without a job", "SELECT count(*) FROM body WHERE job NOT IN (SELECT job FROM job)"},
       {"a number used beyond the counter", "SELECT count(*) FROM job, meta WHERE job.job >= meta.next"},
       {"a token beyond the counter", "SELECT count(*) FROM lease, meta WHERE lease.token > meta.token"},

@@ -108,6 +108,17 @@ TEST(Jobs, FailureIsShownWithItsError) {
   EXPECT_THAT(json.out, HasSubstr(R"("error":{"type":"exit","message":"exit code 7\nwhy)"));
 }
 
+TEST(Jobs, EachFailedAttemptIsShownAlsoBehindARetryByHand) {
+  const Folder folder;
+  const std::string id = enqueue(folder, {"--exec", "exit 7", "--retries", "0"});
+  EXPECT_EQ(work(folder).code, 0);
+  EXPECT_EQ(folder.run({"retry", id}).code, 0);
+  EXPECT_EQ(work(folder).code, 0);
+  const std::string line = "  1  20.*  after .*  exit: exit code 7\n";
+  EXPECT_THAT(folder.run({"job", id}).out, testing::ContainsRegex("failed attempts\n" + line + line));
+  EXPECT_THAT(folder.run({"jobs", "--json", "--bodies"}).out, HasSubstr(R"(code 7"}},{"attempt":1,)"));
+}
+
 TEST(Jobs, ListingGoesOnWhereTheLastOneStopped) {
   const Folder folder;
   std::vector<std::string> ids;

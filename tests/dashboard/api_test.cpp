@@ -256,6 +256,25 @@ TEST(DashboardApi, AJobIsEnqueuedOnceMoreWithItsArgumentsOrOthersExactly) {
   run(cloned());
 }
 
+Task<void> attempts_told() {
+  World world;
+  queue::JobSpec spec("send");
+  const queue::JobId id = co_await world.client.enqueue(spec);
+  co_await world.fail_next("w1", queue::JobError("exit", "exit code 7"), queue::FailKind::retry);
+  const std::string path = "/api/v1/jobs/" + id.str();
+  const std::string text = co_await world.text("GET", path);
+  EXPECT_THAT(text, AllOf(HasSubstr(R"("attempts":[{"attempt":1,"worker":"w1","started_at_ms":1)"),
+                          HasSubstr(R"("error":{"type":"exit","message":"exit code 7"}}])")));
+  const std::string list = co_await world.text("GET", "/api/v1/jobs");
+  EXPECT_THAT(list, Not(HasSubstr("attempts\":["))) << "of one job";
+  const std::string copy = co_await world.text("POST", path + "/clone", "{}");
+  const std::string fresh = co_await world.text("GET", "/api/v1/jobs/" + member(copy, "id"));
+  EXPECT_THAT(fresh, HasSubstr(R"("attempts":[])")) << "a clone begins anew";
+}
+TEST(DashboardApi, AJobTellsItsFailedAttemptsAndACloneHasNone) {
+  run(attempts_told());
+}
+
 Task<void> history_of_a_queue() {
   World world;
   (void)co_await world.add("send", "null", "mail");

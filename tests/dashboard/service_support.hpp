@@ -60,13 +60,14 @@ struct World {
     taker.want = jobs;
     return broker->cycle(taker);
   }
-  /// A worker takes the next job, which fails for good.
-  Task<void> fail_next(std::string worker, queue::JobError error) {
+  /// A worker takes the next job, which fails.
+  Task<void> fail_next(std::string worker, queue::JobError error,
+                       queue::FailKind kind = queue::FailKind::dead) {
     Task<queue::CycleReply> taking = take(std::move(worker));
     const queue::CycleReply taken = co_await std::move(taking);
     ++taker.seq;
     taker.want = 0;
-    taker.failed.emplace_back(taken.leases.at(0).ref, queue::FailKind::dead, std::move(error));
+    taker.failed.emplace_back(taken.leases.at(0).ref, kind, std::move(error));
     Task<queue::CycleReply> failing = broker->cycle(taker);
     (void)co_await std::move(failing);
   }

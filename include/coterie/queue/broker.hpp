@@ -145,7 +145,7 @@ struct JobFilter {
   /// After about so many jobs that were looked at the page ends, also where it is not full: what a page costs
   /// is bounded, however few jobs match. 0: it looks until the page is full.
   std::uint32_t looks = 0;
-  bool bodies = false;  ///< payloads and results too
+  bool bodies = false;  ///< payloads, results and failed attempts too
   JobFilter() = default;
 };
 
@@ -300,7 +300,7 @@ class Broker {
 
   /// For taking jobs to another broker: enqueue what this gives there, then `withdraw` here. Nothing where
   /// there is no such job, where it has ended, and where its enqueueing is not complete. In the order of
-  /// `ids`; without `payloads` the specs have none.
+  /// `ids`; without `payloads` the specs have none, and no attempts.
   virtual Task<std::vector<std::optional<JobExport>>> export_jobs(std::vector<JobId> ids, bool payloads) = 0;
   /// Jobs that wait (blocked, scheduled, ready) are gone, as if they had been cancelled and purged: `enqueue`
   /// knows their ids for 24 h, and refuses jobs that are to wait for them. One that others wait for is taken

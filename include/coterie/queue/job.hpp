@@ -81,6 +81,33 @@ struct Limits {
   Limits() = default;
 };
 
+/// Why an attempt ended badly, as it is kept.
+struct JobError {
+  std::string
+      type;  ///< a short word to group by: "exception", "timeout", "exit", "crash", "unknown handler"…
+  std::string message;  ///< for people
+  /// The coroutines that it came out of, a line each, see ThrownIn::str(); a broker keeps it at the end of
+  /// the message, so what it gives back has none.
+  std::string stack;
+  JobError() = default;
+  JobError(std::string error_type, std::string text)
+      : type(std::move(error_type)), message(std::move(text)) {}
+  /// Message and stack, as they are kept and shown.
+  [[nodiscard]] std::string text() const { return message + stack; }
+};
+
+/// A run that did not succeed, as it is kept with its job.
+struct Attempt {
+  std::uint32_t number = 1;   ///< as in its lease; the next one has it again where this one did not count
+  UnixMillis started_at = 0;  ///< when its worker got it
+  UnixMillis ended_at = 0;
+  std::string worker;
+  /// Of text beyond 1,024 bytes the beginning, which then ends with " … (cut)"; without the coroutines.
+  JobError error;
+
+  Attempt() = default;
+};
+
 /// What a producer says about a job. Everything but `name` has a default.
 struct JobSpec {
   JobId id;                        ///< nil: the client gives it a new version 7 id
@@ -103,25 +130,12 @@ struct JobSpec {
   /// again.
   std::vector<JobId> after;
   Headers headers;  ///< kept as long as the job, and not changed
+  /// What another broker kept of it, see JobInfo: for whoever brings a job from there. At most 10.
+  std::vector<Attempt> attempts;
 
   JobSpec() = default;
   explicit JobSpec(std::string job_name, std::string json = "null")
       : name(std::move(job_name)), payload(std::move(json)) {}
-};
-
-/// Why an attempt ended badly, as it is kept.
-struct JobError {
-  std::string
-      type;  ///< a short word to group by: "exception", "timeout", "exit", "crash", "unknown handler"…
-  std::string message;  ///< for people
-  /// The coroutines that it came out of, a line each, see ThrownIn::str(); a broker keeps it at the end of
-  /// the message, so what it gives back has none.
-  std::string stack;
-  JobError() = default;
-  JobError(std::string error_type, std::string text)
-      : type(std::move(error_type)), message(std::move(text)) {}
-  /// Message and stack, as they are kept and shown.
-  [[nodiscard]] std::string text() const { return message + stack; }
 };
 
 /// One job as the broker knows it, for people and tools.
@@ -148,6 +162,9 @@ struct JobInfo {
   std::string payload;            ///< only where `bodies` was asked for
   std::string result;             ///< only where `bodies` was asked for, and until its TTL has run out
   std::optional<JobError> error;  ///< of the newest failed attempt
+  /// Only where `bodies` was asked for: of those that did not succeed the newest 10, the oldest first. A
+  /// retry by hand keeps them.
+  std::vector<Attempt> attempts;
 
   JobInfo() = default;
 };

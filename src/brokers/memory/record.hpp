@@ -40,12 +40,16 @@ struct Worker {
   } reply;
 };
 
+struct Failures {
+  JobError last;
+  std::vector<queue::Attempt> attempts;
+};
+
 /// What most jobs have no need of.
 struct Rare {
   Backoff backoff;
   queue::Headers headers;
-  JobError error;
-  bool has_error = false;
+  std::unique_ptr<Failures> failures;
   double progress = 0;
   std::string note;
 };

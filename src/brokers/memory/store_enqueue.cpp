@@ -68,6 +68,11 @@ void Store::create(Slot slot, queue::JobSpec&& job) {
     record.need_rare().backoff = job.backoff;
   }
   if (!job.headers.empty()) record.need_rare().headers = std::move(job.headers);
+  if (!job.attempts.empty()) {
+    record.need_rare().failures = std::make_unique<Failures>();
+    record.rare->failures->last = job.attempts.back().error;
+    record.rare->failures->attempts = std::move(job.attempts);
+  }
   order_.emplace_back(record.order, slot);
   if (!job.after.empty()) wait_for(slot, std::move(job.after));
   if (record.waits_for > 0) {

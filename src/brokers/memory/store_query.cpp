@@ -26,7 +26,8 @@ queue::JobInfo Store::describe(const Record& record, bool bodies) const {
     info.progress = record.rare->progress;
     info.progress_note = record.rare->note;
     info.headers = record.rare->headers;
-    if (record.rare->has_error) info.error = record.rare->error;
+    if (record.rare->failures) info.error = record.rare->failures->last;
+    if (record.rare->failures && bodies) info.attempts = record.rare->failures->attempts;
   }
   if (bodies) {
     info.payload = record.payload;

@@ -1,5 +1,6 @@
 // What becomes of a job: the edges of the state chart in coterie/queue/job.hpp.
 #include <algorithm>
+#include <utility>
 
 #include "src/brokers/memory/store.hpp"
 #include "src/queue/validate.hpp"
@@ -18,6 +19,21 @@ bool is_held(const Record& record, const queue::Uuid& by, const LeaseRef& lease)
 bool is_settled(const Record& record, const queue::Uuid& by, const LeaseRef& lease) {
   return record.settled_token == lease.token && record.token == lease.token && lease.token != 0 &&
          record.worker->ref.incarnation == by;
+}
+
+/// `brief`: the same error as it is kept of each attempt.
+void keep_failure(Record& record, JobError error, JobError brief, UnixMillis now) {
+  Rare& rare = record.need_rare();
+  if (!rare.failures) rare.failures = std::make_unique<Failures>();
+  rare.failures->last = std::move(error);
+  std::vector<queue::Attempt>& attempts = rare.failures->attempts;
+  if (attempts.size() == queue::attempts_kept) attempts.erase(attempts.begin());
+  queue::Attempt& attempt = attempts.emplace_back();
+  attempt.number = record.attempt;
+  attempt.started_at = record.started_at;
+  attempt.ended_at = now;
+  attempt.worker = record.worker->ref.name;
+  attempt.error = std::move(brief);
 }
 
 }  // namespace
@@ -86,8 +102,8 @@ Verdict Store::settle_failed(const Worker& worker, const queue::Failed& failed, 
   record.settled_done = false;
   record.lost_before = false;
   if (!failed.error.type.empty() || !failed.error.message.empty()) {
-    record.need_rare().error = queue::clean_error(failed.error, limits);
-    record.rare->has_error = true;
+    keep_failure(record, queue::clean_error(failed.error, limits), queue::brief_error(failed.error, limits),
+                 now_);
   }
   using queue::FailKind;
   const bool cancelled = failed.kind == FailKind::cancelled || record.cancel_requested;
@@ -149,21 +165,16 @@ std::vector<Verdict> Store::extend(const queue::Uuid& worker, const std::vector<
 /// The worker that has it is gone, or has not been heard of for a lease.
 void Store::recover(Slot slot) {
   Record& record = pool_[slot];
-  --record.attempt;
-  record.lost_before = true;
   bool quarantine = false;
   if (record.started) {
     ++record.crashes;
     if (record.alone) ++record.alone_crashes;
     quarantine = record.alone && record.max_crashes != 0 && record.alone_crashes >= record.max_crashes;
-    const std::string who =
-        record.worker->ref.name.empty() ? "its worker" : "worker " + record.worker->ref.name;
-    Rare& rare = record.need_rare();
-    rare.has_error = true;
-    rare.error = quarantine ? JobError("quarantine", who + " died while it ran nothing but this job, " +
-                                                         std::to_string(record.alone_crashes) + " times now")
-                            : JobError("crash", who + " died or was not heard of while it ran this job");
+    const JobError error = queue::lost_error(record.worker->ref.name, quarantine ? record.alone_crashes : 0);
+    keep_failure(record, error, error, now_);
   }
+  --record.attempt;
+  record.lost_before = true;
   if (record.cancel_requested) {
     finish(slot, JobState::cancelled);
   } else if (quarantine) {

@@ -1,12 +1,15 @@
 #include "src/brokers/redis/record.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
 #include "src/brokers/redis/reply.hpp"
 #include "src/queue/headers.hpp"
+#include "src/queue/validate.hpp"
 
 namespace coterie::brokers::redis {
 namespace {
@@ -52,6 +55,36 @@ static_assert(header_bytes == 113);
 constexpr std::size_t written_bytes = 23;
 /// What there is room for; nothing crashes as often.
 constexpr std::uint32_t most_crashes = 0xff'ff;
+
+static_assert(queue::attempts_kept == 10, "ATTEMPTS of constants.lua, and a digit in a field's name");
+
+// ATTEMPT_HEADER, then the message. No text that a broker keeps has a NUL.
+std::string write_attempt(const queue::Attempt& attempt) {
+  std::string out;
+  append(out, attempt.number, 3);
+  append(out, static_cast<std::uint64_t>(attempt.started_at), 6);
+  append(out, static_cast<std::uint64_t>(attempt.ended_at), 6);
+  out.append(attempt.worker).push_back('\0');
+  out.append(attempt.error.type).push_back('\0');
+  return out.append(attempt.error.message);
+}
+
+queue::Attempt read_attempt(std::string_view text) {
+  constexpr std::size_t numbers = 3 + 6 + 6;
+  const std::size_t worker_end = text.find('\0', numbers);
+  const std::size_t type_end = text.find('\0', std::min(worker_end, text.size() - 1) + 1);
+  if (text.size() < numbers || worker_end == std::string_view::npos || type_end == std::string_view::npos)
+    throw UnexpectedReply("Redis holds a job that is damaged: one of its attempts is cut short");
+  Reader in(text);
+  queue::Attempt attempt;
+  attempt.number = in.small(3);
+  attempt.started_at = in.time();
+  attempt.ended_at = in.time();
+  attempt.worker = text.substr(numbers, worker_end - numbers);
+  attempt.error = queue::JobError(std::string(text.substr(worker_end + 1, type_end - worker_end - 1)),
+                                  std::string(text.substr(type_end + 1)));
+  return attempt;
+}
 
 bool is_usual(const queue::Backoff& backoff) {
   const queue::Backoff usual;
@@ -113,8 +146,8 @@ std::string write_token(std::uint64_t token) {
 std::string write_spec(const queue::JobSpec& spec, bool more, bool is_long) {
   std::string out;
   const bool usual = spec.delay.count() == 0 && spec.run_at == 0 && spec.expires_at == 0 &&
-                     is_usual(spec.backoff) && spec.headers.empty() && spec.after.empty() && !more &&
-                     !is_long;
+                     is_usual(spec.backoff) && spec.headers.empty() && spec.attempts.empty() &&
+                     spec.after.empty() && !more && !is_long;
   if (usual) return out;
   out.reserve(3 * 6 + 2);
   append(out, static_cast<std::uint64_t>(spec.delay.count()), 6);
@@ -146,12 +179,38 @@ std::string backoff_text(const queue::Backoff& backoff) {
 }
 
 std::string write_extras(const queue::JobSpec& spec) {
-  const bool usual = is_usual(spec.backoff);
-  if (usual && spec.headers.empty()) return {};
-  const std::string backoff = usual ? std::string() : backoff_text(spec.backoff);
   std::string out;
-  append(out, backoff.size(), 1);
-  return out + backoff + queue::pack_headers(spec.headers);
+  const auto field = [&out](std::string_view name, const std::string& value) {
+    append(out, name.size(), 1);
+    out.append(name);
+    append(out, value.size(), 4);
+    out.append(value);
+  };
+  if (!is_usual(spec.backoff)) field("b", backoff_text(spec.backoff));
+  if (!spec.headers.empty()) field("h", queue::pack_headers(spec.headers));
+  if (spec.attempts.empty()) return out;
+  field("e", spec.attempts.back().error.type);
+  field("m", spec.attempts.back().error.message);
+  field("a", std::to_string(spec.attempts.size()) + " 0");  // no token of this broker's
+  for (std::size_t i = 0; i < spec.attempts.size(); ++i)
+    field("a" + std::to_string(i), write_attempt(spec.attempts[i]));
+  return out;
+}
+
+std::vector<queue::Attempt> read_attempts(const std::vector<Reply>& fields) {
+  std::uint64_t count = 0;
+  std::array<const std::string*, queue::attempts_kept> places{};
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    const std::string& name = fields[i].string();
+    const std::string& value = fields[i + 1].string();
+    if (name == "a") std::from_chars(value.data(), value.data() + value.size(), count);
+    if (name.size() == 2 && name[0] == 'a' && name[1] >= '0' && name[1] <= '9')
+      places[name[1] - '0'] = &value;
+  }
+  std::vector<queue::Attempt> attempts;
+  for (std::uint64_t i = count - std::min<std::uint64_t>(count, places.size()); i < count; ++i)
+    if (const std::string* const text = places[i % places.size()]) attempts.push_back(read_attempt(*text));
+  return attempts;
 }
 
 queue::Headers read_headers(const std::string& text) {

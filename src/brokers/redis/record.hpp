@@ -2,10 +2,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coterie/queue/broker.hpp"
 
 namespace coterie::brokers::redis {
+
+class Reply;
 
 /// A job as Redis keeps it: HEADER of scripts/constants.lua, read.
 struct Record {
@@ -71,9 +74,11 @@ inline constexpr std::size_t short_bytes = 4096;
 /// The backoff as settle.lua reads it.
 [[nodiscard]] std::string backoff_text(const queue::Backoff& backoff);
 [[nodiscard]] queue::Backoff read_backoff(const std::string& text);
-/// `extras` of enqueue.lua: the backoff behind its length, where it is not the usual one, and the headers.
-/// Empty where there is neither.
+/// `extras` of enqueue.lua: a backoff that is not the usual one, headers, and what another broker kept of its
+/// attempts. Empty where there is none of these.
 [[nodiscard]] std::string write_extras(const queue::JobSpec& spec);
+/// Of the fields of x<id>.
+[[nodiscard]] std::vector<queue::Attempt> read_attempts(const std::vector<Reply>& fields);
 [[nodiscard]] queue::Headers read_headers(const std::string& text);
 
 [[nodiscard]] std::string_view bytes_of(const queue::Uuid& id) noexcept;

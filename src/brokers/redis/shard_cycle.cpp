@@ -145,9 +145,15 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
   for (const queue::Failed& failed : request.failed) {
     const bool has_error = !failed.error.type.empty() || !failed.error.message.empty();
     const queue::JobError error = has_error ? queue::clean_error(failed.error, limits_) : queue::JobError();
+    std::string brief = has_error ? queue::brief_error(failed.error, limits_).message : std::string();
+    if (brief == error.message) brief.clear();
     std::string what(kind_of(failed.kind));
     what += std::to_string(std::max<queue::Milliseconds::rep>(failed.delay.count(), -1));
-    entry_of(1, failed.lease, error.message.size()).arg(what).arg(error.type).arg(error.message);
+    entry_of(1, failed.lease, error.message.size() + brief.size())
+        .arg(what)
+        .arg(error.type)
+        .arg(error.message)
+        .arg(brief);
   }
   for (const queue::Alive& alive : request.alive) {
     Command& command = entry_of(2, alive.lease, alive.note.size()).arg(alive.started ? "1" : "0");

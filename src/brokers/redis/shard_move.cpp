@@ -103,7 +103,10 @@ Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vecto
       const Record record = read_record(one.at(1).string());
       if (queue::is_final(record.state) || record.has(Record::preparing)) continue;
       found.back() = read_export(one, record);
-      if (payloads) found.back()->spec.payload = record.payload;
+      if (payloads) {
+        found.back()->spec.payload = record.payload;
+        found.back()->spec.attempts = read_attempts(one.at(6).array());
+      }
       co_await complete_export(record, payloads, *found.back());
     }
   }

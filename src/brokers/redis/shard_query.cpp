@@ -68,6 +68,7 @@ queue::JobInfo read_info(const Reply& reply, bool bodies) {
   if (bodies) {
     info.payload = record.payload;
     info.result = record.result;
+    info.attempts = read_attempts(reply.at(6).array());
   }
   return info;
 }

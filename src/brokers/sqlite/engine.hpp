@@ -134,7 +134,9 @@ class Engine {
   void leave_waiting(const JobRow& row);
   void finish(std::int64_t job, std::int64_t queue, std::int64_t result_ttl, const Ending& ending,
               const std::string* result);
-  void fail(std::int64_t job, const JobError& error);
+  void fail(const LeaseRow& lease, const JobError& error);
+  void keep_attempt(std::int64_t job, const Attempt& attempt);
+  std::string worker_name(std::int64_t worker);
   void release_children();
 
   // settle.cpp

@@ -97,6 +97,11 @@ std::vector<Enqueued> Engine::enqueue(const std::vector<JobSpec>& jobs) {
       add(nullptr);
       sql_.add_body.with(db_, job, spec.payload).run();
     }
+    if (!spec.attempts.empty()) {
+      const JobError& last = spec.attempts.back().error;
+      sql_.put_failure.with(db_, job, last.type, last.message).run();
+      for (const Attempt& attempt : spec.attempts) keep_attempt(job, attempt);
+    }
     if (late && waits == 0) {
       Ending ending;
       ending.state = JobState::expired;

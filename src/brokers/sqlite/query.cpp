@@ -82,11 +82,26 @@ JobInfo Query::info(Statement& row, bool bodies) {
   } else if (ResetOnExit guard(body_.with(db_, job)); body_.step()) {
     info.payload = body_.text(0);
   }
+  if (info.error) info.attempts = attempts(job);
   if (over) {
     ResetOnExit guard(result_.with(db_, job));
     if (result_.step()) info.result = result_.text(0);
   }
   return info;
+}
+
+std::vector<Attempt> Query::attempts(std::int64_t job) {
+  std::vector<Attempt> found;
+  ResetOnExit guard(attempts_.with(db_, job));
+  while (attempts_.step()) {
+    Attempt& attempt = found.emplace_back();
+    attempt.number = static_cast<std::uint32_t>(attempts_.integer(0));
+    attempt.started_at = attempts_.integer(1);
+    attempt.ended_at = attempts_.integer(2);
+    attempt.worker = attempts_.text(3);
+    attempt.error = JobError(std::string(attempts_.text(4)), std::string(attempts_.text(5)));
+  }
+  return found;
 }
 
 std::vector<std::optional<JobInfo>> Query::get(const std::vector<JobId>& ids, bool bodies) {

@@ -47,6 +47,7 @@ class Query {
   };
   JobExport export_job(Statement& row, bool payloads);
   JobInfo info(Statement& row, bool bodies);
+  std::vector<Attempt> attempts(std::int64_t job);
   std::int64_t name_id(const std::string& text);
   UnixMillis oldest_ready_at(std::int64_t lane);
   std::int64_t next_stream(std::int64_t lane, std::int64_t name);
@@ -63,6 +64,8 @@ class Query {
       "SELECT id, text FROM question WHERE worker = ? AND outcome IS NULL ORDER BY rowid LIMIT 16"};
   Statement answer_{"SELECT outcome, answer FROM question WHERE id = ?"};
   Statement body_{"SELECT payload FROM body WHERE job = ?"};
+  Statement attempts_{
+      "SELECT number, started_at, ended_at, worker, type, message FROM attempt WHERE job = ? ORDER BY place"};
   Statement result_{"SELECT result FROM final WHERE job = ?"};
   Statement export_{
       "SELECT j.job, j.id, q.text, h.text, EXISTS(SELECT 1 FROM lease l WHERE l.job = j.job), j.state, "

@@ -97,14 +97,16 @@ void Engine::recover(const LeaseRow& lease) {
     ++row.crashes;
     if ((lease.flags & lease_alone) != 0) ++row.alone_crashes;
   }
+  const bool quarantine = row.max_crashes > 0 && row.alone_crashes >= row.max_crashes;
+  if ((lease.flags & lease_started) != 0) {
+    const auto crashes = static_cast<std::uint64_t>(quarantine ? row.alone_crashes : 0);
+    fail(lease, lost_error(worker_name(lease.owner), crashes));
+  }
   Ending ending = row.last_settlement();
   if ((lease.flags & lease_cancel) != 0) {
     ending.state = JobState::cancelled;
-  } else if (row.max_crashes > 0 && row.alone_crashes >= row.max_crashes) {
+  } else if (quarantine) {
     ending.state = JobState::dead;
-    fail(row.job,
-         JobError("quarantine", "its worker died " + std::to_string(row.crashes) + " times while it ran, " +
-                                    std::to_string(row.alone_crashes) + " of them while it ran alone"));
   } else {
     row.run_at = now_;
     to_waiting(row);

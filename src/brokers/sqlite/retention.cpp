@@ -81,6 +81,7 @@ void Engine::forget(const JobRow& row, JobState state, UnixMillis ended) {
   sql_.drop_job.with(db_, row.job).run();
   sql_.drop_body.with(db_, row.job).run();
   sql_.drop_failure.with(db_, row.job).run();
+  if (sqlite3_changes(db_) > 0) sql_.drop_attempts.with(db_, row.job).run();
   sql_.drop_progress.with(db_, row.job).run();
   count(row.queue, state, -1);
   const std::int64_t known_until = ended + id_known_for.count();

@@ -9,6 +9,12 @@
 namespace coterie::brokers::sqlite {
 namespace {
 
+// The newest that did not succeed of each job, which has a row in `failure`.
+#define COTERIE_ATTEMPT_TABLE                                                                          \
+  "CREATE TABLE attempt(job INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,"        \
+  " started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, worker TEXT NOT NULL, type TEXT NOT NULL," \
+  " message TEXT NOT NULL, PRIMARY KEY(job, place)) WITHOUT ROWID;"
+
 // A job's state is where its rows are: a row in `final` has the final state; else a row in `lease` means
 // leased; else `job.state` is blocked, scheduled or ready. A normal life inserts into id, job and ready, then
 // deletes from ready and inserts into lease, then deletes from lease and inserts into final: the wide `job`
@@ -93,6 +99,7 @@ CREATE TABLE final(
 );
 CREATE INDEX final_not_done ON final(state) WHERE state > 5;
 CREATE TABLE failure(job INTEGER PRIMARY KEY, type TEXT NOT NULL, message TEXT NOT NULL);
+)sql" COTERIE_ATTEMPT_TABLE R"sql(
 CREATE TABLE progress(job INTEGER PRIMARY KEY, value REAL NOT NULL, note TEXT NOT NULL);
 CREATE TABLE dependency(parent INTEGER NOT NULL, child INTEGER NOT NULL, PRIMARY KEY(parent, child)) WITHOUT ROWID;
 CREATE TABLE counts(queue INTEGER NOT NULL, state INTEGER NOT NULL, jobs INTEGER NOT NULL,
@@ -117,6 +124,7 @@ INSERT INTO meta VALUES(1, 1, 0, 0, 1);
 // What makes a file of one schema into one of the next, from `oldest_schema` on. `tables` has it all already.
 constexpr const char* migrations[] = {
     "ALTER TABLE job ADD COLUMN headers BLOB",  // 3
+    COTERIE_ATTEMPT_TABLE,                      // 4
 };
 static_assert(oldest_schema + std::size(migrations) == schema_version);
 

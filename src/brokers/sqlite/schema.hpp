@@ -9,7 +9,7 @@
 namespace coterie::brokers::sqlite {
 
 inline constexpr std::int64_t application_id = 0x436f7465;  ///< "Cote"
-inline constexpr int schema_version = 3;
+inline constexpr int schema_version = 4;
 inline constexpr int oldest_schema = 2;  ///< that is brought up to date when it is opened
 
 /// How a broker's file is opened.

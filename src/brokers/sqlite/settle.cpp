@@ -89,7 +89,7 @@ Verdict Engine::settle_failed(const Failed& failed, const WorkerRow& worker) {
       break;
   }
   ending.decision = row.decision;
-  if (!failed.error.type.empty() || !failed.error.message.empty()) fail(row.job, failed.error);
+  if (!failed.error.type.empty() || !failed.error.message.empty()) fail(lease, failed.error);
 
   if (failed.kind == FailKind::give_back && !stop) {
     // The attempt does not count: job.attempt still has the number before it.

@@ -93,6 +93,12 @@ struct Statements {
   Statement drop_final{"DELETE FROM final WHERE job = ?"};
   Statement put_failure{"INSERT OR REPLACE INTO failure VALUES(?, ?, ?)"};
   Statement drop_failure{"DELETE FROM failure WHERE job = ?"};
+  Statement add_attempt{
+      "INSERT INTO attempt VALUES(?1, (SELECT coalesce(max(place), 0) + 1 FROM attempt WHERE job = ?1),"
+      " ?2, ?3, ?4, ?5, ?6, ?7)"};
+  Statement drop_old_attempts{
+      "DELETE FROM attempt WHERE job = ?1 AND place <= (SELECT max(place) FROM attempt WHERE job = ?1) - ?2"};
+  Statement drop_attempts{"DELETE FROM attempt WHERE job = ?"};
   Statement put_progress{"INSERT OR REPLACE INTO progress VALUES(?, ?, ?)"};
   Statement drop_progress{"DELETE FROM progress WHERE job = ?"};
 
@@ -109,6 +115,7 @@ struct Statements {
       "excluded.jobs"};
 
   Statement find_worker{"SELECT id, seq FROM worker WHERE incarnation = ?"};
+  Statement find_worker_name{"SELECT name FROM worker WHERE id = ?"};
   Statement find_reply{"SELECT reply FROM worker WHERE id = ?"};
   Statement add_worker{"INSERT INTO worker(incarnation, name, process, seq, seen_at) VALUES(?, ?, ?, 0, ?)"};
   Statement put_reply{"UPDATE worker SET seq = ?2, seen_at = ?3, reply = ?4 WHERE id = ?1"};

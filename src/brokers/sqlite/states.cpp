@@ -91,9 +91,31 @@ void Engine::finish(std::int64_t job, std::int64_t queue, std::int64_t result_tt
   }
 }
 
-void Engine::fail(std::int64_t job, const JobError& error) {
+/// The lease ended with that: it is the job's last error, and one of its attempts.
+void Engine::fail(const LeaseRow& lease, const JobError& error) {
   const JobError kept = clean_error(error, limits_);
-  sql_.put_failure.with(db_, job, kept.type, kept.message).run();
+  sql_.put_failure.with(db_, lease.job, kept.type, kept.message).run();
+  Attempt attempt;
+  attempt.number = static_cast<std::uint32_t>(lease.attempt);
+  attempt.started_at = lease.started_at;
+  attempt.ended_at = now_;
+  attempt.worker = worker_name(lease.owner);
+  attempt.error = brief_error(error, limits_);
+  keep_attempt(lease.job, attempt);
+}
+
+void Engine::keep_attempt(std::int64_t job, const Attempt& attempt) {
+  sql_.add_attempt
+      .with(db_, job, attempt.number, attempt.started_at, attempt.ended_at, attempt.worker,
+            attempt.error.type, attempt.error.message)
+      .run();
+  sql_.drop_old_attempts.with(db_, job, attempts_kept).run();
+}
+
+std::string Engine::worker_name(std::int64_t worker) {
+  Statement& row = sql_.find_worker_name.with(db_, worker);
+  ResetOnExit guard(row);
+  return row.step() ? std::string(row.text(0)) : std::string();
 }
 
 /// Once a call: a child of ten thousand parents that end together is written once.

@@ -91,6 +91,10 @@ SHORT = 4096
 KNOWN_FOR = 86400000
 -- Bytes of a result, or of an error's message, that are stored also at full memory.
 MODEST = 256
+-- Of a job, so many attempts that did not succeed are kept, the newest; each is this and then its error's message. record.hpp
+-- is the other end of it.
+ATTEMPTS = 10
+ATTEMPT_HEADER = '<I3I6I6ss'
 -- Of work in one script.
 UNITS = 64
 -- Of these what a take may forget; it gives out so many less, so that no more comes than goes.

@@ -1,11 +1,12 @@
 -- Adds jobs whose ids are not known. All or none: what they wait for is looked at before the first write.
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); then for each job seven:
---   id, queue, handler, numbers (SPEC; '': none), extras (the backoff behind its length in a byte, 0 for the usual one, then the
---   headers; '': neither), WRITTEN, the payload and the salt, ids of what it waits for, in a row
+--   id, queue, handler, numbers (SPEC; '': none), extras (fields of x<id>, each EXTRA), WRITTEN, the payload and the salt, ids
+--   of what it waits for, in a row
 -- Gives for each job 1 where it was created, 0 where its id is known. Error `COTERIE DEPENDENCY i k`: the k-th that the
 -- i-th waits for is not known.
 -- Not allowed at full memory: the producer is told, who still has the job.
+local EXTRA = '<Bc0I4c0'   -- its name and its value, behind their lengths
 local SPEC = '<I6I6I6BB'   -- delay, at, expires, 1: more to wait for follows by depend.lua, 1: the payload is a long one
 local EACH, FIRST = 7, 4
 
@@ -84,11 +85,11 @@ local function create(at, id)
     job[TAIL] = sub(body, -1)
     set(job, LONG_PAYLOAD)
   end
-  local more_of_it = ARGV[at + 4]
-  if more_of_it ~= '' then
-    local headers_at = read('B', more_of_it) + 2
-    if headers_at > 2 then extras(job, 'b', sub(more_of_it, 2, headers_at - 1)) end
-    if headers_at <= #more_of_it then extras(job, 'h', sub(more_of_it, headers_at)) end
+  local more_of_it, from = ARGV[at + 4], 1
+  while from <= #more_of_it do
+    local name, value, behind = read(EXTRA, more_of_it, from)
+    extras(job, name, value)
+    from = behind
   end
   wait_for(job, ARGV[at + 6])
   if more == 1 then

@@ -7,7 +7,8 @@
 --                       p place, q queue numbers, x the paused queues' names, each with a line end
 --   j<id>       STRING  a job: its header (constants.lua), then its payload and its result, where they are short
 --   b<id> s<id> STRING  a long payload, a long result
---   x<id>       HASH    what most jobs do not have: e, m error; p, n progress; b backoff; h headers
+--   x<id>       HASH    what most jobs do not have: e, m error; p, n progress; b backoff; h headers; a how many attempts
+--                       did not succeed, and the newest one's token; they stand in turn in a0, a1, ...
 --   d<id>       ZSET    jobs that wait for this one, by their creation
 --   k           ZSET    ended jobs whose d<id> is not empty yet
 --   r<q>.<n>    ZSET    a stream: ready jobs of queue number q and name number n, by priority and place

@@ -5,7 +5,9 @@
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4..8] worker.lua; [9] the lease, ms; [10] a random number; [11] the
 -- usual backoff: base factor cap jitter; then three lists, with '' between them:
 --   done:   id token result; tokens in 6 bytes as in a record
---   failed: id token kind(0..3) .. delay type message     delay -1: its own backoff
+--   failed: id token kind(0..3) .. delay type message brief
+--                                                         delay -1: its own backoff; brief: the message as it is kept of
+--                                                         each attempt, '': as it is
 --   held:   id token '0' | '1' started progress note      progress '': unchanged
 -- Gives {repeated, a verdict of each (a A f u), the ids to cancel in a row, now, steps, version}.
 local before = answered()
@@ -116,16 +118,21 @@ local function count_plain()
   end
 end
 
-local function settle_failed(job, of, what, kind_of_error, message)
+-- Of an error's text what there is room for.
+local function shortened(text)
+  if fits(text) then return text end
+  return string.gsub(sub(text, 1, MODEST), '[\192-\255][\128-\191]*$', '') .. ' (cut: the memory is full)'
+end
+local function settle_failed(job, of, what, kind_of_error, message, brief)
   if settled(job, of) then return has(job, SETTLED_DONE) and 'f' or 'A' end
   if not held(job, of) then return 'f' end
   job[SETTLED] = of
   clear(job, SETTLED_DONE)
   clear(job, LOST_BEFORE)
-  if not fits(message) then
-    message = string.gsub(sub(message, 1, MODEST), '[\192-\255][\128-\191]*$', '') .. ' (cut: the memory is full)'
+  if kind_of_error ~= '' or message ~= '' then
+    brief = shortened(brief ~= '' and brief or message)
+    keep_failure(job, ARGV[7], kind_of_error, shortened(message), brief)
   end
-  if kind_of_error ~= '' or message ~= '' then extras(job, 'e', kind_of_error, 'm', message) end
   local kind, delay = string.match(what, '^(%d)(.+)$')
   local last = job[ATTEMPT] >= job[MAX_ATTEMPTS]
   if (kind == '2' or has(job, CANCEL_REQUESTED)) and kind ~= '1' then
@@ -159,7 +166,7 @@ local function extend(job, of, started, progress, note)
 end
 
 local ids, starts, at = {}, {}, 12   -- starts: where each list begins, and where a fourth one would
-for list, width in ipairs({3, 5, 5}) do
+for list, width in ipairs({3, 6, 5}) do
   starts[list] = at
   while at <= #ARGV and ARGV[at] ~= '' do
     ids[#ids + 1] = ARGV[at]
@@ -169,11 +176,13 @@ for list, width in ipairs({3, 5, 5}) do
   starts[list + 1] = at
 end
 local large = 0
-for list, width in ipairs({3, 5}) do
-  for i = starts[list], starts[list + 1] - 2, width do
-    local bytes = #ARGV[i + width - 1]   -- the result, the message
-    if bytes > MODEST then large = large + bytes end
-  end
+for i = starts[1], starts[2] - 2, 3 do
+  local bytes = #ARGV[i + 2]   -- the result
+  if bytes > MODEST then large = large + bytes end
+end
+for i = starts[2], starts[3] - 2, 6 do
+  local message, brief = #ARGV[i + 4], #ARGV[i + 5]
+  if message > MODEST then large = large + message + (brief > 0 and brief or message) end
 end
 look_for_room(large)
 fetch(ids)
@@ -188,9 +197,9 @@ for i = starts[1], starts[2] - 2, 3 do
     verdicts[#verdicts + 1] = job and settle_done(job, read(TOKEN_FORMAT, of), result) or 'u'
   end
 end
-for i = starts[2], starts[3] - 2, 5 do
+for i = starts[2], starts[3] - 2, 6 do
   local job, of = find(ARGV[i]), read(TOKEN_FORMAT, ARGV[i + 1])
-  verdicts[#verdicts + 1] = job and settle_failed(job, of, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]) or 'u'
+  verdicts[#verdicts + 1] = job and settle_failed(job, of, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]) or 'u'
 end
 for i = starts[3], starts[4] - 2, 5 do
   local job, of = find(ARGV[i]), read(TOKEN_FORMAT, ARGV[i + 1])

@@ -116,24 +116,33 @@ local function finish(job, state)
   if waited_for then release_dependents(job[ID]) end
 end
 
+-- The job's last error, and that of this attempt, which is the shorter one. A script that is repeated because it failed
+-- midway finds this attempt there.
+local function keep_failure(job, worker, kind, message, brief)
+  local kept = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job[ID], 'a') or '0 0'
+  local count, newest = string.match(kept, '^(%d+) (%d+)$')
+  if tonumber(newest) ~= job[TOKEN] then count = count + 1 end
+  extras(job, 'e', kind, 'm', message, 'a', digits(count) .. ' ' .. digits(job[TOKEN]), 'a' .. (count - 1) % ATTEMPTS,
+         pack(ATTEMPT_HEADER, job[ATTEMPT], job[STARTED_AT], now, worker, kind) .. brief)
+end
 -- The worker that has it is gone, or was not heard of for a lease.
 local function recover(job)
-  job[ATTEMPT] = job[ATTEMPT] - 1
-  set(job, LOST_BEFORE)
   local quarantine = false
   if has(job, STARTED) then
     job[CRASHES] = job[CRASHES] + 1
     if has(job, ALONE) then job[ALONE_CRASHES] = job[ALONE_CRASHES] + 1 end
     quarantine = has(job, ALONE) and job[MAX_CRASHES] ~= 0 and job[ALONE_CRASHES] >= job[MAX_CRASHES]
-    local name = call('HGET', P .. 'w' .. job[OWNER], 'name')
-    local who = name and name ~= '' and 'worker ' .. name or 'its worker'
+    local name = call('HGET', P .. 'w' .. job[OWNER], 'name') or ''
+    local who = name == '' and 'its worker' or 'worker ' .. name
+    local kind, message = 'crash', who .. ' died or was not heard of while it ran this job'
     if quarantine then
-      extras(job, 'e', 'quarantine', 'm', who .. ' died while it ran nothing but this job, ' ..
-             job[ALONE_CRASHES] .. ' times now')
-    else
-      extras(job, 'e', 'crash', 'm', who .. ' died or was not heard of while it ran this job')
+      kind = 'quarantine'
+      message = who .. ' died while it ran nothing but this job, ' .. job[ALONE_CRASHES] .. ' times now'
     end
+    keep_failure(job, name, kind, message, message)
   end
+  job[ATTEMPT] = job[ATTEMPT] - 1
+  set(job, LOST_BEFORE)
   if has(job, CANCEL_REQUESTED) then
     finish(job, CANCELLED)
   elseif quarantine then
