@@ -245,7 +245,7 @@ function(coterie_tests)
       add_test(NAME "${dir}.${name}" COMMAND bash "${script}")
       set(seconds 120)
       if(dir STREQUAL "web")
-        set(seconds 600)  # a browser, on a machine that does other things too
+        set(seconds 900)  # a browser, on a machine that does ten other things too
       endif()
       set_tests_properties("${dir}.${name}" PROPERTIES LABELS ${dir} TIMEOUT ${seconds} SKIP_RETURN_CODE 77
         ENVIRONMENT "COTERIE_BIN=${COTERIE_BIN_DIR};COTERIE_BUILD=${PROJECT_BINARY_DIR};COTERIE_SOURCE=${PROJECT_SOURCE_DIR}")
