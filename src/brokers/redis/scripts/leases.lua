@@ -1,7 +1,7 @@
 -- What a take gives out; put between worker.lua and take.lua.
 local leases, names, places_of_names = {}, {}, {}   -- as in the reply; number of a stream -> its place in names
 local any_extras = false   -- among the leases
-local given = {}   -- their ids, where this is no repeated reply
+local given = {}           -- their ids, where this is no repeated reply
 local first_token, alone = 0, false
 local function place_of_names(number)
   local at = places_of_names[number]
@@ -86,11 +86,10 @@ local function give_plain(id, text, head)
   parts[n + 1], parts[n + 2] = key_of[id], head .. time_and_owner .. pack(TOKEN_FORMAT, token)
   texts[id] = nil
   kind[4][#kind[4] + 1] = id
-  n = #leased
-  leased[n + 1], leased[n + 2] = lease_end, id
-  given[#given + 1] = id
-  n = #leases
-  leases[n + 1], leases[n + 2], leases[n + 3] = id, text, kind[2]
+  n = #given   -- whatever is given stands in these three, and nothing else: Lua counts a list each time it is asked to
+  given[n + 1] = id
+  leased[2 * n + 1], leased[2 * n + 2] = lease_end, id
+  leases[3 * n + 1], leases[3 * n + 2], leases[3 * n + 3] = id, text, kind[2]
 end
 local function count_plain()
   for _, kind in pairs(kinds) do
