@@ -40,7 +40,7 @@ struct DebugBlock {
   std::uint64_t task_cancel_requests;  // uint16
   std::uint64_t task_top;              // the frame
   std::uint64_t task_waiting_on;       // the leaf; null: it does not wait
-  std::uint64_t task_notes;            // null: it has no name
+  std::uint64_t task_notes;            // null: nothing is noted
   std::uint64_t task_spawned_at;       // a source_location
   std::uint64_t notes_name;            // a std::string
   std::uint64_t notes_cancelled_by;

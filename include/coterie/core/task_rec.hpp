@@ -93,8 +93,8 @@ class TaskRec : public Runnable {
   [[nodiscard]] std::string name() const;
   void set_name(std::string name);
   [[nodiscard]] std::uint64_t parent_id() const noexcept { return parent_id_; }
-  /// Who requested the newest cancel, and when by the loop's clock. Kept of a task that has a name: there it
-  /// costs no memory.
+  /// Who requested the newest cancel, and when by the loop's clock. Not kept of a nameless task that dies
+  /// where it waits.
   struct CancelNote {
     std::uint64_t task = 0;  ///< 0: a plain callback, or nobody yet
     TimePoint at{};          ///< the epoch: nobody yet
