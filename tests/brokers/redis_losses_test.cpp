@@ -3,6 +3,7 @@
 // middle, or with its reply, be overtaken, and arrive once more later. A seed says which jobs there are and
 // what befalls which call, not the interleaving, for the server is a real one. COTERIE_SEED=n runs one of
 // them, COTERIE_REDIS_SEEDS=n so many.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -281,14 +282,19 @@ TEST_F(RedisLosses, EveryConfirmedJobIsDoneOnceAndAfterWhatItWaitsFor) {
   const std::uint64_t only = in_environment("COTERIE_SEED", 0);
   const std::uint64_t last = only != 0 ? only : in_environment("COTERIE_REDIS_SEEDS", 2);
   Losses sum;
-  for (std::uint64_t seed = only != 0 ? only : 1; seed <= last; ++seed) {
+  const auto least = [&sum] {
+    return std::min({sum.before, sum.within, sum.after, sum.late, sum.passed, sum.far});
+  };
+  // The dice are thrown in the order in which calls arrive, which is the machine's: a loss may want more
+  // runs.
+  const std::uint64_t enough = only != 0 ? last : last + 8;
+  for (std::uint64_t seed = only != 0 ? only : 1; seed <= last || (seed <= enough && least() < 5); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     run(seed, sum);
     if (HasFailure()) return;
   }
   if (only != 0) return;
-  for (const std::uint64_t count : {sum.before, sum.within, sum.after, sum.late, sum.passed, sum.far})
-    EXPECT_GE(count, 1U) << "a run in which nothing goes wrong would pass too";
+  EXPECT_GE(least(), 5U) << "a run in which nothing goes wrong would pass too";
 }
 
 }  // namespace
