@@ -242,7 +242,7 @@ Task<void> closed_while_resting() {
   EXPECT_THAT(co_await end_of(std::move(server)), HasSubstr("was closed"));
 }
 TEST(ListenTcp, CloseEndsThePauseToo) {
-  coterie::run(closed_while_resting());
+  coterie::run(closed_while_resting(), alone());
 }
 
 Task<void> nowhere() {
