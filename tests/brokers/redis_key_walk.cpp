@@ -185,11 +185,10 @@ class ShardWalk {
     if (job.is_final()) places.insert(to_forget);
     return places;
   }
-  /// Such lists count without the steps that the clock made until the job ended, which their names tell.
-  [[nodiscard]] static bool is_list_of(const KeyJob& job, const std::string& name) {
-    const std::size_t plus = name.find('+');
-    const long long steps = plus == std::string::npos ? 0 : std::stoll(name.substr(plus + 1));
-    return job.is_final() && static_cast<long long>(job.finished_at + job.ttl) == std::stoll(name) + steps;
+  /// Such lists count without the steps that the clock made until the job ended.
+  [[nodiscard]] bool is_list_of(const KeyJob& job, long long time) const {
+    const long long before = static_cast<long long>(job.finished_at + job.ttl) - time;
+    return job.is_final() && before >= 0 && before <= counter("s");
   }
   void check_places() {
     std::map<std::string, Places> stand;
@@ -203,7 +202,8 @@ class ShardWalk {
       // Whoever was in such a list once stays there, and is looked at when its time has come.
       if (key[0] == 'h' && key != "h")
         for (const std::string& id : value.items)
-          if (job(id) != nullptr && is_list_of(*job(id), key.substr(1))) stand[id].insert(to_forget);
+          if (job(id) != nullptr && is_list_of(*job(id), std::stoll(key.substr(1))))
+            stand[id].insert(to_forget);
     }
     for (const auto& [id, one] : jobs_)
       for (const std::string& place : places_of(one))

@@ -178,7 +178,6 @@ class Engine {
 
   // retention.cpp
   void retire_later(std::int64_t job, std::int64_t at) { retiring_[at].push_back(job); }
-  void retire_no_more(std::set<std::int64_t> jobs, UnixMillis earliest);
   void flush_retiring();
   void forget(const JobRow& row, JobState state, UnixMillis ended);
   bool retire(std::int64_t budget);

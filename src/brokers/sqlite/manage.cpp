@@ -47,8 +47,6 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
   changed_ = false;
   std::vector<bool> results;
   results.reserve(ids.size());
-  std::set<std::int64_t> listed;  // those that are to be forgotten
-  UnixMillis earliest = std::numeric_limits<UnixMillis>::max();
   for (const JobId& id : ids) {
     JobRow row;
     const std::int64_t job = find_job_number(id);
@@ -59,14 +57,11 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
     Statement& final = sql_.find_final.with(db_, job);
     const bool over = final.step();
     const auto state = over ? static_cast<JobState>(final.integer(0)) : JobState::ready;
-    const UnixMillis ends_at = over ? final.integer(4) + final.integer(5) : 0;
     final.reset();
     const bool again = state == JobState::dead || state == JobState::cancelled || state == JobState::expired;
     results.push_back(again);
     if (!again) continue;
     sql_.drop_final.with(db_, job).run();
-    listed.insert(job);
-    earliest = std::min(earliest, ends_at);
     count(row.queue, state, -1);
     row.attempt = 0;
     row.alone_crashes = 0;
@@ -76,7 +71,6 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
     row.run_at = now_;
     to_waiting(row);
   }
-  if (!listed.empty()) retire_no_more(std::move(listed), earliest);
   if (changed_) bump();
   return results;
 }

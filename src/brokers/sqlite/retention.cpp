@@ -42,38 +42,6 @@ void Engine::flush_retiring() {
   buried_.clear();
 }
 
-/// Jobs that are retried leave their lists, which stand at `earliest` or later: a step of the clock moves a
-/// list, and not what a record says of the next end of its job.
-void Engine::retire_no_more(std::set<std::int64_t> jobs, UnixMillis earliest) {
-  flush_retiring();
-  struct Row {
-    std::int64_t at, seq;
-    std::string others;
-  };
-  std::vector<Row> changed;
-  {
-    Statement& row = sql_.retire_from.with(db_, earliest);
-    ResetOnExit guard(row);
-    while (!jobs.empty() && row.step()) {
-      Packer others;
-      std::int64_t last = 0;
-      const std::size_t before = jobs.size();
-      Unpacker in(row.text(2));
-      for (std::int64_t job = 0; !in.empty();) {
-        job += in.signed_number();
-        if (jobs.erase(job) != 0) continue;
-        others.signed_number(job - last);
-        last = job;
-      }
-      if (jobs.size() < before) changed.push_back({row.integer(0), row.integer(1), others.str()});
-    }
-  }
-  for (const Row& row : changed) {
-    sql_.drop_retire.with(db_, row.at, row.seq).run();
-    if (!row.others.empty()) sql_.add_retire.with(db_, row.at, row.seq, Statement::Blob{row.others}).run();
-  }
-}
-
 /// Removes the record of a final job. Its id stays as a tombstone while `enqueue` must know it. `ended`: by
 /// the clock as it is now, with the steps that it made since.
 void Engine::forget(const JobRow& row, JobState state, UnixMillis ended) {
@@ -118,7 +86,7 @@ bool Engine::retire_due(std::int64_t& budget) {
       const std::int64_t ttl = present ? final.integer(5) : 0;
       final.reset();
       JobRow row;
-      // It may have been purged.
+      // It may have been purged, or retried by hand and ended later: then it is listed there again.
       if (present && finished_at + ttl <= at && load_job(job, row))
         forget(row, static_cast<JobState>(state), at - ttl);
     }

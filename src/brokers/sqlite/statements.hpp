@@ -126,7 +126,6 @@ struct Statements {
 
   Statement add_retire{"INSERT INTO retire VALUES(?, ?, ?)"};
   Statement next_retire{"SELECT at, seq, jobs FROM retire ORDER BY at, seq LIMIT 1"};
-  Statement retire_from{"SELECT at, seq, jobs FROM retire WHERE at >= ? ORDER BY at, seq"};
   Statement drop_retire{"DELETE FROM retire WHERE at = ? AND seq = ?"};
   Statement add_tomb{"INSERT INTO tomb VALUES(?, ?, ?)"};
   Statement next_tomb{"SELECT at, seq, ids FROM tomb ORDER BY at, seq LIMIT 1"};

@@ -18,8 +18,7 @@
 --   n<q> e<q>   HASH    handler -> its number in the queue, and back;  y LIST numbers of queues that are free again
 --   l           ZSET    leased jobs by deadline (less s);  z ZSET scheduled or expiring jobs by time
 --   E<state>    ZSET    jobs that are blocked, dead, cancelled, expired, by ORDER
---   h           ZSET    times (kept) when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more;
---                       the time is followed by '+' and the measured steps until they ended, where there were any
+--   h           ZSET    times (kept) when final jobs are forgotten;  h<time> LIST their ids, and some that are so no more
 --   T           ZSET    forgotten ids by the end of their day (kept), half a millisecond less where the job was withdrawn
 --   O           ZSET    pieces of the list by number;  o<i> STRING how many jobs, then the id of each of PIECE, by ORDER
 --   w<inc>      HASH    a worker: name, seq and the replies to it, y its channel, z 1 while it sleeps, g what it guards

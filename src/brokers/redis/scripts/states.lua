@@ -19,12 +19,10 @@ end
 local function stream_of(job) return stream_named(job[QUEUE], job[NAME], is_suspect(job)) end
 local function number_of(job) return job[QUEUE] * NAMES + job[NAME] end
 
--- It stays in that list whatever becomes of it, and is looked at then. The list's name says also by how much `kept` is
--- less than `now`, where it is: so that who looks can tell this end of a job from a later one.
+-- It stays in that list whatever becomes of it, and is looked at then.
 local function list_to_forget(time)
-  local name = steps > guessed and time .. '+' .. digits(steps - guessed) or time
-  local key = P .. 'h' .. name
-  if not pushes[key] then add(P .. 'h', time, name) end
+  local key = P .. 'h' .. time
+  if not pushes[key] then add(P .. 'h', time, time) end
   return list_of(pushes, key)
 end
 -- Where a job is: enter and leave are the only code that says so.
@@ -165,20 +163,19 @@ end
 -- Forgets what is due, of at most so many jobs, and writes that. Gives how many it looked at.
 local function forget_due(most)
   local left, trims = most, {}   -- lists of what is to be forgotten -> how many of it were looked at
-  local empty = {}               -- their names, where that was all
-  for _, name in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', kept, 'LIMIT', '0', most)) do
+  local empty = {}               -- their times, where that was all
+  for _, time in ipairs(call('ZRANGEBYSCORE', P .. 'h', '-inf', kept, 'LIMIT', '0', most)) do
     if left == 0 then break end
-    local key, time, measured = P .. 'h' .. name, string.match(name, '^(%d+)%+?(%d*)$')
-    local till = time + (tonumber(measured) or 0)   -- by `now` as it was then
+    local key = P .. 'h' .. time
     local ids = call('LRANGE', key, '0', left - 1)
     fetch(ids)
     for _, id in ipairs(ids) do
       local job = find(id)
       -- One that was retried since and ended again stands in another list too, and waits for that one.
-      if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= till then forget(job, time - job[TTL]) end
+      if job and is_final(job) and job[FINISHED_AT] + job[TTL] <= time + steps - guessed then forget(job, time - job[TTL]) end
     end
     trims[key] = #ids
-    if #ids < left and not pushes[key] then empty[#empty + 1] = name end
+    if #ids < left and not pushes[key] then empty[#empty + 1] = time end
     left = left - #ids
   end
   if left == most and #empty == 0 then return 0 end
