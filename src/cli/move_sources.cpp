@@ -1,7 +1,10 @@
 #include "src/cli/move_sources.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <string_view>
+#include <system_error>
 
 #include "coterie/queue/json.hpp"
 #include "src/cli/command.hpp"
@@ -44,11 +47,26 @@ Task<std::vector<std::string>> move_sources(queue::Broker& target) {
 }
 
 Task<void> add_move_source(queue::Broker& target, std::string source) {
-  return change(target, std::move(source), true);
+  return change(target, place_of(source), true);
 }
 
 Task<void> drop_move_source(queue::Broker& target, std::string source) {
-  return change(target, std::move(source), false);
+  return change(target, place_of(source), false);
+}
+
+Task<void> drop_move_sources(queue::Broker& target) {
+  const std::vector<std::string> sources = co_await move_sources(target);
+  for (const std::string& source : sources) co_await change(target, source, false);
+}
+
+std::string place_of(const std::string& url) {
+  const std::string_view file = "sqlite://";
+  if (url.compare(0, file.size(), file) != 0) return url;
+  const std::size_t end = std::min(url.find('?'), url.size());
+  std::error_code none;
+  const std::filesystem::path path =
+      std::filesystem::weakly_canonical(url.substr(file.size(), end - file.size()), none);
+  return none ? url : std::string(file) + path.string() + url.substr(end);
 }
 
 }  // namespace coterie::cli

@@ -101,14 +101,14 @@ Task<void> MoveWork::begin() {
 Task<std::string> MoveWork::why_not_on() {
   const std::vector<std::string> sources = co_await move_sources(*from_);
   for (const std::string& first : sources) {
-    if (first == to_->url()) continue;
+    if (first == place_of(to_->url())) continue;
     const std::string there = shell_word(first);
     const std::string here = shell_word(from_->url());
     co_return "a move from " + first + " to " + from_->url() +
-        " has not ended, and what it has sent may be in both: moved on from there, it may run twice\n"
-        "  end that first: coterie move --from " +
-        there + " --to " + here + "\n  or take it back: coterie move --from " + here + " --to " + there +
-        "\n  if neither can be, say --accept-reruns";
+        " has not ended, and what it has sent may be in both: moved on from there, it may run twice; " +
+        "end that first: coterie move --from " + there + " --to " + here +
+        ", or take it back: coterie move --from " + here + " --to " + there +
+        "; if neither can be, say --accept-reruns";
   }
   co_return "";
 }
@@ -139,6 +139,7 @@ Task<void> MoveWork::finish() {
   co_await count_ended();
   co_await journal_.note_sending();  // still ours
   co_await undo_other();
+  if (options_.claim.accept_reruns) co_await drop_move_sources(*from_);
   co_await resume_queues(*from_, journal_);
   co_await close(*to_, from_->url(), journal_);
 }

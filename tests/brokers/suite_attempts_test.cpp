@@ -103,6 +103,18 @@ TEST_P(BrokerSuite, TheTextOfAnAttemptIsCutAndSaysSo) {
   EXPECT_EQ(info(id)->error->message, longer + error.stack) << "of the last one there is all";
 }
 
+TEST_P(BrokerSuite, AnAttemptWithoutAMessageHasNoneOfTheStackEither) {
+  const JobId id = enqueue_one(job());
+  JobError error("exception", "");
+  error.stack = std::string(2000, 's');
+  Attempts attempts(*this);
+  attempts.fail("w", error);
+  const std::vector<Attempt> kept = info(id, true)->attempts;
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].error.text(), "");
+  EXPECT_EQ(info(id)->error->message, error.stack);
+}
+
 TEST_P(BrokerSuite, ALeaseThatIsLostWithItsWorkerIsAnAttemptThatDidNotSucceed) {
   Attempts attempts(*this);
   JobSpec spec = job();

@@ -183,6 +183,7 @@ class Shard {
   Task<Reply> run(Command command);
   void learn(queue::UnixMillis now, queue::UnixMillis steps);
   [[nodiscard]] std::vector<Command> for_ids(Script script, const std::vector<queue::JobId>& ids) const;
+  [[nodiscard]] std::vector<Command> gets(const std::vector<queue::JobId>& ids, bool attempts) const;
 
   // shard_enqueue.cpp
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);

@@ -146,7 +146,7 @@ std::vector<Command> Shard::settles(const queue::CycleRequest& request) const {
     const bool has_error = !failed.error.type.empty() || !failed.error.message.empty();
     const queue::JobError error = has_error ? queue::clean_error(failed.error, limits_) : queue::JobError();
     std::string brief = has_error ? queue::brief_error(failed.error, limits_).message : std::string();
-    if (brief == error.message) brief.clear();
+    brief = brief == error.message ? std::string() : "=" + brief;
     std::string what(kind_of(failed.kind));
     what += std::to_string(std::max<queue::Milliseconds::rep>(failed.delay.count(), -1));
     entry_of(1, failed.lease, error.message.size() + brief.size())

@@ -94,7 +94,7 @@ Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vecto
                                                                       bool payloads) {
   std::vector<std::optional<queue::JobExport>> found;
   found.reserve(ids.size());
-  std::vector<Command> commands = for_ids(Script::get, ids);
+  std::vector<Command> commands = gets(ids, payloads);
   const std::vector<Reply> replies = co_await run(std::move(commands));
   for (const Reply& reply : replies) {
     for (const Reply& one : reply.array()) {

@@ -111,7 +111,7 @@ Task<std::vector<std::optional<queue::JobInfo>>> Shard::get(std::vector<queue::J
     const auto begin_of = ids.begin() + static_cast<std::ptrdiff_t>(from);
     const auto end_of = ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + units * 8));
     std::vector<queue::JobId> part(begin_of, end_of);
-    std::vector<Command> commands = for_ids(Script::get, part);
+    std::vector<Command> commands = gets(part, bodies);
     const std::vector<Reply> replies = co_await run(std::move(commands));
     for (const Reply& reply : replies) {
       for (const Reply& one : reply.array()) {
@@ -143,6 +143,7 @@ Task<Shard::Walked> Shard::list(queue::JobFilter filter) {
   do {
     Command command =
         walk(Script::list, filter, std::min<std::size_t>(filter.limit - page.jobs.size(), units));
+    command.arg(filter.bodies ? "1" : "");
     const Reply reply = co_await run(std::move(command));
     page.next = filter.after = static_cast<std::uint64_t>(reply.at(0).integer());
     for (const Reply& one : reply.at(1).array()) {
@@ -161,7 +162,7 @@ Task<queue::JobLinks> Shard::links(queue::JobId id, std::uint32_t most) {
   constexpr std::uint64_t most_looks = 20'000;
   queue::JobLinks links;
   std::vector<queue::JobId> ids{id};
-  std::vector<Command> commands = for_ids(Script::get, ids);
+  std::vector<Command> commands = gets(ids, false);
   const std::vector<Reply> replies = co_await run(std::move(commands));
   const Reply& described = replies.at(0).at(0);
   if (described.is_nil()) co_return links;

@@ -1,11 +1,12 @@
 -- Jobs by their ids.
 --
--- KEYS[1] the shard's m; ARGV[1..3] time (begin); then up to 64 ids. Gives for each what describe.lua says, or nil.
+-- KEYS[1] the shard's m; ARGV[1..3] time (begin); then up to 64 ids; last '1': their attempts too, or ''. Gives for each what
+-- describe.lua says, or nil.
 begin()
-fetch({unpack(ARGV, 4)})
+fetch({unpack(ARGV, 4, #ARGV - 1)})
 local reply = {}
-for i = 4, #ARGV do
+for i = 4, #ARGV - 1 do
   local job = find(ARGV[i])
-  reply[#reply + 1] = job and describe(job) or false
+  reply[#reply + 1] = job and describe(job, ARGV[#ARGV] == '1') or false
 end
 return reply

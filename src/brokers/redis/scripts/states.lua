@@ -115,11 +115,12 @@ local function finish(job, state)
 end
 
 -- The job's last error, and that of this attempt, which is the shorter one. A script that is repeated because it failed
--- midway finds this attempt there.
-local function keep_failure(job, worker, kind, message, brief)
-  local kept = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job[ID], 'a') or '0 0'
+-- midway finds this attempt there. `full`: there is no room for one more, so it takes the place of the newest.
+local function keep_failure(job, worker, kind, message, brief, full)
+  local kept = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job[ID], 'a') or ''
   local count, newest = string.match(kept, '^(%d+) (%d+)$')
-  if tonumber(newest) ~= job[TOKEN] then count = count + 1 end
+  count = tonumber(count) or 0
+  if count == 0 or (tonumber(newest) ~= job[TOKEN] and not full) then count = count + 1 end
   extras(job, 'e', kind, 'm', message, 'a', digits(count) .. ' ' .. digits(job[TOKEN]), 'a' .. (count - 1) % ATTEMPTS,
          pack(ATTEMPT_HEADER, job[ATTEMPT], job[STARTED_AT], now, worker, kind) .. brief)
 end
