@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from resp import ask
 from sentinel_world import SECOND, Failover, SentinelWorld
 from servers import until
 from sqlite_world import SqliteWorld
+from syncs import CONFIRMED_MEANWHILE
 
 FAULTS = os.path.abspath(sys.argv.pop(1))
 ROWS = 100
@@ -64,7 +66,7 @@ class RedisFaults(unittest.TestCase):
         world = self.world("everysec")
         world.controls.set(sync_us=60_000_000)
         world.command("SET", "before", "value")
-        while world.unwritten_since(time.monotonic_ns()) is None:
+        while world.unwritten_since(world.looked()) is None:
             time.sleep(0.01)
         before = time.monotonic_ns()
         for i in range(ROWS):
@@ -74,6 +76,22 @@ class RedisFaults(unittest.TestCase):
         self.assertEqual(ask(world.socket, "EXISTS", "before"), 1)
         self.assertLess(ask(world.socket, "DBSIZE"), ROWS + 1)
         self.assertLess(lost_from, before)
+
+    def test_a_kill_of_one_that_hangs_takes_what_it_held_back_however_long_ago_the_sync_has_ended(self):
+        world = self.world("everysec")
+        world.controls.set(sync_us=60_000_000)
+        world.command("SET", "before", "value")
+        while (since := world.unwritten_since(world.looked())) is None:
+            time.sleep(0.01)
+        before = time.monotonic_ns()
+        world.command("SET", "key", "value")
+        world.process.send_signal(signal.SIGSTOP)
+        # As if the sync's thread had not hung.
+        world.syncs.note(f"ended {since + CONFIRMED_MEANWHILE} {before} 0 {world.log_files()[-1]}")
+        self.assertIsNone(world.unwritten_since(before + SECOND), "all would have been written by now")
+        self.assertLess(world.kill(), before)
+        world.boot()
+        self.assertEqual(ask(world.socket, "EXISTS", "key"), 0)
 
     def keys_after_a_power_cut_in_a_rewrite(self, policy):
         """Of ROWS before it began and as many behind that."""

@@ -9,8 +9,11 @@ import time
 
 import processes
 from proxy import Proxy
-from resp import ask
-from syncs import CONFIRMED_MEANWHILE, Syncs
+from resp import Refused, ask
+from syncs import CONFIRMED_MEANWHILE, SECOND, Syncs
+
+# So long a server may hang: in syncs on a slow disk, one behind the other, or stopped.
+HANGS_AT_MOST = 15 * SECOND
 
 
 class RedisWorld:
@@ -96,7 +99,10 @@ class RedisWorld:
         self.syncs.file_begins(self.log_files()[-1], before)
 
     def is_rewriting(self):
-        return b"aof_rewrite_in_progress:1" in ask(self.socket, "INFO", "persistence")
+        try:
+            return b"aof_rewrite_in_progress:1" in ask(self.socket, "INFO", "persistence")
+        except TimeoutError:   # it hangs at the end of it, in a sync
+            return True
 
     def mend_log(self):
         """What docs/redis.md tells people to do after a crash: where the log was cut within a transaction, Redis (7.0; Valkey
@@ -115,15 +121,27 @@ class RedisWorld:
     # --- faults ------------------------------------------------------------------------------------------------------
     # Each gives the time from which on something may be lost; None: nothing may.
 
-    def unwritten_since(self, now):
+    def unwritten_since(self, looked):
         """Redis writes to its log before it replies. Unless it finds a sync at work, with `everysec`: then it replies first,
-        and writes when the sync has ended, or after two seconds. None: all is written that was confirmed."""
-        return None if self.policy == "always" else self.syncs.at_work_since(now)
+        and writes when the sync has ended, or after two seconds. None: all is written that was confirmed. `looked`: looked()."""
+        return None if self.policy == "always" else self.syncs.at_work_since(looked)
+
+    def looked(self):
+        """When Redis has looked at what it holds back for sure: now, if it answers. One that hangs does not look, be it stopped
+        or in a sync of its own at the end of a rewrite, and may have hung for so long."""
+        now = time.monotonic_ns()
+        try:
+            ask(self.socket, "PING", timeout=0.25)
+        except OSError:
+            return now - HANGS_AT_MOST
+        except Refused:
+            pass
+        return now
 
     async def between_syncs(self):
         """Waits for that moment, which a slow disk does not have."""
         until = time.monotonic() + 2
-        while self.unwritten_since(time.monotonic_ns()) is not None and time.monotonic() < until:
+        while self.unwritten_since(self.looked()) is not None and time.monotonic() < until:
             await asyncio.sleep(0.02)
 
     def die(self):
@@ -133,16 +151,16 @@ class RedisWorld:
         self.process.wait()
 
     def kill(self):
-        now = time.monotonic_ns()
+        looked = self.looked()
         self.die()
-        return self.unwritten_since(now)
+        return self.unwritten_since(looked)
 
     def lose_power(self, random):
         """Of each file everything may be missing behind its last sync."""
-        now = time.monotonic_ns()
+        now, looked = time.monotonic_ns(), self.looked()
         self.die()
         files = self.log_files()
-        lost_from = [self.syncs.last(files[-1])[0], self.unwritten_since(now) or now]
+        lost_from = [self.syncs.last(files[-1])[0], self.unwritten_since(looked) or now]
         for i, path in enumerate(files):
             began, safe = self.syncs.last(path)
             size = os.path.getsize(path)
@@ -158,10 +176,10 @@ class RedisWorld:
         return None if self.policy == "always" else min(lost_from) - CONFIRMED_MEANWHILE
 
     def take_copy(self):
-        now = time.monotonic_ns()
+        now, looked = time.monotonic_ns(), self.looked()
         shutil.rmtree(self.copy, ignore_errors=True)
         shutil.copytree(self.data, self.copy)
-        return self.unwritten_since(now) or now
+        return self.unwritten_since(looked) or now
 
     def roll_back(self):
         self.die()
