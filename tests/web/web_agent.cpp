@@ -43,9 +43,15 @@ Task<std::string> shows_it(queue::JobContext& job, std::string payload) {
   co_await never.wait();
   co_return "null";
 }
+Task<void> speak_smtp() {
+  co_await sleep(std::chrono::milliseconds(1));
+  throw std::runtime_error("550 no such mailbox\n<ann@example.org>: user unknown");
+}
+Task<void> send_mail() {
+  co_await speak_smtp();
+}
 Task<std::string> fails_deep_down(queue::JobContext&, std::string) {
-  throw std::runtime_error(
-      "550 no such mailbox\n  in send_mail() mail.cpp:42\n  awaited by deliver() mail.cpp:17");
+  co_await send_mail();
   co_return "null";
 }
 /// What it was given to keep to itself, in every text that it can leave behind.
