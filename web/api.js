@@ -19,6 +19,8 @@ async function read(response) {
     // Not ours: a proxy's page.
   }
   if (response.ok && value) return value;
+  // The session has ended: App asks who is there, and shows the login.
+  if (response.status === 401 && !/(session|login)$/.test(response.url)) location.reload();
   const error = value && value.error;
   throw new ApiError(response.status, error ? error.code : 'http', error ? error.message : `HTTP ${response.status}`);
 }

@@ -140,6 +140,7 @@ export function Job({ id, session }) {
       ${may && ended && job.state !== 'done' && html`<button class="primary" data-key="r" onClick=${() => setAsked(act('retry', 'retried'))}>${t('retry')}</button>`}
       ${may && !ended && html`<button data-key="c" onClick=${() => setAsked(act('cancel', 'cancel_sent'))}>${t('cancel')}</button>`}
       ${may && html`<button data-key="n" onClick=${() => setCloning(true)}>${t('clone')}</button>`}</${Head}>
+    ${error && html`<${Problem} error=${error} again=${again} />`}
     <p class="under"><${State} state=${job.state} />${job.cancel_requested && !ended && html` <span class="state" data-state="paused">${t('cancel_requested')}</span>`}
       <code class="id">${job.id}</code> <${Copy} text=${job.id} /></p>
     <div class="columns"><div>

@@ -63,8 +63,9 @@ export function ago(at, now) {
   return at < now ? t('ago', { time: duration(now - at) }) : t('in', { time: duration(at - now) });
 }
 
+/** In the reader's zone, as the axes of charts. */
 export function clock(at) {
-  return new Date(at).toISOString().replace('T', ' ').replace('Z', '');
+  return new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().replace('T', ' ').replace('Z', '');
 }
 
 export function bytes(count) {

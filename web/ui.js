@@ -27,7 +27,7 @@ export function State({ state }) {
 
 export function Ago({ at, now }) {
   if (!at) return html`<span class="quiet">–</span>`;
-  return html`<time dateTime=${new Date(at).toISOString()} title=${clock(at) + ' UTC'}>${ago(at, now)}</time>`;
+  return html`<time dateTime=${new Date(at).toISOString()} title=${clock(at)}>${ago(at, now)}</time>`;
 }
 
 /** A link inside the app: app.js follows it without loading the page again. */

@@ -150,9 +150,14 @@ Task<http::Response> Service::bulk(Call call, Change what) {
   if (body.ids) {
     if (body.ids->size() > most_ids) throw ApiError(400, "bad_request", "at most 10,000 ids in one request");
     std::vector<queue::JobId> ids;
-    for (const std::string& id : *body.ids) ids.push_back(read_id(id));
+    std::string said;
+    for (const std::string& id : *body.ids) {
+      ids.push_back(read_id(id));
+      if (!said.empty()) said += ' ';
+      said += ids.back().str();
+    }
     Task<void> work = change_ids(broker_, std::move(ids), what, &step);
-    Reply done = finish(std::move(work), &step, call.caller, action, "ids", "");
+    Reply done = finish(std::move(work), &step, call.caller, action, std::move(said), "");
     co_return co_await std::move(done);
   }
   if (!body.most)

@@ -62,6 +62,7 @@ Task<queue::JobInfo> find_job(std::shared_ptr<queue::Broker> broker, queue::JobI
 }  // namespace
 
 Task<http::Response> Service::overview(Call) {
+  if (monitor_.is_away()) throw queue::BrokerUnavailable(monitor_.problem());
   co_return json_response(monitor_.overview());
 }
 

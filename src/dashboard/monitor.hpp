@@ -35,6 +35,8 @@ class Monitor {
   static constexpr std::size_t most_rows = 1000;
   /// Why the broker cannot be asked; empty when it can.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  /// It was asked before, and cannot be asked now: what the overview says is of then.
+  [[nodiscard]] bool is_away() const noexcept { return sequence_ > 0 && !problem_.empty(); }
 
  private:
   /// What is told of all queues or one, and up to which point the broker has it, of each range that is kept.

@@ -44,6 +44,20 @@ describe('with accounts', () => {
     });
   });
 
+  test('a session that has ended leads to the login, and from there back', async () => {
+    await withTab(world, {}, async (page, context) => {
+      await page.goto(world.url + '/jobs?filter=queue:mail');
+      await enter(page, 'ann', 'correct horse');
+      await page.locator('tbody tr').first().waitFor();
+      await context.clearCookies();
+      await page.getByRole('link', { name: 'Queues' }).click();
+      await page.getByRole('link', { name: 'Jobs' }).click();
+      await page.getByLabel('Password').waitFor();
+      await enter(page, 'ann', 'correct horse');
+      await page.locator('tbody tr').first().waitFor();
+    });
+  });
+
   test('a page of another site can change nothing, whoever is logged in', async () => {
     const context = await browser.newContext();
     context.setDefaultTimeout(patience);

@@ -159,6 +159,23 @@ for (const kind of ['sqlite', 'redis'])
 describe('a chart as a table', () => {
   withWorld('sqlite');
 
+  test('has the hours of its reader, as the chart and its pointer have', async () => {
+    await withTab({ timezoneId: 'Asia/Shanghai' }, async (page) => {
+      await page.goto(world.url + '/');
+      await page.locator('.plot svg').first().waitFor();
+      const plot = await page.locator('.plot svg').first().boundingBox();
+      await page.mouse.move(plot.x + plot.width - 20, plot.y + plot.height / 2);
+      const pointed = await page.waitForFunction(() => /^\d\d:\d\d:\d\d/.exec(document.querySelector('.chart h2 small').textContent)?.[0]);
+      const pointedAt = await pointed.jsonValue();
+      await button(page, 'Table').first().click();
+      const said = await page.locator('.chart tbody td').first().innerText();
+      // Each is read as the page's own time; at midnight the day may be another.
+      const minutes = await page.evaluate((texts) => texts.map((text) => Math.abs(Date.now() - new Date(text)) / 60000),
+        [said.replace(' ', 'T'), `${said.slice(0, 10)}T${pointedAt}`]);
+      assert.ok(minutes.every((apart) => Math.min(apart % 1440, 1440 - apart % 1440) < 10), `${said}, ${pointedAt}: ${minutes}`);
+    });
+  });
+
   test('is accessible, and the button stands beside the title, on a phone too', async () => {
     await withTab({ bypassCSP: true }, async (page) => {
       await page.goto(world.url + '/');

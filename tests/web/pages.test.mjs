@@ -132,7 +132,6 @@ describe('in use', () => {
   });
   after(() => world && world.stop());
 
-  const isLive = (page) => page.waitForFunction(() => document.querySelector('.live')?.dataset.status === 'live');
   // In the very moment when it is put into the page: before its first frame, as a test or a fast hand may be.
   const atOnce = (page, selector, act) => page.addInitScript(`new MutationObserver((_, observer) => {
     const found = document.querySelector(${JSON.stringify(selector)});
@@ -335,6 +334,30 @@ describe('in use', () => {
       await page.locator('.tile dd').first().waitFor();
       const took = await page.evaluate(() => performance.now());
       t.diagnostic(`${Math.round(took)} ms after the navigation began`);
+    });
+  });
+});
+
+describe('a broker that goes away', () => {
+  let world;
+  before(async () => {
+    world = await makeWorld({ kind: 'redis', calm: true });
+  });
+  after(() => world && world.stop());
+
+  test('is said on each page, and no old number goes for a new one', async () => {
+    await withTab(world, {}, async (page, _, problems) => {
+      const [{ id }] = (await ask(world, '/jobs?limit=1')).jobs;
+      await page.goto(world.url + '/');
+      await page.waitForFunction(() => document.querySelector('.live')?.dataset.status === 'live');
+      world.servers[0].kill('SIGKILL');
+      await page.waitForFunction(() => document.querySelector('.live')?.dataset.status === 'away');
+      const answer = await fetch(world.url + '/api/v1/overview');
+      assert.equal(answer.status, 503);
+      assert.equal((await answer.json()).error.code, 'broker_unavailable');
+      await page.goto(world.url + '/jobs/' + id);
+      await page.getByRole('alert').waitFor();
+      problems.length = 0;  // the browser tells of each 503
     });
   });
 });

@@ -96,7 +96,7 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, ma
     const workers = [];
     for (const [how, name] of stuck) workers.push((await run(stuckAgent, [store.url, how, name], /^ready$/m)).child);
     const shown = await run(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...flags], /http:\S+(?=\s)/);
-    return { url: shown.said.replace(/\/$/, ''), stop, broker: store.url, workers };
+    return { url: shown.said.replace(/\/$/, ''), stop, broker: store.url, servers: store.children, workers };
   } catch (error) {
     await stop();  // else what runs keeps this program, and who waits for it, for ever
     throw error;
