@@ -194,23 +194,38 @@ class Lines final : public WorkerObserver {
   std::atomic<bool> told{false};
 };
 
+// It looks as soon as it is there, and then once a minute: the job is dead before.
 TEST(ThreadsJanitor, AWorkersLogTellsOfTheDeadJobsOfItsQueues) {
   const std::shared_ptr<Broker> broker = open_broker("memory://");
   const auto lines = std::make_shared<Lines>();
-  Worker worker(broker, WorkerOptions().observer(lines).lease(100ms));
-  worker.handle_raw("dies", [](JobContext&, std::string) -> Task<std::string> {
+  const auto dies = [](JobContext&, std::string) -> Task<std::string> {
     throw PermanentError("test", "no");
     co_return "1";
-  });
-  coterie::run([](Worker* its, std::shared_ptr<Broker> at, std::shared_ptr<Lines> log) -> Task<void> {
-    const JoinHandle<void> serving =
-        spawn([](Worker* served) -> Task<void> { co_await served->serve(); }, its);
-    Client client(at);
-    (void)co_await client.enqueue(JobSpec("dies"));
-    while (!log->told) co_await sleep(Duration::zero());
-    its->drain();
-    co_await serving;
-  }(&worker, broker, lines));
+  };
+  Worker first(broker, WorkerOptions().lease(100ms));
+  first.handle_raw("dies", dies);
+  Worker worker(broker, WorkerOptions().observer(lines).lease(100ms));
+  worker.handle_raw("dies", dies);
+  coterie::run(
+      [](Worker* one, Worker* next, std::shared_ptr<Broker> at, std::shared_ptr<Lines> log) -> Task<void> {
+        const auto serve = [](Worker* served) -> Task<void> { co_await served->serve(); };
+        const JoinHandle<void> killing = spawn(serve, one);
+        Client client(at);
+        const JobId id = co_await client.enqueue(JobSpec("dies"));
+        std::vector<JobId> ids{id};
+        for (bool dead = false; !dead;) {
+          std::vector<JobId> asked = ids;
+          const std::vector<std::optional<JobInfo>> found = co_await at->get(std::move(asked), false);
+          dead = found.at(0) && found[0]->state == JobState::dead;
+          co_await yield();
+        }
+        one->drain();
+        co_await killing;
+        const JoinHandle<void> serving = spawn(serve, next);
+        while (!log->told) co_await sleep(Duration::zero());
+        next->drain();
+        co_await serving;
+      }(&first, &worker, broker, lines));
   EXPECT_TRUE(lines->told);
 }
 
