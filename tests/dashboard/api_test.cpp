@@ -355,20 +355,6 @@ TEST(DashboardApi, SixtyFourPagesAreFollowedAndNoMore) {
   run(streams());
 }
 
-Task<void> changed_by_ids() {
-  World world;
-  const std::string one = co_await world.add("send");
-  const std::string other = co_await world.add("send");
-  std::string body = R"({"ids":[")" + one + R"(",")" + other + R"("]})";
-  const std::string done = co_await world.text("POST", "/api/v1/cancel", std::move(body));
-  EXPECT_THAT(done, StartsWith("200 "));
-  EXPECT_THAT(world.audit.back(),
-              AllOf(HasSubstr(R"("target":")" + one + ' ' + other + '"'), HasSubstr(R"("count":2)")));
-}
-TEST(DashboardApi, TheAuditNamesEachJobThatWasChosen) {
-  run(changed_by_ids());
-}
-
 Task<void> scraped() {
   World world;
   (void)co_await world.add("send", "1");

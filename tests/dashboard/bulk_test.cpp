@@ -143,5 +143,19 @@ TEST(DashboardBulk, WhatWasDoneBeforeTheBrokerWentAwayIsWrittenDown) {
   EXPECT_THAT(audit, ElementsAre(AllOf(HasSubstr(R"("action":"cancel")"), HasSubstr("\"count\":200"))));
 }
 
+Task<void> changed_by_ids() {
+  World world;
+  const std::string one = co_await world.add("send");
+  const std::string other = co_await world.add("send");
+  std::string body = R"({"ids":[")" + one + R"(",")" + other + R"("]})";
+  const std::string done = co_await world.text("POST", "/api/v1/cancel", std::move(body));
+  EXPECT_THAT(done, StartsWith("200 "));
+  EXPECT_THAT(world.audit.back(),
+              AllOf(HasSubstr(R"("target":")" + one + ' ' + other + '"'), HasSubstr(R"("count":2)")));
+}
+TEST(DashboardBulk, TheAuditNamesEachJobThatWasChosen) {
+  run(changed_by_ids());
+}
+
 }  // namespace
 }  // namespace coterie::dashboard_test
