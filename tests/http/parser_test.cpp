@@ -56,6 +56,18 @@ TEST(HttpParser, ChunksAreReadWhereverTheyPart) {
   }
 }
 
+TEST(HttpParser, ABodyOfAKnownLengthIsReadWhereverItParts) {
+  const std::string text = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\nhello!!";
+  for (std::size_t part = 1; part <= text.size(); ++part) {
+    Parser parser{ServerLimits()};
+    feed_in_pieces(parser, text, part);
+    Request request;
+    ASSERT_TRUE(parser.done()) << part;
+    ASSERT_TRUE(parser.take(request));
+    EXPECT_EQ(request.body, "hello!!");
+  }
+}
+
 TEST(HttpParser, ChunksOfAResponseAreReadWhereverTheyPart) {
   const std::string text = std::string("HTTP/1.1 200 OK\r\n") + chunks;
   for (std::size_t part = 1; part <= text.size(); ++part) {
