@@ -114,6 +114,24 @@ TEST_F(RedisFullMemory, ALongErrorIsCutBetweenCharacters) {
   EXPECT_EQ(info(*broker, leases[0].ref.id).attempts.at(0).error.message, cut);
 }
 
+TEST_F(RedisFullMemory, OfTheAttemptsThatFailedTheNewestTakesThePlaceOfTheOneBefore) {
+  const auto broker = open();
+  Lease lease = enqueue_and_take(*broker, 1).at(0);
+  const auto fail = [&](const char* message) {
+    CycleRequest request = worker_.next();
+    request.failed.emplace_back(lease.ref, FailKind::retry, JobError("exception", message));
+    request.failed.back().delay = 0ms;
+    EXPECT_EQ(await(broker->cycle(std::move(request))).failed, std::vector{Verdict::accepted});
+  };
+  fail("first");
+  lease = take_one(*broker, worker_);
+  leave_none();
+  fail("second");
+  const std::vector<Attempt> kept = info(*broker, lease.ref.id).attempts;
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].error.message, "second");
+}
+
 TEST_F(RedisFullMemory, WhereThereIsNoLimitNothingIsDropped) {
   const auto broker = open();
   const std::vector<Lease> leases = enqueue_and_take(*broker, 1);

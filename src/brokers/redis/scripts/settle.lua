@@ -44,8 +44,7 @@ local function keep_result(job, result)
   end
 end
 -- At full memory settling goes on, lest nothing drains; but what it stores is bounded. `room`: bytes that bodies which
--- are not modest may take. It is asked for only where there are any, or an attempt is
--- to be kept.
+-- are not modest may take. It is asked for only where there are any.
 local room = math.huge
 local function room_left()
   local memory = redis.pcall('INFO', 'memory')
@@ -53,8 +52,8 @@ local function room_left()
   local limit = number('maxmemory')
   return limit > 0 and limit - number('used_memory') + number('mem_not_counted_for_evict') or math.huge
 end
-local function look_for_room(large, any_failed)
-  if large == 0 and not any_failed then return end
+local function look_for_room(large)
+  if large == 0 then return end
   room = room_left()
   if large > room and forget_due(FORGETS) > 0 then room = room_left() end
 end
@@ -119,6 +118,7 @@ local function count_plain()
   end
 end
 
+local function is_full() return room_left() <= 0 end
 -- Of an error's text what there is room for.
 local function shortened(text)
   if fits(text) then return text end
@@ -132,7 +132,7 @@ local function settle_failed(job, of, what, kind_of_error, message, brief)
   clear(job, LOST_BEFORE)
   if kind_of_error ~= '' or message ~= '' then
     brief = shortened(brief ~= '' and sub(brief, 2) or message)
-    keep_failure(job, ARGV[7], kind_of_error, shortened(message), brief, room <= 0)
+    keep_failure(job, ARGV[7], kind_of_error, shortened(message), brief, is_full)
   end
   local kind, delay = string.match(what, '^(%d)(.+)$')
   local last = job[ATTEMPT] >= job[MAX_ATTEMPTS]
@@ -185,7 +185,7 @@ for i = starts[2], starts[3] - 2, 6 do
   local message, brief = #ARGV[i + 4], #ARGV[i + 5]
   if message > MODEST then large = large + message + (brief > 0 and brief or message) end
 end
-look_for_room(large, starts[2] < starts[3] - 1)
+look_for_room(large)
 fetch(ids)
 local verdicts = {}
 for i = starts[1], starts[2] - 2, 3 do

@@ -115,12 +115,13 @@ local function finish(job, state)
 end
 
 -- The job's last error, and that of this attempt, which is the shorter one. A script that is repeated because it failed
--- midway finds this attempt there. `full`: there is no room for one more, so it takes the place of the newest.
-local function keep_failure(job, worker, kind, message, brief, full)
+-- midway finds this attempt there. `is_full` says whether there is no room for one more, which then takes the place of the
+-- newest; it is asked of a second attempt at the earliest, so a failure that stays the only one costs no look.
+local function keep_failure(job, worker, kind, message, brief, is_full)
   local kept = has(job, HAS_EXTRAS) and call('HGET', P .. 'x' .. job[ID], 'a') or ''
   local count, newest = string.match(kept, '^(%d+) (%d+)$')
   count = tonumber(count) or 0
-  if count == 0 or (tonumber(newest) ~= job[TOKEN] and not full) then count = count + 1 end
+  if count == 0 or (tonumber(newest) ~= job[TOKEN] and not (is_full and is_full())) then count = count + 1 end
   extras(job, 'e', kind, 'm', message, 'a', digits(count) .. ' ' .. digits(job[TOKEN]), 'a' .. (count - 1) % ATTEMPTS,
          pack(ATTEMPT_HEADER, job[ATTEMPT], job[STARTED_AT], now, worker, kind) .. brief)
 end
