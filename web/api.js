@@ -20,7 +20,7 @@ async function read(response) {
   }
   if (response.ok && value) return value;
   // The session has ended: App asks who is there, and shows the login.
-  if (response.status === 401 && !/(session|login)$/.test(response.url)) location.reload();
+  if (response.status === 401 && !/(session|login)$/.test(new URL(response.url).pathname)) location.reload();
   const error = value && value.error;
   throw new ApiError(response.status, error ? error.code : 'http', error ? error.message : `HTTP ${response.status}`);
 }
@@ -30,6 +30,12 @@ export async function get(path, parameters = {}) {
   for (const [key, value] of Object.entries(parameters)) if (value !== '' && value != null) query.set(key, String(value));
   const text = query.toString();
   return read(await fetch('/api/v1' + path + (text ? '?' + text : ''), { headers: { Accept: 'application/json' } }));
+}
+
+/** A text as it is. */
+export async function getText(path) {
+  const response = await fetch('/api/v1' + path);
+  return response.ok ? response.text() : read(response);
 }
 
 export async function post(path, body = {}) {

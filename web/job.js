@@ -1,7 +1,7 @@
 // @ts-check
 // One job: what it is, how it went, and what can be done.
 import { html, useState, useEffect } from './standalone.module.js';
-import { get, post, subscribe } from './api.js';
+import { get, getText, post, subscribe } from './api.js';
 import { t, number, duration, bytes, clock, indented } from './text.js';
 import { Head, Empty, Problem, State, Ago, Link, Copy, Confirm, Dialog, mayChange, useEvery, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
@@ -90,7 +90,7 @@ function Clone({ job, session, close }) {
   const [error, setError] = useState(null);
   useEffect(() => {
     if (text != null) return;
-    fetch(`/api/v1/jobs/${job.id}/args`).then((response) => response.text()).then((all) => {
+    getText(`/jobs/${job.id}/args`).then((all) => {
       setWhole(all);
       setText(all);
     }, setError);

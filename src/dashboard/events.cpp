@@ -77,7 +77,8 @@ Task<http::Response> Service::events(Call call) {
 }
 
 /// What is sent is always the newest state, so that whoever was away needs only that; one that has it already
-/// (Last-Event-ID) is sent nothing. It ends with the session of whoever asked.
+/// (Last-Event-ID) is sent nothing, and so is everybody while the broker is away. It ends with the session of
+/// whoever asked.
 Task<void> Service::follow(http::Writer& writer, std::shared_ptr<const http::Request> asked,
                            std::vector<std::string> topics) {
   co_await writer.write("retry: 2000\n: this stream tells what changes, at most once a second\n\n");
@@ -89,7 +90,7 @@ Task<void> Service::follow(http::Writer& writer, std::shared_ptr<const http::Req
   int silent = 0;
   for (;;) {
     std::string text;
-    const std::uint64_t sequence = monitor_.sequence();
+    const std::uint64_t sequence = monitor_.is_away() ? sent : monitor_.sequence();
     for (std::size_t i = 0; i < topics.size() && sequence > sent; ++i) {
       std::string data;
       if (topics[i] == "overview") {

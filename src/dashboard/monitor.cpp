@@ -54,6 +54,7 @@ Task<void> Monitor::run() {
     const Outcome<void> end = co_await outcome(std::move(looking));
     if (end.cancelled()) (void)end.get();
     problem_ = end.has_exception() ? what(end.error()) : std::string();
+    asked_ = true;
     const bool first = !loaded && problem_.empty();
     loaded = loaded || first;
     if (!first) co_await sleep(std::chrono::seconds(1));

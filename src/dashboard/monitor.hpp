@@ -35,8 +35,8 @@ class Monitor {
   static constexpr std::size_t most_rows = 1000;
   /// Why the broker cannot be asked; empty when it can.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
-  /// It was asked before, and cannot be asked now: what the overview says is of then.
-  [[nodiscard]] bool is_away() const noexcept { return sequence_ > 0 && !problem_.empty(); }
+  /// It was asked, and did not answer: what the overview says is of before.
+  [[nodiscard]] bool is_away() const noexcept { return asked_ && !problem_.empty(); }
 
  private:
   /// What is told of all queues or one, and up to which point the broker has it, of each range that is kept.
@@ -61,6 +61,7 @@ class Monitor {
   std::vector<std::string> paused_;
   std::string overview_;
   std::string problem_ = "the broker has not been asked yet";
+  bool asked_ = false;
   std::uint64_t sequence_ = 0;
   std::uint64_t version_ = 0;  ///< the broker's, at the last look
   std::uint64_t changes_ = 0;

@@ -5,13 +5,16 @@
 #include "coterie/testing/virtual_loop.hpp"
 #include "dashboard/service_support.hpp"
 #include "src/dashboard/assets.hpp"
+#include "tests/support/forwarding_broker.hpp"
 
 namespace coterie::dashboard_test {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class Page final : public http::Writer {
  public:
@@ -51,6 +54,53 @@ void in_a_world(Body body) {
     watching.cancel();
     (void)co_await outcome(watching.wait());
   }(&body));
+}
+
+/// Answers nothing while it is away.
+class Fickle final : public tests::ForwardingBroker {
+ public:
+  explicit Fickle(bool is_away) : ForwardingBroker(queue::open_broker("memory://")), away(is_away) {}
+  bool away;
+  Task<std::optional<std::string>> get_note(std::string key) override {
+    if (away) throw queue::BrokerUnavailable("gone");
+    Task<std::optional<std::string>> asking = real().get_note(std::move(key));
+    co_return co_await std::move(asking);
+  }
+  Task<std::uint64_t> version() override {
+    if (away) throw queue::BrokerUnavailable("gone");
+    Task<std::uint64_t> asking = real().version();
+    co_return co_await std::move(asking);
+  }
+};
+
+Task<void> broker_goes_and_comes(bool away_at_first) {
+  const auto broker = std::make_shared<Fickle>(away_at_first);
+  World world({}, broker);
+  const JoinHandle<void> watching = spawn(watch, &world);
+  co_await sleep(1500ms);
+  broker->away = true;
+  co_await sleep(1500ms);
+  const std::string away = co_await world.text("GET", "/api/v1/overview");
+  EXPECT_THAT(away, AllOf(StartsWith("503 "), HasSubstr("broker_unavailable")));
+  Page page;
+  const JoinHandle<void> following =
+      spawn(follow, &world, std::string("overview,jobs"), std::string(), &page);
+  co_await sleep(3s);
+  EXPECT_THAT(page.got, Not(HasSubstr("event:"))) << "of before";
+  broker->away = false;
+  co_await sleep(1500ms);
+  EXPECT_GE(page.count("event: overview"), 1);
+  const std::string back = co_await world.text("GET", "/api/v1/overview");
+  EXPECT_THAT(back, StartsWith("200 "));
+  following.cancel();
+  (void)co_await outcome(following.wait());
+  watching.cancel();
+  (void)co_await outcome(watching.wait());
+}
+
+TEST(DashboardEvents, WhileTheBrokerIsAwayNothingIsToldOfBefore) {
+  for (const bool away_at_first : {false, true})
+    coterie::testing::VirtualLoop().run(broker_goes_and_comes(away_at_first));
 }
 
 TEST(DashboardEvents, ManyChangesAreOneEventASecondOfEachTopic) {

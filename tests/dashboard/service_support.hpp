@@ -25,10 +25,9 @@ inline http::Request request(const std::string& method, const std::string& targe
 
 /// A dashboard of a broker in memory, without a network.
 struct World {
-  explicit World(dashboard::DashboardOptions options = {})
-      : broker(queue::open_broker("memory://")),
-        client(broker),
-        service(broker, audited(std::move(options))) {}
+  explicit World(dashboard::DashboardOptions options = {},
+                 std::shared_ptr<queue::Broker> at = queue::open_broker("memory://"))
+      : broker(std::move(at)), client(broker), service(broker, audited(std::move(options))) {}
 
   Task<http::Response> ask(http::Request what) { return service.answer(std::move(what)); }
   Task<std::string> text(std::string method, std::string target, std::string body = {}) {
