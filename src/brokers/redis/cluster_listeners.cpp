@@ -19,7 +19,7 @@ Listener& ClusterListeners::listener_of(std::uint16_t slot) {
   const std::shared_ptr<Locator> locator = cluster_->locator(slot);
   const auto there = std::ranges::find(places_, locator, &Place::locator);
   if (there != places_.end()) return *there->listener;
-  places_.push_back(Place{locator, std::make_shared<Listener>(locator)});
+  places_.push_back(Place{locator, std::make_shared<Listener>(locator, workers_ping_every)});
   return *places_.back().listener;
 }
 

@@ -8,7 +8,7 @@
 namespace coterie::brokers::redis {
 
 OneServer::OneServer(const Settings& settings)
-    : locator_(make_locator(settings)), node_(locator_), listener_(locator_) {}
+    : locator_(make_locator(settings)), node_(locator_), listener_(locator_, workers_ping_every) {}
 
 Task<void> OneServer::open() {
   const ServerInfo server = co_await node_.connect();
