@@ -1,7 +1,7 @@
 // Coterie's side of `make bench-queue`: what a user would write, on the public API alone, by the contract
 // that bench/bench-queue states and that the peers' programs beside this one keep.
 //
-//   bench_queue_coterie PORT MODE A [B]
+//   bench_queue_coterie PORT|URL MODE A [B]
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -227,7 +227,8 @@ Task<void> idle(std::string url, std::uint64_t count) {
 
 int usage() {
   std::fputs(
-      "usage: bench_queue_coterie PORT fill JOBS IDS-FILE [KEPT-MS] | enqueue SECONDS | drain CONCURRENCY | "
+      "usage: bench_queue_coterie PORT|URL fill JOBS IDS-FILE [KEPT-MS] | enqueue SECONDS | drain "
+      "CONCURRENCY | "
       "serve CONCURRENCY | produce JOBS RATE | check JOBS IDS-FILE | idle WORKERS\n",
       stderr);
   return 2;
@@ -238,7 +239,7 @@ int usage() {
 int main(int argc, char** argv) try {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() < 3) return usage();
-  const std::string url = "redis://127.0.0.1:" + args[0];
+  const std::string url = args[0].find("://") != std::string::npos ? args[0] : "redis://127.0.0.1:" + args[0];
   const std::string& mode = args[1];
   const double value = std::stod(args[2]);
   const auto whole = static_cast<std::uint64_t>(value);

@@ -104,17 +104,21 @@ def answer(command, env, limit=LIMIT_S):
         raise Failed(f"no JSON but: {last[:300]}")
 
 
-class Redis:
-    """A fresh redis-server on a free port of 127.0.0.1, its files in a folder that goes with it."""
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
-    def __init__(self, folder, aof, environment=None):
+
+class Redis:
+    """A fresh redis-server on a free port of 127.0.0.1, its files in a folder that goes with it. `more`: of its arguments."""
+
+    def __init__(self, folder, aof, environment=None, more=()):
         self._folder = tempfile.mkdtemp(prefix="redis-", dir=folder)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._log = open(os.path.join(self._folder, "log"), "w+b")
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--dir", self._folder, "--appendfsync", "everysec", "--appendonly", "yes" if aof else "no"]
+        command += ["--dir", self._folder, "--appendfsync", "everysec", "--appendonly", "yes" if aof else "no", *more]
         self._socket = None
         self._process = start(command, environment or {}, self._log)
         try:
@@ -158,7 +162,10 @@ class Redis:
         raise Failed(f"redis-server: {command}: {line.decode()}")
 
     def info(self, section):
-        return dict(line.split(":", 1) for line in self("INFO", section).splitlines() if ":" in line)
+        return self.info_of("INFO", section)
+
+    def info_of(self, *command):
+        return dict(line.split(":", 1) for line in self(*command).splitlines() if ":" in line)
 
     def cpu_seconds(self):
         info = self.info("cpu")

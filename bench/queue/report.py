@@ -174,4 +174,8 @@ def load_text(result):
         at = found["idle"]
         out.append(f"{at['workers']:,} idle workers: {at['per_s']:,.1f} scripts/s from all, {at['inside_per_s']:,.0f} commands/s "
                    "inside of them")
+    for at in found.get("masters", []):
+        out.append(f"{at['masters']} masters, {at['workers']} busy workers: {at['per_s']:,.0f} jobs/s, "
+                   f"{at['per_s'] / found['masters'][0]['per_s']:.2f} of the first line; masters busy "
+                   f"{min(at['masters_busy']):.0%} to {max(at['masters_busy']):.0%}, workers {at['worker_busy']:.0%}")
     return "\n".join(out + result["troubles"])
