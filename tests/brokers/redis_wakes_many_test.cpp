@@ -58,6 +58,45 @@ TEST_F(RedisWakesTest, WhatAWorkerWithManyHandlersHasNoneForIsPassedOn) {
   }(*broker, sleepers));
 }
 
+class RedisManyDead : public RedisWakesTest {
+ protected:
+  void one_of_many_is_told(int older, int younger) {
+    const auto broker = open_listening();
+    leave_dead(wall() + 1000, older);
+    leave_dead(wall() + 1'000'000, younger);
+    Sleeper here;
+    await([](RedisManyDead& test, Broker& at, Sleeper& sleeper, std::int64_t dead) -> Task<void> {
+      co_await sleeper.fall_asleep(at);
+      EXPECT_EQ(test.asleep(), dead + 1);
+      std::vector<JobSpec> specs{BrokerSuite::job()};
+      (void)co_await at.enqueue(std::move(specs));
+      const bool told = co_await sleeper.told();
+      EXPECT_TRUE(told);
+    }(*this, *broker, here, older + younger));
+  }
+
+ private:
+  /// Killed just now, so that their places are theirs for a lease yet, and none was buried.
+  void leave_dead(UnixMillis until, int how_many) {
+    coterie::brokers::redis::Command command("EVAL");
+    command.arg(
+        "for i = 1, ARGV[2] do local dead = string.format('%016d', ARGV[1] + i) "
+        "for _, list in ipairs({'A', 'adefault\\n'}) do redis.call('ZADD', '{coterie:0}' .. list, ARGV[1], "
+        "dead) end "
+        "redis.call('HSET', '{coterie:0}w' .. dead, 'y', 'nowhere', 'z', 1) end");
+    command.arg("0").arg(until).arg(how_many);
+    (void)broker_suite::administer(server_.url(), std::move(command));
+  }
+};
+
+TEST_F(RedisManyDead, HideNoLivingOne) {
+  one_of_many_is_told(500, 500);
+}
+
+TEST_F(RedisManyDead, ThatAreMoreThanAScriptPassesOverHideNoneThatSleptLast) {
+  one_of_many_is_told(3000, 0);
+}
+
 Task<void> sleep_on(Broker* broker, Sleeper* sleeper) {
   for (;;) {
     co_await sleeper->fall_asleep(*broker);

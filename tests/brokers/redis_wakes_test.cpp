@@ -128,7 +128,7 @@ TEST_F(RedisWakesTest, WhatAWorkerIsToldThatWantsNothingAnyMoreTellsAnother) {
   }(*broker, sleepers));
 }
 
-TEST_F(RedisWakesTest, ManyDeadWorkersHideNoLivingOneAndAreForgottenAfterALease) {
+TEST_F(RedisWakesTest, DeadWorkersAreForgottenAfterALease) {
   const auto broker = open_listening();
   Sleeper here;
   await([](RedisWakesTest& test, Broker& at, Sleeper& sleeper) -> Task<void> {

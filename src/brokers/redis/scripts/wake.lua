@@ -17,19 +17,25 @@ local function tell(incarnation, what)
   local channel = call('HGET', P .. 'w' .. incarnation, 'y')
   return channel and channel ~= '' and call('PUBLISH', channel, incarnation .. what) > 0
 end
-local pops = 4 * UNITS   -- in one script
+local tells = 4 * UNITS   -- in one script, that are heard
+local deaf = 16 * UNITS    -- and that are not: each dead one costs once in its life
 local sleepers           -- in A; nil: not counted yet
 local function drop_old(key) call('ZREMRANGEBYSCORE', key, '-inf', now - steps) end
+-- Those that have slept longest come first. Where many of these are dead (a rack that lost its power) those that slept last
+-- may be alive: they have looked since.
 local function tell_some(key, left, what)
   sleepers = sleepers or call('ZCARD', P .. 'A')
   if left > 0 and sleepers > 0 then drop_old(key) end
-  while left > 0 and pops > 0 and sleepers > 0 do
-    pops = pops - 1
-    local incarnation = call('ZPOPMIN', key)[1]
+  while left > 0 and tells > 0 and deaf > 0 and sleepers > 0 do
+    local incarnation = call(deaf > 4 * UNITS and 'ZPOPMIN' or 'ZPOPMAX', key)[1]
     if not incarnation then break end
     local sleeps = key == P .. 'A' or call('ZREM', P .. 'A', incarnation) == 1
     if sleeps then sleepers = sleepers - 1 end
-    if sleeps and tell(incarnation, what) then left = left - 1 end
+    if sleeps and tell(incarnation, what) then
+      left, tells = left - 1, tells - 1
+    else
+      deaf = deaf - 1
+    end
   end
   return left
 end
