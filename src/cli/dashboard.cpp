@@ -120,20 +120,21 @@ int show(const DashboardFlags& flags) {
   if (flags.certificate.empty() != flags.key.empty())
     throw UsageError("--tls-cert and --tls-key belong together");
   if (!flags.certificate.empty()) options.tls = tls_from(flags.certificate, flags.key);
-  Log log(LogLevel::info);
+  const auto log = std::make_shared<Log>(LogLevel::info);
+  options.log = log;
   AuditFile audit(flags.audit);
-  options.audit = [&](std::string_view line) { audit.write(log, line); };
+  options.audit = [&](std::string_view line) { audit.write(*log, line); };
   const auto broker = open_shared(flags.common.broker);
   options.listening = [&](const std::string& url) {
     Output::standard().line(flags.common.json ? JsonObject().add("url", url).str() : url);
     Output::standard().flush();
     if (options.accounts.empty())
-      log.write(LogLevel::warning, options.insecure_no_auth
+      log->write(LogLevel::warning, options.insecure_no_auth
                                        ? "whoever can connect may do everything: --insecure-no-auth was given"
                                        : "whoever can use this machine may do everything: see --accounts");
     if (!dashboard::has_pages())
-      log.write(LogLevel::warning, "this build has no pages, only the API: npm was not there");
-    log.write(LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
+      log->write(LogLevel::warning, "this build has no pages, only the API: npm was not there");
+    log->write(LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
   };
   try {
     coterie::run(dashboard::serve(broker, options));

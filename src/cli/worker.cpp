@@ -182,7 +182,7 @@ int work(const WorkerFlags& flags) {
     read_address("--dashboard", flags.dashboard, shown);
     shown.accounts = flags.accounts;
     shown.redact = flags.redact;
-    shown.metrics = registry;
+    shown.metrics = registry;  // and no log: that the broker is away, the worker says
     try {
       shown_here.emplace(broker, std::move(shown), *log);
     } catch (const std::exception&) {

@@ -43,7 +43,8 @@ std::string what(const std::exception_ptr& error) {
 
 }  // namespace
 
-Monitor::Monitor(std::shared_ptr<queue::Broker> broker, bool keep) : broker_(std::move(broker)), keep_(keep) {
+Monitor::Monitor(std::shared_ptr<queue::Broker> broker, bool keep, std::shared_ptr<LogSink> log)
+    : broker_(std::move(broker)), keep_(keep), log_(std::move(log)) {
   overview_ = JsonObject().null("at_ms").raw("queues", "[]").str();
 }
 
@@ -53,11 +54,30 @@ Task<void> Monitor::run() {
     Task<void> looking = loaded ? look() : load("", all_);
     const Outcome<void> end = co_await outcome(std::move(looking));
     if (end.cancelled()) (void)end.get();
-    problem_ = end.has_exception() ? what(end.error()) : std::string();
-    asked_ = true;
+    note_answer(end.has_exception() ? what(end.error()) : std::string());
     const bool first = !loaded && problem_.empty();
     loaded = loaded || first;
     if (!first) co_await sleep(std::chrono::seconds(1));
+  }
+}
+
+/// A line where it went away and one where it came back, not one a look: what is away stays so for long.
+void Monitor::note_answer(std::string problem) {
+  const bool was_away = is_away();
+  problem_ = std::move(problem);
+  asked_ = true;
+  if (is_away() == was_away) return;
+  const TimePoint now = EventLoop::current().now();
+  LogFields about;
+  about.emplace_back("broker", broker_->url());
+  if (is_away()) {
+    away_since_ = now;
+    about.emplace_back("reason", problem_);
+    log_.write(LogLevel::warning, "the broker does not answer", std::move(about));
+  } else {
+    const auto away = std::chrono::duration_cast<std::chrono::milliseconds>(now - away_since_);
+    about.emplace_back("away_ms", std::to_string(away.count()));
+    log_.write(LogLevel::info, "the broker answers again", std::move(about));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "coterie/log.hpp"
+#include "coterie/loop.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/task.hpp"
 #include "src/dashboard/history.hpp"
@@ -16,8 +18,8 @@ namespace coterie::dashboard {
 /// Looks at the broker once a second, for all pages together, and keeps what it saw.
 class Monitor {
  public:
-  /// `keep`: what it saw is kept in the broker, too.
-  Monitor(std::shared_ptr<queue::Broker> broker, bool keep);
+  /// `keep`: what it saw is kept in the broker, too. `log`: see DashboardOptions::log.
+  Monitor(std::shared_ptr<queue::Broker> broker, bool keep, std::shared_ptr<LogSink> log = nullptr);
   /// Until it is cancelled. A broker that cannot be reached is asked again.
   Task<void> run();
 
@@ -45,6 +47,7 @@ class Monitor {
     std::array<queue::UnixMillis, History::ranges.size()> saved{};
   };
   Task<void> look();
+  void note_answer(std::string problem);
   [[nodiscard]] std::string queue_rows(std::size_t& left_out) const;
   Task<std::vector<queue::JobInfo>> ended();
   Task<void> add_to_histories(std::vector<queue::JobInfo> ended, queue::UnixMillis now);
@@ -54,6 +57,7 @@ class Monitor {
 
   std::shared_ptr<queue::Broker> broker_;
   bool keep_;
+  Logger log_;
   Kept all_;
   std::map<std::string, Kept, std::less<>> by_queue_;
   std::optional<queue::UnixMillis> ended_until_;  ///< the latest end that was seen
@@ -62,6 +66,7 @@ class Monitor {
   std::string overview_;
   std::string problem_ = "the broker has not been asked yet";
   bool asked_ = false;
+  TimePoint away_since_{};
   std::uint64_t sequence_ = 0;
   std::uint64_t version_ = 0;  ///< the broker's, at the last look
   std::uint64_t changes_ = 0;

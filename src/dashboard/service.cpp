@@ -36,7 +36,7 @@ Service::Service(std::shared_ptr<queue::Broker> broker, DashboardOptions options
       options_(std::move(options)),
       guard_(options_),
       open_(options_.accounts.empty()),
-      monitor_(broker_, !options_.read_only),
+      monitor_(broker_, !options_.read_only, options_.log),
       questions_(broker_),
       redactions_(broker_, options_.redact) {
   require_safe_address(options_);

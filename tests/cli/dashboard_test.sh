@@ -66,6 +66,18 @@ port=$(port_in worker)
 kill -TERM "${pids[1]}"
 wait "${pids[1]}" || fail "the worker did not end well"
 
+# A broker that is not there is one line of the log, however often it is asked.
+"$coterie" dashboard --listen 127.0.0.1:0 --broker "redis+unix://$work/none.sock?password=hunter22" >away 2>&1 &
+pids+=($!)
+port=$(port_in away)
+for _ in 1 2 3; do
+  until [[ $(ask "$port" "GET /api/v1/overview") == "HTTP/1.1 503 "*broker_unavailable* ]]; do sleep 0.1; done
+done
+[[ $(grep -c 'the broker does not answer .*broker=redis+unix://.*reason=' away) == 1 ]] || fail "not one line: $(<away)"
+grep -q hunter22 away && fail "the log has the password: $(<away)"
+kill -TERM "${pids[2]}"
+wait "${pids[2]}" || fail "the dashboard without a broker did not end well"
+
 # A field that it is told to hide is not shown, nor found; and a name that cannot be one is refused.
 id=$("$coterie" enqueue --queue nobody --exec 'echo hunter22')
 "$coterie" dashboard --listen 127.0.0.1:0 --redact command >hides 2>&1 &
@@ -74,8 +86,8 @@ port=$(port_in hides)
 shown=$(ask "$port" "GET /api/v1/jobs/$id")
 [[ $shown == "HTTP/1.1 200 "*'\"command\":\"[redacted]\"'* && $shown != *hunter22* ]] || fail "not hidden: $shown"
 [[ $(ask "$port" "GET /api/v1/jobs?filter=args.command:x") == "HTTP/1.1 400 "*"is redacted"* ]] || fail "searched for what is hidden"
-kill -TERM "${pids[2]}"
-wait "${pids[2]}" || fail "the dashboard that hides did not end well"
+kill -TERM "${pids[3]}"
+wait "${pids[3]}" || fail "the dashboard that hides did not end well"
 code=0
 said=$("$coterie" dashboard --listen 127.0.0.1:0 --redact '' 2>&1) || code=$?
 ((code == 2)) || fail "--redact '' gave exit code $code: $said"

@@ -12,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -101,6 +102,45 @@ Task<void> broker_goes_and_comes(bool away_at_first) {
 TEST(DashboardEvents, WhileTheBrokerIsAwayNothingIsToldOfBefore) {
   for (const bool away_at_first : {false, true})
     coterie::testing::VirtualLoop().run(broker_goes_and_comes(away_at_first));
+}
+
+/// "warning the broker does not answer broker=… reason=…"
+class Lines final : public LogSink {
+ public:
+  void write(const LogRecord& record) override {
+    std::string line = std::string(to_string(record.level)) + " " + std::string(record.message);
+    for (const LogField& field : record.fields) line += " " + field.name + "=" + field.value;
+    said.push_back(std::move(line));
+  }
+  std::vector<std::string> said;
+};
+
+Task<void> broker_goes_twice(bool away_at_first, std::shared_ptr<Lines> log) {
+  const auto broker = std::make_shared<Fickle>(away_at_first);
+  dashboard::DashboardOptions options;
+  options.log = log;
+  World world(options, broker);
+  const JoinHandle<void> watching = spawn(watch, &world);
+  for (int i = 0; i < 2; ++i) {
+    co_await sleep(1500ms);
+    broker->away = true;
+    co_await sleep(10s);
+    for (int request = 0; request < 3; ++request) (void)co_await world.text("GET", "/api/v1/overview");
+    broker->away = false;
+    co_await sleep(10s);
+  }
+  watching.cancel();
+  (void)co_await outcome(watching.wait());
+}
+
+TEST(DashboardEvents, ThatTheBrokerWentAwayAndCameBackIsALineEach) {
+  for (const bool away_at_first : {false, true}) {
+    const auto log = std::make_shared<Lines>();
+    coterie::testing::VirtualLoop().run(broker_goes_twice(away_at_first, log));
+    const auto away = "warning the broker does not answer broker=memory:// reason=gone";
+    const auto back = StartsWith("info the broker answers again broker=memory:// away_ms=1");
+    EXPECT_THAT(log->said, ElementsAre(away, back, away, back)) << away_at_first;
+  }
 }
 
 TEST(DashboardEvents, ManyChangesAreOneEventASecondOfEachTopic) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coterie/io/tls.hpp"
+#include "coterie/log.hpp"
 #include "coterie/metrics/registry.hpp"
 #include "coterie/queue/broker.hpp"
 #include "coterie/task.hpp"
@@ -49,6 +50,9 @@ struct DashboardOptions {
   /// One line of JSON for each change that somebody made: who, what, to what, with what result. Called on
   /// the loop.
   std::function<void(std::string_view)> audit;
+  /// Told that the broker does not answer, and why, and that it answers again: a line at each change, however
+  /// often it is asked. Called on the loop. Null: nobody is.
+  std::shared_ptr<LogSink> log;
   /// Called once it listens, with its URL.
   std::function<void(const std::string&)> listening;
   DashboardOptions() = default;
