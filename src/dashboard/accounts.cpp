@@ -176,7 +176,7 @@ std::optional<Caller> Accounts::by_password(const std::string& name, const std::
 std::string Sessions::open(const Caller& caller, TimePoint now) {
   std::erase_if(sessions_, [now](const auto& entry) { return entry.second.until <= now; });
   if (sessions_.size() >= most)
-    throw ApiError(503, "too_many_sessions", "1,000 people are logged in; try again later");
+    throw ApiError(ErrorCode::too_many_sessions, "1,000 people are logged in; try again later");
   std::string cookie = hex(random_bytes(32));
   sessions_.emplace(sha256(cookie), Session{caller, now + lifetime});
   return cookie;

@@ -17,7 +17,7 @@ constexpr std::size_t most_ids = 10'000;
 
 queue::JobId read_id(const std::string& text) {
   const std::optional<queue::JobId> id = queue::parse_uuid(text);
-  if (!id) throw ApiError(400, "bad_id", "'" + text + "' is no job's id");
+  if (!id) throw ApiError(ErrorCode::bad_id, "'" + text + "' is no job's id");
   return *id;
 }
 
@@ -28,7 +28,7 @@ std::uint64_t read_after(const ActionBody& body) {
   const char* const end = body.after->data() + body.after->size();
   const auto [read, error] = std::from_chars(body.after->data(), end, after);
   if (error != std::errc() || read != end)
-    throw ApiError(400, "bad_request", "after is what the answer before has as next");
+    throw ApiError(ErrorCode::bad_request, "after is what the answer before has as next");
   return after;
 }
 
@@ -70,18 +70,18 @@ Task<http::Response> Service::clone(Call call) {
   ActionBody body = read_action(call.request.body);
   std::vector<queue::JobId> ids{id};
   const std::vector<std::optional<queue::JobInfo>> found = co_await broker_->get(ids, true);
-  if (!found.at(0)) throw ApiError(404, "no_such_job", "no job " + id.str());
+  if (!found.at(0)) throw ApiError(ErrorCode::no_such_job, "no job " + id.str());
   std::vector<std::optional<queue::JobExport>> live = co_await broker_->export_jobs(std::move(ids), false);
   queue::JobSpec spec = copy_of(*found[0], std::move(live.at(0)));
   if (body.args && *body.args != spec.payload) {
     // Whoever says what runs can do what a worker can: for one of `coterie enqueue --exec`, everything.
     if (call.caller.role != Role::admin)
-      throw ApiError(403, "role",
+      throw ApiError(ErrorCode::role,
                      "'" + call.caller.name + "' may clone it as it is; other arguments are for admins");
     require_json(*body.args);
     // What was not shown cannot have been meant.
     if (has_redacted(*body.args))
-      throw ApiError(400, "redacted",
+      throw ApiError(ErrorCode::redacted,
                      "these arguments still say " + std::string(queue::redacted) +
                          " where a value is hidden: write the value there, or clone it as it is");
     spec.payload = *std::move(body.args);
@@ -108,7 +108,7 @@ Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller c
 Task<http::Response> Service::drain_queue(Call call) {
   const std::string queue = call.parts.at(0);
   const ActionBody body = read_action(call.request.body);
-  if (!body.most) throw ApiError(400, "bad_request", "say with most how many waited when you looked");
+  if (!body.most) throw ApiError(ErrorCode::bad_request, "say with most how many waited when you looked");
   (void)read_after(body);
   Step step;
   Task<void> work = drain(broker_, queue, *body.most, &step);
@@ -122,7 +122,7 @@ Task<http::Response> Service::retry_one(Call call) {
   const std::vector<bool> retried = co_await broker_->retry(std::move(ids));
   audit(call.caller, "retry", id.str(), "", retried.at(0) ? 1 : 0);
   if (!retried.at(0))
-    throw ApiError(409, "not_retried",
+    throw ApiError(ErrorCode::not_retried,
                    "only dead, cancelled and expired jobs that are still known can be retried");
   co_return json_response(JsonObject().add("id", id.str()).add("retried", true).str());
 }
@@ -134,8 +134,8 @@ Task<http::Response> Service::cancel_one(Call call) {
   const CancelResult result = results.at(0);
   const bool changed = result == CancelResult::cancelled || result == CancelResult::requested;
   audit(call.caller, "cancel", id.str(), "", changed ? 1 : 0);
-  if (result == CancelResult::unknown) throw ApiError(404, "no_such_job", "no job " + id.str());
-  if (!changed) throw ApiError(409, "not_cancelled", "too late: it has ended");
+  if (result == CancelResult::unknown) throw ApiError(ErrorCode::no_such_job, "no job " + id.str());
+  if (!changed) throw ApiError(ErrorCode::not_cancelled, "too late: it has ended");
   co_return json_response(JsonObject().add("id", id.str()).add("result", to_string(result)).str());
 }
 
@@ -145,10 +145,11 @@ Task<http::Response> Service::bulk(Call call, Change what) {
   const ActionBody body = read_action(call.request.body);
   const std::string action(to_string(what));
   if (body.ids.has_value() == body.filter.has_value())
-    throw ApiError(400, "bad_request", "say either ids or filter");
+    throw ApiError(ErrorCode::bad_request, "say either ids or filter");
   Step step;
   if (body.ids) {
-    if (body.ids->size() > most_ids) throw ApiError(400, "bad_request", "at most 10,000 ids in one request");
+    if (body.ids->size() > most_ids)
+      throw ApiError(ErrorCode::bad_request, "at most 10,000 ids in one request");
     std::vector<queue::JobId> ids;
     std::string said;
     for (const std::string& id : *body.ids) {
@@ -161,7 +162,7 @@ Task<http::Response> Service::bulk(Call call, Change what) {
     co_return co_await std::move(done);
   }
   if (!body.most)
-    throw ApiError(400, "bad_request",
+    throw ApiError(ErrorCode::bad_request,
                    "say with most how many there were when you looked: GET /api/v1/count");
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(*body.filter, redaction);
@@ -173,11 +174,11 @@ Task<http::Response> Service::bulk(Call call, Change what) {
 Task<http::Response> Service::purge(Call call) {
   const ActionBody body = read_action(call.request.body);
   if (!body.filter || !body.most)
-    throw ApiError(400, "bad_request", "say filter, and with most how many there were when you looked");
+    throw ApiError(ErrorCode::bad_request, "say filter, and with most how many there were when you looked");
   const Filter filter = Filter::parse(*body.filter);
   if (!filter.is_simple() || !filter.at_broker().state || !is_final(*filter.at_broker().state))
     throw ApiError(
-        400, "bad_filter",
+        ErrorCode::bad_filter,
         "only jobs that have ended can be forgotten, by state, queue and name: state:dead queue:mail");
   (void)read_after(body);
   Step step;

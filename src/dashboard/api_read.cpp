@@ -24,16 +24,15 @@ std::uint64_t number(const http::Request& request, std::string_view key, std::ui
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
-    throw ApiError(
-        400, "bad_parameter",
-        std::string(key) + " is a number from " + std::to_string(least) + " to " + std::to_string(most));
+    throw ApiError(ErrorCode::bad_parameter, std::string(key) + " is a number from " + std::to_string(least) +
+                                                 " to " + std::to_string(most));
   return value;
 }
 
 bool newest_first(const http::Request& request) {
   const std::string_view order = request.parameter("order");
   if (!order.empty() && order != "newest" && order != "oldest")
-    throw ApiError(400, "bad_parameter", "order is oldest or newest");
+    throw ApiError(ErrorCode::bad_parameter, "order is oldest or newest");
   return order == "newest";
 }
 
@@ -47,7 +46,7 @@ void add_cursor(JsonObject& object, std::uint64_t next) {
 
 queue::JobId id_of(const Call& call) {
   const std::optional<queue::JobId> id = queue::parse_uuid(call.parts.at(0));
-  if (!id) throw ApiError(400, "bad_id", "'" + call.parts.at(0) + "' is no job's id");
+  if (!id) throw ApiError(ErrorCode::bad_id, "'" + call.parts.at(0) + "' is no job's id");
   return *id;
 }
 
@@ -55,7 +54,7 @@ Task<queue::JobInfo> find_job(std::shared_ptr<queue::Broker> broker, queue::JobI
   std::vector<queue::JobId> ids{id};
   std::vector<std::optional<queue::JobInfo>> found = co_await broker->get(std::move(ids), true);
   if (!found.at(0))
-    throw ApiError(404, "no_such_job", "no job " + id.str() + ": it never was, or its record is gone");
+    throw ApiError(ErrorCode::no_such_job, "no job " + id.str() + ": it never was, or its record is gone");
   co_return *std::move(found[0]);
 }
 
@@ -71,11 +70,11 @@ Task<http::Response> Service::history(Call call) {
   const std::string_view queue = call.request.parameter("queue");
   const History* const history = monitor_.history(queue);
   if (history == nullptr)
-    throw ApiError(404, "no_history",
-                   "there is no queue '" + std::string(queue) + "', or no history is kept of it: one is of " +
-                       std::to_string(Monitor::most_queues) + " queues");
+    throw ApiError(ErrorCode::no_history, "there is no queue '" + std::string(queue) +
+                                              "', or no history is kept of it: one is of " +
+                                              std::to_string(Monitor::most_queues) + " queues");
   std::optional<std::string> points = history->json(range.empty() ? "5m" : range);
-  if (!points) throw ApiError(400, "bad_parameter", "range is 5m, 1h, 24h or 30d");
+  if (!points) throw ApiError(ErrorCode::bad_parameter, "range is 5m, 1h, 24h or 30d");
   co_return json_response(*std::move(points));
 }
 
@@ -131,7 +130,7 @@ Task<http::Response> Service::body(Call call, bool result) {
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   queue::redact(info, *redaction);
   if (result && info.result.empty())
-    throw ApiError(404, "no_result", "this job has no result, or not any more");
+    throw ApiError(ErrorCode::no_result, "this job has no result, or not any more");
   // A download, never a page: a job may hold any text.
   http::Response response(200, "application/octet-stream", std::move(result ? info.result : info.payload));
   response.headers.set("Content-Disposition", std::string("attachment; filename=\"") + info.id.str() +

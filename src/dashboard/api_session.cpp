@@ -44,16 +44,12 @@ Task<http::Response> Service::session(Call call) {
 }
 
 Task<http::Response> Service::login(Call call) {
-  if (open_) throw ApiError(409, "no_accounts", "this dashboard has no accounts: nobody logs in");
+  if (open_) throw ApiError(ErrorCode::no_accounts, "this dashboard has no accounts: nobody logs in");
   const ActionBody body = read_action(call.request.body);
-  if (!body.name || !body.password) throw ApiError(400, "bad_request", "say name and password");
+  if (!body.name || !body.password) throw ApiError(ErrorCode::bad_request, "say name and password");
   const std::string address = address_of(call.request.peer);
-  if (!logins_.allows(address, EventLoop::current().now())) {
-    http::Response response =
-        error_response(429, "too_many_logins", "too many wrong passwords: wait a minute");
-    response.headers.set("Retry-After", "60");
-    co_return response;
-  }
+  if (!logins_.allows(address, EventLoop::current().now()))
+    throw ApiError(ErrorCode::too_many_logins, "too many wrong passwords: wait a minute");
   // Counted before it is known, so that many at once are counted as well.
   logins_.failed(address, EventLoop::current().now());
   const std::string name = *body.name;
@@ -61,7 +57,7 @@ Task<http::Response> Service::login(Call call) {
   const std::optional<Caller> caller = co_await to_thread(check, accounts_, name, password);
   if (!caller) {
     audit(Caller(name.substr(0, 64), Role::viewer), "login refused", address, "", 0);
-    throw ApiError(401, "wrong_password", "no such name with this password");
+    throw ApiError(ErrorCode::wrong_password, "no such name with this password");
   }
   logins_.forgive(address);
   audit(*caller, "login", address, "", 1);

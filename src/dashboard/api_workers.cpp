@@ -74,13 +74,14 @@ Task<http::Response> Service::workers(Call) {
 
 Task<http::Response> Service::worker_tasks(Call call) {
   const std::optional<queue::Uuid> worker = queue::parse_uuid(call.parts.at(0));
-  if (!worker) throw ApiError(400, "bad_id", "'" + call.parts.at(0) + "' is no worker's id");
+  if (!worker) throw ApiError(ErrorCode::bad_id, "'" + call.parts.at(0) + "' is no worker's id");
   audit_look(call.caller, *worker);
   Task<std::shared_ptr<const Questions::Seen>> asking = questions_.tasks_of(*worker);
   const std::shared_ptr<const Questions::Seen> seen = co_await std::move(asking);
   const queue::WorkerAnswer& answer = seen->answer;
   if (answer.outcome == queue::Asked::unknown)
-    throw ApiError(404, "no_such_worker", "no worker " + worker->str() + ": it never was, or ended long ago");
+    throw ApiError(ErrorCode::no_such_worker,
+                   "no worker " + worker->str() + ": it never was, or ended long ago");
   const bool said = answer.outcome == queue::Asked::answered || answer.outcome == queue::Asked::cut;
   JsonObject object;
   object.add("id", worker->str()).add("outcome", queue::to_string(answer.outcome)).add("at_ms", seen->at);

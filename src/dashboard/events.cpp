@@ -25,11 +25,12 @@ std::vector<std::string> read_topics(std::string_view text) {
     text.remove_prefix(std::min(text.size(), topic.size() + 1));
     const bool job = topic.starts_with("job:") && queue::parse_uuid(topic.substr(4));
     if (topic != "overview" && topic != "jobs" && !job)
-      throw ApiError(400, "bad_topic", "'" + topic + "' is no topic: there are overview, jobs and job:ID");
+      throw ApiError(ErrorCode::bad_topic,
+                     "'" + topic + "' is no topic: there are overview, jobs and job:ID");
     topics.push_back(topic);
   }
   if (topics.empty() || topics.size() > most_topics)
-    throw ApiError(400, "bad_topic", "say 1 to 8 topics: overview, jobs, job:ID");
+    throw ApiError(ErrorCode::bad_topic, "say 1 to 8 topics: overview, jobs, job:ID");
   return topics;
 }
 
@@ -59,11 +60,7 @@ struct Place {
 
 Task<http::Response> Service::events(Call call) {
   std::vector<std::string> topics = read_topics(call.request.parameter("topics"));
-  if (streams_ >= most_streams) {
-    http::Response full = error_response(503, "too_many_streams", "64 pages are followed already");
-    full.headers.set("Retry-After", "5");
-    co_return full;
-  }
+  if (streams_ >= most_streams) throw ApiError(ErrorCode::too_many_streams, "64 pages are followed already");
   http::Response response(200, "text/event-stream");
   response.headers.set("Cache-Control", "no-store");
   response.headers.set("X-Accel-Buffering", "no");

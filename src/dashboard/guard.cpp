@@ -70,7 +70,7 @@ void Guard::check_host(const http::Request& request) const {
   if (is_address(host)) return;
   const auto same = [host](const std::string& name) { return http::same_name(name, host); };
   if (!host.empty() && std::any_of(hosts_.begin(), hosts_.end(), same)) return;
-  throw ApiError(421, "wrong_host",
+  throw ApiError(ErrorCode::wrong_host,
                  "this server is not called so; if it is to be, start it with --allow-host NAME");
 }
 
@@ -84,11 +84,11 @@ void Guard::check_origin(const http::Request& request) {
     ours = origin.empty() || (scheme != std::string_view::npos &&
                               http::same_name(origin.substr(scheme + 3), request.headers.get("host")));
   }
-  if (!ours) throw ApiError(403, "cross_site", "a page of another site may change nothing here");
+  if (!ours) throw ApiError(ErrorCode::cross_site, "a page of another site may change nothing here");
   std::string_view type = request.headers.get("content-type");
   type = type.substr(0, type.find(';'));
   if (!http::same_name(type, "application/json"))
-    throw ApiError(415, "not_json", "send Content-Type: application/json");
+    throw ApiError(ErrorCode::not_json, "send Content-Type: application/json");
 }
 
 }  // namespace coterie::dashboard

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "coterie/queue/json.hpp"
+#include "src/dashboard/errors.hpp"
 
 namespace coterie::dashboard {
 
@@ -75,7 +76,11 @@ bool json_has(std::string_view text, const std::vector<std::string>& path, std::
 }
 
 void require_json(std::string_view text) {
-  const queue::detail::JsonDocument document(text);
+  try {
+    const queue::detail::JsonDocument document(text);
+  } catch (const queue::JsonError& error) {
+    throw ApiError(ErrorCode::bad_args, error.what());
+  }
 }
 
 ActionBody read_action(std::string_view body) {

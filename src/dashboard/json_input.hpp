@@ -13,7 +13,7 @@ namespace coterie::dashboard {
 [[nodiscard]] bool json_has(std::string_view text, const std::vector<std::string>& path,
                             std::string_view value);
 
-/// Throws queue::JsonError, with the place, where the text is none.
+/// ApiError bad_args, with the place, where the text is none.
 void require_json(std::string_view text);
 
 /// What a request's body may say; each endpoint says which it needs.

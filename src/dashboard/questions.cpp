@@ -62,7 +62,7 @@ Task<std::shared_ptr<const Questions::Seen>> Questions::tasks_of(queue::Uuid wor
     co_await line->answered.wait();
   }
   if (asking_ >= most_at_once)
-    throw ApiError(429, "too_many_questions",
+    throw ApiError(ErrorCode::too_many_questions,
                    "so many workers are being asked at this moment: try again in a second");
   const Asking asking(*this, line);
   Task<queue::WorkerAnswer> call = broker_->ask(worker, "dump json", patience);

@@ -1,9 +1,5 @@
 #include "src/dashboard/router.hpp"
 
-#include <algorithm>
-
-#include "src/core/json_writer.hpp"
-
 namespace coterie::dashboard {
 namespace {
 
@@ -37,7 +33,8 @@ const Route* Router::find(const http::Request& request, std::vector<std::string>
     if (route.method == method) return &route;
     elsewhere = true;
   }
-  if (elsewhere) throw ApiError(405, "method_not_allowed", "there is no " + request.method + " of this path");
+  if (elsewhere)
+    throw ApiError(ErrorCode::method_not_allowed, "there is no " + request.method + " of this path");
   return nullptr;
 }
 
@@ -45,11 +42,6 @@ http::Response json_response(std::string json, int status) {
   http::Response response(status, "application/json", std::move(json));
   response.headers.set("Cache-Control", "no-store");
   return response;
-}
-
-http::Response error_response(int status, std::string_view code, std::string_view message) {
-  return json_response(
-      JsonObject().raw("error", JsonObject().add("code", code).add("message", message).str()).str(), status);
 }
 
 }  // namespace coterie::dashboard

@@ -15,17 +15,13 @@ http::Response response_for(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const ApiError& known) {
-    http::Response response = error_response(known.status(), known.code(), known.what());
-    if (known.status() == 429) response.headers.set("Retry-After", "1");
-    return response;
+    return error_response(known.code(), known.what());
   } catch (const BadFilter& bad) {
-    return error_response(400, "bad_filter", bad.what());
+    return error_response(ErrorCode::bad_filter, bad.what());
   } catch (const queue::BrokerUnavailable& away) {
-    http::Response response = error_response(503, "broker_unavailable", away.what());
-    response.headers.set("Retry-After", "2");
-    return response;
+    return error_response(ErrorCode::broker_unavailable, away.what());
   } catch (const queue::QueueError& bad) {  // BadRequest, JsonError
-    return error_response(400, "bad_request", bad.what());
+    return error_response(ErrorCode::bad_request, bad.what());
   }
 }
 
@@ -99,8 +95,9 @@ Task<http::Response> Service::dispatch(http::Request request) {
   if (!reads) Guard::check_origin(request);
   if (route == nullptr) {
     const bool api = !request.segments.empty() && request.segments.front() == "api";
-    if (!reads) throw ApiError(405, "method_not_allowed", "only GET here");
-    if (api) throw ApiError(404, "not_found", "the API has no such path: /api/v1/openapi.json lists them");
+    if (!reads) throw ApiError(ErrorCode::method_not_allowed, "only GET here");
+    if (api)
+      throw ApiError(ErrorCode::not_found, "the API has no such path: /api/v1/openapi.json lists them");
     co_return page(request);
   }
   if (route->access != Access::open) call.caller = authenticate(request);
@@ -121,7 +118,7 @@ std::optional<Caller> Service::caller_of(const http::Request& request) const {
 
 Caller Service::authenticate(const http::Request& request) const {
   const std::optional<Caller> caller = caller_of(request);
-  if (!caller) throw ApiError(401, "not_logged_in", "log in, or send Authorization: Bearer TOKEN");
+  if (!caller) throw ApiError(ErrorCode::not_logged_in, "log in, or send Authorization: Bearer TOKEN");
   return *caller;
 }
 
@@ -130,11 +127,10 @@ void Service::require(const Route& route, const Caller& caller) const {
                      : route.access >= Access::inspect ? Role::operator_
                                                        : Role::viewer;
   if (route.access > Access::inspect && options_.read_only)
-    throw ApiError(403, "read_only", "this dashboard was started with --read-only");
+    throw ApiError(ErrorCode::read_only, "this dashboard was started with --read-only");
   if (caller.role < least)
-    throw ApiError(403, "role",
-                   "'" + caller.name + "' is " + std::string(to_string(caller.role)) + ", and this is for " +
-                       std::string(to_string(least)) + "s");
+    throw ApiError(ErrorCode::role, "'" + caller.name + "' is " + std::string(to_string(caller.role)) +
+                                        ", and this is for " + std::string(to_string(least)) + "s");
 }
 
 void Service::audit(const Caller& caller, std::string_view action, const std::string& target,

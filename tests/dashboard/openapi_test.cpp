@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/value.hpp>
+#include <map>
 #include <set>
 
 #include "coterie/queue/json.hpp"
@@ -46,6 +47,28 @@ TEST(OpenApi, SaysWhatIsOpenToEverybody) {
     const object& operation = document().at("paths").at(route.pattern).at(lower(route.method)).as_object();
     EXPECT_EQ(operation.contains("security"), route.access == dashboard::Access::open) << route.pattern;
   }
+}
+
+TEST(OpenApi, HasEveryCodeOfAnErrorWithItsStatus) {
+  const value& code = document()
+                          .at("components")
+                          .at("schemas")
+                          .at("Error")
+                          .at("properties")
+                          .at("error")
+                          .at("properties")
+                          .at("code");
+  std::map<std::string, std::int64_t> written;
+  for (const auto& [name, status] : code.at("x-status").as_object())
+    written.emplace(std::string(name), status.as_int64());
+  std::map<std::string, std::int64_t> known;
+  for (const dashboard::ErrorKind& kind : dashboard::error_kinds())
+    known.emplace(std::string(kind.name), kind.status);
+  EXPECT_EQ(written, known);
+  std::set<std::string> names;
+  for (const value& name : code.at("enum").as_array()) names.emplace(name.as_string());
+  EXPECT_EQ(names.size(), known.size());
+  for (const auto& [name, status] : known) EXPECT_TRUE(names.contains(name)) << name;
 }
 
 /// What is not as the schema has it; empty: nothing.
