@@ -1,4 +1,5 @@
 // What can be changed. Each change is written to the audit log once the broker has it.
+#include <algorithm>
 #include <charconv>
 
 #include "coterie/await_outcome.hpp"
@@ -14,6 +15,8 @@ using queue::CancelResult;
 
 /// Ids in one request.
 constexpr std::size_t most_ids = 10'000;
+/// Ids in a line of the audit log, which has less than 4 kB then: pipes and syslog take so much in one piece.
+constexpr std::ptrdiff_t ids_a_line = 100;
 
 queue::JobId read_id(const std::string& text) {
   const std::optional<queue::JobId> id = queue::parse_uuid(text);
@@ -40,6 +43,13 @@ http::Response step_response(const Step& step) {
   else
     object.null("next");
   return json_response(object.str());
+}
+
+/// With a blank between them.
+std::string listed(const std::vector<queue::JobId>& ids) {
+  std::string text;
+  for (const queue::JobId& id : ids) text.append(text.empty() ? "" : " ").append(id.str());
+  return text;
 }
 
 bool has_redacted(std::string_view args) {
@@ -91,17 +101,36 @@ Task<http::Response> Service::clone(Call call) {
   std::vector<queue::JobSpec> specs;
   specs.push_back(std::move(spec));
   co_await broker_->enqueue(std::move(specs));
-  audit(call.caller, "clone", id.str() + " as " + copy, "", 1);
+  audit(call.caller, Deed("clone", id.str() + " as " + copy), 1);
   co_return json_response(JsonObject().add("id", copy).str());
 }
 
 /// Writes down what was done, also where the broker went away on the way, and answers with it.
-Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller caller, std::string action,
-                                     std::string target, std::string filter) {
+Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller caller, Deed deed) {
   const Outcome<void> end = co_await outcome(std::move(work));
-  audit(caller, action, target, filter, step->changed);
+  audit(caller, deed, step->changed);
   end.get();
   co_return step_response(*step);
+}
+
+/// In parts, each with its line of the audit log: so no line grows with the request, none of the ids is left
+/// out, and each says how many of its own were changed, also where the broker goes away between two.
+Task<http::Response> Service::change_each(Caller caller, std::vector<queue::JobId> ids, Change what) {
+  const std::string request = ids.size() > ids_a_line ? queue::new_uuid().str() : std::string();
+  Step sum;
+  for (auto begin = ids.begin(); begin != ids.end();) {
+    const auto end = begin + std::min<std::ptrdiff_t>(ids_a_line, ids.end() - begin);
+    std::vector<queue::JobId> part(begin, end);
+    Deed deed(std::string(to_string(what)), listed(part), "", request);
+    Step step;
+    Task<void> work = change_ids(broker_, std::move(part), what, &step);
+    Reply done = finish(std::move(work), &step, caller, std::move(deed));
+    (void)co_await std::move(done);
+    sum.matched += step.matched;
+    sum.changed += step.changed;
+    begin = end;
+  }
+  co_return step_response(sum);
 }
 
 /// {"most":N}, how many waited when somebody looked.
@@ -112,7 +141,7 @@ Task<http::Response> Service::drain_queue(Call call) {
   (void)read_after(body);
   Step step;
   Task<void> work = drain(broker_, queue, *body.most, &step);
-  Reply done = finish(std::move(work), &step, call.caller, "drain", queue, "");
+  Reply done = finish(std::move(work), &step, call.caller, Deed("drain", queue));
   co_return co_await std::move(done);
 }
 
@@ -120,7 +149,7 @@ Task<http::Response> Service::retry_one(Call call) {
   const queue::JobId id = read_id(call.parts.at(0));
   std::vector<queue::JobId> ids{id};
   const std::vector<bool> retried = co_await broker_->retry(std::move(ids));
-  audit(call.caller, "retry", id.str(), "", retried.at(0) ? 1 : 0);
+  audit(call.caller, Deed("retry", id.str()), retried.at(0) ? 1 : 0);
   if (!retried.at(0))
     throw ApiError(ErrorCode::not_retried,
                    "only dead, cancelled and expired jobs that are still known can be retried");
@@ -133,7 +162,7 @@ Task<http::Response> Service::cancel_one(Call call) {
   const std::vector<CancelResult> results = co_await broker_->cancel(std::move(ids));
   const CancelResult result = results.at(0);
   const bool changed = result == CancelResult::cancelled || result == CancelResult::requested;
-  audit(call.caller, "cancel", id.str(), "", changed ? 1 : 0);
+  audit(call.caller, Deed("cancel", id.str()), changed ? 1 : 0);
   if (result == CancelResult::unknown) throw ApiError(ErrorCode::no_such_job, "no job " + id.str());
   if (!changed) throw ApiError(ErrorCode::not_cancelled, "too late: it has ended");
   co_return json_response(JsonObject().add("id", id.str()).add("result", to_string(result)).str());
@@ -143,22 +172,14 @@ Task<http::Response> Service::cancel_one(Call call) {
 /// more are changed.
 Task<http::Response> Service::bulk(Call call, Change what) {
   const ActionBody body = read_action(call.request.body);
-  const std::string action(to_string(what));
   if (body.ids.has_value() == body.filter.has_value())
     throw ApiError(ErrorCode::bad_request, "say either ids or filter");
-  Step step;
   if (body.ids) {
     if (body.ids->size() > most_ids)
       throw ApiError(ErrorCode::bad_request, "at most 10,000 ids in one request");
     std::vector<queue::JobId> ids;
-    std::string said;
-    for (const std::string& id : *body.ids) {
-      ids.push_back(read_id(id));
-      if (!said.empty()) said += ' ';
-      said += ids.back().str();
-    }
-    Task<void> work = change_ids(broker_, std::move(ids), what, &step);
-    Reply done = finish(std::move(work), &step, call.caller, action, std::move(said), "");
+    for (const std::string& id : *body.ids) ids.push_back(read_id(id));
+    Reply done = change_each(call.caller, std::move(ids), what);
     co_return co_await std::move(done);
   }
   if (!body.most)
@@ -166,8 +187,10 @@ Task<http::Response> Service::bulk(Call call, Change what) {
                    "say with most how many there were when you looked: GET /api/v1/count");
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(*body.filter, redaction);
+  Step step;
   Task<void> work = change_matching(broker_, std::move(filter), what, read_after(body), *body.most, &step);
-  Reply done = finish(std::move(work), &step, call.caller, action, "filter", *body.filter);
+  Reply done =
+      finish(std::move(work), &step, call.caller, Deed(std::string(to_string(what)), "filter", *body.filter));
   co_return co_await std::move(done);
 }
 
@@ -183,7 +206,7 @@ Task<http::Response> Service::purge(Call call) {
   (void)read_after(body);
   Step step;
   Task<void> work = forget(broker_, filter.at_broker(), *body.most, &step);
-  Reply done = finish(std::move(work), &step, call.caller, "purge", "filter", *body.filter);
+  Reply done = finish(std::move(work), &step, call.caller, Deed("purge", "filter", *body.filter));
   co_return co_await std::move(done);
 }
 
@@ -193,7 +216,7 @@ Task<http::Response> Service::set_paused(Call call, bool paused) {
     co_await broker_->pause(queue);
   else
     co_await broker_->resume(queue);
-  audit(call.caller, paused ? "pause" : "resume", queue, "", 1);
+  audit(call.caller, Deed(paused ? "pause" : "resume", queue), 1);
   co_return json_response(JsonObject().add("queue", queue).add("paused", paused).str());
 }
 

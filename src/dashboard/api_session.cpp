@@ -56,11 +56,11 @@ Task<http::Response> Service::login(Call call) {
   const std::string password = *body.password;
   const std::optional<Caller> caller = co_await to_thread(check, accounts_, name, password);
   if (!caller) {
-    audit(Caller(name.substr(0, 64), Role::viewer), "login refused", address, "", 0);
+    audit(Caller(name.substr(0, 64), Role::viewer), Deed("login refused", address), 0);
     throw ApiError(ErrorCode::wrong_password, "no such name with this password");
   }
   logins_.forgive(address);
-  audit(*caller, "login", address, "", 1);
+  audit(*caller, Deed("login", address), 1);
   http::Response response = json_response(session_json(*caller, options_.read_only, false));
   const std::string cookie = sessions_.open(*caller, EventLoop::current().now());
   response.headers.add("Set-Cookie", cookie_header(cookie, call.request.over_tls, false));

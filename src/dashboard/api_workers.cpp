@@ -100,7 +100,7 @@ void Service::audit_look(const Caller& caller, const queue::Uuid& worker) {
   const auto [look, is_new] = looks_.try_emplace({caller.name, worker}, now);
   if (!is_new && look->second + looked_for > now) return;
   look->second = now;
-  audit(caller, "tasks", worker.str(), "", 1);
+  audit(caller, Deed("tasks", worker.str()), 1);
 }
 
 }  // namespace coterie::dashboard

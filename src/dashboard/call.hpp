@@ -16,6 +16,19 @@ struct Caller {
   Caller(std::string who, Role what) : name(std::move(who)), role(what) {}
 };
 
+/// What a line of the audit log says was done.
+struct Deed {
+  Deed(std::string what, std::string to, std::string matching = {}, std::string of_request = {})
+      : action(std::move(what)),
+        target(std::move(to)),
+        filter(std::move(matching)),
+        request(std::move(of_request)) {}
+  std::string action;
+  std::string target;   ///< ids, a queue, an address, or "filter"
+  std::string filter;   ///< that chose the jobs; empty: none did
+  std::string request;  ///< what lines of one request have in common; empty: it has this line alone
+};
+
 /// One request on its way to what answers it.
 struct Call {
   http::Request request;

@@ -133,12 +133,12 @@ void Service::require(const Route& route, const Caller& caller) const {
                                         ", and this is for " + std::string(to_string(least)) + "s");
 }
 
-void Service::audit(const Caller& caller, std::string_view action, const std::string& target,
-                    std::string_view filter, std::uint64_t count) const {
+void Service::audit(const Caller& caller, const Deed& deed, std::uint64_t count) const {
   if (!options_.audit) return;
   JsonObject line;
   line.add("at_ms", wall_clock()).add("who", caller.name).add("role", to_string(caller.role));
-  line.add("action", action).add("target", target).add("filter", filter).add("count", count);
+  line.add("action", deed.action).add("target", deed.target).add("filter", deed.filter).add("count", count);
+  if (!deed.request.empty()) line.add("request", deed.request);
   options_.audit(line.str());
 }
 

@@ -66,8 +66,8 @@ class Service {
   Reply drain_queue(Call call);
   Reply bulk(Call call, Change what);
   Reply purge(Call call);
-  Reply finish(Task<void> work, const Step* step, Caller caller, std::string action, std::string target,
-               std::string filter);
+  Reply change_each(Caller caller, std::vector<queue::JobId> ids, Change what);
+  Reply finish(Task<void> work, const Step* step, Caller caller, Deed deed);
   Reply set_paused(Call call, bool paused);
   // api_session.cpp
   Reply session(Call call);
@@ -80,8 +80,7 @@ class Service {
   // pages.cpp
   [[nodiscard]] http::Response page(const http::Request& request) const;
 
-  void audit(const Caller& caller, std::string_view action, const std::string& target,
-             std::string_view filter, std::uint64_t count) const;
+  void audit(const Caller& caller, const Deed& deed, std::uint64_t count) const;
 
   std::shared_ptr<queue::Broker> broker_;
   DashboardOptions options_;

@@ -157,5 +157,66 @@ TEST(DashboardBulk, TheAuditNamesEachJobThatWasChosen) {
   run(changed_by_ids());
 }
 
+/// What stands behind a member of that name.
+std::string member(const std::string& line, const std::string& name) {
+  const std::string key = "\"" + name + "\":\"";
+  const std::size_t at = line.find(key);
+  if (at == std::string::npos) return "";
+  return line.substr(at + key.size(), line.find('"', at + key.size()) - at - key.size());
+}
+
+std::string listed(const std::vector<std::string>& ids, const std::string& between) {
+  std::string text;
+  for (const std::string& id : ids) text += (text.empty() ? "" : between) + id;
+  return text;
+}
+
+Task<void> many_ids() {
+  World world;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 250; ++i) ids.push_back(co_await world.add("send"));
+  std::string body = "{\"ids\":[\"" + listed(ids, "\",\"") + "\"]}";
+  const std::string done = co_await world.text("POST", "/api/v1/cancel", std::move(body));
+  EXPECT_EQ(done, R"(200 {"matched":250,"changed":250,"next":null})");
+  EXPECT_THAT(world.audit,
+              ElementsAre(HasSubstr("\"count\":100"), HasSubstr("\"count\":100"), HasSubstr("\"count\":50")));
+  std::vector<std::string> named;
+  for (const std::string& line : world.audit) {
+    EXPECT_LT(line.size(), 4096U);
+    EXPECT_EQ(member(line, "request"), member(world.audit.front(), "request"));
+    named.push_back(member(line, "target"));
+  }
+  EXPECT_NE(member(world.audit.front(), "request"), "");
+  EXPECT_EQ(listed(named, " "), listed(ids, " ")) << "none is left out";
+}
+TEST(DashboardBulk, ManyIdsAreSeveralLinesOfTheAuditThatBelongTogether) {
+  run(many_ids());
+}
+
+Task<void> ids_cut_short(std::vector<std::string>* audit) {
+  const auto broker = std::make_shared<Slow>(2);
+  std::vector<queue::JobSpec> specs(150);
+  std::vector<std::string> ids;
+  for (queue::JobSpec& spec : specs) {
+    spec.id = queue::new_uuid();
+    spec.name = "send";
+    ids.push_back(spec.id.str());
+  }
+  co_await broker->enqueue(std::move(specs));
+  dashboard::DashboardOptions options;
+  options.audit = [audit](std::string_view line) { audit->emplace_back(line); };
+  dashboard::Service service(broker, options);
+  const std::string body = "{\"ids\":[\"" + listed(ids, "\",\"") + "\"]}";
+  Task<http::Response> asking = service.answer(request("POST", "/api/v1/cancel", body));
+  const http::Response response = co_await std::move(asking);
+  EXPECT_EQ(response.status, 503);
+}
+TEST(DashboardBulk, OfManyIdsItIsWrittenDownHowManyWereChangedBeforeTheBrokerWentAway) {
+  std::vector<std::string> audit;
+  coterie::testing::VirtualLoop loop;
+  loop.run(ids_cut_short(&audit));
+  EXPECT_THAT(audit, ElementsAre(HasSubstr("\"count\":100"), HasSubstr("\"count\":0")));
+}
+
 }  // namespace
 }  // namespace coterie::dashboard_test

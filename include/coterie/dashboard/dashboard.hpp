@@ -47,8 +47,8 @@ struct DashboardOptions {
   std::optional<io::TlsServerContext> tls;
   /// What /metrics has beside the queues' gauges, for Prometheus; null: these alone.
   std::shared_ptr<const metrics::Registry> metrics;
-  /// One line of JSON for each change that somebody made: who, what, to what, with what result. Called on
-  /// the loop.
+  /// One line of JSON for each change that somebody made: who, what, to what, with what result. A request
+  /// that names more than 100 jobs is a line for each 100, with a "request" in common. Called on the loop.
   std::function<void(std::string_view)> audit;
   /// Told that the broker does not answer, and why, and that it answers again: a line at each change, however
   /// often it is asked. Called on the loop. Null: nobody is.
