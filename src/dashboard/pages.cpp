@@ -14,16 +14,42 @@ constexpr const char* no_pages =
     "This coterie was built without the dashboard's pages; its API is here: /api/v1/openapi.json\n"
     "To have them install npm (apt-get install npm) and configure with -DCOTERIE_DASHBOARD=ON.\n";
 
-/// "a, gzip;q=1.0"
+/// Takes what stands before the next comma off `list`, without the blanks around it.
+std::string_view take_item(std::string_view& list) {
+  std::string_view item = list.substr(0, list.find(','));
+  list.remove_prefix(std::min(list.size(), item.size() + 1));
+  item.remove_prefix(std::min(item.find_first_not_of(" \t"), item.size()));
+  return item.substr(0, item.find_last_not_of(" \t") + 1);
+}
+
+/// "a, gzip;q=0.5": q=0, of however many digits, is a no.
 bool takes_gzip(const http::Request& request) {
-  std::string_view all = request.headers.get("accept-encoding");
-  while (!all.empty()) {
-    std::string_view one = all.substr(0, all.find(','));
-    all.remove_prefix(std::min(all.size(), one.size() + 1));
-    one.remove_prefix(std::min(one.find_first_not_of(' '), one.size()));
-    const std::string_view name = one.substr(0, one.find_first_of("; "));
-    if (http::same_name(name, "gzip"))
-      return one.find("q=0") == std::string_view::npos || one.find("q=0.") != std::string_view::npos;
+  for (std::string_view all = request.headers.get("accept-encoding"); !all.empty();) {
+    const std::string_view one = take_item(all);
+    const std::size_t weight = one.find("q=");
+    if (!http::same_name(one.substr(0, one.find_first_of("; \t")), "gzip")) continue;
+    return weight == std::string_view::npos ||
+           one.find_first_not_of("0.", weight + 2) != std::string_view::npos;
+  }
+  return false;
+}
+
+/// Each representation has a tag of its own, for a strong one says that two are the same byte for byte.
+std::string tag_of(const Asset& asset, bool gzip) {
+  std::string tag(asset.etag);
+  if (gzip) tag.insert(tag.size() - 1, "-gzip");
+  return tag;
+}
+
+/// If-None-Match compares weakly (RFC 9110, 13.1.2): W/ does not count. Our tags have no comma.
+bool has_it_already(const http::Request& request, std::string_view tag) {
+  for (const auto& [name, value] : request.headers.fields()) {
+    if (!http::same_name(name, "if-none-match")) continue;
+    for (std::string_view all = value; !all.empty();) {
+      std::string_view one = take_item(all);
+      if (one.starts_with("W/")) one.remove_prefix(2);
+      if (one == tag || one == "*") return true;
+    }
   }
   return false;
 }
@@ -56,22 +82,23 @@ http::Response Service::page(const http::Request& request) const {
   const Asset* const asset = is_asset ? find(request.segments[2]) : find("index.html");
   if (asset == nullptr) return http::Response(404, "text/plain; charset=utf-8", "no such file\n");
   http::Response response(200, std::string(asset->type));
-  response.headers.set("ETag", std::string(asset->etag));
-  response.headers.set("Vary", "Accept-Encoding");
-  const bool kept = is_asset && request.segments[1] == assets_build() && options_.web_root.empty();
-  response.headers.set("Cache-Control", kept ? "public, max-age=31536000, immutable" : "no-cache");
   if (!options_.web_root.empty() && is_asset) {
+    response.headers.set("Cache-Control", "no-cache");
     response.body = read_file(options_.web_root, asset->path, asset->plain);
     return response;
   }
-  if (request.headers.get("if-none-match") == asset->etag) {
+  const bool gzip = takes_gzip(request);
+  const std::string tag = tag_of(*asset, gzip);
+  const bool kept = is_asset && request.segments[1] == assets_build() && options_.web_root.empty();
+  response.headers.set("ETag", tag);
+  response.headers.set("Vary", "Accept-Encoding");
+  response.headers.set("Cache-Control", kept ? "public, max-age=31536000, immutable" : "no-cache");
+  if (has_it_already(request, tag)) {
     response.status = 304;
-  } else if (takes_gzip(request)) {
-    response.headers.set("Content-Encoding", "gzip");
-    response.body = asset->gzip;
-  } else {
-    response.body = asset->plain;
+    return response;
   }
+  if (gzip) response.headers.set("Content-Encoding", "gzip");
+  response.body = gzip ? asset->gzip : asset->plain;
   return response;
 }
 

@@ -1,10 +1,9 @@
-// What a page's stream is sent, in virtual time; and its files.
+// What a page's stream is sent, in virtual time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "coterie/testing/virtual_loop.hpp"
 #include "dashboard/service_support.hpp"
-#include "src/dashboard/assets.hpp"
 #include "tests/support/forwarding_broker.hpp"
 
 namespace coterie::dashboard_test {
@@ -185,37 +184,6 @@ TEST(DashboardEvents, WhoHasTheNewestIsSentNothingAndWhoWasAwayThat) {
       (void)co_await outcome(handle.wait());
     }
   });
-}
-
-Task<void> files() {
-  World world;
-  const std::string page = co_await world.text("GET", "/");
-  const std::size_t at = page.find("/assets/");
-  if (at == std::string::npos) co_return;  // a build without pages
-  const std::string path = page.substr(at, page.find_first_of("\"'", at) - at);
-  Task<http::Response> asking = world.ask(request("GET", path));
-  const http::Response file = co_await std::move(asking);
-  EXPECT_EQ(file.status, 200);
-  EXPECT_THAT(std::string(file.headers.get("Cache-Control")), HasSubstr("immutable"));
-  http::Request again = request("GET", path);
-  again.headers.add("If-None-Match", std::string(file.headers.get("ETag")));
-  Task<int> asking_again = world.status(std::move(again));
-  EXPECT_EQ(co_await std::move(asking_again), 304);
-  http::Request small = request("GET", path);
-  small.headers.add("Accept-Encoding", "br, gzip");
-  Task<http::Response> asking_small = world.ask(std::move(small));
-  const http::Response zipped = co_await std::move(asking_small);
-  EXPECT_EQ(zipped.headers.get("Content-Encoding"), "gzip");
-  EXPECT_LT(zipped.body.size(), file.body.size());
-}
-TEST(DashboardFiles, AreSmallEnoughForASlowLine) {
-  std::size_t bytes = 0;
-  for (const dashboard::Asset& asset : dashboard::assets()) bytes += asset.gzip.size();
-  EXPECT_LE(bytes, 45'000U);
-}
-
-TEST(DashboardFiles, AreNamedByTheirContentKeptAndCompressed) {
-  run(files());
 }
 
 }  // namespace
