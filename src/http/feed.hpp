@@ -10,9 +10,10 @@
 namespace coterie::http {
 
 /// Gives `bytes` to a parser of Beast's and says how many it took. What it left is to come again, with more
-/// behind it. `least`: what the parser waits for, 0 at first; kept from call to call.
+/// behind it. `least`: what the parser waits for, 0 at first; kept from call to call. `most`: what it may
+/// leave of a message's body, for Beast limits neither the extensions of a chunk nor the trailer.
 template <class BeastParser>
-std::size_t feed_to(BeastParser& parser, std::string_view bytes, std::size_t& least,
+std::size_t feed_to(BeastParser& parser, std::string_view bytes, std::size_t& least, std::size_t most,
                     boost::system::error_code& error) {
   std::size_t taken = 0;
   while (taken < bytes.size() && bytes.size() - taken >= least && !parser.is_done() && !error) {
@@ -29,6 +30,8 @@ std::size_t feed_to(BeastParser& parser, std::string_view bytes, std::size_t& le
     else if (some == 0)
       break;
   }
+  if (!error && parser.is_header_done() && !parser.is_done() && bytes.size() - taken > most)
+    error = boost::beast::http::error::header_limit;
   return taken;
 }
 

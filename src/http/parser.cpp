@@ -25,16 +25,41 @@ std::string text_of(boost::beast::string_view view) {
   return std::string(view.data(), view.size());
 }
 
+/// Keeps the fields itself, and of the header alone: Beast adds those of a trailer to them, which nobody
+/// between the client and this server has looked at (RFC 9110, 6.5.1).
+class RequestParser final : public beast::request_parser<beast::string_body> {
+ public:
+  Headers fields;
+
+ private:
+  void on_field_impl(beast::field /*name*/, boost::beast::string_view name, boost::beast::string_view value,
+                     boost::system::error_code& /*error*/) override {
+    if (!is_header_done()) fields.add(text_of(name), text_of(value));
+  }
+};
+
+/// What a proxy and this server could read as two different requests: where the body ends, and whom it is for
+/// (RFC 9112, 3.2 and 6.3). Of transfer codings only chunked is known.
+bool is_ambiguous(const Headers& fields, bool is_1_0) {
+  const std::size_t hosts = fields.count("host");
+  const std::size_t lengths = fields.count("content-length");
+  const std::size_t codings = fields.count("transfer-encoding");
+  if (hosts > 1 || (hosts == 0 && !is_1_0) || lengths > 1 || codings > 1) return true;
+  return codings == 1 && (is_1_0 || lengths == 1 || !same_name(fields.get("transfer-encoding"), "chunked"));
+}
+
 }  // namespace
 
 struct Parser::State {
-  beast::request_parser<beast::string_body> parser;
+  explicit State(std::size_t header_bytes) : most(header_bytes) {}
+  RequestParser parser;
   bool started = false;
   int error = 0;
   std::size_t least = 0;
+  const std::size_t most;
 };
 
-Parser::Parser(const ServerLimits& limits) : state_(std::make_unique<State>()) {
+Parser::Parser(const ServerLimits& limits) : state_(std::make_unique<State>(limits.header_bytes)) {
   state_->parser.eager(true);
   state_->parser.header_limit(limits.header_bytes);
   state_->parser.body_limit(limits.body_bytes);
@@ -46,7 +71,7 @@ std::size_t Parser::feed(std::string_view bytes) {
   if (bytes.empty() || done() || state_->error != 0) return 0;
   state_->started = true;
   boost::system::error_code error;
-  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, error);
+  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, state_->most, error);
   if (error) state_->error = status_of(error);
   return taken;
 }
@@ -63,8 +88,7 @@ int Parser::error() const noexcept {
 
 bool Parser::wants_continue() const {
   if (!state_->parser.is_header_done() || state_->parser.is_done()) return false;
-  const boost::beast::string_view expected = state_->parser.get()[beast::field::expect];
-  return same_name(std::string_view(expected.data(), expected.size()), "100-continue");
+  return same_name(state_->parser.fields.get("expect"), "100-continue");
 }
 
 bool Parser::take(Request& request) {
@@ -75,14 +99,12 @@ bool Parser::take(Request& request) {
     state_->error = 400;
     return false;
   }
-  for (const auto& field : message) request.headers.add(text_of(field.name_string()), text_of(field.value()));
-  // Two of these would let a proxy and this server see two different requests.
-  if (request.headers.count("host") > 1 || request.headers.count("content-length") > 1 ||
-      (request.headers.has("content-length") && request.headers.has("transfer-encoding"))) {
+  request.headers = std::move(state_->parser.fields);
+  if (is_ambiguous(request.headers, message.version() == 10)) {
     state_->error = 400;
     return false;
   }
-  request.keep_alive = message.keep_alive();
+  request.keep_alive = state_->parser.keep_alive();
   request.body = std::move(message.body());
   return true;
 }

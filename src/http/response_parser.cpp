@@ -28,11 +28,14 @@ void check(const boost::system::error_code& error) {
 }  // namespace
 
 struct ResponseParser::State {
+  explicit State(std::size_t header_bytes) : most(header_bytes) {}
   beast::response_parser<beast::string_body> parser;
   std::size_t least = 0;
+  const std::size_t most;
 };
 
-ResponseParser::ResponseParser(const ClientOptions& options) : state_(std::make_unique<State>()) {
+ResponseParser::ResponseParser(const ClientOptions& options)
+    : state_(std::make_unique<State>(options.header_bytes)) {
   state_->parser.eager(true);
   state_->parser.header_limit(options.header_bytes);
   state_->parser.body_limit(options.body_bytes);
@@ -42,7 +45,7 @@ ResponseParser::~ResponseParser() = default;
 
 std::size_t ResponseParser::feed(std::string_view bytes) {
   boost::system::error_code error;
-  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, error);
+  const std::size_t taken = feed_to(state_->parser, bytes, state_->least, state_->most, error);
   check(error);
   return taken;
 }

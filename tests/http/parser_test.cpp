@@ -88,6 +88,54 @@ TEST(HttpParser, ALastChunkThatIsNotWholeIsWaitedFor) {
   EXPECT_EQ(parser.error(), 400);
 }
 
+/// Bytes that never end a line, as they come; whether they were refused before `most` of them were kept.
+template <class AnyParser>
+bool refuses(AnyParser& parser, const std::string& begin, std::size_t most) {
+  std::string buffer = begin;
+  while (buffer.size() < most) {
+    buffer.erase(0, parser.feed(buffer));
+    if (parser.done() || parser.error() != 0) return parser.error() == 431;
+    buffer += std::string(1000, 'x');
+  }
+  return false;
+}
+
+TEST(HttpParser, WhatStandsBetweenChunksIsBounded) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string begin : {"5;a=", "3\r\nabc\r\n5;a=", "0;a=", "0\r\nX-Trailer: ", "1"}) {
+    Parser parser{ServerLimits()};
+    const bool refused = refuses(parser, head + begin, 100'000);
+    EXPECT_TRUE(refused || parser.error() == 400) << begin;
+  }
+}
+
+TEST(HttpParser, WhatStandsBetweenChunksOfAResponseIsBounded) {
+  ResponseParser parser{ClientOptions()};
+  std::string buffer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=";
+  const auto feed_long = [&] {
+    while (buffer.size() < 100'000) {
+      buffer.erase(0, parser.feed(buffer));
+      buffer += std::string(1000, 'x');
+    }
+  };
+  EXPECT_THROW(feed_long(), BadResponse);
+}
+
+TEST(HttpParser, ATrailerIsNoHeader) {
+  const std::string text =
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: other\r\nAuthorization: "
+      "Bearer x\r\n\r\n";
+  for (std::size_t part = 1; part <= text.size(); ++part) {
+    Parser parser{ServerLimits()};
+    feed_in_pieces(parser, text, part);
+    Request request;
+    ASSERT_TRUE(parser.done()) << part;
+    ASSERT_TRUE(parser.take(request)) << part;
+    EXPECT_EQ(request.headers.get("host"), "h");
+    EXPECT_FALSE(request.headers.has("authorization")) << part;
+  }
+}
+
 TEST(HttpParser, ARequestWithoutAnyHeaderIsWholeAtItsEmptyLine) {
   const std::string text = "GET / HTTP/1.0\r\n\r\n";
   for (std::size_t part = 1; part <= text.size(); ++part) {

@@ -71,8 +71,21 @@ TEST(HttpServer, WhatTwoReadersCouldReadDifferentlyIs400) {
            "Host: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
            "Host: x\r\nContent-Length: -1\r\n",
            "Host : x\r\n",
+           "Content-Length: 1\r\n",
+           "Host: x\r\nTransfer-Encoding: gzip\r\n",
+           "Host: x\r\nTransfer-Encoding: xchunked\r\n",
+           "Host: x\r\nTransfer-Encoding: gzip, chunked\r\n",
+           "Host: x\r\nTransfer-Encoding: chunked, identity\r\n",
+           "Host: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+           "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
        })
     EXPECT_THAT(ask("POST / HTTP/1.1\r\n" + fields + "\r\n0\r\n\r\n"), StartsWith("HTTP/1.1 400 ")) << fields;
+}
+
+TEST(HttpServer, NothingIsChunkedBeforeHttp11) {
+  EXPECT_THAT(ask("POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(ask("GET /old HTTP/1.0\r\n\r\n"), EndsWith("GET /old []"));
 }
 
 TEST(HttpServer, ATargetThatIsNoPathIs400) {
