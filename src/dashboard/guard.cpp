@@ -11,8 +11,10 @@ namespace {
 /// "example.org:80" without the port, "[::1]:80" without the brackets.
 std::string_view host_of(std::string_view authority) {
   if (authority.starts_with('[')) {
-    const std::size_t end = authority.find(']');
-    return end == std::string_view::npos ? std::string_view() : authority.substr(1, end - 1);
+    const std::size_t end = std::min(authority.find(']'), authority.size() - 1);
+    const std::string_view port = authority.substr(end + 1);
+    const bool whole = authority[end] == ']' && (port.empty() || port.front() == ':');
+    return whole ? authority.substr(1, end - 1) : std::string_view();
   }
   return authority.substr(0, authority.rfind(':'));
 }
@@ -74,17 +76,22 @@ void Guard::check_host(const http::Request& request) const {
                  "this server is not called so; if it is to be, start it with --allow-host NAME");
 }
 
-void Guard::check_origin(const http::Request& request) {
+void Guard::check_site(const http::Request& request) {
   const std::string_view site = request.headers.get("sec-fetch-site");
+  if (!site.empty() && site != "same-origin" && site != "none")
+    throw ApiError(ErrorCode::cross_site, "a page of another site may not ask here");
+}
+
+void Guard::check_change(const http::Request& request) {
+  check_site(request);
+  // An old browser sends Origin alone; a program neither.
   const std::string_view origin = request.headers.get("origin");
-  bool ours = site == "same-origin" || site == "none";
-  if (site.empty()) {
-    // An old browser sends Origin alone; a program neither.
+  if (request.headers.get("sec-fetch-site").empty() && !origin.empty()) {
     const std::size_t scheme = origin.find("://");
-    ours = origin.empty() || (scheme != std::string_view::npos &&
-                              http::same_name(origin.substr(scheme + 3), request.headers.get("host")));
+    if (scheme == std::string_view::npos ||
+        !http::same_name(origin.substr(scheme + 3), request.headers.get("host")))
+      throw ApiError(ErrorCode::cross_site, "a page of another site may change nothing here");
   }
-  if (!ours) throw ApiError(ErrorCode::cross_site, "a page of another site may change nothing here");
   std::string_view type = request.headers.get("content-type");
   type = type.substr(0, type.find(';'));
   if (!http::same_name(type, "application/json"))

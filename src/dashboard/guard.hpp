@@ -22,9 +22,12 @@ class Guard {
   Guard(const DashboardOptions& options);
   /// ApiError 421: it was sent to a name that is not this server's, see DashboardOptions::allowed_hosts.
   void check_host(const http::Request& request) const;
-  /// Of a request that may change something. ApiError 403 where another site's page made a browser send it,
-  /// 415 where it is not JSON.
-  static void check_origin(const http::Request& request);
+  /// Of a request for what the queue holds. ApiError 403 where another site's page made a browser send it: it
+  /// could not read the answer, but how long a search takes tells what it finds.
+  static void check_site(const http::Request& request);
+  /// Of a request that may change something: the same, of browsers that send Origin alone too; 415 where it
+  /// is not JSON.
+  static void check_change(const http::Request& request);
 
  private:
   std::vector<std::string> hosts_;

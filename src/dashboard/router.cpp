@@ -27,15 +27,20 @@ void Router::add(std::string method, std::string pattern, Access access, Route::
 
 const Route* Router::find(const http::Request& request, std::vector<std::string>& parts) const {
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
-  bool elsewhere = false;
-  for (const Route& route : routes_) {
-    if (!matches(route.pattern, request.segments, parts)) continue;
-    if (route.method == method) return &route;
-    elsewhere = true;
-  }
-  if (elsewhere)
-    throw ApiError(ErrorCode::method_not_allowed, "there is no " + request.method + " of this path");
+  for (const Route& route : routes_)
+    if (route.method == method && matches(route.pattern, request.segments, parts)) return &route;
   return nullptr;
+}
+
+std::string Router::allowed(const std::vector<std::string>& segments) const {
+  std::string methods;
+  std::vector<std::string> parts;
+  for (const Route& route : routes_) {
+    if (!matches(route.pattern, segments, parts)) continue;
+    if (!methods.empty()) methods += ", ";
+    methods += route.method == "GET" ? "GET, HEAD" : route.method;
+  }
+  return methods;
 }
 
 http::Response json_response(std::string json, int status) {

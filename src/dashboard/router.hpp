@@ -28,9 +28,10 @@ struct Route {
 class Router {
  public:
   void add(std::string method, std::string pattern, Access access, Route::Answer answer);
-  /// The route, with `parts` filled in. Null: none has this path; ApiError 405 where one has it by another
-  /// method. HEAD counts as GET.
+  /// The route, with `parts` filled in. Null: none has this path by this method. HEAD counts as GET.
   [[nodiscard]] const Route* find(const http::Request& request, std::vector<std::string>& parts) const;
+  /// By which methods a path can be asked: "GET, HEAD", "POST"; empty: none has it.
+  [[nodiscard]] std::string allowed(const std::vector<std::string>& segments) const;
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
 
  private:

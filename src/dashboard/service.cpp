@@ -91,20 +91,30 @@ Task<http::Response> Service::dispatch(http::Request request) {
   guard_.check_host(request);
   Call call;
   const Route* const route = router_.find(request, call.parts);
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (!reads) Guard::check_origin(request);
-  if (route == nullptr) {
-    const bool api = !request.segments.empty() && request.segments.front() == "api";
-    if (!reads) throw ApiError(ErrorCode::method_not_allowed, "only GET here");
-    if (api)
-      throw ApiError(ErrorCode::not_found, "the API has no such path: /api/v1/openapi.json lists them");
-    co_return page(request);
-  }
+  if (route == nullptr) co_return unrouted(request);
+  if (route->method != "GET")
+    Guard::check_change(request);
+  else if (route->access != Access::open)
+    Guard::check_site(request);
   if (route->access != Access::open) call.caller = authenticate(request);
   require(*route, call.caller);
   call.request = std::move(request);
   Reply answering = route->answer(std::move(call));
   co_return co_await std::move(answering);
+}
+
+http::Response Service::unrouted(const http::Request& request) const {
+  const bool api = !request.segments.empty() && request.segments.front() == "api";
+  std::string methods = router_.allowed(request.segments);
+  if (methods.empty() && api)
+    throw ApiError(ErrorCode::not_found, "the API has no such path: /api/v1/openapi.json lists them");
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (methods.empty() && reads) return page(request);
+  if (methods.empty()) methods = "GET, HEAD";
+  http::Response response = error_response(ErrorCode::method_not_allowed,
+                                           "there is no " + request.method + " of this path: " + methods);
+  response.headers.set("Allow", methods);
+  return response;
 }
 
 std::optional<Caller> Service::caller_of(const http::Request& request) const {

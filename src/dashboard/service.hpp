@@ -38,6 +38,8 @@ class Service {
   using Reply = Task<http::Response>;
   void add_routes();
   Reply dispatch(http::Request request);
+  /// What no route answers: a page, or why not.
+  [[nodiscard]] http::Response unrouted(const http::Request& request) const;
   /// Nothing where nobody is known.
   [[nodiscard]] std::optional<Caller> caller_of(const http::Request& request) const;
   /// 401 where nobody is known.

@@ -1,4 +1,5 @@
 // Who may connect, from where, under which name: the defaults first, for it is them that were lost elsewhere.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,7 +70,8 @@ Task<int> under_name(std::string host) {
 }
 TEST(Guard, ANameThatIsNotOursIs421) {
   for (const std::string host :
-       {"evil.example", "evil.example:8420", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1"})
+       {"evil.example", "evil.example:8420", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1",
+        "[::1]evil.example", "[", "[]", "127.0.0.1@evil.example"})
     EXPECT_EQ(run(under_name(host)), 421) << host;
   for (const std::string host :
        {"localhost", "LOCALHOST:1", "127.0.0.1:8420", "[::1]:8420", "queue.example.org", "10.0.0.1:80"})
@@ -107,6 +109,49 @@ TEST(Guard, ChangesComeFromOurOwnPagesAndAsJson) {
         Sent{"same-origin", nullptr, "application/x-www-form-urlencoded", 415}})
     EXPECT_EQ(run(changing(sent)), sent.status)
         << (sent.site ? sent.site : "-") << (sent.origin ? sent.origin : "-") << sent.type;
+}
+
+// It cannot read the answer, but it could tell from the time of a search what it finds.
+Task<void> read_from_elsewhere() {
+  World world;
+  for (const dashboard::Route& route : world.service.router().routes()) {
+    if (route.method != "GET" || route.access == Access::open) continue;
+    for (const std::string site : {"cross-site", "same-site", "nonsense"}) {
+      http::Request asked = request("GET", route.pattern);
+      asked.headers.add("Sec-Fetch-Site", site);
+      Task<std::string> asking = world.text(std::move(asked));
+      EXPECT_THAT(co_await std::move(asking),
+                  ::testing::StartsWith("403 {\"error\":{\"code\":\"cross_site\""))
+          << route.pattern;
+    }
+    for (const std::string site : {"", "none", "same-origin"}) {
+      http::Request asked = request("GET", route.pattern);
+      if (!site.empty()) asked.headers.add("Sec-Fetch-Site", site);
+      Task<int> asking = world.status(std::move(asked));
+      EXPECT_NE(co_await std::move(asking), 403) << route.pattern;
+    }
+  }
+}
+TEST(Guard, APageOfAnotherSiteCannotEvenAsk) {
+  run(read_from_elsewhere());
+}
+
+Task<std::string> refused_method(std::string method, std::string target) {
+  World world;
+  Task<http::Response> asking = world.ask(request(method, target));
+  const http::Response response = co_await std::move(asking);
+  EXPECT_EQ(response.headers.get("Access-Control-Allow-Origin"), "");
+  co_return std::to_string(response.status) + " " + std::string(response.headers.get("Allow"));
+}
+TEST(Guard, AMethodThatThereIsNotIsRefusedWithThoseThatThereAre) {
+  const std::string job = "/api/v1/jobs/01a21cd7-07b3-76ec-92a3-1e8fa136fc9f";
+  for (const std::string method : {"OPTIONS", "TRACE", "PUT", "DELETE", "PATCH", "get"}) {
+    EXPECT_EQ(run(refused_method(method, job)), "405 GET, HEAD") << method;
+    EXPECT_EQ(run(refused_method(method, job + "/retry")), "405 POST") << method;
+    EXPECT_EQ(run(refused_method(method, "/")), "405 GET, HEAD") << method;
+    EXPECT_EQ(run(refused_method(method, "/api/v1/nothing")), "404 ") << method;
+  }
+  EXPECT_EQ(run(refused_method("GET", job + "/retry")), "405 POST");
 }
 
 TEST(Guard, NothingRunsThatIsNotOurs) {

@@ -31,7 +31,11 @@ struct World {
 
   Task<http::Response> ask(http::Request what) { return service.answer(std::move(what)); }
   Task<std::string> text(std::string method, std::string target, std::string body = {}) {
-    Task<http::Response> asking = ask(request(method, target, body));
+    Task<std::string> asking = text(request(method, target, body));
+    co_return co_await std::move(asking);
+  }
+  Task<std::string> text(http::Request what) {
+    Task<http::Response> asking = ask(std::move(what));
     const http::Response response = co_await std::move(asking);
     co_return std::to_string(response.status) + " " + response.body;
   }
