@@ -1,13 +1,45 @@
 #pragma once
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string_type.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
+#include "coterie/http/message.hpp"
+
 namespace coterie::http {
+
+/// A parser of Beast's that keeps the fields itself: Beast adds those of a trailer to them, which nobody
+/// between both ends has looked at (RFC 9110, 6.5.1), and its limit holds for what comes at once, not for
+/// all.
+template <class BeastParser>
+class FieldsOf final : public BeastParser {
+ public:
+  explicit FieldsOf(std::size_t most_bytes) : most_(most_bytes) {}
+  Headers fields;
+  /// Of all together, with what stands between them.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void on_field_impl(boost::beast::http::field /*known*/, boost::beast::string_view name,
+                     boost::beast::string_view value, boost::system::error_code& error) override {
+    if (this->is_header_done()) return;
+    bytes_ += name.size() + value.size() + 4;
+    if (bytes_ > most_) {
+      error = boost::beast::http::error::header_limit;
+      return;
+    }
+    fields.add(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+  }
+
+  const std::size_t most_;
+  std::size_t bytes_ = 0;
+};
 
 /// Gives `bytes` to a parser of Beast's and says how many it took. What it left is to come again, with more
 /// behind it. `least`: what the parser waits for, 0 at first; kept from call to call. `most`: what it may

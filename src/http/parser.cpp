@@ -25,19 +25,6 @@ std::string text_of(boost::beast::string_view view) {
   return std::string(view.data(), view.size());
 }
 
-/// Keeps the fields itself, and of the header alone: Beast adds those of a trailer to them, which nobody
-/// between the client and this server has looked at (RFC 9110, 6.5.1).
-class RequestParser final : public beast::request_parser<beast::string_body> {
- public:
-  Headers fields;
-
- private:
-  void on_field_impl(beast::field /*name*/, boost::beast::string_view name, boost::beast::string_view value,
-                     boost::system::error_code& /*error*/) override {
-    if (!is_header_done()) fields.add(text_of(name), text_of(value));
-  }
-};
-
 /// What a proxy and this server could read as two different requests: where the body ends, and whom it is for
 /// (RFC 9112, 3.2 and 6.3). Of transfer codings only chunked is known.
 bool is_ambiguous(const Headers& fields, bool is_1_0) {
@@ -51,8 +38,8 @@ bool is_ambiguous(const Headers& fields, bool is_1_0) {
 }  // namespace
 
 struct Parser::State {
-  explicit State(std::size_t header_bytes) : most(header_bytes) {}
-  RequestParser parser;
+  explicit State(std::size_t header_bytes) : parser(header_bytes), most(header_bytes) {}
+  FieldsOf<beast::request_parser<beast::string_body>> parser;
   bool started = false;
   int error = 0;
   std::size_t least = 0;
@@ -94,19 +81,16 @@ bool Parser::wants_continue() const {
 bool Parser::take(Request& request) {
   auto message = state_->parser.release();
   request.method = text_of(message.method_string());
-  const boost::beast::string_view target = message.target();
-  if (!read_target(std::string_view(target.data(), target.size()), request)) {
-    state_->error = 400;
-    return false;
-  }
   request.headers = std::move(state_->parser.fields);
-  if (is_ambiguous(request.headers, message.version() == 10)) {
+  const boost::beast::string_view target = message.target();
+  if (target.size() + state_->parser.bytes() > state_->most)
+    state_->error = 431;
+  else if (!read_target(std::string_view(target.data(), target.size()), request) ||
+           is_ambiguous(request.headers, message.version() == 10))
     state_->error = 400;
-    return false;
-  }
   request.keep_alive = state_->parser.keep_alive();
   request.body = std::move(message.body());
-  return true;
+  return state_->error == 0;
 }
 
 }  // namespace coterie::http

@@ -12,10 +12,6 @@ namespace {
 
 namespace beast = boost::beast::http;
 
-std::string text_of(boost::beast::string_view view) {
-  return std::string(view.data(), view.size());
-}
-
 void check(const boost::system::error_code& error) {
   if (!error) return;
   if (error == beast::error::header_limit) throw BadResponse("its header is longer than the limit");
@@ -28,8 +24,8 @@ void check(const boost::system::error_code& error) {
 }  // namespace
 
 struct ResponseParser::State {
-  explicit State(std::size_t header_bytes) : most(header_bytes) {}
-  beast::response_parser<beast::string_body> parser;
+  explicit State(std::size_t header_bytes) : parser(header_bytes), most(header_bytes) {}
+  FieldsOf<beast::response_parser<beast::string_body>> parser;
   std::size_t least = 0;
   const std::size_t most;
 };
@@ -65,8 +61,7 @@ Response ResponseParser::take() {
   auto message = state_->parser.release();
   Response response;
   response.status = static_cast<int>(message.result_int());
-  for (const auto& field : message)
-    response.headers.add(text_of(field.name_string()), text_of(field.value()));
+  response.headers = std::move(state_->parser.fields);
   response.body = std::move(message.body());
   return response;
 }

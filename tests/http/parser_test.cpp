@@ -88,6 +88,39 @@ TEST(HttpParser, ALastChunkThatIsNotWholeIsWaitedFor) {
   EXPECT_EQ(parser.error(), 400);
 }
 
+std::string fields(std::size_t bytes) {
+  std::string text;
+  for (int i = 0; text.size() < bytes; ++i) text += "X" + std::to_string(i) + ": y\r\n";
+  return text;
+}
+
+TEST(HttpParser, ManySmallFieldsAreBoundedLikeALongOne) {
+  const std::string few = "GET / HTTP/1.1\r\nHost: h\r\n" + fields(15'000) + "\r\n";
+  const std::string many = "GET / HTTP/1.1\r\nHost: h\r\n" + fields(17'000) + "\r\n";
+  for (const std::size_t part : {std::size_t{10}, std::size_t{9'000}, few.size()}) {
+    Parser fine{ServerLimits()};
+    feed_in_pieces(fine, few, part);
+    Request request;
+    EXPECT_TRUE(fine.done() && fine.take(request)) << part;
+    Parser over{ServerLimits()};
+    std::string buffer = many.substr(0, part);
+    buffer.erase(0, over.feed(buffer));
+    over.feed(buffer + many.substr(part));
+    EXPECT_EQ(over.error(), 431) << part;
+  }
+  ResponseParser response{ClientOptions()};
+  EXPECT_THROW(response.feed("HTTP/1.1 200 OK\r\n" + fields(17'000) + "\r\n"), BadResponse);
+}
+
+TEST(HttpParser, TheTargetCountsToo) {
+  Parser parser{ServerLimits()};
+  parser.feed("GET /" + std::string(9'000, 'x') + " HTTP/1.1\r\nHost: h\r\nX: " + std::string(9'000, 'y') +
+              "\r\n\r\n");
+  Request request;
+  EXPECT_FALSE(parser.done() && parser.take(request));
+  EXPECT_EQ(parser.error(), 431);
+}
+
 /// Bytes that never end a line, as they come; whether they were refused before `most` of them were kept.
 template <class AnyParser>
 bool refuses(AnyParser& parser, const std::string& begin, std::size_t most) {
