@@ -24,6 +24,7 @@ struct DashboardFlags {
   std::string token;
   std::string account;
   std::string audit;
+  std::string log_format = "text";
   std::string certificate;
   std::string key;
   std::vector<std::string> allowed_hosts;
@@ -120,7 +121,7 @@ int show(const DashboardFlags& flags) {
   if (flags.certificate.empty() != flags.key.empty())
     throw UsageError("--tls-cert and --tls-key belong together");
   if (!flags.certificate.empty()) options.tls = tls_from(flags.certificate, flags.key);
-  const auto log = std::make_shared<Log>(LogLevel::info);
+  const auto log = std::make_shared<Log>(LogLevel::info, parse_log_format(flags.log_format));
   options.log = log;
   AuditFile audit(flags.audit);
   options.audit = [&](std::string_view line) { audit.write(*log, line); };
@@ -129,9 +130,10 @@ int show(const DashboardFlags& flags) {
     Output::standard().line(flags.common.json ? JsonObject().add("url", url).str() : url);
     Output::standard().flush();
     if (options.accounts.empty())
-      log->write(LogLevel::warning, options.insecure_no_auth
-                                       ? "whoever can connect may do everything: --insecure-no-auth was given"
-                                       : "whoever can use this machine may do everything: see --accounts");
+      log->write(LogLevel::warning,
+                 options.insecure_no_auth
+                     ? "whoever can connect may do everything: --insecure-no-auth was given"
+                     : "whoever can use this machine may do everything: see --accounts");
     if (!dashboard::has_pages())
       log->write(LogLevel::warning, "this build has no pages, only the API: npm was not there");
     log->write(LogLevel::info, "showing " + broker->url() + "; Ctrl-C stops");
@@ -201,9 +203,13 @@ void add_dashboard(CLI::App& app, Action& chosen) {
   auto flags = std::make_shared<DashboardFlags>();
   Flags(app, "dashboard", "Show queues and jobs in a browser, and serve the API behind it")
       .common(flags->common)
-      .text("--listen,-l", flags->listen, "Where [default 127.0.0.1:8420; port 0: one that is free]",
-            "ADDR:PORT")
-      .text("--accounts", flags->accounts, "Who may log in, and as what; see below", "FILE")
+      .text(
+          "--listen,-l", flags->listen,
+          "Where it listens; an address that other machines reach needs --accounts [default 127.0.0.1:8420, "
+          "this machine alone; port 0: one that is free]",
+          "ADDR:PORT")
+      .text("--accounts", flags->accounts,
+            "Who may log in, and as what, see below; read at the start: to change it, start anew", "FILE")
       .flag("--read-only", flags->read_only, "Nothing can be changed, whoever asks")
       .flag("--insecure-no-auth", flags->insecure, "Listen to all the world without accounts")
       .texts("--allow-host", flags->allowed_hosts,
@@ -211,7 +217,10 @@ void add_dashboard(CLI::App& app, Action& chosen) {
       .texts("--redact", flags->redact,
              "Do not show fields of this name, beside password, token and their like; '*': none at all",
              "NAME")
-      .text("--audit", flags->audit, "Append a line of JSON for each change that somebody makes", "FILE")
+      .text("--audit", flags->audit, "Append a line of JSON for each change and each login", "FILE")
+      .text("--log-format", flags->log_format,
+            "How the log on stderr is written: text, for people, or json, an object a line [default text]",
+            "FORMAT")
       .text("--tls-cert", flags->certificate, "Serve HTTPS with this certificate (PEM)", "FILE")
       .text("--tls-key", flags->key, "And this key (PEM)", "FILE")
       .text("--new-token", flags->token, "Print a token for programs and its line for --accounts, and end",
@@ -221,10 +230,14 @@ void add_dashboard(CLI::App& app, Action& chosen) {
             "NAME=ROLE")
       .text("--web-root", flags->web_root, "Read the pages from this folder, to work on them", "DIR")
       .footer(
+          "Open the URL that it prints; Ctrl-C stops it. Without --accounts whoever reaches it may do all.\n"
           "Roles: a viewer looks; an operator also sees what tasks do, retries, cancels, drains, pauses and "
           "resumes; an\nadmin also forgets jobs, and enqueues them anew with other arguments.\n"
           "  coterie dashboard --new-account ann=admin >> accounts; chmod 600 accounts\n"
-          "  coterie dashboard --accounts accounts --listen 0.0.0.0:8420 --allow-host queue.example.org")
+          "  coterie dashboard --accounts accounts --listen 0.0.0.0:8420 --allow-host queue.example.org\n"
+          "A program sends its token with each request: Authorization: Bearer TOKEN. Without --tls-cert it\n"
+          "can be read on the way.\n"
+          "Exit codes: 0 stopped, 2 wrong usage, or an address that is taken or not safe, 3 no broker.")
       .chooses(chosen, [flags] { return show(*flags); });
 }
 

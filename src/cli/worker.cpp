@@ -222,9 +222,13 @@ void add_worker(CLI::App& app, Action& chosen) {
       .flag("--quiet", flags->quiet, "No line on stdout for each job")
       .text("--log-level", flags->log_level,
             "What goes to stderr: debug, info, warning or error, and what is above [default info]", "LEVEL")
-      .text("--dashboard", flags->dashboard, "Show its broker in a browser too, see `coterie dashboard`",
+      .text("--dashboard", flags->dashboard,
+            "Show its broker in a browser too, on this machine: 127.0.0.1:8420, say. An address that others "
+            "reach needs --accounts, and is better served by `coterie dashboard`, which has TLS and an audit "
+            "log",
             "ADDR:PORT")
-      .text("--accounts", flags->accounts, "With --dashboard: who may log in", "FILE")
+      .text("--accounts", flags->accounts,
+            "With --dashboard: who may log in, see `coterie dashboard --help`; read at the start", "FILE")
       .text("--log-format", flags->log_format,
             "How: text, for people, or json, an object a line [default text]", "FORMAT")
       .text("--metrics", flags->metrics,

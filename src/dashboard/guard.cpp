@@ -58,7 +58,7 @@ void require_safe_address(const DashboardOptions& options) {
   throw BadOptions(
       "the dashboard would listen at '" + options.host +
       "', where others than this machine can connect, and nobody would have to say who they are: give "
-      "it accounts (--accounts FILE), listen at 127.0.0.1, or say --insecure-no-auth");
+      "it accounts (--accounts FILE), listen at 127.0.0.1, or take `coterie dashboard --insecure-no-auth`");
 }
 
 Guard::Guard(const DashboardOptions& options) : hosts_(options.allowed_hosts) {

@@ -34,6 +34,12 @@ said=$("$coterie" dashboard --listen 0.0.0.0:0 2>&1) || code=$?
 ((code == 2)) || fail "0.0.0.0 gave exit code $code"
 [[ $said == *--accounts*--insecure-no-auth* ]] || fail "the refusal does not say the cure: $said"
 
+code=0
+said=$("$coterie" worker --allow-exec --dashboard 0.0.0.0:0 2>&1) || code=$?
+((code == 2)) || fail "a worker's 0.0.0.0 gave exit code $code"
+[[ $said == *--accounts*'`coterie dashboard --insecure-no-auth`'* ]] || fail "a worker's refusal does not say the cure: $said"
+[[ $("$coterie" worker --help) == *--dashboard*"on this machine"*"needs --accounts"* ]] || fail "the help does not say who reaches it"
+
 # An account file that others may read is refused; one that they may not is taken.
 "$coterie" dashboard --new-token me=viewer >accounts 2>token
 token=$(grep -o 'coterie_[0-9a-f]*' token)
@@ -72,17 +78,17 @@ if command -v redis-server >/dev/null; then
   until_said() { for _ in $(seq 600); do grep -q "$1" away && return; sleep 0.1; done; fail "not '$1': $(<away)"; }
   redis
   until [[ -S redis.sock ]]; do sleep 0.1; done
-  "$coterie" dashboard --listen 127.0.0.1:0 --broker "redis+unix://$work/redis.sock?password=hunter22&command_timeout_ms=2000" >away 2>&1 &
+  "$coterie" dashboard --listen 127.0.0.1:0 --broker "redis+unix://$work/redis.sock?password=hunter22&command_timeout_ms=2000" --log-format json >away 2>&1 &
   shows=$!
   pids+=("$shows")
   port=$(port_in away)
   kill "${pids[-2]}"
-  until_said 'the broker does not answer .*broker=redis+unix://.*reason='
+  until_said '"message":"the broker does not answer".*"broker":"redis+unix://.*"reason":'
   for _ in 1 2 3; do
     [[ $(ask "$port" "GET /api/v1/overview") == "HTTP/1.1 503 "*broker_unavailable* ]] || fail "no 503 while the broker is away"
   done
   redis
-  until_said 'the broker answers again .*broker=redis+unix://.*away_ms='
+  until_said '"message":"the broker answers again".*"broker":"redis+unix://.*"away_ms":'
   [[ -z $(grep -o 'does not answer\|answers again' away | uniq -d) ]] || fail "the same twice: $(<away)"
   grep -q hunter22 away && fail "the log has the password: $(<away)"
   kill -TERM "$shows"
