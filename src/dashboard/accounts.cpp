@@ -175,11 +175,23 @@ std::optional<Caller> Accounts::by_password(const std::string& name, const std::
 
 std::string Sessions::open(const Caller& caller, TimePoint now) {
   std::erase_if(sessions_, [now](const auto& entry) { return entry.second.until <= now; });
+  make_room_for(caller.name);
   if (sessions_.size() >= most)
     throw ApiError(ErrorCode::too_many_sessions, "1,000 people are logged in; try again later");
   std::string cookie = hex(random_bytes(32));
   sessions_.emplace(sha256(cookie), Session{caller, now + lifetime});
   return cookie;
+}
+
+void Sessions::make_room_for(const std::string& name) {
+  std::size_t count = 0;
+  auto oldest = sessions_.end();
+  for (auto each = sessions_.begin(); each != sessions_.end(); ++each) {
+    if (each->second.caller.name != name) continue;
+    ++count;
+    if (oldest == sessions_.end() || each->second.until < oldest->second.until) oldest = each;
+  }
+  if (count >= most_of_one) sessions_.erase(oldest);
 }
 
 std::optional<Caller> Sessions::find(std::string_view cookie, TimePoint now) const {

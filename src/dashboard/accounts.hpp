@@ -38,6 +38,9 @@ class Accounts {
 class Sessions {
  public:
   static constexpr std::size_t most = 1000;
+  /// Of one person; the next one ends the oldest. So a program that logs in anew each time, in place of
+  /// sending a token, takes nobody else's place.
+  static constexpr std::size_t most_of_one = 20;
   static constexpr Duration lifetime = std::chrono::hours(12);
   /// The cookie's value.
   [[nodiscard]] std::string open(const Caller& caller, TimePoint now);
@@ -49,6 +52,8 @@ class Sessions {
     Caller caller;
     TimePoint until;
   };
+  void make_room_for(const std::string& name);
+
   std::map<std::string, Session> sessions_;  // by the hash of the cookie
 };
 

@@ -242,5 +242,19 @@ TEST(Accounts, SessionsEnd) {
   EXPECT_FALSE(sessions.find("", now));
 }
 
+TEST(Accounts, WhoLogsInAgainAndAgainEndsTheirOwnOldestSession) {
+  Sessions sessions;
+  TimePoint now{};
+  const std::string others = sessions.open(Caller("bob", Role::viewer), now);
+  std::vector<std::string> cookies;
+  for (std::size_t i = 0; i < 2 * Sessions::most; ++i) {
+    now += std::chrono::milliseconds(1);
+    cookies.push_back(sessions.open(Caller("ann", Role::viewer), now));
+  }
+  EXPECT_TRUE(sessions.find(others, now));
+  EXPECT_FALSE(sessions.find(cookies.at(cookies.size() - 1 - Sessions::most_of_one), now));
+  EXPECT_TRUE(sessions.find(cookies.at(cookies.size() - Sessions::most_of_one), now));
+}
+
 }  // namespace
 }  // namespace coterie::dashboard_test
