@@ -8,6 +8,7 @@
 namespace broker_suite {
 namespace {
 
+namespace sqlite = coterie::brokers::sqlite;
 using std::chrono::hours;
 
 /// The identity of a process that is gone.
@@ -147,6 +148,33 @@ TEST_F(SqliteSharing, LeasesOfAProcessThatIsGoneComeBackAtOnce) {
   ASSERT_EQ(again.leases.size(), 1U);
   EXPECT_EQ(again.leases[0].ref.id, taken.leases[0].ref.id);
   EXPECT_EQ(again.leases[0].attempt, 1U);
+}
+
+// A process of schema 3, which goes on while another one brings the file up to date, knows no table of
+// attempts.
+TEST_F(SqliteSharing, AttemptsOfJobsThatAnOlderVersionForgotAreDroppedAtTheNextOpening) {
+  const std::vector<JobSpec> specs = jobs(2);
+  {
+    const auto broker = open();
+    await(broker->enqueue(specs));
+    TestWorker worker;
+    CycleRequest request = worker.next(2);
+    const CycleReply taken = await(broker->cycle(request));
+    ASSERT_EQ(taken.leases.size(), 2U);
+    request = worker.next();
+    for (const Lease& lease : taken.leases)
+      request.failed.emplace_back(lease.ref, FailKind::dead, JobError("exit", "no"));
+    await(broker->cycle(request));
+  }
+  sqlite::Connection db(path(), SQLITE_OPEN_READWRITE, nullptr);
+  db.exec(
+      "DELETE FROM job WHERE job = 1; DELETE FROM final WHERE job = 1; DELETE FROM failure WHERE job = 1;"
+      "UPDATE counts SET jobs = jobs - 1 WHERE state = 6");
+  ASSERT_EQ(db.integer("SELECT count(*) FROM attempt"), 2);
+  const auto broker = open();
+  EXPECT_EQ(await(broker->get({specs[1].id}, true))[0].value().attempts.size(), 1U);
+  await(broker->readmit({specs[1].id}));  // behind what the opening writes
+  EXPECT_EQ(db.integer("SELECT count(*) FROM attempt"), 1);
 }
 
 TEST_F(SqliteSharing, ManyOpenANewFileAtTheSameTime) {

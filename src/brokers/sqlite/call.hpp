@@ -34,9 +34,12 @@ class Call final : public Operation {
 };
 
 /// At opening: what died with its process need not wait for its deadline.
-class RecoverGone final : public Operation {
+class Opening final : public Operation {
  public:
-  void apply(Engine& engine) override { engine.recover_gone(); }
+  void apply(Engine& engine) override {
+    engine.recover_gone();
+    engine.drop_orphans();
+  }
   void succeed() noexcept override {}
   void fail(const Failure& /*failure*/) noexcept override {}  // the next call's problem too, or no problem
 };

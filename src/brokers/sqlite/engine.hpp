@@ -85,6 +85,10 @@ class Engine {
 
   /// Recovers the leases of processes that are gone, at once instead of at the next second.
   void recover_gone();
+  /// Drops what processes that opened the file before it had a table of attempts left there: the attempts of
+  /// jobs that they forgot. Looks at the oldest jobs that have some, up to `step_limit`; as these are the
+  /// next to be forgotten, some opening comes upon each.
+  void drop_orphans();
   /// At the end of a broker's life: that time went on while nothing was written is worth knowing.
   void remember_clock();
   /// Ends jobs that expired, records and ids whose time is over: at most about `budget` of them. True when

@@ -59,6 +59,18 @@ void Engine::forget(const JobRow& row, JobState state, UnixMillis ended) {
     sql_.drop_id.with(db_, row.id).run();
 }
 
+void Engine::drop_orphans() {
+  std::int64_t job = 0;
+  for (std::int64_t looks = 0; looks < step_limit; ++looks) {
+    Statement& next = sql_.next_attempted.with(db_, job);
+    if (!next.step()) return;
+    job = next.integer(0);
+    const bool orphaned = next.integer(1) == 0;
+    next.reset();
+    if (orphaned) sql_.drop_attempts.with(db_, job).run();
+  }
+}
+
 bool Engine::retire_due(std::int64_t& budget) {
   while (budget > 0) {
     std::int64_t at = 0;

@@ -30,7 +30,7 @@ class SqliteBroker final : public Broker {
     reader_ = std::make_unique<Reader>(open_for_reading(settings, *vfs_));
     writer_ = std::make_unique<Writer>(std::move(engine), settings.path,
                                        [this](const News& news) { watch_->committed(news); });
-    writer_->post(std::make_unique<RecoverGone>());
+    writer_->post(std::make_unique<Opening>());
   }
   ~SqliteBroker() override {
     // The readers first, so that the writer's connection is the last one and leaves an empty log.

@@ -99,6 +99,9 @@ struct Statements {
   Statement drop_old_attempts{
       "DELETE FROM attempt WHERE job = ?1 AND place <= (SELECT max(place) FROM attempt WHERE job = ?1) - ?2"};
   Statement drop_attempts{"DELETE FROM attempt WHERE job = ?"};
+  Statement next_attempted{
+      "SELECT job, EXISTS(SELECT 1 FROM job j WHERE j.job = a.job) FROM attempt a WHERE job > ? ORDER BY job "
+      "LIMIT 1"};
   Statement put_progress{"INSERT OR REPLACE INTO progress VALUES(?, ?, ?)"};
   Statement drop_progress{"DELETE FROM progress WHERE job = ?"};
 
