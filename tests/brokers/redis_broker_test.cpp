@@ -130,6 +130,29 @@ TEST_F(RedisBrokerTest, NamespacesAreApart) {
   EXPECT_TRUE(await(theirs->cycle(worker.next(1))).leases.empty());
 }
 
+TEST_F(RedisBrokerTest, ADamagedAttemptHidesNeitherTheOthersNorOtherJobs) {
+  damages_keys_ = true;
+  const auto broker = open();
+  std::vector<JobSpec> specs{BrokerSuite::job(), BrokerSuite::job()};
+  specs[0].attempts.resize(4);
+  for (Attempt& attempt : specs[0].attempts) attempt.error = JobError("exit", "no");
+  enqueue(*broker, specs);
+  const std::string key = administer("KEYS {coterie:0}x*").at(0).string();
+  coterie::brokers::redis::Command spoil("HSET");
+  spoil.arg(key).arg("a0").arg("").arg("a1").arg("short").arg("a2").arg(std::string(15, '\1') + "w");
+  broker_suite::administer(server_.url(), std::move(spoil));
+  JobFilter filter;
+  filter.bodies = true;
+  const std::vector<JobInfo> jobs = await(broker->list(filter)).jobs;
+  ASSERT_EQ(jobs.size(), 2U);
+  const std::vector<Attempt>& kept = jobs[0].attempts;
+  ASSERT_EQ(kept.size(), 4U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(kept[i].error.type, "damaged") << i;
+  EXPECT_EQ(kept[3].error.type, "exit");
+  EXPECT_EQ(await(broker->get({specs[0].id}, true))[0].value().attempts.size(), 4U);
+  EXPECT_EQ(await(broker->export_jobs({specs[0].id}, true))[0].value().spec.attempts.size(), 4U);
+}
+
 TEST_F(RedisBrokerTest, LongBodiesComeBackAndGoWithTheirJob) {
   const auto broker = open();
   JobSpec spec = BrokerSuite::job();

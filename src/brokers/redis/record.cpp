@@ -69,14 +69,17 @@ std::string write_attempt(const queue::Attempt& attempt) {
   return out.append(attempt.error.message);
 }
 
+/// One that is cut short says so in its error, and hides neither the others nor its job.
 queue::Attempt read_attempt(std::string_view text) {
   constexpr std::size_t numbers = 3 + 6 + 6;
-  const std::size_t worker_end = text.find('\0', numbers);
-  const std::size_t type_end = text.find('\0', std::min(worker_end, text.size() - 1) + 1);
-  if (text.size() < numbers || worker_end == std::string_view::npos || type_end == std::string_view::npos)
-    throw UnexpectedReply("Redis holds a job that is damaged: one of its attempts is cut short");
-  Reader in(text);
   queue::Attempt attempt;
+  attempt.number = 0;
+  attempt.error = queue::JobError("damaged", "what Redis holds of this attempt is cut short");
+  const std::size_t worker_end = text.find('\0', numbers);
+  if (worker_end == std::string_view::npos) return attempt;
+  const std::size_t type_end = text.find('\0', worker_end + 1);
+  if (type_end == std::string_view::npos) return attempt;
+  Reader in(text);
   attempt.number = in.small(3);
   attempt.started_at = in.time();
   attempt.ended_at = in.time();

@@ -77,7 +77,7 @@ inline constexpr std::size_t short_bytes = 4096;
 /// `extras` of enqueue.lua: a backoff that is not the usual one, headers, and what another broker kept of its
 /// attempts. Empty where there is none of these.
 [[nodiscard]] std::string write_extras(const queue::JobSpec& spec);
-/// Of the fields of x<id>.
+/// Of the fields of x<id>. One that is damaged says so in its error.
 [[nodiscard]] std::vector<queue::Attempt> read_attempts(const std::vector<Reply>& fields);
 [[nodiscard]] queue::Headers read_headers(const std::string& text);
 
