@@ -113,6 +113,22 @@ void check_attempts(const Where& where, const std::vector<Attempt>& attempts, co
   }
 }
 
+}  // namespace
+
+std::vector<Attempt> portable_attempts(std::vector<Attempt> attempts) {
+  const Limits usual;
+  for (Attempt& attempt : attempts) {
+    attempt.number = std::min(attempt.number, usual.attempts);
+    attempt.started_at = std::clamp<UnixMillis>(attempt.started_at, 0, last_time);
+    attempt.ended_at = std::clamp<UnixMillis>(attempt.ended_at, 0, last_time);
+    attempt.worker = clean_text(attempt.worker, usual.name_bytes);
+    attempt.error = brief_error(attempt.error, usual);
+  }
+  return attempts;
+}
+
+namespace {
+
 void check_job(const Where& where, const JobSpec& job, const Limits& limits) {
   check_id(where, "id", job.id);
   check_name(where, "queue", job.queue, limits);

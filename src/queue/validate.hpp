@@ -76,6 +76,9 @@ void validate_answer(const Uuid& worker, const Uuid& question, const WorkerAnswe
 [[nodiscard]] JobError clean_error(const JobError& error, const Limits& limits);
 /// The same as it is kept of each attempt: without the stack, cut to `attempt_error_bytes`, and it says so.
 [[nodiscard]] JobError brief_error(const JobError& error, const Limits& limits);
+/// What another broker accepts of the attempts that a store holds, for an export: times, numbers and texts
+/// that are beyond the usual limits are cut to these.
+[[nodiscard]] std::vector<Attempt> portable_attempts(std::vector<Attempt> attempts);
 /// Of an attempt that ended with its worker. `quarantined_after`: so many died while they ran nothing else,
 /// and the job is dead for it; 0: it is not.
 [[nodiscard]] JobError lost_error(std::string_view worker, std::uint64_t quarantined_after);

@@ -187,6 +187,23 @@ TEST_P(BrokerSuite, AttemptsGoAlongToAnotherBroker) {
   EXPECT_EQ(await(broker().export_jobs({id}, true)).at(0)->spec.backoff.base, 3s);
 }
 
+TEST_P(BrokerSuite, AttemptsThatWereKeptUnderWiderLimitsGoAlongCut) {
+  Limits wide;
+  wide.name_bytes = 1000;
+  reopen(wide);
+  const JobId id = enqueue_one(job());
+  Attempts attempts(*this);
+  attempts.fail(std::string(500, 'w'), JobError(std::string(600, 't'), "no"));
+  EXPECT_EQ(info(id, true)->attempts.at(0).worker.size(), 500U);
+  const JobSpec moved = await(broker().export_jobs({id}, true)).at(0)->spec;
+  reopen(Limits{});
+  enqueue_one(moved);
+  const Attempt kept = info(id, true)->attempts.at(0);
+  EXPECT_EQ(kept.worker, std::string(255, 'w'));
+  EXPECT_EQ(kept.error.type, std::string(255, 't'));
+  EXPECT_EQ(kept.error.message, "no");
+}
+
 TEST_P(BrokerSuite, AttemptsFromElsewhereHaveLimits) {
   const auto refused = [this](const std::function<void(std::vector<Attempt>&)>& spoil) {
     JobSpec spec = job();

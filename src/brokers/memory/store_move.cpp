@@ -38,7 +38,8 @@ queue::JobExport Store::export_job(const Record& record, bool payloads) const {
   if (record.rare) {
     job.spec.backoff = record.rare->backoff;
     job.spec.headers = record.rare->headers;
-    if (record.rare->failures && payloads) job.spec.attempts = record.rare->failures->attempts;
+    if (record.rare->failures && payloads)
+      job.spec.attempts = queue::portable_attempts(record.rare->failures->attempts);
   }
   job.waits_for = record.waits_for;
   for (std::uint32_t edge = record.edges; edge != no_slot; edge = edges_[edge].next)

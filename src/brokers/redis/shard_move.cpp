@@ -105,7 +105,7 @@ Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vecto
       found.back() = read_export(one, record);
       if (payloads) {
         found.back()->spec.payload = record.payload;
-        found.back()->spec.attempts = read_attempts(one.at(6).array());
+        found.back()->spec.attempts = queue::portable_attempts(read_attempts(one.at(6).array()));
       }
       co_await complete_export(record, payloads, *found.back());
     }

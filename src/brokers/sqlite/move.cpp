@@ -116,7 +116,7 @@ JobExport Query::export_job(Statement& row, bool payloads) {
   }
   job.waits_for = static_cast<std::uint64_t>(row.integer(17));
   if (!row.is_null(18)) spec.headers = unpack_headers(row.text(18));
-  if (payloads) spec.attempts = attempts(number);
+  if (payloads) spec.attempts = portable_attempts(attempts(number));
   ResetOnExit guard(children_.with(db_, number));
   while (children_.step()) job.dependents.push_back(children_.uuid(0));
   return job;
