@@ -73,6 +73,7 @@ class RedisScriptSizeTest : public RedisBrokerTest {
     std::size_t ids = 0;
     std::size_t bytes = 0;
     std::size_t wanted = 0;  // of a take
+    std::size_t calls = 0;   // how many there were
   };
   Most most(Script script) {
     const std::lock_guard lock(mutex_);
@@ -104,6 +105,7 @@ class RedisScriptSizeTest : public RedisBrokerTest {
       for (std::size_t at = 0; at < word.size(); at += 16) ids += ids_.count(word.substr(at, 16));
     }
     Most& most = most_[words[1]];
+    ++most.calls;
     most.ids = std::max(most.ids, ids);
     if (ids > 1) most.bytes = std::max(most.bytes, bytes);
     if (calls(words, Script::take))
@@ -211,6 +213,42 @@ TEST_F(RedisScriptSizeTest, AScriptHasAtMost256KiBOrOneJob) {
   (void)await(broker->cycle(std::move(request)));
   EXPECT_GT(most(Script::settle).bytes, bytes_most / 2);
   EXPECT_LE(most_bytes(), bytes_most + frame);
+}
+
+TEST_F(RedisScriptSizeTest, AReplyEndsBehindTheJobThatFills256KiBAndTheRestIsAskedForAgain) {
+  constexpr std::size_t count = 70;
+  constexpr std::size_t error_bytes = 30'000;
+  const auto broker = open_by_proxy();
+  const std::vector<JobSpec> specs = jobs(count);
+  std::vector<JobId> ids = ids_of(specs);
+  enqueue(*broker, specs);
+  TestWorker worker;
+  const std::vector<Lease> leases = take(*broker, worker, 100);
+  CycleRequest request = worker.next();
+  for (const Lease& lease : leases)
+    request.failed.emplace_back(lease.ref, FailKind::retry, JobError("test", std::string(error_bytes, 'e')));
+  (void)await(broker->cycle(std::move(request)));
+  ids.insert(ids.begin() + 1, new_uuid());
+  constexpr std::size_t most_jobs = bytes_most / error_bytes + 1;
+  for (const bool bodies : {false, true}) {
+    start_anew();
+    const std::vector<std::optional<JobInfo>> found = await(broker->get(ids, bodies));
+    EXPECT_GE(most(Script::get).calls, count / most_jobs);
+    ASSERT_EQ(found.size(), ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      ASSERT_EQ(found[i].has_value(), i != 1) << i;
+      if (i == 1) continue;
+      EXPECT_EQ(found[i]->id, ids[i]);
+      EXPECT_EQ(found[i]->error.value().message.size(), error_bytes);
+    }
+  }
+  const std::vector<std::optional<JobExport>> exported = await(broker->export_jobs(ids, true));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ASSERT_EQ(exported.at(i).has_value(), i != 1) << i;
+    if (exported[i]) {
+      EXPECT_EQ(exported[i]->spec.id, ids[i]);
+    }
+  }
 }
 
 }  // namespace

@@ -125,10 +125,4 @@ std::vector<Command> Shard::for_ids(Script script, const std::vector<queue::JobI
   return commands;
 }
 
-std::vector<Command> Shard::gets(const std::vector<queue::JobId>& ids, bool attempts) const {
-  std::vector<Command> commands = for_ids(Script::get, ids);
-  for (Command& command : commands) command.arg(attempts ? "1" : "");
-  return commands;
-}
-
 }  // namespace coterie::brokers::redis

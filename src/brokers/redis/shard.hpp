@@ -183,7 +183,6 @@ class Shard {
   Task<Reply> run(Command command);
   void learn(queue::UnixMillis now, queue::UnixMillis steps);
   [[nodiscard]] std::vector<Command> for_ids(Script script, const std::vector<queue::JobId>& ids) const;
-  [[nodiscard]] std::vector<Command> gets(const std::vector<queue::JobId>& ids, bool attempts) const;
 
   // shard_enqueue.cpp
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);
@@ -254,6 +253,7 @@ class Shard {
 
   // shard_query.cpp
   [[nodiscard]] Command walk(Script script, const queue::JobFilter& filter, std::size_t most) const;
+  Task<std::vector<Reply>> describe(std::vector<queue::JobId> ids, bool attempts);
   Task<void> fetch_bodies(const Reply& reply, queue::JobInfo& info);
 
   Servers& servers_;

@@ -94,21 +94,18 @@ Task<std::vector<std::optional<queue::JobExport>>> Shard::export_jobs(std::vecto
                                                                       bool payloads) {
   std::vector<std::optional<queue::JobExport>> found;
   found.reserve(ids.size());
-  std::vector<Command> commands = gets(ids, payloads);
-  const std::vector<Reply> replies = co_await run(std::move(commands));
-  for (const Reply& reply : replies) {
-    for (const Reply& one : reply.array()) {
-      found.emplace_back();
-      if (one.is_nil()) continue;
-      const Record record = read_record(one.at(1).string());
-      if (queue::is_final(record.state) || record.has(Record::preparing)) continue;
-      found.back() = read_export(one, record);
-      if (payloads) {
-        found.back()->spec.payload = record.payload;
-        found.back()->spec.attempts = queue::portable_attempts(read_attempts(one.at(6).array()));
-      }
-      co_await complete_export(record, payloads, *found.back());
+  const std::vector<Reply> described = co_await describe(std::move(ids), payloads);
+  for (const Reply& one : described) {
+    found.emplace_back();
+    if (one.is_nil()) continue;
+    const Record record = read_record(one.at(1).string());
+    if (queue::is_final(record.state) || record.has(Record::preparing)) continue;
+    found.back() = read_export(one, record);
+    if (payloads) {
+      found.back()->spec.payload = record.payload;
+      found.back()->spec.attempts = queue::portable_attempts(read_attempts(one.at(6).array()));
     }
+    co_await complete_export(record, payloads, *found.back());
   }
   co_return found;
 }

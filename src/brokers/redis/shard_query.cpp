@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "src/brokers/redis/shard.hpp"
@@ -86,6 +87,35 @@ queue::QueueInfo read_queue(const Reply& reply) {
 
 }  // namespace
 
+/// What get.lua gives for each. A reply that is full has less than it was asked for; then the rest is asked
+/// for again.
+Task<std::vector<Reply>> Shard::describe(std::vector<queue::JobId> ids, bool attempts) {
+  std::vector<Reply> found(ids.size());
+  std::vector<std::size_t> places(ids.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  while (!places.empty()) {
+    std::vector<queue::JobId> asked;
+    for (const std::size_t place : places) asked.push_back(ids[place]);
+    std::vector<Command> commands = for_ids(Script::get, asked);
+    for (Command& command : commands) command.arg(attempts ? "1" : "");
+    std::vector<Reply> replies = co_await run(std::move(commands));
+    std::vector<std::size_t> rest;
+    for (std::size_t i = 0; i < places.size(); i += units) {
+      std::vector<Reply> described = replies.at(i / units).take_array();
+      const std::size_t end = std::min(units, places.size() - i);
+      for (std::size_t j = 0; j < end; ++j) {
+        if (j < described.size())
+          found[places[i + j]] = std::move(described[j]);
+        else
+          rest.push_back(places[i + j]);
+      }
+    }
+    if (rest.size() == places.size()) throw UnexpectedReply("Redis gave none of the jobs it was asked for");
+    places = std::move(rest);
+  }
+  co_return found;
+}
+
 /// The long ones are not in the job's own string.
 Task<void> Shard::fetch_bodies(const Reply& reply, queue::JobInfo& info) {
   const Record record = read_record(reply.at(1).string());
@@ -111,15 +141,12 @@ Task<std::vector<std::optional<queue::JobInfo>>> Shard::get(std::vector<queue::J
     const auto begin_of = ids.begin() + static_cast<std::ptrdiff_t>(from);
     const auto end_of = ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), from + units * 8));
     std::vector<queue::JobId> part(begin_of, end_of);
-    std::vector<Command> commands = gets(part, bodies);
-    const std::vector<Reply> replies = co_await run(std::move(commands));
-    for (const Reply& reply : replies) {
-      for (const Reply& one : reply.array()) {
-        found.emplace_back();
-        if (one.is_nil()) continue;
-        found.back() = read_info(one, bodies);
-        if (bodies) co_await fetch_bodies(one, *found.back());
-      }
+    const std::vector<Reply> described = co_await describe(std::move(part), bodies);
+    for (const Reply& one : described) {
+      found.emplace_back();
+      if (one.is_nil()) continue;
+      found.back() = read_info(one, bodies);
+      if (bodies) co_await fetch_bodies(one, *found.back());
     }
   }
   co_return found;
@@ -162,9 +189,8 @@ Task<queue::JobLinks> Shard::links(queue::JobId id, std::uint32_t most) {
   constexpr std::uint64_t most_looks = 20'000;
   queue::JobLinks links;
   std::vector<queue::JobId> ids{id};
-  std::vector<Command> commands = gets(ids, false);
-  const std::vector<Reply> replies = co_await run(std::move(commands));
-  const Reply& described = replies.at(0).at(0);
+  const std::vector<Reply> found = co_await describe(std::move(ids), false);
+  const Reply& described = found.at(0);
   if (described.is_nil()) co_return links;
   const Record record = read_record(described.at(1).string());
   if (queue::is_final(record.state) || record.has(Record::preparing)) co_return links;

@@ -1,7 +1,10 @@
--- Jobs for people and tools; put between the prelude and get.lua or list.lua.
+-- Jobs for people and tools; put between the prelude and get.lua, list.lua or ended.lua. A reply ends behind the job that
+-- fills it.
 --
 -- For each job {id, header and short bodies, queue, handler, worker's name, lease's deadline (0: none), fields of x<id>,
 -- its attempts only where they are asked for, and w: how many it waits for in other shards, which WAITS_FOR counts as one}.
+local REPLY_BYTES, reply_bytes = 262144, 0
+local function is_full() return reply_bytes >= REPLY_BYTES end
 local workers = {[NOBODY] = ''}
 local USUAL = {'e', 'm', 'p', 'n', 'b', 'h'}
 local function fields_of(job, attempts)
@@ -30,5 +33,7 @@ local function describe(job, attempts)
     fields[#fields + 1] = 'w'
     fields[#fields + 1] = tostring(call('SCARD', P .. 'F' .. job[ID]))
   end
+  reply_bytes = reply_bytes + #job[TEXT]
+  for _, field in ipairs(fields) do reply_bytes = reply_bytes + #field end
   return {job[ID], job[TEXT], queue, handler, worker, deadline, fields}
 end

@@ -1,7 +1,7 @@
 -- Jobs that ended last: those that are forgotten last.
 --
 -- KEYS[1] the shard's m; ARGV[1..3] time (begin); [4] how many at most.
--- Gives them as describe.lua says; of the last moment it gives those that were added last.
+-- Gives them as describe.lua says, less where these fill the reply; of the last moment it gives those that were added last.
 begin()
 local most, reply, seen = math.min(tonumber(ARGV[4]), UNITS), {}, {}
 for _, time in ipairs(call('ZRANGE', P .. 'h', 0, most - 1, 'REV')) do
@@ -10,8 +10,8 @@ for _, time in ipairs(call('ZRANGE', P .. 'h', 0, most - 1, 'REV')) do
   for i = #ids, 1, -1 do
     local job = not seen[ids[i]] and find(ids[i])
     seen[ids[i]] = true
-    if job and is_final(job) then reply[#reply + 1] = describe(job) end
+    if job and is_final(job) and not is_full() then reply[#reply + 1] = describe(job) end
   end
-  if #reply == most then break end
+  if #reply == most or is_full() then break end
 end
 return reply
