@@ -81,11 +81,10 @@ void print(const MoveReport& report, const MoveFlags& flags) {
              " ended, with results");
 }
 
-MoveWork::Options options_of(const MoveFlags& flags, const queue::Broker* to) {
+MoveWork::Options options_of(const MoveFlags& flags) {
   MoveWork::Options options;
   options.queues = std::set<std::string>(flags.queues.begin(), flags.queues.end());
   options.claim.queues.assign(options.queues.begin(), options.queues.end());
-  if (to != nullptr) options.claim.to = to->url();
   options.claim.take_over = flags.take_over;
   options.claim.accept_reruns = flags.accept_reruns;
   options.wait = flags.wait;
@@ -98,7 +97,7 @@ int move(const MoveFlags& flags) {
   std::shared_ptr<queue::Broker> from = open_existing(flags.from, "--from");
   std::shared_ptr<queue::Broker> to;
   if (!flags.dry_run) to = open_shared(flags.to, "--to");
-  MoveWork work(from, to, options_of(flags, to.get()));
+  MoveWork work(from, to, options_of(flags));
   MoveReport report;
   try {
     // Stopped by Ctrl-C: nothing comes, and the exit code is the signal's.

@@ -4,6 +4,7 @@
 
 #include "coterie/queue/json.hpp"
 #include "src/cli/command.hpp"
+#include "src/cli/move_sources.hpp"
 #include "src/cli/output.hpp"
 
 namespace coterie::cli {
@@ -33,10 +34,10 @@ std::string named(const std::vector<std::string>& queues) {
 }
 
 void check(const MoveJournal& known, const MoveClaim& claim) {
-  if (known.to != claim.to)
-    throw UsageError("a move from there to " + known.to +
-                     " has not ended, and what it has sent may be in both: end " + "it first with --to " +
-                     known.to);
+  if (const MovePlace target = known.target(); !target.is(claim.to))
+    throw UsageError("a move from there to " + known.to + told_apart(target, claim.to) +
+                     " has not ended, and what it has sent may be in both: end it first with --to " +
+                     known.to + (target.elsewhere().empty() ? "" : " on that host"));
   if (known.queues != claim.queues)
     throw UsageError("this move was begun " + named(known.queues) + ": say the same to go on with it");
   if (!known.owner.empty() && !claim.take_over && queue::may_be_alive(known.owner))
@@ -61,7 +62,9 @@ Task<void> JournalStore::claim(MoveClaim claim) {
       caught_up_ = journal_.sent_at == 0;
     } else {
       journal_ = MoveJournal();
-      journal_.to = claim.to;
+      journal_.to = claim.to.url;
+      journal_.to_id = claim.to.id;
+      journal_.host = claim.to.host;
       journal_.queues = claim.queues;
       journal_.paused = co_await source_->paused();
     }

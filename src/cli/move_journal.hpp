@@ -15,7 +15,7 @@ using MoveJournal = brokers::MoveNote;
 
 /// What the command line says about a move that somebody else began.
 struct MoveClaim {
-  std::string to;
+  brokers::MovePlace to;
   std::vector<std::string> queues;
   bool take_over = false;      ///< also where the other may still be at work
   bool accept_reruns = false;  ///< also where the target may have forgotten what ran there, or a move to the

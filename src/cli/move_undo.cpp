@@ -11,13 +11,13 @@ using queue::JobId;
 Task<void> MoveWork::undo_other() {
   if (report_.leased > 0 || report_.held > 0 || report_.producers) co_return;
   MoveClaim claim = options_.claim;
-  claim.to = from_->url();
+  claim.to = here_;
   JournalStore other(to_);
   const bool open = co_await other.claim_open(std::move(claim));
   if (!open) co_return;
   co_await drop_what_has_ended();
   co_await resume_queues(*to_, other);
-  co_await close(*from_, to_->url(), other);
+  co_await close(*from_, there_, other);
   report_.undone = true;
 }
 

@@ -82,32 +82,35 @@ Task<MoveReport> MoveWork::look() {
 }
 
 Task<void> MoveWork::begin() {
+  here_ = co_await place_of(*from_);
+  there_ = co_await place_of(*to_);
+  options_.claim.to = there_;
   co_await journal_.claim(options_.claim);
   const bool same = co_await journal_.is_in(*to_);
   if (same) {
     co_await journal_.close();
     throw UsageError("--from and --to are the same place: name two");
   }
-  co_await add_move_source(*to_, from_->url());
+  co_await add_move_source(*to_, here_);
   std::string refusal;
   if (!options_.claim.take_over) refusal = co_await JournalStore::why_busy(*to_);
   if (refusal.empty() && !options_.claim.accept_reruns) refusal = co_await why_not_on();
   if (refusal.empty()) co_return;
-  if (!journal_.went_on()) co_await close(*to_, from_->url(), journal_);
+  if (!journal_.went_on()) co_await close(*to_, here_, journal_);
   throw UsageError(refusal);
 }
 
 /// Where a move to the source has not ended, nothing is moved on from there, but back: empty.
 Task<std::string> MoveWork::why_not_on() {
-  const std::vector<std::string> sources = co_await move_sources(*from_);
-  for (const std::string& first : sources) {
-    if (first == place_of(to_->url())) continue;
-    const std::string there = shell_word(first);
+  const std::vector<MovePlace> sources = co_await move_sources(*from_);
+  for (const MovePlace& first : sources) {
+    if (first.is(there_)) continue;
+    const std::string there = shell_word(first.url);
     const std::string here = shell_word(from_->url());
-    co_return "a move from " + first + " to " + from_->url() +
+    co_return "a move from " + first.url + told_apart(first, there_) + " to " + from_->url() +
         " has not ended, and what it has sent may be in both: moved on from there, it may run twice; " +
-        "end that first: coterie move --from " + there + " --to " + here +
-        ", or take it back: coterie move --from " + here + " --to " + there +
+        "end that first" + (first.elsewhere().empty() ? "" : ", on that host") + ": coterie move --from " +
+        there + " --to " + here + ", or take it back: coterie move --from " + here + " --to " + there +
         "; if neither can be, say --accept-reruns";
   }
   co_return "";
@@ -115,7 +118,7 @@ Task<std::string> MoveWork::why_not_on() {
 
 /// The move from `source` to `target` has ended; the note that others see goes first, for what is in no two
 /// places can be moved on.
-Task<void> MoveWork::close(queue::Broker& target, std::string source, JournalStore& journal) {
+Task<void> MoveWork::close(queue::Broker& target, MovePlace source, JournalStore& journal) {
   co_await drop_move_source(target, std::move(source));
   co_await journal.close();
 }
@@ -141,7 +144,7 @@ Task<void> MoveWork::finish() {
   co_await undo_other();
   if (options_.claim.accept_reruns) co_await drop_move_sources(*from_);
   co_await resume_queues(*from_, journal_);
-  co_await close(*to_, from_->url(), journal_);
+  co_await close(*to_, here_, journal_);
 }
 
 /// Those that the move of this journal has paused, at its source.

@@ -58,7 +58,7 @@ class MoveWork {
   Task<void> drop_what_has_ended();
   Task<void> pause_queues();
   Task<void> resume_queues(queue::Broker& source, const JournalStore& journal) const;
-  static Task<void> close(queue::Broker& target, std::string source, JournalStore& journal);
+  static Task<void> close(queue::Broker& target, brokers::MovePlace source, JournalStore& journal);
   static Task<void> wait_for_change(queue::Broker& at);
   Task<void> move_all(const MovePlan& plan);
   Task<void> move_batch(const MovePlan& plan, std::vector<queue::JobId> ids);
@@ -79,6 +79,7 @@ class MoveWork {
   std::shared_ptr<queue::Broker> from_;
   std::shared_ptr<queue::Broker> to_;
   Options options_;
+  brokers::MovePlace here_, there_;  ///< of from_ and to_
   JournalStore journal_;
   MoveReport report_;
   ProgressDisplay display_;

@@ -141,6 +141,9 @@ TEST(RedisDoctor, AMoveThatHasNotEndedIsAProblemWithTheWayOnAndTheWayBack) {
     EXPECT_THAT(left.change, HasSubstr("coterie move --from 'sqlite://x.db' --to '"));
     ASSERT_TRUE(loop.run(broker->put_note("coterie.move", note(""), note(queue::this_process()))));
     EXPECT_EQ(finding(diagnose(url), "move").health, Health::warning) << "somebody is at it";
+    const std::string sources = R"([{"id":"1","url":"sqlite:///y.db","host":""}])";
+    ASSERT_TRUE(loop.run(broker->put_note("coterie.move.sources", std::nullopt, sources)));
+    EXPECT_EQ(finding(diagnose(url), "move to here").found, "one from sqlite:///y.db has not ended");
   }
 }
 

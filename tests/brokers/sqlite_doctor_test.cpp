@@ -150,6 +150,21 @@ TEST(SqliteDoctor, AMoveThatHasNotEndedIsAProblemWithTheWayOn) {
               HasSubstr("coterie move --from 'sqlite://" + path + "' --to 'redis://there' goes on"));
 }
 
+TEST(SqliteDoctor, AMoveToHereThatHasNotEndedIsSaidWithWhereItWasBegun) {
+  const TempFolder folder;
+  const std::string path = folder.file("q.db");
+  const auto broker = open_with_jobs(path, 1);
+  coterie::testing::VirtualLoop loop;
+  const std::string note = R"([{"id":"1","url":"redis://127.0.0.1","host":"elsewhere"}])";
+  ASSERT_TRUE(loop.run(broker->put_note("coterie.move.sources", std::nullopt, note)));
+  const Finding open = finding(diagnose("sqlite://" + path), "move to here");
+  EXPECT_EQ(open.health, Health::warning);
+  EXPECT_EQ(open.found, "one from redis://127.0.0.1 (so called on host 'elsewhere') has not ended");
+  EXPECT_THAT(open.change, HasSubstr("on host 'elsewhere': coterie move --from 'redis://127.0.0.1' --to "
+                                     "'sqlite://" +
+                                     path + "' goes on with it"));
+}
+
 TEST(SqliteDoctor, ASchemaThatIsBroughtUpToDateIsFine) {
   const TempFolder folder;
   const std::string path = folder.file("jobs.db");

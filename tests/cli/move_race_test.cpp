@@ -67,7 +67,6 @@ class MoveRace : public testing::Test {
   }
   MoveReport move(std::set<std::string> queues = {}) {
     MoveWork::Options options;
-    options.claim.to = to_->url();
     options.claim.take_over = true;
     options.claim.queues.assign(queues.begin(), queues.end());
     options.queues = std::move(queues);
@@ -80,7 +79,6 @@ class MoveRace : public testing::Test {
                                       MoveClaim claim) {
     MoveWork::Options options;
     options.claim = std::move(claim);
-    options.claim.to = to->url();
     options.quiet = true;
     MoveWork work(from, to, options);
     Task<MoveReport> going = work.run();
@@ -278,6 +276,48 @@ TEST_F(MoveRace, WhoAcceptsRerunsMovesOnWhatMayStillBeInBothPlaces) {
   claim.accept_reruns = true;
   EXPECT_EQ(moved_on(claim), "");
   EXPECT_EQ(state(*third_, id), JobState::ready);
+}
+
+// Two hosts each with a server of its own: both call it by the same URL.
+TEST_F(MoveRace, WhatAnotherHostCallsBySameUrlIsAnotherPlace) {
+  const JobId id = add();
+  be_killed_in_the_middle();
+  third_->name = from_->name;
+  const std::string first_on = moved_on();
+  EXPECT_THAT(first_on, HasSubstr("a move from memory://source (another broker than now: its id was "));
+  EXPECT_EQ(state(*third_, id), std::nullopt);
+  EXPECT_EQ(await(refusal_of(third_, to_, MoveClaim())), "") << "another source, which has nothing to move";
+  EXPECT_THAT(moved_on(), HasSubstr("a move from memory://source")) << "and has ended no other's move";
+  third_->name = to_->name;
+  EXPECT_THAT(await(refusal_of(from_, third_, MoveClaim())),
+              HasSubstr("a move from there to memory://target (another broker than now: its id was "));
+}
+
+TEST_F(MoveRace, AnotherNameOfTheSamePlaceGoesOnWithItsMove) {
+  const JobId id = add();
+  be_killed_in_the_middle();
+  from_->name = "memory://source.example";
+  to_->name = "memory://target.example";
+  move();
+  EXPECT_EQ(state(*source_, id), std::nullopt);
+  EXPECT_EQ(moved_on(), "");
+  EXPECT_EQ(state(*third_, id), JobState::ready);
+}
+
+TEST_F(MoveRace, WhereAMoveWasBegunIsSaid) {
+  const std::string note = R"([{"id":"one","url":"redis://127.0.0.1","host":"elsewhere.example"}])";
+  ASSERT_TRUE(await(target_->put_note("coterie.move.sources", std::nullopt, note)));
+  EXPECT_THAT(moved_on(),
+              HasSubstr("a move from redis://127.0.0.1 (so called on host 'elsewhere.example') to "
+                        "memory://target has not ended"));
+  EXPECT_THAT(moved_on(), HasSubstr("end that first, on that host: coterie move --from redis://127.0.0.1"));
+}
+
+TEST_F(MoveRace, ANoteOfSourcesWithoutIdsCountsByUrl) {
+  ASSERT_TRUE(await(target_->put_note("coterie.move.sources", std::nullopt, R"(["memory://source"])")));
+  EXPECT_THAT(moved_on(), HasSubstr("a move from memory://source to memory://target has not ended"));
+  move();
+  EXPECT_EQ(moved_on(), "");
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ struct Census {
   std::uint64_t dead = 0;    ///< of these
   std::string layout;        ///< of a shard that has another one than ours; empty: none has
   std::int64_t ahead = 0;    ///< of its server's clock, in ms: the time that a shard knows, the most of all
-  std::string move;          ///< the note of one that has not ended, see move_note.hpp; empty: none
+  std::string move;          ///< notes of moves that have not ended, from here and to here, see
+  std::string move_sources;  ///< move_note.hpp; empty: none
   std::string unseen;        ///< why a part of it could not be looked at; empty: all was
 };
 

@@ -102,6 +102,14 @@ void report_time(Findings& out, std::int64_t ahead) {
               {{"ahead_s", static_cast<double>(ahead) / 1000}});
 }
 
+Task<void> look_for_note(Patient& patient, std::string_view key, std::string& into) {
+  const std::uint32_t shard = shard_of_note(key, patient.census.shards);
+  if (!patient.holds(shard)) co_return;
+  const Reply note =
+      co_await patient.link.call(Command("HGET").arg(patient.settings.prefix(shard) + "i").arg(key));
+  if (note.kind() == Reply::Kind::string) into = note.string();
+}
+
 }  // namespace
 
 Task<void> look_at_shards(Patient& patient) {
@@ -110,16 +118,14 @@ Task<void> look_at_shards(Patient& patient) {
   for (std::uint32_t shard = 0; shard < std::min(census.shards, shards_most); ++shard)
     if (patient.holds(shard)) co_await look_at_shard(patient, shard);
   census.jobs += patient.jobs;
-  const std::uint32_t of_notes = shard_of_note(move_note_key, census.shards);
-  if (census.shards == 0 || census.shards > shards_most || !patient.holds(of_notes)) co_return;
-  const Reply note = co_await patient.link.call(
-      Command("HGET").arg(patient.settings.prefix(of_notes) + "i").arg(move_note_key));
-  if (note.kind() == Reply::Kind::string) census.move = note.string();
+  if (census.shards == 0 || census.shards > shards_most) co_return;
+  co_await look_for_note(patient, move_note_key, census.move);
+  co_await look_for_note(patient, move_sources_key, census.move_sources);
 }
 
 void report_queue(Findings& out, const Settings& settings, const Census& census) {
   report_time(out, census.ahead);
-  report_move(out, settings.url(), census.move);
+  report_moves(out, settings.url(), census.move, census.move_sources);
   const std::string name = "namespace '" + settings.key_namespace + "'";
   const std::string shards = std::to_string(census.shards) + (census.shards == 1 ? " shard" : " shards");
   if (!census.unseen.empty())

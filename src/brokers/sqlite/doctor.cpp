@@ -168,13 +168,16 @@ class FileDoctor {
                    "a broker turns it into a write-ahead log when it opens it", "nothing, if that is meant");
     look_at_pages(db, ours && version >= oldest_schema && version <= schema_version);
     look_at_integrity(db);
-    if (ours && version >= oldest_schema && version <= schema_version) look_at_move(db);
+    if (ours && version >= oldest_schema && version <= schema_version) look_at_moves(db);
   }
 
-  void look_at_move(Connection& db) {
-    Statement statement("SELECT value FROM note WHERE key = 'coterie.move'");
-    statement.with(db);
-    if (statement.step()) report_move(out_, "sqlite://" + path_, std::string(statement.text(0)));
+  void look_at_moves(Connection& db) {
+    Statement statement("SELECT value FROM note WHERE key = ?");
+    const auto note = [&](std::string_view key) {
+      ResetOnExit guard(statement);
+      return std::string(statement.with(db, key).step() ? statement.text(0) : std::string_view());
+    };
+    report_moves(out_, "sqlite://" + path_, note(move_note_key), note(move_sources_key));
   }
 
   void look_at_pages(Connection& db, bool counts_jobs) {
