@@ -231,6 +231,19 @@ TEST_F(RedisWakesTest, TwoLookWhenTheNextJobIsDueSixASecondLaterAndTheOthersSlee
   }(*this, *broker, sleepers));
 }
 
+// As where the program unwinds, and its tasks have still to be cancelled.
+TEST_F(RedisWakesTest, ABrokerMayGoWhileSomebodyStillWaitsForACallOfIt) {
+  std::vector<Sleeper> sleepers(3);
+  auto broker = open_listening();
+  await([](Broker& at, std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.fall_asleep(at);
+  }(*broker, sleepers));
+  broker.reset();
+  await([](std::vector<Sleeper>& all) -> Task<void> {
+    for (Sleeper& sleeper : all) co_await sleeper.end();
+  }(sleepers));
+}
+
 // The user that is advised may publish on the namespace's channels and no others.
 TEST_F(RedisWakesTest, ACancelOfAJobWhoseWorkerListensNowhereIsNoError) {
   std::string advice = coterie::brokers::redis::acl_of_own_user(

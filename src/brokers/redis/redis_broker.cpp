@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "coterie/runtime.hpp"
+#include "coterie/sleep.hpp"
+#include "coterie/task_ref.hpp"
 #include "coterie/threads/spawn_on.hpp"
 #include "src/brokers/redis/persistence.hpp"
 #include "src/brokers/redis/rounds.hpp"
@@ -62,8 +64,16 @@ Task<void> open_core(std::unique_ptr<Core>* core, Settings settings, Limits limi
   opened.get();
   *core = std::move(made);
 }
+/// Who made a call may have gone without its end, or be about to; and what it runs on goes next.
+Task<void> end_calls() {
+  const auto why = std::make_shared<const std::string>("the broker is closed");
+  for (const TaskRef& task : all_tasks())
+    if (task != current_task()) task->cancel(why);
+  while (all_tasks().size() > 1) co_await sleep(Milliseconds{1});
+}
 Task<void> close_core(std::unique_ptr<Core> core) {
   co_await core->close();
+  co_await end_calls();
 }
 
 RuntimeOptions one_loop() {
