@@ -91,6 +91,32 @@ TEST_P(BrokerSuite, AClockSetForwardsForgetsNeitherResultsNorIds) {
   EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
 }
 
+TEST_P(BrokerSuite, ARetriedJobIsKeptFromItsNewEndAlsoWhereTheClockIsSetForwards) {
+  JobSpec spec = job();
+  spec.result_ttl = 30min;
+  const JobId id = enqueue_one(spec);
+  TestWorker worker;
+  const auto step = [&] {
+    clock_.step_wall(25h);
+    for (int calls = 0; calls < 3; ++calls) cycle(worker.next());
+  };
+  cycle(worker.next());
+  step();
+  cancel({id});
+  pass(20min);
+  ASSERT_TRUE(retry(id));
+  done(worker, take_one(worker).ref, "\"result\"");
+  step();
+  pass(29min);
+  EXPECT_EQ(info(id, true)->result, "\"result\"") << "20 min after its first end it ended anew";
+  pass(2min);
+  EXPECT_FALSE(info(id));
+  pass(23h);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::exists});
+  pass(1h);
+  EXPECT_EQ(enqueue({spec}), std::vector{Enqueued::created});
+}
+
 // As two processes on one file or server do.
 TEST_P(BrokerSuite, AStepOfTheClockThatTwoBrokersSeeCountsOnce) {
   const std::shared_ptr<Broker> another = open_another();

@@ -235,6 +235,9 @@ inline constexpr std::string_view steps_note = "\x01steps";
 [[nodiscard]] constexpr std::int64_t ready_key(std::int64_t priority, std::int64_t place) noexcept {
   return ((1000 - priority) << 52) | place;
 }
+[[nodiscard]] constexpr std::int64_t place_of(std::int64_t key) noexcept {
+  return key & ((std::int64_t{1} << 52) - 1);
+}
 [[nodiscard]] constexpr std::int64_t lane_of(std::int64_t queue, bool suspect) noexcept {
   return queue * 2 + (suspect ? 1 : 0);
 }

@@ -57,11 +57,13 @@ std::vector<bool> Engine::retry(const std::vector<JobId>& ids) {
     Statement& final = sql_.find_final.with(db_, job);
     const bool over = final.step();
     const auto state = over ? static_cast<JobState>(final.integer(0)) : JobState::ready;
+    const UnixMillis retires_at = over ? final.integer(4) + final.integer(5) : 0;
     final.reset();
     const bool again = state == JobState::dead || state == JobState::cancelled || state == JobState::expired;
     results.push_back(again);
     if (!again) continue;
     sql_.drop_final.with(db_, job).run();
+    if (const auto now = retiring_.find(retires_at); now != retiring_.end()) std::erase(now->second, job);
     count(row.queue, state, -1);
     row.attempt = 0;
     row.alone_crashes = 0;

@@ -94,12 +94,13 @@ bool Engine::retire_due(std::int64_t& budget) {
       Statement& final = sql_.find_final.with(db_, job);
       const bool present = final.step();
       const std::int64_t state = present ? final.integer(0) : 0;
-      const std::int64_t finished_at = present ? final.integer(4) : 0;
       const std::int64_t ttl = present ? final.integer(5) : 0;
       final.reset();
       JobRow row;
-      // It may have been purged, or retried by hand and ended later: then it is listed there again.
-      if (present && finished_at + ttl <= at && load_job(job, row))
+      // It may have been purged, or retried by hand and ended later: then it is listed there again, and
+      // became ready after this list was made. Places and lists are numbered in one row; the clock may have
+      // been set.
+      if (present && load_job(job, row) && place_of(row.key) < seq)
         forget(row, static_cast<JobState>(state), at - ttl);
     }
     sql_.drop_retire.with(db_, at, seq).run();
