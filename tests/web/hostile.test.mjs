@@ -1,8 +1,9 @@
 // Texts that would like to be markup, wherever somebody else has the word: what is enqueued, what workers and their
 // tasks are called, what an address says, what an answer could say. On the page they are text, to the letter.
-import test, { before, after, describe } from 'node:test';
+import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, settled, seen, eventually, withTab as withTabOf } from './world.mjs';
+import { ask, visit, settled, seen, eventually } from './world.mjs';
+import { withTab, useWorld } from './suite.mjs';
 
 /** As in web_agent.cpp. */
 const corpus = [
@@ -10,19 +11,6 @@ const corpus = [
   "'-alert(1)-' ${window.__xss=5} {{7*7}}", '</title><iframe srcdoc="<script>parent.__xss=6</script>">',
 ];
 const encoded = encodeURIComponent;
-
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-const withTab = (world, options, use) => withTabOf(browser, world, options, use);
-
-/** To another address of the app, as its links lead there: the page is not loaded again. */
-const visit = (page, path) => page.evaluate((to) => {
-  history.pushState(null, '', to);
-  dispatchEvent(new PopStateEvent('popstate'));
-}, path);
 
 /** It stands on the page, and nothing has come of it. */
 async function isText(page, words, what) {
@@ -33,11 +21,7 @@ async function isText(page, words, what) {
 
 for (const kind of ['sqlite', 'redis']) {
   describe(`on ${kind}`, () => {
-    let world;
-    before(async () => {
-      world = await makeWorld({ kind });
-    });
-    after(() => world && world.stop());
+    const world = useWorld({ kind });
 
     test('names of jobs and queues are text on the lists', async () => {
       await withTab(world, {}, async (page) => {
@@ -95,11 +79,7 @@ for (const kind of ['sqlite', 'redis']) {
 }
 
 describe('whatever is said to a page', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({ calm: true });
-  });
-  after(() => world && world.stop());
+  const world = useWorld({ calm: true });
 
   test('what an address says is text', async () => {
     await withTab(world, {}, async (page) => {

@@ -1,25 +1,15 @@
 // Jobs in the browser: their order, what they say of themselves, and what is done to many or once more.
-import test, { before, after, describe } from 'node:test';
+import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, news, withTab as withTabOf } from './world.mjs';
-
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-const withTab = (world, options, use) => withTabOf(browser, world, options, use);
+import { ask, news } from './world.mjs';
+import { withTab, useWorld } from './suite.mjs';
 
 /** More than two steps of a bulk action. */
 const many = 4500;
 
 for (const kind of ['sqlite', 'redis']) {
   describe(`on ${kind}`, () => {
-    let world;
-    before(async () => {
-      world = await makeWorld({ kind, many });
-    });
-    after(() => world && world.stop());
+    const world = useWorld({ kind, many });
 
     test('the newest jobs come first, and the oldest where the address says so', async () => {
       await withTab(world, {}, async (page) => {

@@ -1,27 +1,16 @@
 // Workers and Live in Chromium, against workers that are stuck.
-import test, { before, after, describe } from 'node:test';
+import test, { after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { makeWorld, makeAccount, launch, ask, whole, wholeInEveryLook, seen, eventually, withTab as withTabOf } from './world.mjs';
+import { makeAccount, ask, whole, wholeInEveryLook, seen, eventually } from './world.mjs';
+import { withTab, useWorld, logIn } from './suite.mjs';
 
 const bin = join(process.env.COTERIE_BIN, 'coterie');
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-
-const withTab = (world, options, use) => withTabOf(browser, world, options, use);
-
 for (const kind of ['sqlite', 'redis']) {
   describe(`stuck workers on ${kind}`, () => {
-    let world;
-    before(async () => {
-      world = await makeWorld({ kind, work: false, stuck: [['idle', 'spare:1'], ['deadlock', 'bank:7']] });
-    });
-    after(() => world && world.stop());
+    const world = useWorld({ kind, work: false, stuck: [['idle', 'spare:1'], ['deadlock', 'bank:7']] });
 
     test(`Workers, Live and a running job are whole and accessible${kind === 'sqlite' ? ' in both themes, on a phone and on a desk' : ''}`, async () => {
       await withTab(world, { bypassCSP: true }, async (page) => {
@@ -127,14 +116,8 @@ for (const kind of ['sqlite', 'redis']) {
 }
 
 describe('a worker whose loop is blocked', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({ work: false, stuck: [['blocked', 'busy:3']] });
-  });
-  after(async () => {
-    world.workers[0].kill('SIGKILL');
-    await world.stop();
-  });
+  after(() => world.workers && world.workers[0].kill('SIGKILL'));  // it hears nothing else
+  const world = useWorld({ work: false, stuck: [['blocked', 'busy:3']] });
 
   test('is shown all the same, and where it is stuck', async () => {
     await withTab(world, {}, async (page) => {
@@ -158,21 +141,15 @@ describe('a worker whose loop is blocked', () => {
 });
 
 describe('with accounts', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({
-      work: false, stuck: [['idle', 'spare:1']], accounts: makeAccount('vera', 'viewer', 'pw-of-vera') + makeAccount('olaf', 'operator', 'pw-of-olaf'),
-    });
+  const world = useWorld({
+    work: false, stuck: [['idle', 'spare:1']], accounts: makeAccount('vera', 'viewer', 'pw-of-vera') + makeAccount('olaf', 'operator', 'pw-of-olaf'),
   });
-  after(() => world && world.stop());
 
   for (const [name, may] of [['vera', false], ['olaf', true]])
     test(`${name} ${may ? 'sees' : 'does not see'} what tasks do`, async () => {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/live');
-        await page.locator('input[name=name]').fill(name);
-        await page.locator('input[name=password]').fill('pw-of-' + name);
-        await page.locator('button.primary').click();
+        await logIn(page, name);
         await page.locator('h1', { hasText: 'spare:1' }).waitFor();
         if (may) await page.locator('h2', { hasText: 'Loop' }).first().waitFor();
         else await page.getByText('is for operators', { exact: false }).waitFor();

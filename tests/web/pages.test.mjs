@@ -1,25 +1,14 @@
 // The pages in Chromium, against a worker that works.
-import test, { before, after, describe } from 'node:test';
+import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, whole, wholeInEveryLook, settled, news, eventually, withTab as withTabOf } from './world.mjs';
+import { ask, charts, drawn, whole, wholeInEveryLook, settled, news, eventually } from './world.mjs';
+import { withTab, useWorld } from './suite.mjs';
 
 const paths = ['/', '/queues', '/jobs', '/dead', '/workers', '/live'];
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-
-const withTab = (world, options, use) => withTabOf(browser, world, options, use);
-
 for (const kind of ['sqlite', 'redis']) {
   describe(`on ${kind}`, () => {
-    let world;
-    before(async () => {
-      world = await makeWorld({ kind });
-    });
-    after(() => world && world.stop());
+    const world = useWorld({ kind });
 
     test(`every page is whole and accessible${kind === 'sqlite' ? ' in both themes, on a phone and on a desk' : ''}`, async () => {
       await withTab(world, { bypassCSP: true }, async (page) => {
@@ -29,7 +18,7 @@ for (const kind of ['sqlite', 'redis']) {
           await page.goto(world.url + path);
           await settled(page);
           await page.waitForFunction(() => document.title.endsWith('Coterie'));
-          if (path === '/' || path.includes('queue=')) await page.waitForFunction(() => document.querySelectorAll('.plot svg').length === 4);
+          if (path === '/' || path.includes('queue=')) await drawn(page);
           await (kind === 'sqlite' ? wholeInEveryLook : whole)(page, path);
         }
       });
@@ -126,11 +115,7 @@ for (const kind of ['sqlite', 'redis']) {
 }
 
 describe('in use', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({ calm: true });
-  });
-  after(() => world && world.stop());
+  const world = useWorld({ calm: true });
 
   // In the very moment when it is put into the page: before its first frame, as a test or a fast hand may be.
   const atOnce = (page, selector, act) => page.addInitScript(`new MutationObserver((_, observer) => {
@@ -168,79 +153,6 @@ describe('in use', () => {
       await page.waitForSelector('.row-link');
       await page.getByRole('button', { name: 'Search' }).click();
       await page.waitForURL(/filter=state%3Adead/);
-    });
-  });
-
-  test('everything can be reached by the keyboard', async () => {
-    await withTab(world, {}, async (page) => {
-      await page.goto(world.url + '/');
-      await settled(page);
-      await page.keyboard.press('?');
-      await page.getByRole('dialog').waitFor();
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      await page.keyboard.press('g');
-      await page.keyboard.press('d');
-      await page.waitForSelector('.row-link');
-      await page.keyboard.press('j');
-      await page.keyboard.press('x');
-      await page.getByText('1 selected').waitFor();
-      await page.keyboard.press('j');
-      await page.keyboard.press('k');
-      await page.locator('.row-link').first().focus();
-      await page.keyboard.press('Enter');
-      await page.waitForURL(/\/jobs\/[0-9a-f-]{36}/);
-      await page.getByRole('button', { name: 'Retry' }).waitFor();
-      await page.keyboard.press('r');
-      await page.getByRole('dialog').waitFor();
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      await page.keyboard.press('g');
-      await page.keyboard.press('j');
-      await page.waitForURL(/\/jobs$/);
-      await page.waitForSelector('#filter');
-      await page.keyboard.press('/');
-      await page.keyboard.type('state:dead');
-      await page.keyboard.press('Enter');
-      await page.waitForURL(/filter=state%3Adead/);
-    });
-  });
-
-  test('work is done by keys alone', async () => {
-    await withTab(world, {}, async (page) => {
-      const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
-      const at = (words) => page.evaluate((text) => document.activeElement?.textContent.trim() === text, words);
-      const reach = async (words, key) => {
-        for (let turn = 0; turn < 150; turn++) {
-          if (await at(words)) return;
-          await press(key);
-        }
-        assert.fail(`${words} is not reached by ${key}`);
-      };
-      await page.goto(world.url + '/');
-      await page.locator('.tile').first().waitFor();
-      await press('g', 'd');
-      await page.waitForSelector('.row-link');
-      await press('j', 'x');
-      await page.getByText('1 selected').waitFor();
-      await reach('Retry', 'Shift+Tab');
-      await press('Enter');
-      await page.getByRole('dialog', { name: 'Retry 1 job?' }).getByText('The job that you have selected.').waitFor();
-      await press('Enter');
-      await news(page, /^1 of 1 job changed\.$/);
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-
-      await press('g', 'q');
-      await page.waitForSelector('table.queues');
-      await reach('Pause', 'Tab');
-      await press('Enter');
-      await page.getByRole('dialog').waitFor();
-      await press('Enter');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      await page.locator('[data-state=paused]').waitFor();
-      await reach('Resume', 'Tab');
-      await press('Enter');
-      await page.locator('[data-state=paused]').waitFor({ state: 'detached' });
     });
   });
 
@@ -307,6 +219,39 @@ describe('in use', () => {
     });
   });
 
+  test('a chart as a table has the hours of its reader, as the chart and its pointer have', async () => {
+    await withTab(world, { timezoneId: 'Asia/Shanghai' }, async (page) => {
+      await page.goto(world.url + '/');
+      await page.locator('.plot svg').first().waitFor();
+      const plot = await page.locator('.plot svg').first().boundingBox();
+      await page.mouse.move(plot.x + plot.width - 20, plot.y + plot.height / 2);
+      const pointed = await page.waitForFunction(() => /^\d\d:\d\d:\d\d/.exec(document.querySelector('.chart h2 small').textContent)?.[0]);
+      const pointedAt = await pointed.jsonValue();
+      await page.getByRole('button', { name: 'Table' }).first().click();
+      const said = await page.locator('.chart tbody td').first().innerText();
+      // Each is read as the page's own time; at midnight the day may be another.
+      const minutes = await page.evaluate((texts) => texts.map((text) => Math.abs(Date.now() - new Date(text)) / 60000),
+        [said.replace(' ', 'T'), `${said.slice(0, 10)}T${pointedAt}`]);
+      assert.ok(minutes.every((apart) => Math.min(apart % 1440, 1440 - apart % 1440) < 10), `${said}, ${pointedAt}: ${minutes}`);
+    });
+  });
+
+  test('charts as tables are accessible, and the button stands beside the title, on a phone too', async () => {
+    await withTab(world, { bypassCSP: true }, async (page) => {
+      await page.goto(world.url + '/');
+      await drawn(page);
+      for (let i = 0; i < charts; i++) await page.getByRole('button', { name: 'Table' }).first().click();
+      await page.waitForFunction((count) => document.querySelectorAll('.chart tbody').length === count, charts);
+      await wholeInEveryLook(page, 'charts as tables');
+      for (const width of [390, 1080, 1280]) {
+        await page.setViewportSize({ width, height: 860 });
+        const apart = await page.locator('.chart > header').evaluateAll((all) => all.map((header) =>
+          Math.abs(header.querySelector('h2').getBoundingClientRect().bottom - header.querySelector('button').getBoundingClientRect().bottom)));
+        assert.ok(apart.every((pixels) => pixels < 12), `${width} px: ${apart}`);
+      }
+    });
+  });
+
   test('theme and language are kept', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/queues');
@@ -334,48 +279,6 @@ describe('in use', () => {
       await page.locator('.tile dd').first().waitFor();
       const took = await page.evaluate(() => performance.now());
       t.diagnostic(`${Math.round(took)} ms after the navigation began`);
-    });
-  });
-});
-
-describe('a broker that goes away', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({ kind: 'redis', calm: true });
-  });
-  after(() => world && world.stop());
-
-  test('is said on each page, and no old number goes for a new one', async () => {
-    await withTab(world, {}, async (page, _, problems) => {
-      const [{ id }] = (await ask(world, '/jobs?limit=1')).jobs;
-      await page.goto(world.url + '/');
-      await page.waitForFunction(() => document.querySelector('.live')?.dataset.status === 'live');
-      world.servers[0].kill('SIGKILL');
-      await page.waitForFunction(() => document.querySelector('.live')?.dataset.status === 'away');
-      const answer = await fetch(world.url + '/api/v1/overview');
-      assert.equal(answer.status, 503);
-      assert.equal((await answer.json()).error.code, 'broker_unavailable');
-      await page.goto(world.url + '/jobs/' + id);
-      await page.getByRole('alert').waitFor();
-      problems.length = 0;  // the browser tells of each 503
-    });
-  });
-});
-
-describe('before there is anything', () => {
-  let world;
-  before(async () => {
-    world = await makeWorld({ work: false });
-  });
-  after(() => world && world.stop());
-
-  test('empty pages teach the command to type', async () => {
-    await withTab(world, { bypassCSP: true }, async (page) => {
-      for (const [path, command] of [['/', 'coterie enqueue'], ['/queues', 'coterie enqueue --queue'], ['/jobs', 'coterie enqueue'], ['/dead', 'coterie retry'], ['/workers', 'coterie worker'], ['/live', 'coterie worker']]) {
-        await page.goto(world.url + path);
-        await page.locator('.command code', { hasText: command }).waitFor();
-        await wholeInEveryLook(page, `empty ${path}`);
-      }
     });
   });
 });

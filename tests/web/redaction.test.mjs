@@ -1,25 +1,16 @@
 // Fields that are not for eyes: not on a page, not in an answer, wherever the job is and however it ended.
-import test, { before, after, describe } from 'node:test';
+import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeWorld, launch, ask, seen, withTab as withTabOf } from './world.mjs';
+import { ask, seen } from './world.mjs';
+import { withTab, useWorld } from './suite.mjs';
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser.close());
-const withTab = (world, options, use) => withTabOf(browser, world, options, use);
 // As web_agent enqueues them; its handler declares "pin", and the dashboard is told of "iban".
 const hidden = ['correct horse', '4711-0815', 'DE02120300000000202051'];
 const clean = (text, what) => hidden.forEach((value) => assert.ok(!text.includes(value), `${what} has ${value}`));
 
 for (const kind of ['sqlite', 'redis']) {
   describe(`on ${kind}`, () => {
-    let world;
-    before(async () => {
-      world = await makeWorld({ kind, calm: true, flags: ['--redact', 'iban'] });
-    });
-    after(() => world && world.stop());
+    const world = useWorld({ kind, calm: true, flags: ['--redact', 'iban'] });
 
     test('no answer of the API has a hidden value', async () => {
       const { jobs } = await ask(world, '/jobs?filter=name:login&limit=9');

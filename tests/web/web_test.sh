@@ -19,4 +19,4 @@ if ! cmp -s "$COTERIE_SOURCE/tests/web/package-lock.json" "$work/package-lock.js
 fi
 export COTERIE_WEB_MODULES=$work
 [[ ${1:-} == soak ]] && exec node "$COTERIE_SOURCE/tests/web/soak.mjs"
-exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE"/tests/web/{static,pages,tabs,accounts,hostile,dialogs,clicks,jobs,live,redaction}.test.mjs
+exec node --test --test-concurrency=1 --test-reporter=spec "$COTERIE_SOURCE"/tests/web/{static,pages,hands,looks,accounts,hostile,jobs,live,redaction}.test.mjs

@@ -95,8 +95,11 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, ma
     if (work) await run(agent, [store.url, ...(calm ? ['--calm'] : []), '--many', String(many)], /^ready$/m);
     const workers = [];
     for (const [how, name] of stuck) workers.push((await run(stuckAgent, [store.url, how, name], /^ready$/m)).child);
-    const shown = await run(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...flags], /http:\S+(?=\s)/);
-    return { url: shown.said.replace(/\/$/, ''), stop, broker: store.url, servers: store.children, workers };
+    const dashboard = async (...its) => {
+      const shown = await run(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...its], /http:\S+(?=\s)/);
+      return { url: shown.said.replace(/\/$/, '') };
+    };
+    return { ...await dashboard(...flags), stop, dashboard, broker: store.url, servers: store.children, workers };
   } catch (error) {
     await stop();  // else what runs keeps this program, and who waits for it, for ever
     throw error;
@@ -155,22 +158,18 @@ export async function wholeInEveryLook(page, what) {
     }
 }
 
-/** A tab whose problems must be none in the end. */
-export async function withTab(browser, world, options, use) {
-  const problems = [];
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(patience);
-  try {
-    const page = await tab(context, world.url, problems);
-    await use(page, context, problems);
-    assert.deepEqual(problems, []);
-  } finally {
-    await context.close();
-  }
-}
-
 /** A page stands there with what it is about: no list is still to come. */
 export const settled = (page) => page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#app').textContent.includes('Loading…'));
+
+/** To another address of the app, as its links lead there: the page is not loaded again. */
+export const visit = (page, path) => page.evaluate((to) => {
+  history.pushState(null, '', to);
+  dispatchEvent(new PopStateEvent('popstate'));
+}, path);
+
+/** All charts of a page are drawn. */
+export const charts = 4;
+export const drawn = (page) => page.waitForFunction((count) => document.querySelectorAll('.plot svg').length === count, charts);
 
 /** News stand there for four seconds: they are looked for in the page itself, at each of its frames. */
 export async function news(page, wanted) {
