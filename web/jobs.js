@@ -142,9 +142,8 @@ export function Jobs({ parameters, path, session }) {
   const filter = fixed ? withState(parameters.get('filter') || '', 'dead') : parameters.get('filter') || '';
   const after = parameters.get('after') || '';
   const order = parameters.get('order') === 'oldest' ? 'oldest' : 'newest';
-  const [turn, setTurn] = useState(0);
   const [selected, setSelected] = useState(new Set());
-  const loaded = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after, turn]);
+  const loaded = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after]);
   const { value, error, again } = loaded;
   const now = useNow();
   const busy = useRef(false);
@@ -153,7 +152,7 @@ export function Jobs({ parameters, path, session }) {
     busy.current = true;
     setTimeout(() => {
       busy.current = false;
-      setTurn((n) => n + 1);
+      again();
     }, 1500);
   }), []);
   useEffect(() => setSelected(new Set()), [filter, order, after]);

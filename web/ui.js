@@ -160,19 +160,33 @@ export function News() {
   return html`<div class="news" role="status">${text && html`<span>${text}</span>`}</div>`;
 }
 
-/** Loads, and loads again when `keys` change; keeps what was there meanwhile. */
+/**
+ * Loads, and loads again when `keys` change; keeps what was there meanwhile. Asked for again while an answer is on its
+ * way, it waits for that one first: a slow server is not asked twice at a time, and what it answers is shown.
+ */
 export function useLoad(load, keys) {
   const [state, setState] = useState({ value: null, error: null });
   const [turn, setTurn] = useState(0);
+  const asked = useRef(null);
+  const again = () => {
+    if (asked.current) asked.current.again = true;
+    else setTurn((n) => n + 1);
+  };
   useEffect(() => {
-    let wanted = true;
+    const mine = asked.current = { again: false };
+    const answer = (next) => {
+      if (asked.current !== mine) return;
+      asked.current = null;
+      setState(next);
+      if (mine.again) again();
+    };
     load().then(
-      (value) => wanted && setState({ value, error: null }),
-      (error) => wanted && setState((before) => ({ value: error.status === 404 ? null : before.value, error })),
+      (value) => answer({ value, error: null }),
+      (error) => answer((before) => ({ value: error.status === 404 ? null : before.value, error })),
     );
     return () => {
-      wanted = false;
+      asked.current = null;
     };
   }, [...keys, turn]);
-  return { ...state, again: () => setTurn((n) => n + 1) };
+  return { ...state, again };
 }

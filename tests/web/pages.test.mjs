@@ -273,6 +273,27 @@ describe('in use', () => {
     });
   });
 
+  test('an answer that takes longer than a page waits to ask again is shown', async () => {
+    await withTab(world, {}, async (page) => {
+      let asked = 0;
+      let goOn;
+      const gate = new Promise((done) => { goOn = done; });
+      await page.clock.install();
+      await page.route('**/api/v1/workers', async (route) => {
+        if (++asked > 1) return;  // this one is never answered
+        await gate;
+        await route.continue();
+      });
+      await page.goto(world.url + '/workers');
+      await page.getByText('Loading…').waitFor();
+      await page.clock.runFor(12000);
+      assert.equal(asked, 1);
+      goOn();
+      await page.locator('h2', { hasText: 'host-7:4711' }).waitFor();
+      await eventually(() => asked === 2);
+    });
+  });
+
   test('how long the first numbers take is printed', async (t) => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/');
