@@ -1,20 +1,22 @@
 // @ts-check
 // Lines over time, drawn as SVG in the colours of the page, and the same numbers as a table.
 import { html, useState, useEffect, useRef } from './standalone.module.js';
-import { t, clock } from './text.js';
+import { t, clock, duration } from './text.js';
 import { Scroll } from './ui.js';
 
 const height = 200;
 const inset = { left: 54, right: 6, top: 10, bottom: 24 };
 
-/** 1, 2 or 5 times a power of ten: what a scale counts in. */
-function niceStep(most, wanted) {
-  const rough = most / wanted;
+const timeSteps = [5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 432000].map((s) => s * 1000);
+
+/** 1, 2 or 5 times a power of ten, or a round time: what a scale counts in. */
+function niceStep(most, axis) {
+  const rough = most / 4;
+  const time = axis === duration && rough > 2000 && timeSteps.find((step) => step >= rough);
+  if (time) return time;
   const power = 10 ** Math.floor(Math.log10(rough));
   return power * ([1, 2, 5].find((n) => n * power >= rough) || 10);
 }
-
-const timeSteps = [5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 432000].map((s) => s * 1000);
 
 function timeText(at, step) {
   const date = new Date(at);
@@ -29,11 +31,11 @@ function short(value) {
 }
 
 /** Points and scales in pixels. */
-function layout(points, series, width) {
+function layout(points, series, width, axis) {
   const first = points[0][0];
   const last = points[points.length - 1][0];
   const most = Math.max(1, ...points.flatMap((p) => series.map((line) => p[line.column] ?? 0)));
-  const step = niceStep(most, 4);
+  const step = niceStep(most, axis);
   const top = Math.ceil(most / step) * step;
   const right = width - inset.right;
   const x = (at) => inset.left + ((at - first) / (last - first || 1)) * (right - inset.left);
@@ -57,7 +59,7 @@ function Plot({ points, series, label, axis, at, show }) {
     return () => observer.disconnect();
   }, []);
   if (width < 80) return html`<div class="plot" ref=${place}></div>`;
-  const { x, y, times, values, timeStep, right } = layout(points, series, width);
+  const { x, y, times, values, timeStep, right } = layout(points, series, width, axis);
   // Where there is no value (of times: nothing ended) the line goes on to the next one.
   const path = (line) => points.filter((p) => p[line.column] != null).map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}`).join('');
   const area = (line) => `${path(line)}L${x(points[points.length - 1][0]).toFixed(1)},${y(0)}L${x(points[0][0]).toFixed(1)},${y(0)}Z`;

@@ -4,7 +4,7 @@ export default {
   skip: 'Skip to the content', theme: 'Theme: {value}', auto: 'auto', light: 'light', dark: 'dark', language: '中文',
   keyboard: 'Keyboard', log_out: 'Log out {name}', live: 'Live', connecting: 'Connecting…', polling: 'Every 5 s', away: 'No connection',
   live_help: 'What you see changes as it happens', read_only: 'Read only',
-  waiting: 'Waiting', running: 'Running', later: 'Later', done_rate: 'Done', failed_rate: 'Failed', oldest: 'Longest wait',
+  waiting: 'Waiting', running: 'Running', later: 'Later', later_states: 'Later (scheduled, retry, blocked)', done_rate: 'Done', failed_rate: 'Failed', oldest: 'Longest wait', oldest_text: 'age of the oldest job',
   per_second: 'a second', none_waits: 'nothing waits',
   throughput: 'Throughput', depth: 'Depth', jobs_per_second: 'jobs a second', jobs_count: 'jobs',
   table: 'Table', chart: 'Chart', time: 'Time', range: 'Range', no_points: 'The first points come in some seconds.',

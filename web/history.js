@@ -43,6 +43,7 @@ export function useRange(parameters) {
 const percentiles = (first) => ['p50', 'p95', 'p99'].map((name, i) => ({
   name, column: first + i, colour: ['--scheduled', '--leased', '--dead'][i], text: (ms) => (ms == null ? '–' : duration(ms)),
 }));
+const age = (ms) => (ms ? duration(ms) : '–');
 
 export function Charts({ range, queue }) {
   const { points, error } = usePoints(range, queue);
@@ -51,7 +52,8 @@ export function Charts({ range, queue }) {
   return html`${error && html`<${Problem} error=${error} />`}<div class="charts">
     ${chart('throughput', t('jobs_per_second'), [{ name: t('done_rate'), column: 5, colour: '--done', fill: true, text: rate }, { name: t('failed_rate'), column: 6, colour: '--dead', text: rate }])}
     ${chart('depth', t('jobs_count'), [{ name: t('waiting'), column: 1, colour: '--ready', fill: true, text: number }, { name: t('running'), column: 3, colour: '--leased', text: number },
-      { name: t('later'), column: 2, colour: '--scheduled', text: number }, { name: t('dead'), column: 13, colour: '--dead', text: number }])}
+      { name: t('later_states'), column: 2, colour: '--scheduled', text: number }, { name: t('dead'), column: 13, colour: '--dead', text: number }])}
+    ${chart('oldest', t('oldest_text'), [{ name: t('oldest'), column: 4, colour: '--ready', fill: true, text: age }], duration)}
     ${chart('wait_time', t('wait_time_text'), percentiles(7), duration)}
     ${chart('run_time', t('run_time_text'), percentiles(10), duration)}</div>`;
 }

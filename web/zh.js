@@ -4,7 +4,7 @@ export default {
   skip: '跳到正文', theme: '主题：{value}', auto: '自动', light: '浅色', dark: '深色', language: 'English',
   keyboard: '键盘', log_out: '退出 {name}', live: '实时', connecting: '连接中…', polling: '每 5 秒', away: '无连接',
   live_help: '页面随变化实时更新', read_only: '只读',
-  waiting: '等待', running: '运行中', later: '稍后', done_rate: '完成', failed_rate: '失败', oldest: '最长等待',
+  waiting: '等待', running: '运行中', later: '稍后', later_states: '稍后（已计划、重试、被阻塞）', done_rate: '完成', failed_rate: '失败', oldest: '最长等待', oldest_text: '等待最久的任务',
   per_second: '每秒', none_waits: '无等待任务',
   throughput: '吞吐量', depth: '深度', jobs_per_second: '任务/秒', jobs_count: '任务数',
   table: '表格', chart: '图表', time: '时间', range: '范围', no_points: '几秒后出现第一批数据点。',

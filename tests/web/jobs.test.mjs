@@ -91,10 +91,10 @@ for (const kind of ['sqlite', 'redis']) {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/queues');
         await page.getByRole('link', { name: 'History images' }).click();
-        await page.waitForFunction(() => document.querySelectorAll('.chart').length === 4);
+        await page.waitForFunction(() => document.querySelectorAll('.chart').length === 5);
         await page.locator('.chart', { hasText: 'Run time' }).getByText('p95').waitFor();
         // Its thumbnails take 150 ms, which is known within a tenth; more where the machine has other work.
-        await page.waitForFunction(() => /p50\s*(1[3-9]\d|[2-9]\d\d) ms|p50\s*[\d.]+ s/.test(document.querySelectorAll('.chart')[3].textContent));
+        await page.waitForFunction(() => /p50\s*(1[3-9]\d|[2-9]\d\d) ms|p50\s*[\d.]+ s/.test(document.querySelectorAll('.chart')[4].textContent));
         await page.reload();
         await page.waitForFunction(() => document.querySelectorAll('.chart .curve').length >= 7);
       });

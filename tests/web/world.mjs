@@ -168,7 +168,7 @@ export const visit = (page, path) => page.evaluate((to) => {
 }, path);
 
 /** All charts of a page are drawn. */
-export const charts = 4;
+export const charts = 5;
 export const drawn = (page) => page.waitForFunction((count) => document.querySelectorAll('.plot svg').length === count, charts);
 
 /** News stand there for four seconds: they are looked for in the page itself, at each of its frames. */
