@@ -73,11 +73,14 @@ foreach(file IN LISTS files)
   string(REPLACE "@BUILD@" "${build}" text "${text}")
   if(extension STREQUAL ".html")
     file(WRITE "${copy}" "${text}")
-  elseif(extension STREQUAL ".js" AND NOT file STREQUAL copy)
-    # Without the lines that are comments and without what lines are indented by: 2.9 kB of all, gzipped, which are for
-    # who reads the source. What a template begins its lines with is no text: htm leaves it out.
-    execute_process(COMMAND sed -E "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//" "${file}"
-      OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
+  elseif(extension MATCHES "^.(js|css)$" AND NOT file STREQUAL copy)
+    # Without the lines that are comments and without what lines are indented by, which are for who reads the source:
+    # 3.2 kB of all, gzipped. What a template begins its lines with is no text: htm leaves it out.
+    set(shorter "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//")
+    if(extension STREQUAL ".css")
+      string(APPEND shorter "; s/([:;{}]) /\\1/g; s/ ([{}])/\\1/g")
+    endif()
+    execute_process(COMMAND sed -E "${shorter}" "${file}" OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
     if(NOT status EQUAL 0)
       message(FATAL_ERROR "sed could not read ${file}")
     endif()

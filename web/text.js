@@ -1,11 +1,9 @@
 // @ts-check
 // Words, numbers and times as people read them.
-import en from './en.js';
-import zh from './zh.js';
+import { words, waits } from './words.js';
 
-const catalogues = { en, zh };
 let language = localStorage.getItem('coterie-language') || ((navigator.language || '').startsWith('zh') ? 'zh' : 'en');
-if (!(language in catalogues)) language = 'en';
+if (language !== 'zh') language = 'en';
 
 export function currentLanguage() {
   return language;
@@ -19,8 +17,8 @@ setLanguage(language);
 
 /** The words of `key`, with {name} replaced, and {name|job|jobs} by the word for one or for more. */
 export function t(key, values = {}) {
-  const text = catalogues[language][key] ?? en[key] ?? key;
-  return text.replace(/\{(\w+)(?:\|(.*?)\|(.*?))?\}/g,
+  const [english, chinese] = words[key] || [key, key];
+  return (language === 'zh' ? chinese : english).replace(/\{(\w+)(?:\|(.*?)\|(.*?))?\}/g,
     (_, name, one, more) => (one == null ? String(values[name] ?? '') : String(values[name]) === '1' ? one : more));
 }
 
@@ -31,8 +29,7 @@ export function stateName(state) {
 
 /** What a task waits for, as the dump says it in English. */
 export function waitName(what) {
-  const { waits } = catalogues[language];
-  return (waits && waits[what]) || what;
+  return (language === 'zh' && waits[what]) || what;
 }
 
 export function number(value) {
