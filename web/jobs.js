@@ -24,16 +24,23 @@ function took(job, now) {
   return job.finished_at_ms >= job.started_at_ms ? duration(job.finished_at_ms - job.started_at_ms) : '';
 }
 
-/** The terms of a filter, each as it stands there: quotes keep blanks together. */
-const termsOf = (filter) => filter.match(/(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g) || [];
-const isState = (term) => term.startsWith('state:');
+const aliases = { failed: 'dead', running: 'leased', waiting: 'ready' };
+
+/** The terms of a filter as the server reads them: `text` as it stands there, a value without its quotes; a quoted word has no key. */
+function termsOf(filter) {
+  const term = /"(?:\\[^]|[^"\\])*"|([^ \t\n:<>]*)([:<>])("(?:\\[^]|[^"\\])*"|[^ \t\n]*)|[^ \t\n]+/g;
+  return [...filter.matchAll(term)].map(([text, key, is, value]) => ({
+    text, key: is === ':' ? key : '', value: value && value.startsWith('"') ? value.slice(1, -1).replace(/\\([^])/g, '$1') : value,
+  }));
+}
 
 function withState(filter, state) {
-  return [...(state ? [`state:${state}`] : []), ...termsOf(filter).filter((term) => !isState(term))].join(' ');
+  return [...(state ? [`state:${state}`] : []), ...termsOf(filter).filter(({ key }) => key !== 'state').map(({ text }) => text)].join(' ');
 }
 
 function stateOf(filter) {
-  return (termsOf(filter).find(isState) || '').slice(6);
+  const { value = '' } = termsOf(filter).find(({ key }) => key === 'state') || {};
+  return aliases[value] || value;
 }
 
 function FilterBar({ filter, use, fixed }) {
@@ -121,11 +128,11 @@ function useBulk(filter, done) {
 
 function Bulk({ filter, selected, session, jobs, bulk }) {
   const state = stateOf(filter);
-  const canRetry = ['dead', 'failed', 'cancelled', 'expired'].includes(state);
+  const canRetry = ['dead', 'cancelled', 'expired'].includes(state);
   const ended = canRetry || state === 'done';
   const admin = session.role === 'admin';
   // What the broker can list by itself: nothing else is forgotten.
-  const plain = termsOf(filter).every((term) => /^(state|queue|name):/.test(term));
+  const plain = termsOf(filter).every(({ key }) => ['state', 'queue', 'name'].includes(key));
   const hint = !state ? 'all_need_state' : ended && admin && !plain ? 'purge_needs_plain' : '';
   const button = (action, word, go) => html`<button onClick=${() => go(action, [...selected])}>${t(word)}</button>`;
   return html`<div class="bulk">

@@ -182,6 +182,24 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
+    test('a filter is read as the server reads it: a state in quotes, or by another name, offers what that state does', async () => {
+      await withTab(world, {}, async (page) => {
+        const dead = ['Retry all that match', 'Forget all that match'];
+        for (const [filter, state, offers] of [
+          ['state:dead', 'dead', dead], ['state:"dead"', 'dead', dead], ['state:failed queue:"billing"', 'dead', dead], ['state:"d\\ead"', 'dead', dead],
+          ['state:"ready"', 'ready', ['Cancel all that match']], ['state:waiting', 'ready', ['Cancel all that match']], ['state:running', 'running', ['Cancel all that match']],
+          ['"state:dead"', 'all', []], ['error:"a \\"state:dead b"', 'all', []], ['error:a"b state:dead name:c"d', 'dead', ['Retry all that match']],
+        ]) {
+          await page.goto(world.url + '/jobs?filter=' + encodeURIComponent(filter));
+          await page.locator('.bulk').waitFor();
+          assert.deepEqual(await page.locator('.states [aria-pressed=true]').allTextContents(), [state], filter);
+          assert.deepEqual(await page.locator('.bulk').getByRole('button', { name: 'all that match' }).allTextContents(), offers, filter);
+        }
+        await page.locator('.states').getByRole('button', { name: 'done' }).click();
+        await page.waitForURL((url) => url.searchParams.get('filter') === 'state:done error:a"b name:c"d');
+      });
+    });
+
     test('a queue is drained, after the number was shown', async () => {
       await withTab(world, {}, async (page) => {
         await page.goto(world.url + '/queues');
