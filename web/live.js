@@ -8,6 +8,8 @@ import { Head, Empty, Awaited, Link, Ago, useEvery, useNow, useLoad } from './ui
 const again_ms = 2000;
 /** So few tasks are shown with their stacks; of more, those that matter. */
 const few = 25;
+/** So deep is a tree drawn. */
+const deepest = 64;
 const jobOf = (task) => (/ ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(task.name) || [])[1];
 const nameOf = (task) => (jobOf(task) ? task.name.slice(0, -37) : task.name) || t('unnamed');
 const alive = (worker) => worker.state === 'alive' && worker.id;
@@ -54,6 +56,13 @@ function Stack({ frames }) {
     <span class="quiet">${frame.file ? `${frame.file}:${frame.line}` : ''}</span></li>`)}</ol>`;
 }
 
+/** How many tasks are under one, however deep. Ids may stand twice in what a worker says. */
+function below(task, tree) {
+  const all = new Set([task.id]);
+  for (const id of all) for (const child of tree.under.get(id) || []) all.add(child.id);
+  return all.size - 1;
+}
+
 function TaskNode({ task, tree, depth, job, open }) {
   const its = jobOf(task);
   const stuck = tree.stuck.has(task.id);
@@ -68,7 +77,8 @@ function TaskNode({ task, tree, depth, job, open }) {
       ${awaited(task).length > 0 && html`<p class="of-job">${t('waits_for')}${awaited(task).map((id) => html` <${TaskName} key=${id} task=${id} tree=${tree} />`)}</p>`}
       <${Stack} frames=${task.stack} /></details>
     ${its && html`<p class="of-job"><${Link} to=${'/jobs/' + its}>${t('its_job')} <code>${its}</code></${Link}></p>`}
-    ${children.length > 0 && depth < 64 && html`<ul class="tasks">${children.map((child) => html`<${TaskNode} key=${child.id} task=${child} tree=${tree} depth=${depth + 1} job=${job} open=${open} />`)}</ul>`}</li>`;
+    ${children.length > 0 && (depth < deepest ? html`<ul class="tasks">${children.map((child) => html`<${TaskNode} key=${child.id} task=${child} tree=${tree} depth=${depth + 1} job=${job} open=${open} />`)}</ul>`
+      : html`<p class="quiet of-job">${t('deeper', { count: number(below(task, tree)) })}</p>`)}</li>`;
 }
 
 /** Each circle in words, from one of its tasks back to it. */

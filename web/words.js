@@ -202,6 +202,7 @@ export const words = {
   stands_still: ['This loop stands still: it does not answer, so its memory was read while it went on. What blocks its thread:', '该循环停住不动：它没有回答，因此在其运行中直接读取了内存。阻塞线程的是：'],
   native_stack: ['Stack of the thread', '线程的栈'],
   left_out: ['{count} {count|task is|tasks are} left out: the whole would be longer than 256 KiB.', '省略了 {count} 个协程任务：全部内容会超过 256 KiB。'],
+  deeper: ['Deeper levels are not shown: {count} more {count|task|tasks}.', '更深的层次未显示：另有 {count} 个协程任务。'],
   task_count: ['{count} {count|task|tasks}', '{count} 个协程任务'],
   unsynchronised: ['UNSYNCHRONISED', '未同步'],
   heard: ['heard of', '最近消息'],

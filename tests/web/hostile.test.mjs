@@ -147,6 +147,27 @@ describe('whatever is said to a page', () => {
     });
   });
 
+  test('a tree that is deeper than a page draws says how many tasks it leaves out', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.route('**/tasks', async (route) => {
+        const answer = await (await route.fetch()).json();
+        if (answer.dump) {
+          const [loop] = answer.dump.loops;
+          const [task] = loop.tasks;
+          // 0 spawned 1, 1 spawned 2, and so on; the last of them 3 more. One names itself twice, in a circle.
+          const chain = Array.from({ length: 80 }, (_, i) => ({ ...task, id: i + 1, parent: Math.min(i, 77), name: `level ${i}`, waits_for: null }));
+          answer.dump.loops = [{ ...loop, tasks: [...chain, { ...chain[70], parent: 75 }], deadlocks: [], left_out: 0 }];
+        }
+        return route.fulfill({ json: answer });
+      });
+      await page.goto(world.url + '/live');
+      await seen(page, page.locator('.helper h2'));
+      await page.locator('.helper h2').click();
+      await page.getByText('Deeper levels are not shown: 15 more tasks.').waitFor();
+      assert.equal(await page.locator('.task').count(), 65);
+    });
+  });
+
   test('what cannot be drawn is told, and the pages around it go on', async () => {
     await withTab(world, {}, async (page, _, problems) => {
       const [job] = (await ask(world, '/jobs?filter=queue:mail&limit=1')).jobs;
