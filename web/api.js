@@ -25,21 +25,25 @@ async function read(response) {
   throw new ApiError(response.status, error ? error.code : 'http', error ? error.message : `HTTP ${response.status}`);
 }
 
+const send = (path, options) => fetch('/api/v1' + path, options).catch(() => {
+  throw new ApiError(0, 'unreachable', 'the dashboard does not answer: is it still running?');
+});
+
 export async function get(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) if (value !== '' && value != null) query.set(key, String(value));
   const text = query.toString();
-  return read(await fetch('/api/v1' + path + (text ? '?' + text : ''), { headers: { Accept: 'application/json' } }));
+  return read(await send(path + (text ? '?' + text : ''), { headers: { Accept: 'application/json' } }));
 }
 
 /** A text as it is. */
 export async function getText(path) {
-  const response = await fetch('/api/v1' + path);
+  const response = await send(path);
   return response.ok ? response.text() : read(response);
 }
 
 export async function post(path, body = {}) {
-  return read(await fetch('/api/v1' + path, {
+  return read(await send(path, {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
   }));
 }

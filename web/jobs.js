@@ -2,7 +2,7 @@
 // Jobs by a filter, in pages; and what can be done to many at once.
 import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
 import { get, post, subscribe, inSteps, stepsOf } from './api.js';
-import { t, number, numbers, duration } from './text.js';
+import { t, errorText, number, numbers, duration } from './text.js';
 import { Head, Empty, Awaited, Scroll, State, Ago, Link, Confirm, states, mayChange, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
 
@@ -116,7 +116,7 @@ function useBulk(filter, done) {
       }
     } catch (error) {
       close();
-      news(error.message);
+      news(errorText(error));
     }
   };
   const byIds = (action, ids) => setAsked({

@@ -1,7 +1,7 @@
 // @ts-check
 import { html, useState } from './standalone.module.js';
 import { post, inSteps, stepsOf } from './api.js';
-import { t, number, duration, stateName } from './text.js';
+import { t, errorText, number, duration, stateName } from './text.js';
 import { Head, Empty, Scroll, Link, Confirm, states, mayChange, useNow, news } from './ui.js';
 import { Charts, useRange } from './history.js';
 
@@ -46,7 +46,7 @@ export function QueueTable({ overview, session, chosen }) {
       <td class="number">${queue.oldest_ready_at_ms ? duration(Math.max(0, now - queue.oldest_ready_at_ms)) : html`<span class="quiet">–</span>`}</td>
       <td class="end"><${Link} to=${'/queues?queue=' + encodeURIComponent(queue.name)} class="button small" aria-current=${chosen === queue.name ? 'true' : undefined}
         aria-label=${t('history') + ' ' + queue.name}>${t('history')}</${Link}>${may && html` ${queue.paused
-        ? html`<button class="small" onClick=${() => change(queue, 'resume').catch((e) => news(e.message))}>${t('resume')}</button>`
+        ? html`<button class="small" onClick=${() => change(queue, 'resume').catch((e) => news(errorText(e)))}>${t('resume')}</button>`
         : html`<button class="small" onClick=${() => ask('pause', queue)}>${t('pause')}</button>`}
         ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue)}>${t('drain')}</button>`}`}</td>
     </tr>`)}</tbody></table></${Scroll}>

@@ -1,6 +1,6 @@
 // @ts-check
 // Words, numbers and times as people read them.
-import { words, waits } from './words.js';
+import { words, waits, errors } from './words.js';
 
 let language = localStorage.getItem('coterie-language') || ((navigator.language || '').startsWith('zh') ? 'zh' : 'en');
 if (language !== 'zh') language = 'en';
@@ -30,6 +30,17 @@ export function stateName(state) {
 /** What a task waits for, as the dump says it in English. */
 export function waitName(what) {
   return (language === 'zh' && waits[what]) || what;
+}
+
+/** What kind an error is, where its own words are not in the reader's language. */
+export function errorName({ code, status }) {
+  return language === 'zh' && (errors[code] || errors[status]);
+}
+
+/** In one line. */
+export function errorText(error) {
+  const name = errorName(error);
+  return (name ? name + '：' : '') + error.message;
 }
 
 export function number(value) {

@@ -1,7 +1,7 @@
 // @ts-check
 // Small parts that every page is made of.
 import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
-import { t, numbers, stateName, ago, clock } from './text.js';
+import { t, errorName, numbers, stateName, ago, clock } from './text.js';
 
 export const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
 export const mayChange = (session) => session.role !== 'viewer' && !session.read_only;
@@ -48,7 +48,7 @@ export function Command({ text }) {
 }
 
 export function Problem({ error, again }) {
-  return html`<div class="problem" role="alert"><strong>${t('problem')}</strong><span>${error.message}</span>
+  return html`<div class="problem" role="alert"><strong>${errorName(error) || t('problem')}</strong><span lang="en">${error.message}</span>
     ${again && html`<button onClick=${again}>${t('try_again')}</button>`}</div>`;
 }
 

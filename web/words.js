@@ -236,6 +236,13 @@ export const words = {
   gone_workers: ['Gone within the last hour', '一小时内消失的'],
 };
 
+/** Of errors by their code, or else by their status: what kind they are. */
+export const errors = {
+  bad_filter: '过滤条件有误', bad_id: '编号有误', redacted: '该字段已隐藏', broker_unavailable: '无法连接代理', unreachable: '无法连接面板', not_logged_in: '请先登录',
+  wrong_password: '用户名或密码错误', too_many_logins: '登录尝试过多', role: '您的角色无此权限', read_only: '此面板只读', no_such_job: '没有这个任务', no_such_worker: '没有这个工作进程',
+  not_retried: '未重试', not_cancelled: '未取消', 400: '请求有误', 403: '请求被拒绝', 404: '未找到', 409: '与当前状态冲突', 429: '请求过多', 503: '暂时不可用',
+};
+
 /** What a task waits for, by what the dump says in English. */
 export const waits = {
   'a callback': '一个回调',

@@ -297,10 +297,25 @@ describe('in use', () => {
     });
   });
 
-  test('a wrong filter is explained', async () => {
-    await withTab(world, {}, async (page) => {
+  test('what went wrong is explained, and in Chinese at least its kind', async () => {
+    await withTab(world, {}, async (page, _, problems) => {
+      const said = page.getByRole('alert');
       await page.goto(world.url + '/jobs?filter=colour:red');
-      await page.getByRole('alert').getByText("'colour' is nothing to filter by").waitFor();
+      await said.getByText('That did not work').waitFor();
+      await said.getByText("'colour' is nothing to filter by").waitFor();
+      await page.getByRole('button', { name: '中文' }).click();
+      await said.getByText('过滤条件有误').waitFor();
+      assert.match(await said.locator('[lang=en]').textContent(), /^'colour' is nothing to filter by/);
+      // By its status where the page does not know its code; and where nobody answers.
+      await page.route('**/api/v1/workers', (route) => route.fulfill({ status: 429, json: { error: { code: 'new_one', message: 'not just now' } } }));
+      await page.goto(world.url + '/workers');
+      await said.getByText('请求过多').waitFor();
+      await page.route('**/api/v1/workers', (route) => route.abort());
+      await page.goto(world.url + '/live');
+      await said.getByText('无法连接面板').waitFor();
+      await page.getByRole('button', { name: 'English' }).click();
+      await said.getByText('the dashboard does not answer').waitFor();
+      assert.deepEqual(problems.splice(0).filter((problem) => !/net::ERR_FAILED/.test(problem)), []);  // the browser tells of that
     });
   });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const web = join(process.env.COTERIE_SOURCE, 'web');
 const sources = readdirSync(web).filter((name) => name.endsWith('.js'));
 
-const { words, waits } = await import(join(web, 'words.js'));
+const { words, waits, errors } = await import(join(web, 'words.js'));
 
 test('both languages say the same', () => {
   for (const [key, both] of Object.entries(words)) {
@@ -42,6 +42,17 @@ test('whatever a task can wait for has words in Chinese', () => {
   const kinds = [...source.matchAll(/case WaitKind::\w+:\s+return "([^"]+)";/g)].map((found) => found[1]);
   assert.ok(kinds.length > 20);
   for (const kind of kinds) assert.ok(waits[kind], kind);
+});
+
+test('whatever the API can refuse has words in Chinese', () => {
+  const folder = join(process.env.COTERIE_SOURCE, 'src', 'dashboard');
+  const all = readdirSync(folder).filter((name) => name.endsWith('.cpp')).map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
+  const refusals = [...all.matchAll(/\b(?:ApiError|error_response)\(\s*(\d{3}),\s*"(\w+)"/g)];
+  assert.ok(refusals.length > 30);
+  const never = ['wrong_host', 'method_not_allowed', 'not_json'];  // what no page of ours does
+  for (const [, status, code] of refusals) if (!never.includes(code)) assert.ok(errors[code] || errors[status], `${status} ${code}`);
+  const codes = new Set(refusals.map(([, , code]) => code));
+  for (const code of Object.keys(errors)) assert.ok(/^\d+$/.test(code) || code === 'unreachable' || codes.has(code), `${code} is never said`);
 });
 
 test('nothing makes markup or code out of text', () => {
