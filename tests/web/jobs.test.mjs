@@ -1,7 +1,8 @@
 // Jobs in the browser: their order, what they say of themselves, and what is done to many or once more.
 import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { ask, news } from './world.mjs';
+import { execFileSync } from 'node:child_process';
+import { bin, ask, news } from './world.mjs';
 import { withTab, useWorld } from './suite.mjs';
 
 /** More than two steps of a bulk action. */
@@ -54,6 +55,23 @@ for (const kind of ['sqlite', 'redis']) {
         const attempts = page.locator('.attempts', { has: page.getByRole('heading', { name: 'Failed attempts' }) });
         await attempts.locator('summary', { hasText: '1. exception' }).click();
         assert.match(await attempts.getByRole('region').innerText(), /^550 no such mailbox\n<ann@example\.org>: user unknown$/);
+      });
+    });
+
+    test('what a command printed is shown, line by line and to the letter, beside its result', async () => {
+      const coterie = (...args) => execFileSync(bin, [...args, '--broker', world.broker, '--queue', 'shell'], { encoding: 'utf8' });
+      const id = coterie('enqueue', '--exec', "printf 'first line\\n  <b>second</b> \"line\"\\n'").trim();
+      coterie('worker', '--allow-exec', '--until-idle', '--log-level', 'error');
+      await withTab(world, {}, async (page) => {
+        await page.goto(world.url + '/jobs/' + id);
+        const output = page.locator('section', { has: page.getByRole('heading', { name: 'Output', exact: true }) });
+        assert.equal(await output.getByRole('region', { name: 'Output' }).innerText(), 'first line\n  <b>second</b> "line"\n');
+        await page.getByRole('region', { name: 'Result' }).getByText('"exit_code": 0').waitFor();
+        // What has none shows its result alone.
+        const [{ id: other }] = (await ask(world, '/jobs?filter=state:done%20queue:images&limit=1')).jobs;
+        await page.goto(world.url + '/jobs/' + other);
+        await page.getByRole('region', { name: 'Result' }).waitFor();
+        assert.equal(await output.count(), 0);
       });
     });
 

@@ -2,11 +2,8 @@
 import test, { after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { makeAccount, ask, whole, wholeInEveryLook, seen, eventually } from './world.mjs';
+import { bin, makeAccount, ask, whole, wholeInEveryLook, seen, eventually } from './world.mjs';
 import { withTab, useWorld, logIn } from './suite.mjs';
-
-const bin = join(process.env.COTERIE_BIN, 'coterie');
 
 for (const kind of ['sqlite', 'redis']) {
   describe(`stuck workers on ${kind}`, () => {
@@ -29,6 +26,9 @@ for (const kind of ['sqlite', 'redis']) {
         const spare = page.locator('section', { has: page.locator('h2', { hasText: 'spare:1' }) });
         await spare.getByText('alive').waitFor();
         await spare.getByText('0 of 4 slots taken').waitFor();
+        const version = execFileSync(bin, ['--version'], { encoding: 'utf8' }).trim();
+        assert.match(version, /^coterie \d+\.\d+/);
+        await spare.getByText(` · ${version} · `).waitFor();
         const bank = page.locator('section', { has: page.locator('h2', { hasText: 'bank:7' }) });
         assert.equal(await bank.locator('tbody tr').count(), 2);
       });

@@ -250,7 +250,7 @@ describe('in use', () => {
     });
   });
 
-  test('a chart as a table has the hours of its reader, as the chart and its pointer have', async () => {
+  test('a chart as a table has the hours of its reader, as the chart, its axis and its pointer have', async () => {
     await withTab(world, { timezoneId: 'Asia/Shanghai' }, async (page) => {
       await page.goto(world.url + '/');
       await page.locator('.plot svg').first().waitFor();
@@ -258,12 +258,17 @@ describe('in use', () => {
       await page.mouse.move(plot.x + plot.width - 20, plot.y + plot.height / 2);
       const pointed = await page.waitForFunction(() => /^\d\d:\d\d:\d\d/.exec(document.querySelector('.chart h2 small').textContent)?.[0]);
       const pointedAt = await pointed.jsonValue();
+      const axis = await page.waitForFunction(() => {
+        const words = [...document.querySelectorAll('.plot text')].map((text) => text.textContent).filter((text) => /^\d\d:\d\d(:\d\d)?$/.test(text));
+        return words.length > 0 && words;
+      });
+      const hours = [pointedAt, ...await axis.jsonValue()];
       await page.getByRole('button', { name: 'Table' }).first().click();
       const said = await page.locator('.chart tbody td').first().innerText();
       // Each is read as the page's own time; at midnight the day may be another.
       const minutes = await page.evaluate((texts) => texts.map((text) => Math.abs(Date.now() - new Date(text)) / 60000),
-        [said.replace(' ', 'T'), `${said.slice(0, 10)}T${pointedAt}`]);
-      assert.ok(minutes.every((apart) => Math.min(apart % 1440, 1440 - apart % 1440) < 10), `${said}, ${pointedAt}: ${minutes}`);
+        [said.replace(' ', 'T'), ...hours.map((hour) => `${said.slice(0, 10)}T${hour}`)]);
+      assert.ok(minutes.every((apart) => Math.min(apart % 1440, 1440 - apart % 1440) < 10), `${said}, ${hours}: ${minutes}`);
     });
   });
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 const require = createRequire(join(process.env.COTERIE_WEB_MODULES, 'package.json'));
 export const { chromium } = require('playwright-core');
 export const axeSource = require('axe-core').source;
-const bin = join(process.env.COTERIE_BIN, 'coterie');
+export const bin = join(process.env.COTERIE_BIN, 'coterie');
 const agent = join(process.env.COTERIE_BUILD, 'tests', 'web_agent');
 const stuckAgent = join(process.env.COTERIE_BUILD, 'tests', 'web_stuck_agent');
 
