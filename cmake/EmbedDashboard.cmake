@@ -76,7 +76,7 @@ foreach(file IN LISTS files)
   elseif(extension MATCHES "^.(js|css)$" AND NOT file STREQUAL copy)
     # Without the lines that are comments and without what lines are indented by, which are for who reads the source:
     # 3.2 kB of all, gzipped. What a template begins its lines with is no text: htm leaves it out.
-    set(shorter "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//")
+    set(shorter "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//; /^$/d")
     if(extension STREQUAL ".css")
       string(APPEND shorter "; s/([:;{}]) /\\1/g; s/ ([{}])/\\1/g")
     endif()
