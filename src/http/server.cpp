@@ -1,8 +1,10 @@
 #include "coterie/http/server.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <string>
 
+#include "coterie/core/linked_list.hpp"
 #include "coterie/io/server.hpp"
 #include "coterie/race.hpp"
 #include "coterie/timeout.hpp"
@@ -46,15 +48,26 @@ class StreamWriter final : public Writer {
   Duration limit_;
 };
 
+class Connection;
+
 struct Shared {
+  Shared(Handler answers, ServerOptions chosen) : handler(std::move(answers)), options(std::move(chosen)) {}
   Handler handler;
   ServerOptions options;
+  std::size_t connections = 0;
+  LinkedList<Connection> waiting;  ///< for a request to begin, those that have waited longest first
 };
 
-class Connection {
+class Connection : public ListNode {
  public:
-  Connection(const Shared& shared, io::Stream stream)
-      : shared_(shared), stream_(std::move(stream)), writer_(stream_, shared.options.limits.write_time) {}
+  Connection(Shared& shared, io::Stream stream)
+      : shared_(shared), stream_(std::move(stream)), writer_(stream_, shared.options.limits.write_time) {
+    ++shared_.connections;
+    make_room();
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { --shared_.connections; }
 
   Task<void> serve() {
     for (;;) {
@@ -88,6 +101,13 @@ class Connection {
  private:
   [[nodiscard]] const ServerLimits& limits() const noexcept { return shared_.options.limits; }
 
+  /// So that whoever says nothing keeps nobody out who has something to ask.
+  void make_room() {
+    const std::size_t kept_free = std::max<std::size_t>(1, limits().connections / 8);
+    if (shared_.connections + kept_free <= limits().connections) return;
+    if (Connection* const longest = shared_.waiting.pop_front()) longest->stream_.close();
+  }
+
   /// False where the client went away, or asked nothing for too long.
   Task<bool> read(Parser& parser) {
     TimePoint deadline = EventLoop::current().now() + limits().idle_time;
@@ -95,12 +115,14 @@ class Connection {
     for (;;) {
       const bool idle = !parser.started();
       buffer_.erase(0, parser.feed(buffer_));
+      if (parser.started()) unlink();
       if (parser.done() || parser.error() != 0) co_return true;
       if (idle && parser.started()) deadline = EventLoop::current().now() + limits().request_time;
       if (!told && parser.wants_continue()) {
         told = true;
         co_await writer_.write("HTTP/1.1 100 Continue\r\n\r\n");
       }
+      if (!parser.started() && !linked()) shared_.waiting.push_back(*this);
       Task<std::string> more = read_some(deadline);
       const Outcome<std::string> end = co_await outcome(std::move(more));
       if (end.cancelled()) (void)end.get();
@@ -188,14 +210,14 @@ class Connection {
     }
   }
 
-  const Shared& shared_;
+  Shared& shared_;
   io::Stream stream_;
   StreamWriter writer_;
   std::string buffer_;
 };
 
 /// What a client does to its own connection is its business: no report.
-Task<void> serve_one(const Shared* shared, io::Stream stream) {
+Task<void> serve_one(Shared* shared, io::Stream stream) {
   Connection connection(*shared, std::move(stream));
   Task<void> serving = connection.serve();
   const Outcome<void> end = co_await outcome(std::move(serving));
@@ -211,7 +233,7 @@ Task<void> serve_one(const Shared* shared, io::Stream stream) {
 }  // namespace
 
 Task<void> serve(io::Listener listener, Handler handler, ServerOptions options) {
-  Shared shared{std::move(handler), std::move(options)};
+  Shared shared(std::move(handler), std::move(options));
   io::ServerOptions server;
   server.max_connections = shared.options.limits.connections;
   server.tls = shared.options.tls;

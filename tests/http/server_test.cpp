@@ -106,6 +106,30 @@ TEST(HttpServer, WhoAsksNothingIsClosed) {
   EXPECT_EQ(ask("", options), "");
 }
 
+Task<void> silent_ones() {
+  http::ServerOptions options;
+  options.limits.connections = 4;
+  options.limits.idle_time = std::chrono::hours(1);
+  Task<Running> starting = start(echo, options);
+  Running server = co_await std::move(starting);
+  std::vector<io::Stream> silent;
+  std::string came;
+  for (int i = 0; i < 20; ++i) {
+    Task<io::Stream> connecting = io::connect_tcp("127.0.0.1", server.port);
+    silent.push_back(co_await std::move(connecting));
+    Task<std::string> saying = say(server.port, get("/" + std::to_string(i)));
+    came = co_await std::move(saying);
+    EXPECT_THAT(came, EndsWith("GET /" + std::to_string(i) + " []"));
+  }
+  Task<std::string> reading = silent.front().read_to_end();
+  came = co_await std::move(reading);
+  EXPECT_EQ(came, "") << "the one that was silent for the longest is closed";
+  co_await server.stop();
+}
+TEST(HttpServer, WhoeverSaysNothingKeepsNobodyOut) {
+  run(silent_ones());
+}
+
 Task<http::Response> fails(http::Request) {
   throw std::runtime_error("secret reason");
   co_return http::Response();

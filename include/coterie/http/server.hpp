@@ -17,7 +17,9 @@ namespace coterie::http {
 struct ServerLimits {
   std::uint32_t header_bytes = std::uint32_t{16} << 10;  ///< request line and fields
   std::uint64_t body_bytes = std::uint64_t{1} << 20;
-  std::size_t connections = 256;  ///< at a time
+  /// At a time; where all but an eighth are taken, each new one closes the one that has asked nothing for the
+  /// longest.
+  std::size_t connections = 256;
   /// From a request's first byte to the end of it, however slowly it is sent.
   Duration request_time = std::chrono::seconds(15);
   /// Between two requests of a connection, and before the first.
