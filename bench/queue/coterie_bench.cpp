@@ -84,6 +84,14 @@ Task<std::string> stamp(JobContext&, std::string payload) {
   co_return result_of(payload);
 }
 
+/// Some words about what was wrong, and another try at once, or none.
+Task<std::string> fail(JobContext&, std::string) {
+  throw RetryAfter(Milliseconds{0},
+                   "cannot fetch https://example.org/: connection refused by 203.0.113.7 port "
+                   "443, after 3 tries in 5 s");
+  co_return "";
+}
+
 JobSpec job(std::string name, std::string payload) {
   JobSpec spec(std::move(name), std::move(payload));
   spec.queue = "bench";
@@ -138,6 +146,19 @@ Task<void> fill(Client client, std::uint64_t count, std::string ids, Millisecond
               seconds_since(start));
   std::ofstream file(ids);
   for (const std::string& id : bulk->ids) file << id << '\n';
+}
+
+/// Jobs that fail until they are dead.
+Task<void> fill_failing(Client client, std::uint64_t count, std::uint32_t attempts) {
+  for (std::uint64_t from = 0; from < count; from += batch_jobs) {
+    std::vector<JobSpec> jobs = batch(from, std::min(count, from + batch_jobs), JobSpec().result_ttl);
+    for (JobSpec& spec : jobs) {
+      spec.name = "fail";
+      spec.max_attempts = attempts;
+    }
+    co_await client.enqueue(std::move(jobs));
+  }
+  std::printf("{\"jobs\": %llu}\n", static_cast<unsigned long long>(count));
 }
 
 Task<void> enqueue(Client client, double seconds) {
@@ -206,7 +227,7 @@ Task<void> check(Client client, std::uint64_t count, std::string ids) {
 int work(const std::string& url, std::uint32_t concurrency) {
   std::vector<std::string> queues{"bench"};
   Worker worker(url, WorkerOptions().concurrency(concurrency).queues(queues));
-  worker.handle_raw("no_op", no_op).handle_raw("stamp", stamp);
+  worker.handle_raw("no_op", no_op).handle_raw("stamp", stamp).handle_raw("fail", fail);
   return worker.run();
 }
 
@@ -227,9 +248,9 @@ Task<void> idle(std::string url, std::uint64_t count) {
 
 int usage() {
   std::fputs(
-      "usage: bench_queue_coterie PORT|URL fill JOBS IDS-FILE [KEPT-MS] | enqueue SECONDS | drain "
-      "CONCURRENCY | "
-      "serve CONCURRENCY | produce JOBS RATE | check JOBS IDS-FILE | idle WORKERS\n",
+      "usage: bench_queue_coterie PORT|URL fill JOBS IDS-FILE [KEPT-MS] | fill_failing JOBS ATTEMPTS | "
+      "enqueue SECONDS | drain CONCURRENCY | serve CONCURRENCY | produce JOBS RATE | check JOBS IDS-FILE | "
+      "idle WORKERS\n",
       stderr);
   return 2;
 }
@@ -239,7 +260,8 @@ int usage() {
 int main(int argc, char** argv) try {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() < 3) return usage();
-  const std::string url = args[0].find("://") != std::string::npos ? args[0] : "redis://127.0.0.1:" + args[0];
+  const bool is_url = args[0].find(':') != std::string::npos;
+  const std::string url = is_url ? args[0] : "redis://127.0.0.1:" + args[0];
   const std::string& mode = args[1];
   const double value = std::stod(args[2]);
   const auto whole = static_cast<std::uint64_t>(value);
@@ -251,6 +273,8 @@ int main(int argc, char** argv) try {
     const Milliseconds kept = args.size() > 4 ? Milliseconds(std::stoll(args[4])) : JobSpec().result_ttl;
     return run(fill(Client(url), whole, args[3], kept));
   }
+  if (mode == "fill_failing")
+    return run(fill_failing(Client(url), whole, static_cast<std::uint32_t>(std::stoul(args[3]))));
   if (mode == "produce") return run(produce(Client(url), whole, std::stod(args[3])));
   if (mode == "check") return run(check(Client(url), whole, args[3]));
   return usage();

@@ -1,5 +1,7 @@
-"""The measurements of make bench-queue-load: what a big backlog, a long life, many busy and many idle workers cost Redis."""
+"""The measurements of make bench-queue-load: what a big backlog, a long life, many busy and many idle workers, and jobs that
+fail cost."""
 import os
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -285,3 +287,74 @@ def idle(peer, workers, seconds, say):
     say(f"{workers:,} idle workers: {sent / took:,.0f} commands/s, {inside / took:,.0f} more inside of their scripts")
     return {"workers": workers, "asleep": sleeping, "seconds": took, "per_s": sent / took, "inside_per_s": inside / took,
             "commands": {name: count / took for name, count in sorted(grown.items())}}
+
+
+# --- e: jobs that fail ---------------------------------------------------------------------------------------------------
+
+
+class File:
+    """A fresh SQLite queue in a folder that goes with it, with as much of Redis' face as is looked at here."""
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(dir=BUILD)
+        self._path = os.path.join(self._folder.name, "jobs.db")
+        self.port = f"sqlite://{self._path}?synchronous=off"
+
+    def _one(self, sql):
+        connection = sqlite3.connect(self._path)
+        try:
+            return connection.execute(sql).fetchone()[0] or 0
+        finally:
+            connection.close()
+
+    def memory(self):
+        """Bytes of the pages that hold something."""
+        return (self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")) * self._one("PRAGMA page_size")
+
+    def ended(self):
+        return self._one("SELECT sum(jobs) FROM counts WHERE state IN (5, 6)")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+
+def ended_in_redis(redis):
+    number = redis("HGET", "{coterie:0}Q", "bench")
+    return sum(int(redis("HGET", "{coterie:0}c" + number, state) or 0) for state in (5, 6)) if number else 0  # done, dead
+
+
+# Their mean; keys are bytes, so they stay there.
+EXTRAS_BYTES = """local sum, keys = 0, redis.call('KEYS', '{coterie:0}x*')
+for _, key in ipairs(keys) do sum = sum + redis.call('MEMORY', 'USAGE', key, 'SAMPLES', '0') end
+return #keys > 0 and math.floor(sum / #keys) or 0"""
+
+
+def ended_bytes(peer, store, ended, jobs, attempts):
+    """What one of so many takes at its end: done at once, or dead after so many attempts."""
+    fill(peer, store, 10)
+    with worker(peer, store) as working:
+        waits(store, "the first jobs end", lambda: ended() == 10, 60, working)
+        before = store.memory()
+        if attempts == 0:
+            fill(peer, store, jobs)
+        else:
+            answer(peer.command(store.port, "fill_failing", jobs, attempts), measure.environment(store.port), 600)
+        waits(store, "all jobs end", lambda: ended() == jobs + 10, 600, working)
+    return (store.memory() - before) / jobs
+
+
+def failing(peer, jobs, say):
+    found = []
+    for attempts in (0, 1, 10):
+        with Redis(BUILD, aof=False) as redis:
+            redis("CONFIG", "SET", "slowlog-max-len", 0)
+            on_redis = ended_bytes(peer, redis, lambda: ended_in_redis(redis), jobs, attempts)
+            extras = redis("EVAL", EXTRAS_BYTES, 0)
+        with File() as file:
+            on_sqlite = ended_bytes(peer, file, file.ended, jobs, attempts)
+        found.append({"attempts": attempts, "redis_bytes": on_redis, "x_bytes": extras, "sqlite_bytes": on_sqlite})
+        say(f"{attempts} failed attempts: {on_redis:.0f} bytes of Redis, {extras} of them in x<id>; {on_sqlite:.0f} of a file")
+    return {"jobs": jobs, "runs": found}

@@ -174,6 +174,9 @@ def load_text(result):
         at = found["idle"]
         out.append(f"{at['workers']:,} idle workers: {at['per_s']:,.1f} scripts/s from all, {at['inside_per_s']:,.0f} commands/s "
                    "inside of them")
+    for run in found.get("failing", {}).get("runs", []):
+        out.append(f"{run['attempts']} failed attempts: {run['redis_bytes']:.0f} bytes of Redis for an ended job, "
+                   f"{run['x_bytes']} of them in x<id>; {run['sqlite_bytes']:.0f} of a SQLite file")
     for at in found.get("masters", []):
         out.append(f"{at['masters']} masters, {at['workers']} busy workers: {at['per_s']:,.0f} jobs/s, "
                    f"{at['per_s'] / found['masters'][0]['per_s']:.2f} of the first line; masters busy "
