@@ -182,6 +182,11 @@ class History:
     def grant_is_undone(self, run, by):
         return self.undone(self.granted(run), by, self.lease_faults)
 
+    def granted_by_one_of_two(self, run):
+        """By a server beside which there may have been another, which knew more."""
+        first, last = self.granted(run)
+        return any(begin <= last and first <= at and seen_from < at for begin, at, seen_from in self.lease_faults)
+
     def judge(self, finals):
         states = {}
         for job in finals:
@@ -277,12 +282,22 @@ class History:
                     continue
                 if not self.grant_is_undone(newer, run.settled):
                     self.blame(f"job {job}: {run} was fenced by {newer}, and its '{run.kind}' was accepted")
+        self.judge_again(job, runs)
         first_of = {}
         for run in sorted(runs, key=lambda run: run.started):
             first = first_of.setdefault(run.fence, run)
             undone = self.grant_is_undone(first, run.started) or self.grant_is_undone(run, first.started)
             if first is not run and not undone:
                 self.blame(f"job {job}: {first} and {run} had the same fence")
+
+    def judge_again(self, job, runs):
+        """What is done is given to nobody more, whether or not he is heard. A lease from before that may start after it."""
+        ends = sorted((run for run in runs if run.accepted and run.kind == "done"), key=lambda run: run.settled)
+        for again in runs:
+            known = (end for end in ends if end.settled < self.granted(again)[0] and not self.undone(end.act, again.started))
+            end = next(known, None)
+            if end and not self.granted_by_one_of_two(again):
+                self.blame(f"job {job} was confirmed as done by {end}, and then given to {again}")
 
     def judge_blocked(self):
         """A loop that is blocked keeps its leases, if nothing else comes between. On a machine that has no time left a

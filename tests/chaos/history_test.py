@@ -108,7 +108,7 @@ class HistoryTest(Judgements):
         self.assert_blamed(Story().enqueued().run(1, 7, 3, 4, settled=5).final().final(), "listed twice")
 
     def test_two_confirmations_are_blamed(self):
-        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 7, settled=8).final()
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 5, 7, settled=8).final()
         self.assert_blamed(story, "was confirmed as done by worker-1 fence 7, and then done")
 
     def test_two_confirmations_with_a_rollback_of_the_first_between_them_are_good(self):
@@ -121,15 +121,50 @@ class HistoryTest(Judgements):
 
     def test_a_rollback_to_after_the_first_confirmation_excuses_no_second(self):
         story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=7, lost_from=6)
-        self.assert_blamed(story.run(2, 8, 8, 9, settled=10).final(), "was confirmed as done")
+        self.assert_blamed(story.run(2, 8, 8, 9, settled=10).final(), "and then done", "and then given to worker-2")
 
     def test_a_rollback_after_both_confirmations_excuses_neither(self):
-        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 7, settled=8).fault(at=9, lost_from=0)
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 5, 7, settled=8).fault(at=9, lost_from=0)
         self.assert_blamed(story.final(), "was confirmed as done")
 
     def test_a_retry_accepted_after_the_job_was_done_is_blamed(self):
         story = Story().enqueued().run(1, 7, 3, 4, settled=5)
-        self.assert_blamed(story.run(2, 8, 6, 7, how="threw", settled=8, kind="retry").final(), "and then retry")
+        self.assert_blamed(story.run(2, 8, 5, 7, how="threw", settled=8, kind="retry").final(), "and then retry")
+
+    def test_what_is_done_and_is_given_out_again_is_blamed_though_nobody_is_heard(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5)
+        for i in range(9):
+            story.run(2, 8 + i, 62 + i, 62.5 + i, settled=62.6 + i, verdict="fenced")
+        self.assert_blamed(story.final(), *(f"by worker-1 fence 7, and then given to worker-2 fence {8 + i}" for i in range(9)))
+
+    def test_a_lease_from_before_the_end_may_start_after_it(self):
+        for start, good in ((5.5, True), (6.5, False)):
+            story = Story().tell("orchestrator", 0, "lease", ns=1).enqueued().run(1, 7, 3, 4, settled=5)
+            story.run(2, 8, start, start + 1, settled=start + 2, verdict="fenced").final()
+            if good:
+                self.assert_good(story)
+            else:
+                self.assert_blamed(story, "and then given to worker-2")
+
+    def test_an_end_that_was_refused_gives_nobody_a_reason_not_to_get_the_job(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="fenced")
+        self.assert_good(story.run(2, 8, 62, 63, settled=64).final(by=2, fence=8))
+
+    def test_an_end_that_a_fault_undid_lets_the_job_be_given_out_again(self):
+        for kind in ("rollbacks", "power losses"):
+            story = Story().enqueued().run(1, 7, 3, 4, settled=5).fault(at=6, lost_from=4.5, kind=kind)
+            self.assert_good(story.run(2, 8, 7, 8, settled=9).final(by=2, fence=8))
+
+    def test_a_fault_that_comes_when_the_job_was_given_out_again_is_no_excuse(self):
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 8, settled=10, verdict="fenced")
+        self.assert_blamed(story.fault(at=9, lost_from=0).final(), "and then given to worker-2")
+
+    def test_of_two_masters_one_may_give_out_what_the_other_knows_is_done(self):
+        def story(**more):
+            return (Story().enqueued().run(1, 7, 3, 4, settled=5).run(2, 8, 6, 8, settled=10, verdict="fenced")
+                    .fault(9, None, leases_from=2, **more).final())
+        self.assert_good(story(two=True))
+        self.assert_blamed(story(), "and then given to worker-2")
 
     def test_a_fenced_worker_that_is_accepted_is_blamed(self):
         story = Story().enqueued().run(1, 7, 3, 6, settled=7).run(2, 8, 5).final()
@@ -191,7 +226,7 @@ class HistoryTest(Judgements):
     def test_a_confirmed_end_that_was_changed_is_blamed(self):
         story = Story().enqueued(jobs=((JOB, "flaky"),)).run(1, 7, 3, 4, settled=5)
         for fence in range(8, 12):
-            story.run(2, fence, 6, 7, how="threw")
+            story.run(2, fence, 5, 7, how="threw")
         self.assert_blamed(story.final("dead", error="exception"), "was confirmed as done by worker-1")
 
     def test_the_result_is_that_of_the_confirmed_run(self):
@@ -209,7 +244,7 @@ class HistoryTest(Judgements):
                            "confirmed as done by worker-2 fence 7, and then done by worker-1")
 
     def test_a_run_that_is_told_it_did_what_was_never_done_is_blamed(self):
-        story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="already_accepted").run(2, 8, 6, 7, settled=8)
+        story = Story().enqueued().run(1, 7, 3, 4, settled=5, verdict="already_accepted").run(2, 8, 5, 7, settled=8)
         self.assert_blamed(story.final("expired"), "was confirmed as done by worker-1", "nobody wanted that",
                            "confirmed as done by worker-1 fence 7, and then done")
 
