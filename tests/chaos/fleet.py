@@ -7,6 +7,8 @@ import time
 
 import processes
 
+TENDS_EVERY_S = 0.1
+
 
 class Diary:
     """The orchestrator's own events, beside those of the processes."""
@@ -80,9 +82,13 @@ class Fleet:
                 self.start(role)
 
     async def keep_tending(self):
+        """Where one of these rounds comes late, others have had no time either."""
         while True:
             self.tend()
-            await asyncio.sleep(0.1)
+            due = time.monotonic() + TENDS_EVERY_S
+            await asyncio.sleep(TENDS_EVERY_S)
+            if time.monotonic() - due > self.options.lease_ms / 1000 / 3:
+                self.diary.count("times that nobody had time")
 
     def of(self, role):
         return [agent for agent in self.agents if agent.role == role]

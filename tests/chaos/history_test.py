@@ -284,13 +284,28 @@ class HistoryTest(Judgements):
         story.tell("worker-1", 7, "settled", id=JOB, fence=7, how="done", verdict="fenced")
         self.assert_blamed(story.run(2, 8, 5, 8, settled=9).final(by=2, fence=8), "nobody kept their leases")
 
+    def test_of_twenty_blocked_loops_one_may_lose_its_lease_and_of_nineteen_none(self):
+        for kept, good in ((19, True), (18, False)):
+            story = Story()
+            for i in range(kept + 1):
+                job, verdict = f"c4a05000-0001-8000-8000-{i:012x}", "accepted" if i < kept else "fenced"
+                story.enqueued(jobs=((job, "block"),), batch=i).run(1, 7, 3, 6, job=job)
+                story.tell("worker-1", 4, "blocked", id=job, fence=7)
+                story.tell("worker-1", 7, "settled", id=job, fence=7, how="done", verdict=verdict)
+                story.final(job=job)
+            if good:
+                self.assert_good(story)
+            else:
+                self.assert_blamed(story, "of 19 runs that did nothing but block their loop 1 were fenced, at most 0 may be")
+            self.assertIn(f"         1  loops blocked, and nothing else, and fenced (at most {int(good)})", story.history.figures())
+
     def test_a_blocked_loop_whose_process_was_stopped_may_lose_its_lease(self):
-        for process in ("worker-1", "worker-2"):
+        for process in ("worker-1", None, "worker-2"):
             story = Story().enqueued().run(1, 7, 3, 6).tell("worker-1", 4, "blocked", id=JOB, fence=7)
             story.tell("orchestrator", 5, "count", what="workers stopped", process=process)
             story.tell("worker-1", 7, "settled", id=JOB, fence=7, how="done", verdict="fenced")
             story.run(2, 8, 5, 8, settled=9).final(by=2, fence=8)
-            if process == "worker-1":
+            if process != "worker-2":   # None: nobody had time
                 self.assert_good(story)
             else:
                 self.assert_blamed(story, "nobody kept their leases")
