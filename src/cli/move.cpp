@@ -43,7 +43,10 @@ std::string json_of(const MoveReport& report, const MoveFlags& flags) {
   object.add("known_before", report.there_already).add("cancelled_meanwhile", report.cancelled);
   object.add("left_running", report.leased).add("left_waiting", report.held).add("left_ended", report.ended);
   object.raw("workers", workers + "]").add("producers", report.producers).add("undone", report.undone);
-  object.add("seconds", report.seconds);
+  std::string absent = "[";
+  for (const std::string& queue : report.absent)
+    absent += (absent.size() > 1 ? "," : "") + json_string(queue);
+  object.raw("absent_queues", absent + "]").add("seconds", report.seconds);
   return object.str();
 }
 
@@ -60,6 +63,10 @@ void print(const MoveReport& report, const MoveFlags& flags) {
   out.line((flags.dry_run ? "Would move " : "Moved ") + counted(report.jobs(), "job") + by_state(report) +
            " from " + printable(without_passwords(flags.from)) + " to " +
            printable(without_passwords(flags.to)) + time);
+  if (!report.absent.empty())
+    out.line("The source has no job in " +
+             std::string(report.absent.size() == 1 ? "queue " : "any of the queues ") +
+             joined(report.absent));
   if (report.there_already > 0)
     out.line(counted(report.there_already, "job") + " of these the target had already");
   if (report.cancelled > 0)
@@ -93,6 +100,8 @@ MoveWork::Options options_of(const MoveFlags& flags) {
 }
 
 int move(const MoveFlags& flags) {
+  if (std::find(flags.queues.begin(), flags.queues.end(), "") != flags.queues.end())
+    throw UsageError("--queue is empty: name a queue, or leave it out to move all");
   if (flags.from == flags.to) throw UsageError("--from and --to are the same place: name two");
   std::shared_ptr<queue::Broker> from = open_existing(flags.from, "--from");
   std::shared_ptr<queue::Broker> to;

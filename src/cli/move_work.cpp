@@ -41,6 +41,7 @@ MoveWork::MoveWork(std::shared_ptr<queue::Broker> from, std::shared_ptr<queue::B
 Task<MoveReport> MoveWork::run() {
   const auto started = std::chrono::steady_clock::now();
   co_await begin();
+  co_await look_for_queues();
   for (int pass = 0;;) {
     co_await pause_queues();
     const MovePlan plan = co_await plan_move(from_, options_.queues);
@@ -72,6 +73,7 @@ Task<MoveReport> MoveWork::run() {
 }
 
 Task<MoveReport> MoveWork::look() {
+  co_await look_for_queues();
   const MovePlan plan = co_await plan_move(from_, options_.queues);
   report_.moved = plan.counts;
   report_.leased = plan.leased;
@@ -304,6 +306,13 @@ Task<void> MoveWork::follow(std::vector<JobId> ended) {
   if (cancelled.empty()) co_return;
   report_.cancelled += cancelled.size();
   co_await to_->cancel(std::move(cancelled));
+}
+
+/// A name that is spelled wrong would look like a queue that has nothing more to move.
+Task<void> MoveWork::look_for_queues() {
+  report_.absent = options_.queues;
+  const std::vector<queue::QueueInfo> all = co_await from_->queues();
+  for (const queue::QueueInfo& info : all) report_.absent.erase(info.name);
 }
 
 Task<void> MoveWork::count_ended() {

@@ -22,6 +22,7 @@ struct MoveReport {
   std::uint64_t leased = 0, held = 0;  ///< stay, see MovePlan
   std::uint64_t ended = 0;             ///< stay at the source with their results
   std::set<std::string> workers;       ///< that have the leased ones
+  std::set<std::string> absent;        ///< queues that were named, and had no job at the source
   bool undone = false;                 ///< a move from the target to here, which had not ended
   bool producers = false;              ///< new jobs came as fast as they could be moved
   double seconds = 0;
@@ -70,6 +71,7 @@ class MoveWork {
   Task<void> follow(std::vector<queue::JobId> ended);
   Task<bool> follow_held(const std::vector<queue::JobId>& held);
   [[noreturn]] void refuse_to_end() const;
+  Task<void> look_for_queues();
   Task<void> count_ended();
   [[nodiscard]] bool is_moved(const std::string& queue) const {
     return options_.queues.empty() || options_.queues.contains(queue);

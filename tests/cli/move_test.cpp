@@ -203,6 +203,20 @@ TEST_F(Move, OnlyTheQueuesThatAreNamed) {
   EXPECT_EQ(file_.jobs().size(), 1U);
 }
 
+TEST_F(Move, AQueueThatIsNotThereIsSaid) {
+  file_.add();
+  for (const char* dry : {"--quiet", "--dry-run"}) {
+    const Ended moved = folder_.run(words(file_, redis_, {"--queue", "defualt", "--queue", "mial", dry}));
+    EXPECT_EQ(moved.code, 0);
+    EXPECT_THAT(moved.out, HasSubstr("The source has no job in any of the queues defualt, mial\n"));
+  }
+  EXPECT_THAT(folder_.run(words(file_, redis_, {"--queue", "mial", "--json"})).out,
+              HasSubstr(R"("absent_queues":["mial"])"));
+  const Ended empty = folder_.run(words(file_, redis_, {"--queue", ""}));
+  EXPECT_EQ(empty.code, 2);
+  EXPECT_THAT(empty.err, HasSubstr("--queue is empty: name a queue, or leave it out to move all"));
+}
+
 TEST_F(Move, AQueueThatWasPausedStaysSo) {
   file_.add();
   Store::await(file_->pause("default"));
