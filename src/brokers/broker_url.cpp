@@ -117,7 +117,7 @@ BrokerUrl parse_broker_url(std::string_view text) {
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_scheme(text.substr(0, colon))) {
     throw BadBroker("'" + std::string(text) +
-                    "' is no broker URL: write memory://name, sqlite://path or redis://host");
+                    "' is no broker URL: write sqlite://path, redis://host or memory://name");
   }
   BrokerUrl url;
   for (const char c : text.substr(0, colon)) {

@@ -123,9 +123,12 @@ class QueueBench {
       if (info.name == bench_queue_name || info.name == bench_preload_queue) continue;
       for (const auto& [state, count] : info.counts) {
         if (count == 0) continue;
+        const bool is_file = broker_->url().starts_with("sqlite://");
         throw UsageError(broker_->url() + " holds other jobs (" + human_count(count) + " " +
-                         std::string(to_string(state)) + " in queue '" + info.name +
-                         "'): measure on a file of its own, or say --force");
+                         std::string(to_string(state)) + " in queue '" + info.name + "'): measure " +
+                         (is_file ? "on a file of its own, --broker sqlite://bench.db"
+                                  : "in a namespace of its own, --namespace bench") +
+                         ", or say --force");
       }
     }
   }

@@ -50,10 +50,18 @@ int complain(const char* what, int code) {
   return code;
 }
 
-/// The words that name the subcommand, for the hint.
-std::string help_of(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  return chosen.empty() ? "coterie --help" : "coterie " + chosen.front()->get_name() + " --help";
+/// Where to read on: the words that name the subcommand, and how a broker is named where a URL stands alone.
+std::string hint(const CLI::App& app, const std::string& what) {
+  std::string words = "coterie";
+  const CLI::App* command = &app;
+  for (auto chosen = app.get_subcommands(); !chosen.empty(); chosen = command->get_subcommands()) {
+    command = chosen.front();
+    words += " " + command->get_name();
+  }
+  const bool is_url = what.find("not expected") != std::string::npos && what.find("://") != std::string::npos;
+  const bool takes_one = is_url && command->get_option_no_throw("--broker") != nullptr;
+  return std::string(" (") + (takes_one ? "a broker is named by --broker URL; " : "") + "see: " + words +
+         " --help)";
 }
 
 int parse(CLI::App& app, int argc, char** argv, Action& chosen) {
@@ -68,7 +76,7 @@ int parse(CLI::App& app, int argc, char** argv, Action& chosen) {
   } catch (const CLI::ParseError& error) {
     std::string what = error.what();
     std::replace(what.begin(), what.end(), '\n', ' ');
-    return complain((what + " (see: " + help_of(app) + ")").c_str(), exit_usage);
+    return complain((what + hint(app, what)).c_str(), exit_usage);
   }
   if (!chosen) {
     Output::standard().write(app.help());

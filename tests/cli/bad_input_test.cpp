@@ -125,7 +125,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"PurgeOfWhat", {"purge"}, 2, {"--state"}},
         Mistake{"PurgeOfReady", {"purge", "--state", "ready", "--yes"}, 2, {"--state 'ready'", "cancel"}},
         Mistake{"BenchOfWhat", {"bench"}, 2, {"coterie bench --help"}},
-        Mistake{"BenchOfNoJobs", {"bench", "queue", "--jobs", "0"}, 2, {"--jobs '0'", "1 to"}}),
+        Mistake{"BenchOfNoJobs", {"bench", "queue", "--jobs", "0"}, 2, {"--jobs '0'", "1 to"}},
+        Mistake{"BenchOfAUrlAlone",
+                {"bench", "queue", "redis://host"},
+                2,
+                {"redis://host", "a broker is named by --broker URL; see: coterie bench queue --help"}}),
     [](const testing::TestParamInfo<Mistake>& shown) { return std::string(shown.param.name); });
 
 TEST(BadInput, PayloadOverTheLimitIsRefusedAndNothingIsStored) {

@@ -42,7 +42,8 @@ TEST(Bench, LeavesAFileWithOtherJobsAlone) {
   ASSERT_EQ(folder.run({"enqueue", "precious"}).code, 0);
   const Ended end = folder.run(bench("sqlite://coterie.db"));
   EXPECT_EQ(end.code, 2);
-  EXPECT_THAT(end.err, AllOf(HasSubstr("1 ready in queue 'default'"), HasSubstr("--force")));
+  EXPECT_THAT(end.err, AllOf(HasSubstr("1 ready in queue 'default'"),
+                             HasSubstr("on a file of its own, --broker sqlite://bench.db, or say --force")));
   const Ended forced = folder.run(bench("sqlite://coterie.db", {"--force"}));
   EXPECT_EQ(forced.code, 0) << forced.err;
   const auto jobs = folder.jobs("coterie.db");
