@@ -7,15 +7,18 @@ FOLDER holds a file for each process, a line of JSON for each event (`t`: nanose
 share), and finals.jsonl: the jobs as the broker lists them at the end, one a line. Events:
 
     producers      asked {batch, jobs: [[id, name, terms], ...]}   before a call; confirmed, unknown or refused {batch} after
-                   it. terms {after, delay, run_at, expires_at}: when it may start, see starts.py
-    workers        started {id, fence, name}, blocked {id, fence}, ended {id, fence, how}, settled {id, fence, how, verdict}
+                   it. terms {after, delay, run_at, expires_at}: when it may start, see starts.py;
+                   bytes: of its payload
+    workers        started {id, fence, name}, blocked {id, fence}, ended {id, fence, how, filling}, settled {id, fence, how,
+                   verdict}. filling: bytes that its result has for no reason but its length; `got` there: those of the payload
     orchestrator   fault {kind, lost_from}   the store forgot what it was told between lost_from and t, or a part of it;
                    null: it may not have forgotten anything. leases_from: the same for leases, where these are less
                    durable than what was confirmed. two: all the while two servers may have answered, so what one was told may
                    contradict the other before t
                    clock {since, ahead}   the broker's clock was set, between since and t, to be so many nanoseconds ahead of
                    the events'
-                   shards {}: a batch of jobs is several scripts, so one that was not confirmed may be there in part
+                   whole {jobs}: of a batch so many at a time are there as a whole or not at all; else all are
+                full_memory {since}   from then on, until t, the store's memory may have been full
                    count {what}, exit {process, code, expected}, lease {ns}, minimum {counts}
 
 An act is known by two times between which it happened: when it was asked for and when it was confirmed. A fault may
@@ -26,11 +29,13 @@ import json
 import os
 import sys
 
+from enqueues import Enqueues
 from starts import CRASHES_OF_A_CONVICT, MAX_ATTEMPTS, BrokerClock, Starts, Terms
 
 FINAL = {"done", "dead", "cancelled", "expired"}
 # How a run has ended of which this is reported.
 ENDS = {"done": ["returned"], "retry": ["threw"], "give_back": ["lost", "cancelled"], "dead": [], "cancelled": []}
+LONG, LONG_BATCH = 4096, 64   # longer bodies have a place of their own; more jobs at a time are several scripts
 # What happens to one process, or must not matter, and keeps no other from its broker.
 OTHERS_AFFAIRS = ["workers killed", "producers killed", "steps of the workers' clock"]
 # In an hour and a half of runs, some beside builds, none was of 241.
@@ -43,7 +48,7 @@ class Run:
     def __init__(self, who, event):
         self.who, self.fence, self.started = who, event["fence"], event["t"]
         self.clock = event.get("clock", event["t"])
-        self.ended, self.how, self.blocked = None, None, False
+        self.ended, self.how, self.filling, self.blocked = None, None, 0, False
         self.settled, self.kind, self.verdict = None, None, None
 
     @property
@@ -70,7 +75,7 @@ class History:
         self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.maximum, self.violations = collections.Counter(), {}, {}, []
         self.names, self.terms, self.clock, self.lease = {}, {}, BrokerClock(), 0
-        self.shards = False
+        self.at_once, self.full_memory = None, []
         self.disturbances = []   # when, and whose; None: everybody's
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -94,6 +99,7 @@ class History:
         batch = self.batches[who, event["batch"]]
         batch.confirmed = event["t"]
         self.counts["confirmed"] += len(batch.jobs)
+        self.counts["long batches"] += len(batch.jobs) > LONG_BATCH
 
     def on_unknown(self, who, event):
         self.counts["calls without an answer"] += 1
@@ -123,7 +129,7 @@ class History:
         if run is None:
             self.blame(f"{who}: job {event['id']} ended that it had not started")
             return
-        run.ended, run.how = event["t"], event["how"]
+        run.ended, run.how, run.filling = event["t"], event["how"], event.get("filling", 0)
         self.counts["leases lost in a run"] += run.how == "lost"
 
     def on_settled(self, who, event):
@@ -158,8 +164,11 @@ class History:
     def on_clock(self, who, event):
         self.clock.set(event["since"], event["t"], event["ahead"])
 
-    def on_shards(self, who, event):
-        self.shards = True
+    def on_whole(self, who, event):
+        self.at_once = event["jobs"]
+
+    def on_full_memory(self, who, event):
+        self.full_memory.append((event["since"], event["t"]))
 
     def on_minimum(self, who, event):
         self.minimum = event["counts"]
@@ -209,8 +218,7 @@ class History:
                 self.blame(f"job {job['id']} ({job['name']}) has not ended: {job['state']}")
             else:
                 self.judge_end(job, self.runs[job["id"]])
-        for (who, number), batch in self.batches.items():
-            self.judge_batch(who, number, batch, states)
+        Enqueues(self).judge(states)
         for job, runs in self.runs.items():
             self.judge_runs(job, runs)
         Starts(self).judge()
@@ -219,39 +227,19 @@ class History:
             if self.counts[what] < least:
                 self.blame(f"the run proves nothing: {self.counts[what]} {what}, the minimum is {least}")
 
-    def judge_batch(self, who, number, batch, states):
-        there = sum(job in states for job in batch.jobs)
-        may_be_torn = self.shards and batch.confirmed is None
-        if there not in (0, len(batch.jobs)) and not may_be_torn:
-            self.blame(f"{who}: of batch {number} {there} of {len(batch.jobs)} jobs are there: it was torn")
-        act = (batch.asked, batch.confirmed)
-        if batch.confirmed is None:
-            self.counts["there without a confirmation"] += there
-        elif not self.undone(act):
-            self.counts["confirmed, and no fault may undo it"] += len(batch.jobs)
-        if batch.confirmed is not None and there == 0:
-            if not self.undone(act):
-                self.blame(f"{who}: batch {number} was lost, job {batch.jobs[0]} and {len(batch.jobs) - 1} more: "
-                           "confirmed, and no fault can have undone it")
-            else:
-                self.counts["vanished within a fault's window"] += len(batch.jobs)
-
     def judge_end(self, job, runs):
         state, name = job["state"], self.names[job["id"]]
         error = (job.get("error") or {}).get("type", "")
         text = f"job {job['id']} ({name}) is {state}"
         self.counts[state] += 1
+        payload = job.get("payload") or ""
+        if self.terms[job["id"]].bytes not in (None, len(payload)):
+            self.blame(f"{text}, with a payload of {len(payload)} bytes, asked for with {self.terms[job['id']].bytes}")
         standing = [run for run in runs if run.accepted and run.kind == "done" and not self.undone(run.act)]
         if standing and state != "done":
             self.blame(f"{text}, and was confirmed as done by {standing[0]}")
         if state == "done":
-            result = job.get("result") or {}
-            source = [run for run in runs if run.how == "returned" and run.fence == result.get("fence")
-                      and run.who == f"worker-{result.get('by')}"]
-            if not source:
-                self.blame(f"{text}, with a result that no run returned: {result}")
-            elif standing and standing[0] not in source:
-                self.blame(f"{text}, confirmed by {standing[0]}, with the result of {source[0]}")
+            self.judge_result(job, text, runs, standing)
         elif state == "dead" and error == "quarantine":
             self.counts["quarantines"] += 1
             crashed = sum(not run.accepted for run in runs)
@@ -265,6 +253,25 @@ class History:
             self.judge_expired(text, runs, self.terms[job["id"]])
         else:
             self.blame(f"{text}, and nobody wanted that")
+
+    def judge_result(self, job, text, runs, standing):
+        result, returned = job.get("result") or {}, [run for run in runs if run.how == "returned"]
+        if (job.get("error") or {}).get("type") == "result dropped":
+            self.counts["results dropped at full memory"] += 1
+            source = [run for run in returned if run.filling and self.memory_was_full(run)]
+        else:
+            source = [run for run in returned if run.fence == result.get("fence") and run.who == f"worker-{result.get('by')}"
+                      and run.filling == len(result.get("filling", "")) and self.terms[job["id"]].bytes in (None, result.get("got"))]
+            self.counts["long results"] += len(result.get("filling", "")) > LONG
+            self.counts["long payloads"] += result.get("got", 0) > LONG
+        if not source:
+            self.blame(f"{text}, with a result that no run returned: {str(job.get('result'))[:200]}")
+        elif standing and standing[0] not in source:
+            self.blame(f"{text}, confirmed by {standing[0]}, with the result of {source[0]}")
+
+    def memory_was_full(self, run):
+        asked, heard = run.act
+        return any(since <= (heard or float("inf")) and asked <= until for since, until in self.full_memory)
 
     def judge_expired(self, text, runs, terms):
         begun = [run for run in runs if run.accepted and run.kind == "retry" and not self.undone(run.act)]

@@ -6,6 +6,8 @@ from history import History
 JOB = "c4a05000-0001-8000-8000-000000000001"
 OTHER = "c4a05000-0001-8000-8000-000000000002"
 
+BATCH = [f"c4a05000-0001-8000-8000-{i:012x}" for i in range(4)]
+
 
 class Story:
     """Writes a history in seconds."""
@@ -23,11 +25,11 @@ class Story:
             self.tell("producer-1", confirmed, "confirmed", batch=batch)
         return self
 
-    def run(self, worker, fence, at, ended=None, how="returned", settled=None, kind="done", verdict="accepted", job=JOB):
+    def run(self, worker, fence, at, ended=None, how="returned", settled=None, kind="done", verdict="accepted", job=JOB, **more):
         who = f"worker-{worker}"
         self.tell(who, at, "started", id=job, fence=fence, name="ok", attempt=1)
         if ended:
-            self.tell(who, ended, "ended", id=job, fence=fence, how=how)
+            self.tell(who, ended, "ended", id=job, fence=fence, how=how, **more)
         if settled:
             self.tell(who, settled, "settled", id=job, fence=fence, how=kind, verdict=verdict)
         return self
@@ -35,9 +37,9 @@ class Story:
     def fault(self, at, lost_from, kind="rollbacks", **more):
         return self.tell("orchestrator", at, "fault", kind=kind, lost_from=lost_from, **more)
 
-    def final(self, state="done", by=1, fence=7, job=JOB, error=None):
-        result = {"by": by, "fence": fence} if state == "done" else None
-        self.finals.append({"id": job, "name": "ok", "state": state, "result": result,
+    def final(self, state="done", by=1, fence=7, job=JOB, error=None, payload=None, **more):
+        result = {"by": by, "fence": fence, **more} if state == "done" and not error else None
+        self.finals.append({"id": job, "name": "ok", "state": state, "result": result, "payload": payload,
                             "error": {"type": error} if error else None})
         return self
 
@@ -66,6 +68,7 @@ class HistoryTest(Judgements):
 
     def test_an_unconfirmed_job_may_be_gone(self):
         self.assert_good(Story().enqueued(confirmed=None))
+        self.assert_good(Story().enqueued(confirmed=None).fault(at=3, lost_from=1))
 
     def test_a_job_confirmed_within_the_window_of_a_fault_may_be_gone(self):
         story = Story().enqueued().fault(at=3, lost_from=1)
@@ -91,12 +94,19 @@ class HistoryTest(Judgements):
         story = Story().enqueued(confirmed=None, jobs=((JOB, "ok"), (OTHER, "ok"))).run(1, 7, 3, 4, settled=5).final()
         self.assert_blamed(story, "torn")
 
-    def test_over_shards_one_that_was_not_confirmed_may_be_there_in_part(self):
-        def story(confirmed):
-            both = Story().tell("orchestrator", 0, "shards").enqueued(confirmed=confirmed, jobs=((JOB, "ok"), (OTHER, "ok")))
-            return both.run(1, 7, 3, 4, settled=5).final()
-        self.assert_good(story(None))
-        self.assert_blamed(story(2), "torn")
+    def test_of_what_is_applied_in_parts_each_is_there_as_a_whole_or_not_at_all(self):
+        def story(parts, there, confirmed=None):
+            told = Story().tell("orchestrator", 0, "whole", jobs=parts).enqueued(confirmed=confirmed, jobs=[(job, "ok") for job in BATCH])
+            for i in range(there):
+                told.run(1, 7, 3, 4, settled=5, job=BATCH[i]).final(job=BATCH[i])
+            return told
+        self.assert_good(story(2, there=2))
+        self.assert_good(story(1, there=3))
+        self.assert_blamed(story(2, there=3), "of 2 jobs that belong together 1 are there")
+        self.assert_blamed(story(2, there=2, confirmed=2), f"was lost, job {BATCH[2]} and 1 more")
+        faulty = story(2, there=2, confirmed=2).fault(at=3, lost_from=1.5)
+        self.assert_good(faulty)
+        self.assertEqual(faulty.history.counts["vanished within a fault's window"], 2)
 
     def test_a_job_that_has_not_ended_is_blamed(self):
         self.assert_blamed(Story().enqueued().final("ready"), "has not ended")
@@ -250,6 +260,33 @@ class HistoryTest(Judgements):
 
     def test_a_result_that_no_run_returned_is_blamed(self):
         self.assert_blamed(Story().enqueued().final(), "that no run returned")
+
+    def test_a_long_result_is_there_to_its_last_byte(self):
+        for there, good in ((5000, True), (4999, False), (0, False)):
+            story = Story().enqueued().run(1, 7, 3, 4, settled=5, filling=5000).final(filling="r" * there)
+            if good:
+                self.assert_good(story)
+                self.assertEqual(story.history.counts["long results"], 1)
+            else:
+                self.assert_blamed(story, "with a result that no run returned")
+
+    def test_a_result_may_be_dropped_while_the_memory_was_full(self):
+        for since, until, filling, good in ((3, 6, 5000, True), (4.5, 4.6, 5000, True), (5.5, 6, 5000, False), (3, 6, 0, False)):
+            story = Story().enqueued().run(1, 7, 3, 4, settled=5, filling=filling).final(error="result dropped")
+            story.tell("orchestrator", until, "full_memory", since=since)
+            if good:
+                self.assert_good(story)
+                self.assertEqual(story.history.counts["results dropped at full memory"], 1)
+            else:
+                self.assert_blamed(story, "with a result that no run returned: None")
+
+    def test_a_payload_reaches_its_run_and_stays_to_the_last_byte(self):
+        def story(got, kept):
+            told = Story().enqueued(jobs=((JOB, "ok", {"bytes": 6000}),)).run(1, 7, 3, 4, settled=5)
+            return told.final(payload="p" * kept, got=got)
+        self.assert_good(story(6000, 6000))
+        self.assert_blamed(story(0, 6000), "with a result that no run returned")
+        self.assert_blamed(story(6000, 5999), "with a payload of 5999 bytes, asked for with 6000")
 
     def test_poison_goes_into_quarantine(self):
         story = Story().enqueued(jobs=((JOB, "poison"),))

@@ -19,8 +19,11 @@ namespace {
 namespace queue = coterie::queue;
 using coterie::Task;
 
-constexpr std::size_t batch_jobs = 16;     // one script on Redis: there as a whole or not at all
-constexpr std::size_t big_payload = 6000;  // has a key of its own on Redis
+constexpr std::size_t batch_jobs = 16;        // one script on Redis: there as a whole or not at all
+constexpr std::size_t script_jobs = 64;       // of more jobs each so many are
+constexpr std::size_t long_batch_jobs = 200;  // now and then
+constexpr std::size_t big_payload = 6000;     // has a key of its own on Redis
+constexpr std::size_t quotes = 2;             // of a payload
 constexpr int tries = 40;
 /// While so many jobs are not final none are added: under faults workers do less than producers ask for, and
 /// in the end all must be worked off.
@@ -51,8 +54,8 @@ class Producer {
       std::vector<queue::JobSpec> batch = next_batch();
       const std::size_t size = batch.size();
       co_await enqueue(std::move(batch));
-      const std::chrono::microseconds pause(1'000'000 * size / std::max<std::uint64_t>(orders_.jobs, 1));
-      co_await coterie::sleep(pause);
+      Task<void> pause = pause_for(1000 * size / std::max<std::uint64_t>(orders_.jobs, 1));
+      co_await std::move(pause);
     }
     co_return 0;
   }
@@ -60,7 +63,25 @@ class Producer {
  private:
   std::uint64_t draw(std::uint64_t below) { return random_() % below; }
 
-  /// Poison comes early and one a batch, so that there is time for it to be found.
+  /// Long after a long batch: whoever is told to end does not wait for it.
+  static Task<void> pause_for(std::uint64_t left_ms) {
+    while (left_ms > 0 && !stopping) {
+      const std::uint64_t step = std::min<std::uint64_t>(left_ms, 100);
+      const std::chrono::milliseconds pause(step);
+      co_await coterie::sleep(pause);
+      left_ms -= step;
+    }
+  }
+
+  /// A long batch comes early, so that each producer has made one, and then seldom. In it are no more jobs
+  /// than six seconds have anyway.
+  std::size_t draw_size() {
+    if (batches_ % 40 != 4) return 1 + draw(batch_jobs);
+    const std::uint64_t more = std::min<std::uint64_t>(long_batch_jobs - script_jobs, 6 * orders_.jobs);
+    return script_jobs + 1 + draw(std::max<std::uint64_t>(more, 1));
+  }
+
+  /// Poison comes early and ten jobs apart, so that there is time for it to be found.
   std::string draw_kind() {
     static constexpr std::array<unsigned, 6> weights{38, 23, 12, 8, 16, 3};
     if (poison_made_ < orders_.poison && made_ >= 10 * (poison_made_ + 1)) {
@@ -75,7 +96,7 @@ class Producer {
 
   std::vector<queue::JobSpec> next_batch() {
     std::vector<queue::JobSpec> batch;
-    const std::size_t size = 1 + draw(batch_jobs);
+    const std::size_t size = draw_size();
     for (std::size_t i = 0; i < size; ++i) {
       queue::JobSpec job(draw_kind());
       // The same in every run of a seed, and of no other process: the upper half is the process's, the lower
@@ -84,7 +105,7 @@ class Producer {
       std::snprintf(id.data(), id.size(), "c4a05000-%04x-8000-8000-%012llx",
                     static_cast<unsigned>(orders_.number), static_cast<unsigned long long>(++made_));
       job.id = queue::parse_uuid(id.data()).value();
-      job.payload = "\"" + std::string(draw(50) == 0 ? big_payload : 20 + draw(100), 'p') + "\"";
+      job.payload = "\"" + std::string(draw(25) == 0 ? big_payload : 20 + draw(100), 'p') + "\"";
       job.priority = static_cast<int>(draw(3));
       job.backoff.base = queue::Milliseconds(50);
       job.backoff.cap = queue::Milliseconds(500);
@@ -135,7 +156,8 @@ class Producer {
     if (!after.empty()) after += '"';
     return "{\"after\":[" + after + "]," + field("delay", static_cast<std::uint64_t>(job.delay.count())) +
            "," + field("run_at", static_cast<std::uint64_t>(job.run_at)) + "," +
-           field("expires_at", static_cast<std::uint64_t>(job.expires_at)) + "}";
+           field("expires_at", static_cast<std::uint64_t>(job.expires_at)) + "," +
+           field("bytes", job.payload.size() - quotes) + "}";
   }
 
   static std::string jobs_of(const std::vector<queue::JobSpec>& batch) {

@@ -155,12 +155,14 @@ class Schedule:
             self.diary.count("kills of all at once")
 
     async def fill_memory(self):
+        began = time.monotonic_ns()
         async with self.server:
             self.world.fill_memory()
         self.diary.count("times of full memory")
         await asyncio.sleep(self.random.uniform(0.3, 1.5))
         async with self.server:
             self.world.free_memory()
+        self.diary.write("full_memory", since=began)
 
     async def stall_server(self):
         async with self.server:

@@ -40,10 +40,10 @@ class BrokerClock:
 
 
 class Terms:
-    """What a producer said about when a job may start; times of the broker in milliseconds, 0: none."""
+    """What a producer said about when a job may start; times of the broker in milliseconds, 0: none. And about its payload."""
 
-    def __init__(self, batch, after=(), delay=0, run_at=0, expires_at=0):
-        self.batch, self.after, self.delay = batch, after, delay * MILLISECOND
+    def __init__(self, batch, after=(), delay=0, run_at=0, expires_at=0, bytes=None):
+        self.batch, self.after, self.delay, self.bytes = batch, after, delay * MILLISECOND, bytes
         self.run_at, self.expires_at = run_at * MILLISECOND, expires_at * MILLISECOND
 
 
