@@ -26,16 +26,20 @@ function took(job, now) {
 
 const aliases = { failed: 'dead', running: 'leased', waiting: 'ready' };
 
-/** The terms of a filter as the server reads them: `text` as it stands there, a value without its quotes; a quoted word has no key. */
+/** A term of a filter as the server reads it, with the blanks behind it: a quoted word, or key, operator and value, or a word. */
+const term = /(?:"(?:\\[^]|[^"\\])*"|([^ \t\n:<>]*)([:<>])("(?:\\[^]|[^"\\])*"|[^ \t\n]*)|[^ \t\n]+)[ \t\n]*/g;
+
+/** Of each term its key, where it asks for just a value, and that value without its quotes. */
 function termsOf(filter) {
-  const term = /"(?:\\[^]|[^"\\])*"|([^ \t\n:<>]*)([:<>])("(?:\\[^]|[^"\\])*"|[^ \t\n]*)|[^ \t\n]+/g;
-  return [...filter.matchAll(term)].map(([text, key, is, value]) => ({
-    text, key: is === ':' ? key : '', value: value && value.startsWith('"') ? value.slice(1, -1).replace(/\\([^])/g, '$1') : value,
+  return [...filter.matchAll(term)].map(([, key, is, value = '']) => ({
+    key: is === ':' ? key : '', value: value.startsWith('"') ? value.slice(1, -1).replace(/\\([^])/g, '$1') : value,
   }));
 }
 
+/** What else stands there stays as it is, to the letter. */
 function withState(filter, state) {
-  return [...(state ? [`state:${state}`] : []), ...termsOf(filter).filter(({ key }) => key !== 'state').map(({ text }) => text)].join(' ');
+  const others = filter.replace(term, (text, key, is) => (key === 'state' && is === ':' ? '' : text));
+  return `${state && `state:${state} `}${others}`.trim();
 }
 
 function stateOf(filter) {
