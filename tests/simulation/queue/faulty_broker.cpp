@@ -91,13 +91,15 @@ Task<std::uint64_t> FaultyBroker::changed(std::uint64_t version, Milliseconds at
   check_alive();
   const Fate fate = world_->fate();
   if (fate.slow) at_most = std::min(at_most, fate.before + fate.after);
-  if (world_->bug == Bug::drops_wakeups) {
-    co_await sleep(at_most);
-    check_alive();
-    co_return version;
-  }
-  Task<std::uint64_t> waits = real_.changed(version, at_most);
-  const std::uint64_t now = co_await std::move(waits);
+  const double began = world_->elapsed_ms();
+  Milliseconds left = at_most;
+  std::uint64_t now = version;
+  do {  // where the store has forgotten to tell, the next change tells
+    version = now;
+    Task<std::uint64_t> waits = real_.changed(version, left);
+    now = co_await std::move(waits);
+    left = at_most - Milliseconds(static_cast<std::int64_t>(world_->elapsed_ms() - began));
+  } while (left > Milliseconds{0} && now != version && world_->swallows(now));
   if (fate.after > Milliseconds{0} && !fate.slow) co_await sleep(fate.after);
   check_alive();
   if (fate.refused || world_->away()) {

@@ -144,10 +144,17 @@ std::uint64_t found_at(Bug bug, std::string& problem) {
 }
 
 // tests/mutants/simulation_queue.toml plants these and others into the broker itself, and into the worker.
-TEST(JobQueueSimulation, ABrokerThatAcknowledgesWithoutFencingIsFound) {
+TEST(JobQueueSimulation, ABrokerThatSettlesByOldTokensIsFound) {
   std::string problem;
-  EXPECT_NE(found_at(Bug::acknowledges_without_fencing, problem), 0U);
-  EXPECT_NE(problem.find("accepted"), std::string::npos) << problem;
+  EXPECT_NE(found_at(Bug::settles_by_old_tokens, problem), 0U);
+  EXPECT_NE(problem.find("are accepted, and must be fenced"), std::string::npos) << problem;
+}
+
+// Not by the word that comes back, but by what has become of the job.
+TEST(JobQueueSimulation, ABrokerThatSettlesByOldTokensAndDeniesItIsFound) {
+  std::string problem;
+  EXPECT_NE(found_at(Bug::settles_silently, problem), 0U);
+  EXPECT_EQ(problem.find("are accepted"), std::string::npos) << problem;
 }
 
 TEST(JobQueueSimulation, ABrokerThatForgetsSeqIsFound) {
@@ -156,9 +163,9 @@ TEST(JobQueueSimulation, ABrokerThatForgetsSeqIsFound) {
   EXPECT_NE(problem.find("executed"), std::string::npos) << problem;
 }
 
-TEST(JobQueueSimulation, ABrokerThatDropsWakeupsIsFound) {
+TEST(JobQueueSimulation, ABrokerThatDropsAWakeupNowAndThenIsFound) {
   std::string problem;
-  EXPECT_NE(found_at(Bug::drops_wakeups, problem), 0U);
+  EXPECT_NE(found_at(Bug::drops_a_wakeup, problem), 0U);
   EXPECT_NE(problem.find("could run for"), std::string::npos) << problem;
 }
 

@@ -45,9 +45,10 @@ struct Plan {
 /// A mistake in the protocol that the broker of a world makes, for the tests of the simulation itself.
 enum class Bug : std::uint8_t {
   none,
-  acknowledges_without_fencing,  ///< who holds a job no more is told that its end of it counts
-  forgets_seq,                   ///< a call that comes again is applied again
-  drops_wakeups,                 ///< who waits for a change is told of none
+  settles_by_old_tokens,  ///< who holds a job no more ends it all the same, under whoever holds it
+  settles_silently,       ///< the same, but he is told that he was fenced
+  forgets_seq,            ///< a call that comes again is applied again
+  drops_a_wakeup,         ///< of one change in eight nobody is told
 };
 
 /// Shared by all that lives in it. What it draws from the seed at its beginning decides how rough it is.
@@ -91,6 +92,8 @@ class World {
   [[nodiscard]] bool away() const { return elapsed_ms() < away_until_; }
   void go_away(queue::Milliseconds time) { away_until_ = elapsed_ms() + static_cast<double>(time.count()); }
   void note(const std::string& who, const std::string& what);
+  /// Whether nobody is told that this version has come, which its store forgot to say.
+  [[nodiscard]] bool swallows(std::uint64_t version);
 
   SeededLoop& seeded;
   Random random;
@@ -108,14 +111,25 @@ class World {
   Bug bug = Bug::none;
 
  private:
+  /// A job's newest lease.
+  struct Holder {
+    queue::LeaseRef lease;
+    queue::WorkerRef worker;
+  };
   [[nodiscard]] queue::ClockReading read_clock() const;
   void tick();
+  queue::CycleReply play(const queue::CycleRequest& request);
+  bool settle_by_old_token(const queue::Done& done);
 
   queue::Milliseconds wall_offset_{0};
   double away_until_ = 0;
   Ledger ledger_;
   std::shared_ptr<brokers::memory::Store> store_;
-  std::map<queue::Uuid, std::uint64_t> calls_;  ///< of each incarnation, where the broker forgets `seq`
+  // Of the bugs.
+  std::map<queue::Uuid, std::uint64_t>
+      calls_;  ///< the newest `seq` of each incarnation, as the store heard it
+  std::map<queue::JobId, Holder> holders_;
+  std::map<std::uint64_t, bool> swallowed_;  ///< by version
 };
 
 }  // namespace coterie::simulation
