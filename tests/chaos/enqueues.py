@@ -13,6 +13,18 @@ class Enqueues:
             for first in range(0, len(batch.jobs), at_once):
                 self.judge_part(f"{who}: batch {number}", batch, batch.jobs[first:first + at_once], states)
 
+        for who, number, at, why in self.history.refused:
+            self.judge_refusal(f"{who}: batch {number}", self.history.batches[who, number], at, why)
+
+    def judge_refusal(self, name, batch, at, why):
+        """Who waits for a job that is gone is refused. Which job that is the judge does not read in the refusal."""
+        history = self.history
+        others = {history.terms[other].batch for job in batch.jobs for other in history.terms[job].after} - {batch}
+        if any(history.undone((other.asked, other.confirmed), at) for other in others):
+            history.counts["batches refused, for what they wait for had vanished"] += 1
+        else:
+            history.blame(f"{name} was refused: {why}")
+
     def judge_part(self, name, batch, jobs, states):
         """Jobs of a batch that are applied together, or not at all."""
         history, there = self.history, sum(job in states for job in jobs)

@@ -75,7 +75,7 @@ class History:
         self.batches, self.runs, self.faults, self.lease_faults = {}, collections.defaultdict(list), [], []
         self.counts, self.minimum, self.maximum, self.violations = collections.Counter(), {}, {}, []
         self.names, self.terms, self.clock, self.lease = {}, {}, BrokerClock(), 0
-        self.at_once, self.full_memory = None, []
+        self.at_once, self.full_memory, self.refused = None, [], []
         self.disturbances = []   # when, and whose; None: everybody's
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class History:
             self.counts["calls refused for full memory"] += 1
 
     def on_refused(self, who, event):
-        self.blame(f"{who}: a call was refused: {event.get('why')}")
+        self.refused.append((who, event["batch"], event["t"], event.get("why")))
 
     def on_started(self, who, event):
         self.counts["started"] += 1

@@ -24,6 +24,7 @@ constexpr std::size_t script_jobs = 64;       // of more jobs each so many are
 constexpr std::size_t long_batch_jobs = 200;  // now and then
 constexpr std::size_t big_payload = 6000;     // has a key of its own on Redis
 constexpr std::size_t quotes = 2;             // of a payload
+constexpr std::size_t remembered = 32;        // jobs that others may wait for
 constexpr int tries = 40;
 /// While so many jobs are not final none are added: under faults workers do less than producers ask for, and
 /// in the end all must be worked off.
@@ -73,12 +74,13 @@ class Producer {
     }
   }
 
-  /// A long batch comes early, so that each producer has made one, and then seldom. In it are no more jobs
-  /// than six seconds have anyway.
+  /// Of two producers one makes a long batch early, so that a short run has some, and both seldom later:
+  /// where many are killed, and others begin, the load stays what it is. Most are not much longer than a
+  /// script.
   std::size_t draw_size() {
-    if (batches_ % 40 != 4) return 1 + draw(batch_jobs);
+    if (batches_ % 40 != (orders_.number % 2 == 1 ? 4U : 24U)) return 1 + draw(batch_jobs);
     const std::uint64_t more = std::min<std::uint64_t>(long_batch_jobs - script_jobs, 6 * orders_.jobs);
-    return script_jobs + 1 + draw(std::max<std::uint64_t>(more, 1));
+    return script_jobs + 1 + draw(1 + draw(std::max<std::uint64_t>(more, 1)));
   }
 
   /// Poison comes early and ten jobs apart, so that there is time for it to be found.
@@ -119,11 +121,13 @@ class Producer {
     return batch;
   }
 
-  /// When it may start: after jobs before it in its batch, not before some time, not after another.
+  /// When it may start: after jobs before it, in its batch or confirmed; not before some time, not after
+  /// another.
   void choose_terms(queue::JobSpec& job, const std::vector<queue::JobSpec>& batch) {
     if (draw(10) == 0) job.delay = queue::Milliseconds(draw(1500));
     if (draw(20) == 0) job.run_at = wall_clock() + static_cast<queue::UnixMillis>(draw(1500));
     if (draw(15) == 0 && job.name != "poison") job.expires_at = next_expiry();  // poison is to be convicted
+    if (!confirmed_.empty() && draw(10) == 0) job.after.push_back(confirmed_[draw(confirmed_.size())]);
     if (batch.empty() || draw(8) != 0) return;
     const std::size_t first = draw(batch.size());
     const std::size_t last = std::min(batch.size(), first + 1 + draw(3));
@@ -181,6 +185,13 @@ class Producer {
     co_return count;
   }
 
+  /// The newest of what was confirmed: most of these have not ended yet.
+  void remember(const std::vector<queue::JobId>& ids) {
+    confirmed_.insert(confirmed_.end(), ids.begin(), ids.end());
+    if (confirmed_.size() > remembered)
+      confirmed_.erase(confirmed_.begin(), confirmed_.end() - static_cast<std::ptrdiff_t>(remembered));
+  }
+
   Task<void> enqueue(std::vector<queue::JobSpec> batch) {
     const std::string number = field("batch", ++batches_);
     const std::string jobs = jobs_of(batch);
@@ -191,6 +202,7 @@ class Producer {
       coterie::Outcome<std::vector<queue::JobId>> end = co_await coterie::outcome(std::move(call));
       if (end.has_value()) {
         events_.write("confirmed", number);
+        remember(end.get());
         co_return;
       }
       bool again = true;
@@ -200,6 +212,7 @@ class Producer {
         events_.write("unknown", number + "," + field("why", error.what()));
       } catch (const std::exception& error) {
         events_.write("refused", number + "," + field("why", error.what()));
+        confirmed_.clear();  // a fault may have taken them
         again = false;
       }
       if (!again || stopping || draw(8) == 0) co_return;
@@ -216,6 +229,7 @@ class Producer {
   std::uint64_t poison_made_ = 0;
   std::uint64_t expiries_made_ = 0;
   std::uint64_t batches_ = 0;
+  std::vector<queue::JobId> confirmed_;
 };
 
 }  // namespace

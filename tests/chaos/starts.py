@@ -68,6 +68,7 @@ class Starts:
 
     def judge_after(self, job, run, terms):
         self.counts["runs after other jobs"] += bool(terms.after)
+        self.counts["runs after jobs of other batches"] += any(self.history.terms[other].batch is not terms.batch for other in terms.after)
         for other in terms.after:
             if not self.can_be_final(other, run.started):
                 self.history.blame(f"job {job}: {run} started before job {other} had ended, which it waits for")

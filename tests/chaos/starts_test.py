@@ -56,6 +56,29 @@ class AfterTest(Judgements):
     def test_a_job_that_starts_before_the_other_has_started_is_blamed(self):
         self.assert_blamed(self.two().ran(4).ran(3, OTHER, fence=8), f"started before job {JOB} had ended")
 
+    def test_a_job_may_wait_for_one_of_another_batch(self):
+        for start, good in ((4, True), (3.2, False)):
+            story = Starts().asked((JOB, "ok")).asked((OTHER, "ok", after(JOB)), at=2.5, confirmed=2.6, batch=2)
+            story.ran(3).ran(start, OTHER, fence=8)
+            if good:
+                self.assert_good(story)
+                self.assertEqual(story.history.counts["runs after jobs of other batches"], 1)
+            else:
+                self.assert_blamed(story, f"started before job {JOB} had ended")
+
+    def test_who_waits_for_a_job_that_a_fault_took_may_be_refused(self):
+        def story(*waits, lost_from):
+            told = Starts().asked((JOB, "ok")).lost(3, lost_from).asked((OTHER, "ok", *waits), at=4, confirmed=None, batch=2)
+            return told.tell("producer-1", 5 * SECOND, "refused", batch=2, why="not known here")
+        self.assert_good(story(after(JOB), lost_from=1.5))
+        self.assert_blamed(story(after(JOB), lost_from=2.5).ran(3), "batch 2 was refused: not known here")
+        self.assert_blamed(story(lost_from=1.5), "batch 2 was refused: not known here")
+
+    def test_a_fault_that_comes_after_a_refusal_excuses_nothing(self):
+        story = Starts().asked((JOB, "ok")).asked((OTHER, "ok", after(JOB)), at=4, confirmed=None, batch=2)
+        story.tell("producer-1", 5 * SECOND, "refused", batch=2, why="not known here").lost(6, 1.5)
+        self.assert_blamed(story, "batch 2 was refused: not known here")
+
     def test_all_that_a_job_waits_for_must_have_ended(self):
         story = Starts().asked((JOB, "ok"), (OTHER, "ok"), (THIRD, "ok", after(JOB, OTHER)))
         story.ran(3).ran(5, OTHER, fence=8).ran(4, THIRD, fence=9)
