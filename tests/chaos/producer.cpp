@@ -74,11 +74,11 @@ class Producer {
     }
   }
 
-  /// Of two producers one makes a long batch early, so that a short run has some, and both seldom later:
-  /// where many are killed, and others begin, the load stays what it is. Most are not much longer than a
-  /// script.
+  /// The first of all producers, and one of four that come later, begins with a long batch, so that a short
+  /// run on a slow machine has one too; the others make it later. No more: where many are killed, and others
+  /// begin, the load stays what it is. Most are not much longer than a script.
   std::size_t draw_size() {
-    if (batches_ % 40 != (orders_.number % 2 == 1 ? 4U : 24U)) return 1 + draw(batch_jobs);
+    if (batches_ % 40 != (orders_.number % 4 == 1 ? 0U : 24U)) return 1 + draw(batch_jobs);
     const std::uint64_t more = std::min<std::uint64_t>(long_batch_jobs - script_jobs, 6 * orders_.jobs);
     return script_jobs + 1 + draw(1 + draw(std::max<std::uint64_t>(more, 1)));
   }
@@ -215,7 +215,7 @@ class Producer {
         confirmed_.clear();  // a fault may have taken them
         again = false;
       }
-      if (!again || stopping || draw(8) == 0) co_return;
+      if (!again || stopping || (draw(8) == 0 && batch.size() <= script_jobs)) co_return;
       const std::chrono::milliseconds pause(20 + draw(180));
       co_await coterie::sleep(pause);
     }
