@@ -45,7 +45,7 @@ def commands(redis):
 
 
 # What processes with workers send, and we here; none of it is called by the scripts of a cycle.
-SENT = {"evalsha", "hgetall", "ping", "subscribe", "client", "config", "hello", "auth", "select", "script"}
+SENT = {"evalsha", "hgetall", "ping", "ssubscribe", "client", "config", "hello", "auth", "select", "script"}
 OURS = {"info", "zcard"}
 
 

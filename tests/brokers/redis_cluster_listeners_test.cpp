@@ -24,6 +24,8 @@ using coterie::outcome;
 using coterie::sleep;
 using coterie::spawn;
 using coterie::brokers::redis::slot_of;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::uint32_t shards = 8;
 /// A machine that does many things at once is slow, and nothing here is about that.
@@ -54,8 +56,8 @@ Clients clients_of(const RedisCluster& cluster, std::size_t node) {
   Clients found;
   std::istringstream lines(cluster.tell(node, "CLIENT LIST").string());
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t at = line.find(" sub=");
-    const std::size_t channels = std::stoul(line.substr(at + 5));
+    const std::size_t at = line.find(" ssub=");
+    const std::size_t channels = std::stoul(line.substr(at + 6));
     found.channels += channels;
     if (channels > 0) ++found.listeners;
     if (line.find(" name=coterie ") != std::string::npos) ++found.commands;
@@ -63,7 +65,20 @@ Clients clients_of(const RedisCluster& cluster, std::size_t node) {
   return found;
 }
 std::size_t listeners_of(const RedisCluster& cluster, std::size_t node, std::uint32_t shard) {
-  return cluster.tell(node, "PUBSUB CHANNELS " + prefix(shard) + "y*").array().size();
+  return cluster.tell(node, "PUBSUB SHARDCHANNELS " + prefix(shard) + "y*").array().size();
+}
+
+/// The connection that listens at a node; the server's number of it.
+std::string listener_at(const RedisCluster& cluster, std::size_t node) {
+  std::istringstream lines(cluster.tell(node, "CLIENT LIST TYPE pubsub").string());
+  std::string line;
+  std::getline(lines, line);
+  return line.substr(0, line.find(' '));
+}
+std::size_t looks_at(const RedisCluster& cluster, std::size_t node) {
+  const std::string stats = cluster.tell(node, "INFO commandstats").string();
+  const std::string name = "cmdstat_cluster|slots:calls=";
+  return std::stoul(stats.substr(stats.find(name) + name.size()));
 }
 
 /// A worker in a process of its own that looks by itself only in hours: what it runs, it was told of.
@@ -137,7 +152,7 @@ TEST(RedisClusterListeners, AProcessHasTwoConnectionsToEachMasterHoweverManyShar
   ASSERT_EQ(coterie::run(body()), 0);
 }
 
-TEST(RedisClusterListeners, AWakeUpArrivesAfterASlotWasMoved) {
+TEST(RedisClusterListeners, AWakeUpArrivesAfterASlotWasMovedAndCostsOtherNodesNothing) {
   const RedisCluster cluster;
   const auto body = [&]() -> Task<void> {
     const std::shared_ptr<Broker> producer = open_broker(cluster.url(patient));
@@ -147,7 +162,7 @@ TEST(RedisClusterListeners, AWakeUpArrivesAfterASlotWasMoved) {
     const std::size_t from = cluster.owner(slot_of_shard(shard));
     const std::size_t to = (from + 1) % 3;
     cluster.move(slot_of_shard(shard), from, to);
-    // The worker still listens at the old master, and hears of the first one there; of the next at the new.
+    co_await worker.asleep();  // so it listens at the new master, before anybody has asked for anything
     for (const std::size_t runs : {1U, 2U}) {
       std::vector<JobSpec> specs(1, job_in(shard));
       (void)co_await producer->enqueue(std::move(specs));
@@ -156,7 +171,43 @@ TEST(RedisClusterListeners, AWakeUpArrivesAfterASlotWasMoved) {
       EXPECT_EQ(listeners_of(cluster, from, shard), 0U);
       EXPECT_EQ(listeners_of(cluster, to, shard), 1U);
     }
-    for (std::size_t i = 0; i < cluster.size(); ++i) EXPECT_LE(clients_of(cluster, i).listeners, 1U) << i;
+    // This one may come while nobody listens: then the worker looks once it does.
+    cluster.move(slot_of_shard(shard), to, from);
+    std::vector<JobSpec> specs(1, job_in(shard));
+    (void)co_await producer->enqueue(std::move(specs));
+    co_await until([&] { return worker.runs() == 3; });
+    co_await worker.asleep();
+    for (std::size_t i = 0; i < cluster.size(); ++i) {
+      EXPECT_LE(clients_of(cluster, i).listeners, 1U) << i;
+      EXPECT_THAT(cluster.tell(i, "CLUSTER INFO").string(), Not(HasSubstr("messages_publish"))) << i;
+    }
+    co_await worker.end();
+  };
+  ASSERT_EQ(coterie::run(body()), 0);
+}
+
+TEST(RedisClusterListeners, WhereNobodyHasASlotOnlyItsChannelsAreNotHeardUntilSomebodyHas) {
+  const RedisCluster cluster(2, 0, {"--cluster-require-full-coverage", "no"});
+  const auto body = [&]() -> Task<void> {
+    const std::shared_ptr<Broker> producer = open_broker(cluster.url(patient));
+    Sleepy worker(cluster);
+    co_await worker.asleep();
+    const std::size_t node = cluster.owner(slot_of_shard(0));
+    std::uint32_t other = 1;
+    while (cluster.owner(slot_of_shard(other)) != node) ++other;
+    const std::string connection = listener_at(cluster, node);
+    const std::string slot = std::to_string(slot_of_shard(0));
+    EXPECT_EQ(cluster.tell(node, "CLUSTER DELSLOTS " + slot).string(), "OK");
+    EXPECT_EQ(listeners_of(cluster, node, 0), 0U);
+    const std::size_t looks = looks_at(cluster, node);
+    co_await until([&] { return looks_at(cluster, node) >= looks + 3; });
+    EXPECT_EQ(listeners_of(cluster, node, other), 1U);
+    EXPECT_EQ(cluster.tell(node, "CLUSTER ADDSLOTS " + slot).string(), "OK");
+    co_await worker.asleep(node);
+    std::vector<JobSpec> specs(1, job_in(0));
+    (void)co_await producer->enqueue(std::move(specs));
+    co_await until([&] { return worker.runs() == 1; });
+    EXPECT_EQ(listener_at(cluster, node), connection);
     co_await worker.end();
   };
   ASSERT_EQ(coterie::run(body()), 0);

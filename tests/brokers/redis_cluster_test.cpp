@@ -83,7 +83,7 @@ TEST(RedisCluster, OneNodeOfTheUrlIsEnough) {
 
 bool is_listened_to(const RedisCluster& cluster, std::size_t node) {
   // Messages of other nodes are passed on to those who listen, but only the node itself is asked here.
-  return !cluster.tell(node, "PUBSUB CHANNELS {coterie:0}y*").array().empty();
+  return !cluster.tell(node, "PUBSUB SHARDCHANNELS {coterie:0}y*").array().empty();
 }
 
 TEST(RedisCluster, ASlotThatWasMovedIsFollowed) {

@@ -149,11 +149,11 @@ TEST(RedisDoctor, AMoveThatHasNotEndedIsAProblemWithTheWayOnAndTheWayBack) {
 
 TEST(RedisDoctor, RightsThatAreMissingAreNamedHoweverTheyAreLookedAt) {
   const RedisServer server(kept_well());
-  for (const char* rules : {"-hset -publish -script|load", "-hset -publish -script|load -acl"}) {
+  for (const char* rules : {"-hset -spublish -script|load", "-hset -spublish -script|load -acl"}) {
     make_ann(server, rules);
     const Finding rights = finding(diagnose(server.url("user=ann")), "rights");
     EXPECT_EQ(rights.health, Health::problem) << rules;
-    EXPECT_EQ(rights.found, "missing: SCRIPT|LOAD, HSET, PUBLISH") << rules;
+    EXPECT_EQ(rights.found, "missing: SCRIPT|LOAD, HSET, SPUBLISH") << rules;
     EXPECT_THAT(rights.change, HasSubstr("ACL SETUSER ann +@string"));
   }
   make_ann(server, "-acl");
@@ -217,7 +217,7 @@ TEST(RedisDoctor, TheUserThatIsAdvisedMayDoWhatABrokerNeedsAndNothingToOthers) {
     }
     EXPECT_EQ(would_be(server, words), "OK") << words;
   }
-  for (const char* words : {"SELECT 3", "WAIT 1 1", "UNSUBSCRIBE {coterie:0}v", "CLIENT SETNAME coterie"})
+  for (const char* words : {"SELECT 3", "WAIT 1 1", "SUNSUBSCRIBE {coterie:0}v", "CLIENT SETNAME coterie"})
     EXPECT_EQ(would_be(server, words), "OK") << words;
   for (const char* words : {"FLUSHALL",         "FLUSHDB",
                             "SWAPDB 0 1",       "KEYS *",
@@ -230,8 +230,8 @@ TEST(RedisDoctor, TheUserThatIsAdvisedMayDoWhatABrokerNeedsAndNothingToOthers) {
                             "SHUTDOWN",         "SAVE",
                             "MONITOR",          "ACL LIST",
                             "REPLICAOF NO ONE", "DEBUG SLEEP 1",
-                            "GET other",        "PUBLISH other x",
-                            "SUBSCRIBE other"})
+                            "GET other",        "SPUBLISH other x",
+                            "SSUBSCRIBE other"})
     EXPECT_THAT(would_be(server, words), HasSubstr("no permissions")) << words;
 }
 
@@ -246,7 +246,7 @@ TEST(RedisDoctor, TheCommandsThatItLooksForAreThoseThatTheScriptsCall) {
   std::set<std::string> looked_for;
   for (const std::string_view pattern : commands_of_a_broker())
     looked_for.emplace(pattern.substr(0, pattern.find(' ')));
-  for (const char* own : {"INFO", "PING", "SCRIPT", "EVALSHA", "SUBSCRIBE"})
+  for (const char* own : {"INFO", "PING", "SCRIPT", "EVALSHA", "SSUBSCRIBE"})
     EXPECT_EQ(looked_for.erase(own), 1U) << own;
   called.erase("INFO");  // settle.lua asks, too
   EXPECT_EQ(looked_for, called);

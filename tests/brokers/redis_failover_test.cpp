@@ -103,7 +103,7 @@ TEST(RedisFailover, AMasterThatHangsIsLeftAsSoonAsASentinelNamesAnother) {
     const std::vector<JobSpec> jobs = some_jobs(1);
     const std::uint64_t version = co_await broker->version();
     auto waiting = spawn(version_after, broker, version);
-    while (SentinelGroup::tell(group.master(), "PUBSUB NUMSUB {coterie:0}v").at(1).integer() == 0)
+    while (SentinelGroup::tell(group.master(), "PUBSUB SHARDNUMSUB {coterie:0}v").at(1).integer() == 0)
       co_await sleep(1ms);
     group.master().freeze();
     Task<std::vector<Enqueued>> call = broker->enqueue(jobs);

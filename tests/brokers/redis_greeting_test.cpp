@@ -121,12 +121,12 @@ TEST(RedisGreeting, CommandsThatTheUserMayNotRun) {
   EXPECT_EQ(without("d", "-client"), "(connected)");
   // What would fail later: in the middle of a script, or where somebody listens.
   EXPECT_THAT(without("e", "-time"), HasSubstr("user 'e' may not run TIME: allow it"));
-  EXPECT_THAT(without("f", "-publish"), HasSubstr("user 'f' may not run PUBLISH: allow it"));
-  EXPECT_THAT(without("g", "-subscribe"), HasSubstr("user 'g' may not run SUBSCRIBE: allow it"));
+  EXPECT_THAT(without("f", "-spublish"), HasSubstr("user 'f' may not run SPUBLISH: allow it"));
+  EXPECT_THAT(without("g", "-ssubscribe"), HasSubstr("user 'g' may not run SSUBSCRIBE: allow it"));
   EXPECT_THAT(without("h", "resetkeys"),
               HasSubstr("user 'h' may not run EVALSHA on {coterie:0}probe: allow it"));
   EXPECT_THAT(without("i", "resetchannels"),
-              HasSubstr("user 'i' may not run PUBLISH on {coterie:0}probe: allow it"));
+              HasSubstr("user 'i' may not run SPUBLISH on {coterie:0}probe: allow it"));
 }
 
 TEST(RedisGreeting, WhatIsAdvisedCuresAndTakesNothingAway) {

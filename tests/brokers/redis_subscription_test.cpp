@@ -1,6 +1,7 @@
 #include "src/brokers/redis/subscription.hpp"
 
 #include "src/brokers/redis/connection.hpp"
+#include "src/brokers/redis/locator.hpp"
 #include "tests/brokers/redis_support.hpp"
 
 namespace coterie::brokers::redis {
@@ -111,6 +112,46 @@ TEST(RedisSubscription, SaysWhatTheServerRefuses) {
     Listener wrong(settings_at(server.url("user=deaf&password=no")));
     while (wrong.subscription->last_error().empty()) co_await yield();
     EXPECT_THAT(wrong.subscription->last_error(), HasSubstr("wrong password for user 'deaf'"));
+  });
+}
+
+TEST(RedisSubscription, OfAListenerHearsWhatIsPublishedToItsShard) {
+  const RedisServer server;
+  on_loop([&]() -> Task<void> {
+    Connection connection(settings_at(server.url()));
+    redis::Listener listener(make_locator(settings_at(server.url())));
+    Queue<std::string> heard;
+    const auto hear = [&heard](std::string_view payload) { heard.put_nowait(std::string(payload)); };
+    const auto connected = [&heard] { heard.put_nowait("(connected)"); };
+    std::unique_ptr<Subscription> subscription = listener.listen("news", hear, connected);
+    EXPECT_EQ(co_await heard.get(), "(connected)");
+    EXPECT_TRUE(listener.hears_all());
+    const Reply nobody = co_await connection.call(Command("PUBLISH").arg("news").arg("x"));
+    EXPECT_EQ(nobody.integer(), 0);
+    const Reply one = co_await connection.call(Command("SPUBLISH").arg("news").arg("y"));
+    EXPECT_EQ(one.integer(), 1);
+    EXPECT_EQ(co_await heard.get(), "y");
+    subscription.reset();
+    for (Reply left; left.is_nil() || left.integer() != 0;)
+      left = co_await connection.call(Command("SPUBLISH").arg("news").arg("z"));
+    EXPECT_TRUE(heard.empty());
+    co_await listener.close();
+  });
+}
+
+TEST(RedisSubscription, OfAListenerSaysWhatTheServerRefuses) {
+  const RedisServer server;
+  on_loop([&]() -> Task<void> {
+    Connection admin(settings_at(server.url()));
+    (void)co_await admin.call(
+        Command("ACL").arg("SETUSER").arg("deaf").arg("on").arg(">pw").arg("+@all").arg("&news").arg(
+            "-ssubscribe"));
+    redis::Listener listener(make_locator(settings_at(server.url("user=deaf&password=pw"))));
+    const std::unique_ptr<Subscription> subscription = listener.listen("news", nullptr, nullptr);
+    while (subscription->last_error().empty()) co_await yield();
+    EXPECT_THAT(subscription->last_error(), HasSubstr("user 'deaf' may not subscribe to 'news'"));
+    EXPECT_THAT(subscription->last_error(), HasSubstr("ACL SETUSER … &news +ssubscribe"));
+    co_await listener.close();
   });
 }
 

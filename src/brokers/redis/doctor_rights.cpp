@@ -80,14 +80,15 @@ void report(Patient& patient, const std::vector<std::string>& missing, std::size
 const std::vector<std::string_view>& commands_of_a_broker() {
   static const std::vector<std::string_view> commands{
       // of the broker itself
-      "INFO", "PING", "SCRIPT LOAD S", "SCRIPT EXISTS S", "EVALSHA S 1 K", "SUBSCRIBE C",
+      "INFO", "PING", "SCRIPT LOAD S", "SCRIPT EXISTS S", "EVALSHA S 1 K", "SSUBSCRIBE C",
       // of its scripts
       "DEL K", "EXISTS K", "GET K", "GETRANGE K 0 0", "HDEL K f", "HGET K f", "HGETALL K", "HINCRBY K f 1",
       "HLEN K", "HMGET K f", "HSCAN K 0", "HSET K f v", "LRANGE K 0 0", "LINDEX K 0", "LPOP K", "LREM K 0 e",
-      "LTRIM K 0 0", "MGET K", "MSET K v", "PEXPIRE K 1", "PUBLISH C v", "RPUSH K e", "SADD K m", "SCARD K",
-      "SET K v", "SETRANGE K 0 v", "SRANDMEMBER K 1", "SREM K m", "TIME", "UNLINK K", "ZADD K 1 m", "ZCARD K",
-      "ZCOUNT K 0 1", "ZMSCORE K m", "ZPOPMIN K", "ZRANDMEMBER K 1", "ZRANGE K 0 0", "ZRANGEBYSCORE K 0 1",
-      "ZRANK K m", "ZREM K m", "ZREMRANGEBYSCORE K 0 1", "ZREVRANGE K 0 0", "ZSCORE K m"};
+      "LTRIM K 0 0", "MGET K", "MSET K v", "PEXPIRE K 1", "RPUSH K e", "SADD K m", "SCARD K", "SET K v",
+      "SETRANGE K 0 v", "SPUBLISH C v", "SRANDMEMBER K 1", "SREM K m", "TIME", "UNLINK K", "ZADD K 1 m",
+      "ZCARD K", "ZCOUNT K 0 1", "ZMSCORE K m", "ZPOPMAX K", "ZPOPMIN K", "ZRANDMEMBER K 1", "ZRANGE K 0 0",
+      "ZRANGEBYSCORE K 0 1", "ZRANK K m", "ZREM K m", "ZREMRANGEBYSCORE K 0 1", "ZREVRANGE K 0 0",
+      "ZSCORE K m"};
   return commands;
 }
 

@@ -82,7 +82,8 @@ void check_permitted(const Settings& settings, const Reply& reply, std::string_v
   refuse(settings, user_text(settings) + " may not run " + what + ": allow it, as by " + acl_cure(settings));
 }
 
-/// Rights that are used later, in the middle of a script or by the connection that listens.
+/// Rights that are used later, in the middle of a script or by the connection that listens. They are looked
+/// at before where the slot is: who is sent elsewhere has them.
 class Rights {
  public:
   explicit Rights(const Settings& settings) : settings_(settings), name_(settings.prefix() + "probe") {}
@@ -90,16 +91,16 @@ class Rights {
     first_ = commands.size();
     commands.push_back(Command("EVALSHA").arg(no_script).arg(1).arg(name_));
     commands.push_back(Command("TIME"));
-    commands.push_back(Command("PUBLISH").arg(name_).arg(""));
-    commands.push_back(Command("SUBSCRIBE").arg(name_));
-    commands.push_back(Command("UNSUBSCRIBE").arg(name_));
+    commands.push_back(Command("SPUBLISH").arg(name_).arg(""));
+    commands.push_back(Command("SSUBSCRIBE").arg(name_));
+    commands.push_back(Command("SUNSUBSCRIBE").arg(name_));
   }
   void check(const std::vector<Reply>& replies) const {
     check_permitted(settings_, replies.at(first_), "EVALSHA", name_);
     check_permitted(settings_, replies.at(first_ + 1), "TIME");
-    check_permitted(settings_, replies.at(first_ + 2), "PUBLISH", name_);
-    check_permitted(settings_, replies.at(first_ + 3), "SUBSCRIBE", name_);
-    check_permitted(settings_, replies.at(first_ + 4), "UNSUBSCRIBE");
+    check_permitted(settings_, replies.at(first_ + 2), "SPUBLISH", name_);
+    check_permitted(settings_, replies.at(first_ + 3), "SSUBSCRIBE", name_);
+    check_permitted(settings_, replies.at(first_ + 4), "SUNSUBSCRIBE");
     const Reply& evaluated = replies.at(first_);
     // What mode it runs in, ServerInfo tells.
     if (!evaluated.is_error("NOSCRIPT") && !is_elsewhere(evaluated))
@@ -188,8 +189,8 @@ std::string commands_for(const Settings& settings) {
   if (asks_for(settings, Durable::Level::fsync)) more += " +config|get";
   if (asks_for(settings, Durable::Level::replicas)) more += " +wait";
   if (settings.database != 0) more += " +select";
-  return "+exists +del +unlink +pexpire +evalsha +script|load +script|exists +publish +subscribe "
-         "+unsubscribe "
+  return "+exists +del +unlink +pexpire +evalsha +script|load +script|exists +spublish +ssubscribe "
+         "+sunsubscribe "
          "+info +ping +time +client|setname" +
          more;
 }

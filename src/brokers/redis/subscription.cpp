@@ -3,6 +3,7 @@
 #include <exception>
 #include <map>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,32 +16,40 @@
 #include "src/brokers/redis/interruptible.hpp"
 #include "src/brokers/redis/link.hpp"
 #include "src/brokers/redis/locator.hpp"
+#include "src/brokers/redis/server_error.hpp"
+#include "src/brokers/redis/slots.hpp"
 
 namespace coterie::brokers::redis {
 
 /// Kept by its subscription, by the listener that it is at, and by that one's task while it calls.
 struct Listener::Channel {
+  enum class Stand : std::uint8_t { waits, listens, turned_away };
   Channel(std::string channel, OnMessage message, OnConnected connected)
       : name(std::move(channel)), on_message(std::move(message)), on_connected(std::move(connected)) {}
   const std::string name;
   const OnMessage on_message;
   const OnConnected on_connected;
   std::shared_ptr<State> at;
-  bool listening = false;
+  Stand stand = Stand::waits;
   bool closed = false;  // no callback any more
 };
 
 /// Kept by its task. The callbacks run only while there is an owner.
 class Listener::State final : public std::enable_shared_from_this<State>, public Locator::Follower {
  public:
-  State(std::shared_ptr<Locator> locator, Duration ping_every)
-      : locator_(std::move(locator)), ping_every_(ping_every) {}
+  State(std::shared_ptr<Locator> locator, bool sharded, Duration ping_every, OnTurnedAway on_turned_away)
+      : locator_(std::move(locator)),
+        sharded_(sharded),
+        ping_every_(ping_every),
+        on_turned_away_(std::move(on_turned_away)) {}
 
   [[nodiscard]] static Task<void> run(std::shared_ptr<State> self);
   void add(const std::shared_ptr<Channel>& channel);
+  void ask_again(Channel& channel);
   /// No callback runs for it any more, here.
   void drop(Channel& channel) noexcept;
   [[nodiscard]] bool idle() const noexcept { return channels_.empty(); }
+  [[nodiscard]] bool hears_all() const noexcept { return refused_channel() == nullptr; }
   void close() noexcept {
     if (std::exchange(closed_, true)) return;
     (void)stop_listening();
@@ -61,12 +70,17 @@ class Listener::State final : public std::enable_shared_from_this<State>, public
   [[nodiscard]] Task<void> stay(Link& link);
   void take(const Reply& reply);
   void take_push(const Reply& reply);
+  void take_error(const Reply& reply);
+  void turn_away(const Reply& reply);
+  void ask_for(const std::string& channel);
 
   bool stop_listening() noexcept;
   [[nodiscard]] std::shared_ptr<Channel> channel(const std::string& name) const;
-  [[nodiscard]] std::string refused_channel() const;
+  [[nodiscard]] const Channel* refused_channel() const noexcept;
 
+  const bool sharded_;
   const Duration ping_every_;
+  const OnTurnedAway on_turned_away_;
   std::map<std::string, std::shared_ptr<Channel>> channels_;
   bool greeted_ = false;  // link_ listens
   Settings target_;       // of the attempt or link; empty while its locator asks
@@ -158,7 +172,11 @@ Task<void> Listener::State::greet_and_listen(Link& link, const Settings& setting
     if (const std::shared_ptr<State> self = weak.lock()) self->take(reply);
   });
   greeted_ = true;
-  for (const auto& [name, channel] : channels_) link.post(Command("SUBSCRIBE").arg(name));
+  for (const auto& [name, channel] : channels_) ask_for(name);
+}
+
+void Listener::State::ask_for(const std::string& channel) {
+  if (greeted_ && link_) link_->post(Command(sharded_ ? "SSUBSCRIBE" : "SUBSCRIBE").arg(channel));
 }
 
 void Listener::State::add(const std::shared_ptr<Channel>& channel) {
@@ -166,15 +184,23 @@ void Listener::State::add(const std::shared_ptr<Channel>& channel) {
     throw InvalidState("a listener is listening to '" + channel->name + "' already");
   channel->at = shared_from_this();
   if (closed_) return;
-  if (greeted_ && link_) link_->post(Command("SUBSCRIBE").arg(channel->name));
+  ask_for(channel->name);
   if (!task_) task_ = spawn(SpawnOptions("redis-subscription"), run, shared_from_this());
 }
 
+void Listener::State::ask_again(Channel& channel) {
+  if (channel.stand != Channel::Stand::turned_away) return;
+  channel.stand = Channel::Stand::waits;
+  ask_for(channel.name);
+}
+
 void Listener::State::drop(Channel& channel) noexcept {
-  channel.listening = false;
+  const bool asked = channel.stand != Channel::Stand::turned_away;
+  channel.stand = Channel::Stand::waits;
   channels_.erase(channel.name);
   try {
-    if (greeted_ && link_) link_->post(Command("UNSUBSCRIBE").arg(channel.name));
+    if (asked && greeted_ && link_)
+      link_->post(Command(sharded_ ? "SUNSUBSCRIBE" : "UNSUBSCRIBE").arg(channel.name));
   } catch (const std::bad_alloc&) {  // what is published there is dropped here
   }
 }
@@ -182,7 +208,8 @@ void Listener::State::drop(Channel& channel) noexcept {
 /// Whether any did.
 bool Listener::State::stop_listening() noexcept {
   bool did = false;
-  for (const auto& [name, channel] : channels_) did = std::exchange(channel->listening, false) || did;
+  for (const auto& [name, channel] : channels_)
+    did = std::exchange(channel->stand, Channel::Stand::waits) == Channel::Stand::listens || did;
   return did;
 }
 
@@ -192,16 +219,16 @@ std::shared_ptr<Listener::Channel> Listener::State::channel(const std::string& n
 }
 
 /// Which one was refused the server does not say.
-std::string Listener::State::refused_channel() const {
+const Listener::Channel* Listener::State::refused_channel() const noexcept {
   for (const auto& [name, channel] : channels_)
-    if (!channel->listening) return name;
-  return {};
+    if (channel->stand != Channel::Stand::listens) return channel.get();
+  return nullptr;
 }
 
 /// Until the link is lost. A server that hangs, or stands behind a broken route, says nothing: it is asked.
 Task<void> Listener::State::stay(Link& link) {
   auto ended = [](Link& of) -> Task<void> { co_await of.ended(); };
-  bool asked = true;  // SUBSCRIBE wants an answer, too
+  bool asked = true;  // that it listens wants an answer, too
   while (link.alive()) {
     const std::uint64_t heard = link.replies();
     Task<void> limited = wait_for(ping_every_, ended(link));
@@ -227,36 +254,64 @@ void Listener::State::take(const Reply& reply) {
   }
 }
 
-/// ["subscribe", channel, count], ["message", channel, payload] or ["pong", ""].
+/// ["subscribe", channel, count], ["unsubscribe", channel, count], ["message", channel, payload], each with
+/// an s in front where the channel is a shard's; or ["pong", ""]; or PONG, where the server has ended all.
 void Listener::State::take_push(const Reply& reply) {
-  if (reply.is_error("NOPERM")) {
-    const std::string name = refused_channel();
-    link_->close((target_.user.empty() ? "the default user" : "user '" + target_.user + "'") +
-                 std::string(" may not subscribe to '") + name + "': allow it, as by ACL SETUSER … &" + name +
-                 " +subscribe");
-    return;
-  }
-  if (reply.is_error()) {
-    link_->close("SUBSCRIBE was refused: " + reply.describe());
-    return;
-  }
-  const std::string& kind = reply.at(0).string();
-  if (kind != "message" && kind != "subscribe") return;
+  if (reply.is_error()) return take_error(reply);
+  if (reply.kind() == Reply::Kind::status) return;
+  std::string_view kind = reply.at(0).string();
+  if (sharded_ && kind.starts_with('s')) kind.remove_prefix(1);
+  if (kind != "message" && kind != "subscribe" && kind != "unsubscribe") return;
   const std::shared_ptr<Channel> heard = channel(reply.at(1).string());
   if (!heard || heard->closed) return;
   if (kind == "message") {
     const std::string& payload = reply.at(2).string();
     if (heard->on_message) heard->on_message(payload);
-  } else {
-    heard->listening = true;
+  } else if (kind == "subscribe") {
+    heard->stand = Channel::Stand::listens;
     last_error_.clear();
     backoff_.succeeded();
     if (heard->on_connected) heard->on_connected();
+  } else if (heard->stand == Channel::Stand::listens) {
+    // Not by us, who would not have it any more: the slot went, and where to the server knows.
+    heard->stand = Channel::Stand::turned_away;
+    last_error_ = target_.url() + ": the slot of '" + heard->name + "' is elsewhere now";
+    if (on_turned_away_) on_turned_away_(target_.address());
   }
 }
 
-Listener::Listener(std::shared_ptr<Locator> locator, Duration ping_every)
-    : state_(std::make_shared<State>(std::move(locator), ping_every)) {
+void Listener::State::take_error(const Reply& reply) {
+  if (reply.is_error("NOPERM")) {
+    const Channel* const refused = refused_channel();
+    const std::string name = refused == nullptr ? std::string() : refused->name;
+    link_->close((target_.user.empty() ? "the default user" : "user '" + target_.user + "'") +
+                 std::string(" may not subscribe to '") + name + "': allow it, as by ACL SETUSER … &" + name +
+                 (sharded_ ? " +ssubscribe" : " +subscribe"));
+  } else if (on_turned_away_ && is_elsewhere(reply)) {
+    turn_away(reply);
+  } else {
+    link_->close("SUBSCRIBE was refused: " + reply.describe());
+  }
+}
+
+/// The answer to a channel of the slot that it names; or to one that we do not want here any more.
+void Listener::State::turn_away(const Reply& reply) {
+  const std::optional<Redirection> redirection = redirection_of(reply, target_.address());
+  bool any = false;
+  for (const auto& [name, channel] : channels_) {
+    if (channel->stand != Channel::Stand::waits) continue;
+    if (redirection && redirection->slot != slot_of(name)) continue;
+    channel->stand = Channel::Stand::turned_away;
+    any = true;
+  }
+  if (!any) return;
+  last_error_ = target_.url() + ": SSUBSCRIBE was refused: " + reply.error();
+  on_turned_away_(redirection ? redirection->to : Address());
+}
+
+Listener::Listener(std::shared_ptr<Locator> locator, Duration ping_every, OnTurnedAway on_turned_away)
+    : state_(std::make_shared<State>(std::move(locator), /*sharded=*/true, ping_every,
+                                     std::move(on_turned_away))) {
   state_->locator_->follow(state_);
 }
 
@@ -272,13 +327,18 @@ std::unique_ptr<Subscription> Listener::listen(std::string channel, OnMessage on
 }
 
 void Listener::adopt(const std::shared_ptr<Channel>& channel) {
-  if (channel->closed || channel->at == state_) return;
+  if (channel->closed) return;
+  if (channel->at == state_) return state_->ask_again(*channel);
   channel->at->drop(*channel);
   state_->add(channel);
 }
 
 bool Listener::idle() const noexcept {
   return state_->idle();
+}
+
+bool Listener::hears_all() const noexcept {
+  return state_->hears_all();
 }
 
 Task<void> Listener::close() {
@@ -299,7 +359,8 @@ Subscription::Subscription(std::shared_ptr<Locator> locator, std::string channel
     : channel_(std::make_shared<Listener::Channel>(std::move(channel), std::move(on_message),
                                                    std::move(on_connected))),
       own_connection_(true) {
-  const auto state = std::make_shared<Listener::State>(std::move(locator), ping_every);
+  const auto state =
+      std::make_shared<Listener::State>(std::move(locator), /*sharded=*/false, ping_every, nullptr);
   state->locator_->follow(state);
   state->add(channel_);
 }
@@ -329,7 +390,7 @@ Task<void> Subscription::close() {
 }
 
 bool Subscription::listening() const noexcept {
-  return channel_->listening;
+  return channel_->stand == Listener::Channel::Stand::listens;
 }
 const std::string& Subscription::last_error() const noexcept {
   return channel_->at->last_error_;

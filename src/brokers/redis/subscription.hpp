@@ -20,7 +20,9 @@ inline constexpr Duration usual_ping_every = std::chrono::seconds(30);
 /// PINGs a second. Firewalls that forget a silent connection do so after some minutes (Azure after 4).
 inline constexpr Duration workers_ping_every = std::chrono::seconds(100);
 
-/// A connection that listens to channels, from the first one on, which needs a running loop.
+/// A connection that listens to shard channels (SSUBSCRIBE, which also a server without a cluster has), from
+/// the first one on, which needs a running loop. In a cluster their messages stay with the nodes of the
+/// channel's slot, so they cost the others nothing.
 ///
 /// A lost connection is replaced, with growing pauses between attempts, for as long as this lives; what was
 /// published meanwhile is lost, as Redis has it. Under Sentinel it follows the master. A refusal (a wrong
@@ -29,10 +31,14 @@ class Listener {
  public:
   using OnMessage = std::function<void(std::string_view payload)>;
   using OnConnected = std::function<void()>;
+  using OnTurnedAway = std::function<void(const Address& who_knows)>;
 
   /// `ping_every`: a PING after so long without a message; a server that does not answer it within the same
-  /// time counts as dead.
-  explicit Listener(std::shared_ptr<Locator> locator, Duration ping_every = usual_ping_every);
+  /// time counts as dead. `on_turned_away`: in a cluster, the server does not have the slot of a channel, or
+  /// no longer; who has it the node `who_knows` can tell, where that has a host. The channel is then not
+  /// listened to, until adopt() asks for it again. Runs on the loop, and may not wait or throw.
+  explicit Listener(std::shared_ptr<Locator> locator, Duration ping_every = usual_ping_every,
+                    OnTurnedAway on_turned_away = nullptr);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   /// No callback runs afterwards.
@@ -45,10 +51,13 @@ class Listener {
   [[nodiscard]] std::unique_ptr<Subscription> listen(std::string channel, OnMessage on_message,
                                                      OnConnected on_connected);
   /// Takes over a subscription from another listener. What is published until it listens here goes by, as
-  /// where a connection is replaced; then `on_connected` runs. Nothing happens where it is here already.
+  /// where a connection is replaced; then `on_connected` runs. One that is here already is
+  /// asked for again, if it was turned away.
   void adopt(const std::shared_ptr<Channel>& channel);
   /// It has no channels.
   [[nodiscard]] bool idle() const noexcept;
+  /// It listens to all of its channels, as far as it knows.
+  [[nodiscard]] bool hears_all() const noexcept;
   /// Ends it and returns when nothing is left of it.
   [[nodiscard]] Task<void> close();
 
@@ -69,7 +78,7 @@ class Subscription {
   using OnMessage = Listener::OnMessage;
   using OnConnected = Listener::OnConnected;
 
-  /// Over a connection of its own.
+  /// Over a connection of its own, to a plain channel (SUBSCRIBE): sentinels have no others.
   Subscription(const Settings& settings, std::string channel, OnMessage on_message, OnConnected on_connected,
                Duration ping_every = usual_ping_every);
   /// The same with a locator that others use, too, and close.

@@ -17,7 +17,7 @@ namespace coterie::brokers::redis {
 /// Questions to workers and their answers. Both lie at shard 0, and who waits for them is told by a message
 /// with their number to a channel of its process: 16 bytes, a worker's incarnation or a question's id.
 ///
-///     ask ── question, PUBLISH ──▶ questions ──▶ (the worker) ──▶ answer ── answer, PUBLISH ──▶ ask
+///     ask ── question, SPUBLISH ──▶ questions ──▶ (the worker) ──▶ answer ── answer, SPUBLISH ──▶ ask
 ///
 /// Belongs to one loop.
 class Switchboard {

@@ -9,5 +9,5 @@ local question = call('HGET', key, ARGV[5])
 if not question then return 0 end
 call('HDEL', key, ARGV[5])
 call('SET', P .. 'R' .. ARGV[5], ARGV[6] .. ARGV[7], 'PX', ARGV[8])
-call('PUBLISH', string.match(question, '^%S*'), ARGV[5])
+call('SPUBLISH', string.match(question, '^%S*'), ARGV[5])
 return 1

@@ -10,5 +10,5 @@ local waiting = call('HLEN', key)
 if waiting >= tonumber(ARGV[10]) then return waiting end
 call('HSET', key, ARGV[6], ARGV[7] .. ' ' .. ARGV[8])
 call('PEXPIRE', key, ARGV[9])
-if ARGV[5] ~= '' then call('PUBLISH', ARGV[5], ARGV[4]) end
+if ARGV[5] ~= '' then call('SPUBLISH', ARGV[5], ARGV[4]) end
 return 0

@@ -251,7 +251,7 @@ local function flush()
   delete_gone()
   write_removes()
   write_counts_down()
-  if changed then call('PUBLISH', P .. 'v', version) end
+  if changed then call('SPUBLISH', P .. 'v', version) end
   changed, counters = false, false
   wake()
 end

@@ -7,7 +7,7 @@
 local P, refused = ARGV[1], {}
 for i = 2, redis.acl_check_cmd and #ARGV or 0 do
   local name, allowed = ARGV[i], nil
-  if name == 'PUBLISH' then
+  if name == 'SPUBLISH' then
     allowed = redis.acl_check_cmd(name, P .. 'v', '')
   elseif name == 'TIME' then
     allowed = redis.acl_check_cmd(name)

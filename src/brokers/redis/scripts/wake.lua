@@ -15,7 +15,7 @@ local function sleepers_of(queue, handler) return P .. 'a' .. queue .. '\n' .. h
 -- `what`: "queue\nhandler", for who cannot take it and passes it on (pass.lua says how often, behind it); or ''.
 local function tell(incarnation, what)
   local channel = call('HGET', P .. 'w' .. incarnation, 'y')
-  return channel and channel ~= '' and call('PUBLISH', channel, incarnation .. what) > 0
+  return channel and channel ~= '' and call('SPUBLISH', channel, incarnation .. what) > 0
 end
 local tells = 4 * UNITS   -- in one script, that are heard
 local deaf = 16 * UNITS    -- and that are not: each dead one costs once in its life
@@ -52,7 +52,7 @@ local function set_guards(what, keys)
       local w = P .. 'w' .. incarnation
       local seen = since[i] and call('HMGET', w, 'y', 'g') or {}
       local message = incarnation .. '\n' .. what .. '\n' .. LOOK_AFTER + LOOK_APART * #guards
-      if seen[1] and seen[1] ~= '' and seen[2] ~= what and call('PUBLISH', seen[1], message) > 0 then
+      if seen[1] and seen[1] ~= '' and seen[2] ~= what and call('SPUBLISH', seen[1], message) > 0 then
         call('HSET', w, 'g', what)
         guards[#guards + 1] = incarnation
       end
