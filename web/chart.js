@@ -50,7 +50,7 @@ function layout(points, series, width, axis) {
   return { x, y, times, values, timeStep, right };
 }
 
-function Plot({ points, series, label, axis, at, show }) {
+function Plot({ points, step, series, label, axis, at, show }) {
   const place = useRef(null);
   const [width, setWidth] = useState(0);
   useEffect(() => {
@@ -60,9 +60,13 @@ function Plot({ points, series, label, axis, at, show }) {
   }, []);
   if (width < 80) return html`<div class="plot" ref=${place}></div>`;
   const { x, y, times, values, timeStep, right } = layout(points, series, width, axis);
-  // Where there is no value (of times: nothing ended) the line goes on to the next one.
-  const path = (line) => points.filter((p) => p[line.column] != null).map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}`).join('');
-  const area = (line) => `${path(line)}L${x(points[points.length - 1][0]).toFixed(1)},${y(0)}L${x(points[0][0]).toFixed(1)},${y(0)}Z`;
+  // Where points are missing nobody has looked: a line ends there, and begins anew.
+  const runs = [];
+  points.forEach((p, i) => (i && p[0] - points[i - 1][0] <= 2.5 * step ? runs[runs.length - 1].push(p) : runs.push([p])));
+  // Where there is no value (of times: nothing ended) the line goes on to the next one. One that is alone is a dot.
+  const curve = (run, line) => run.filter((p) => p[line.column] != null).map((p, i) => `${i ? 'L' : 'M'}${x(p[0]).toFixed(1)},${y(p[line.column]).toFixed(1)}${i ? '' : 'h0'}`).join('');
+  const path = (line) => runs.map((run) => curve(run, line)).join('');
+  const area = (line) => runs.map((run) => `${curve(run, line)}L${x(run[run.length - 1][0]).toFixed(1)},${y(0)}L${x(run[0][0]).toFixed(1)},${y(0)}Z`).join('');
   const hover = (event) => {
     const left = event.clientX - place.current.getBoundingClientRect().left;
     let best = 0;
@@ -84,10 +88,10 @@ function Plot({ points, series, label, axis, at, show }) {
 }
 
 /**
- * @param {{title: string, unit: string, range: string, points: (number | null)[][], axis?: (v: number) => string,
+ * @param {{title: string, unit: string, range: string, points: (number | null)[][], step: number, axis?: (v: number) => string,
  *          series: {name: string, column: number, colour: string, fill?: boolean, text: (v: any) => string}[]}} props
  */
-export function Chart({ title, unit, range, points, series, axis = short }) {
+export function Chart({ title, unit, range, points, step, series, axis = short }) {
   const [table, setTable] = useState(false);
   const [at, setAt] = useState(null);
   const shown = points[at ?? points.length - 1];
@@ -103,6 +107,6 @@ export function Chart({ title, unit, range, points, series, axis = short }) {
       ? html`<${Scroll} class="scroll short" label=${title}><table><thead><tr><th>${t('time')}</th>
           ${series.map((line) => html`<th class="number" key=${line.column}>${line.name}</th>`)}</tr></thead>
           <tbody>${points.slice().reverse().map(row)}</tbody></table></${Scroll}>`
-      : html`<${Plot} points=${points} series=${series} axis=${axis} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
+      : html`<${Plot} points=${points} step=${step} series=${series} axis=${axis} at=${at} show=${setAt} label=${t('chart_label', { title, range, values })} />`}
   </section>`;
 }

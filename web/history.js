@@ -19,11 +19,18 @@ function usePoints(range, queue) {
   }, [loaded.value]);
   const streamed = range === '5m' && !queue;
   useEvery(!streamed && steps[range], loaded.again);
-  useEffect(() => streamed && subscribe('overview', (overview) => setPoints((before) => {
-    const last = before.length ? before[before.length - 1][0] : 0;
-    return overview.point && overview.at_ms - last >= 1900 ? [...before, overview.point].slice(-150) : before;
+  // What a hidden tab, or one whose stream was cut, has missed is in the broker's history.
+  useEffect(() => {
+    const shown = () => document.hidden || loaded.again();
+    document.addEventListener('visibilitychange', shown);
+    return () => document.removeEventListener('visibilitychange', shown);
+  }, []);
+  useEffect(() => streamed && subscribe('overview', ({ point, at_ms }) => setPoints((before) => {
+    const since = at_ms - (before.length ? before[before.length - 1][0] : 0);
+    if (before.length && since > 5000) loaded.again();
+    return point && since >= 1900 ? [...before, point].filter((p) => p[0] > at_ms - 300000) : before;
   })), [streamed]);
-  return { points, error: loaded.error };
+  return { points, step: loaded.value && loaded.value.step_ms, error: loaded.error };
 }
 
 /** Which stands in the address, so that it goes along where that is sent. */
@@ -46,8 +53,8 @@ const percentiles = (first) => ['p50', 'p95', 'p99'].map((name, i) => ({
 const age = (ms) => (ms ? duration(ms) : '–');
 
 export function Charts({ range, queue }) {
-  const { points, error } = usePoints(range, queue);
-  const chart = (title, unit, series, axis) => html`<${Chart} title=${t(title)} unit=${unit} range=${range} points=${points} series=${series} axis=${axis} />`;
+  const { points, step, error } = usePoints(range, queue);
+  const chart = (title, unit, series, axis) => html`<${Chart} title=${t(title)} unit=${unit} range=${range} points=${points} step=${step} series=${series} axis=${axis} />`;
   if (error && error.code === 'no_history') return html`<p class="quiet">${t('no_history')}</p>`;
   return html`${error && html`<${Problem} error=${error} />`}<div class="charts">
     ${chart('throughput', t('jobs_per_second'), [{ name: t('done_rate'), column: 5, colour: '--done', fill: true, text: rate }, { name: t('failed_rate'), column: 6, colour: '--dead', text: rate }])}

@@ -215,7 +215,7 @@ describe('in use', () => {
         const card = page.locator('.chart', { hasText: 'Longest wait' });
         await card.getByRole('img', { name: /^Longest wait, 5m: Longest wait [\d.]+m? \w+/ }).waitFor();
         const rises = await card.locator('.curve').evaluate((line) => {
-          const heights = line.getAttribute('d').slice(1).split('L').map((point) => Number(point.split(',')[1]));
+          const heights = line.getAttribute('d').slice(1).split(/[ML]/).map((point) => parseFloat(point.split(',')[1]));
           return heights.length > 1 && heights.every((y, i) => i === 0 || y <= heights[i - 1]) && heights.at(-1) < heights[0];
         });
         assert.ok(rises, path);
@@ -235,6 +235,35 @@ describe('in use', () => {
       }
       await page.getByRole('button', { name: '中文' }).click();
       await page.getByRole('img', { name: /^最长等待，5m：最长等待 / }).waitFor();
+    });
+  });
+
+  test('a line ends where points are missing, and what a hidden tab has missed is loaded when it is shown', async () => {
+    await withTab(world, {}, async (page) => {
+      const begin = Date.now() - 200000;
+      let missed = true;
+      // Five points, a minute without, five more; then with what was missing. The stream says nothing.
+      await page.route('**/api/v1/history*', async (route) => {
+        const answer = await (await route.fetch()).json();
+        const point = (i) => [begin + i * 2000, ...answer.columns.slice(1).map(() => 1)];
+        const at = Array.from({ length: 40 }, (_, i) => i).filter((i) => !missed || i < 5 || i >= 35);
+        return route.fulfill({ json: { ...answer, points: at.map(point) } });
+      });
+      await page.route('**/api/v1/events*', () => {});
+      await page.route('**/api/v1/overview', (route) => route.fulfill({ status: 429, json: {} }));
+      await page.goto(world.url + '/');
+      await drawn(page);
+      const shape = async () => (await page.locator('.chart', { hasText: 'Longest wait' }).locator('.curve, .area').evaluateAll((all) => all.map((path) => path.getAttribute('d').replace(/[^MLZ]/g, ''))));
+      assert.deepEqual(await shape(), ['MLLLLLLZMLLLLLLZ', 'MLLLLMLLLL']);
+      missed = false;
+      const show = (how) => page.evaluate((hidden) => {
+        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, how === 'hidden');
+      await show('hidden');
+      assert.equal((await shape())[1], 'MLLLLMLLLL');
+      await show('shown');
+      await eventually(async () => (await shape())[1] === 'M' + 'L'.repeat(39));
     });
   });
 
