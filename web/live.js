@@ -1,6 +1,6 @@
 // @ts-check
 // What the tasks of a worker do at this moment: loops, the tree of tasks, and the stack of each.
-import { html, useState, useEffect } from './standalone.module.js';
+import { html, useState, useEffect, useRef } from './standalone.module.js';
 import { get } from './api.js';
 import { t, number, duration, waitName } from './text.js';
 import { Head, Empty, Awaited, Link, Ago, useEvery, useNow, useLoad } from './ui.js';
@@ -146,11 +146,15 @@ function Process({ worker, job }) {
 export function Live({ parameters }) {
   const loaded = useLoad(() => get('/workers'), []);
   const { value } = loaded;
+  useEvery(5000, loaded.again);
+  const kept = useRef('');
   const wanted = parameters.get('worker');
   const workers = value ? value.workers : [];
   const living = workers.filter(alive);
   const is = (worker) => worker.id === wanted || worker.name === wanted;
-  const worker = wanted ? living.find(is) || workers.find((one) => one.id && is(one)) : living.length === 1 ? living[0] : null;
+  const worker = wanted ? living.find(is) || workers.find((one) => one.id && is(one)) : living.length === 1 ? living[0] : workers.find((one) => one.id && one.id === kept.current);
+  // Who looks at the only one stays with it when another one comes.
+  if (!wanted && worker) kept.current = worker.id;
   return html`<${Head} title=${worker ? worker.name : t('live_page')} />
     <${Awaited} ...${loaded} />
     ${value && living.length === 0 && !worker && html`<${Empty} title=${t('no_workers')} text=${t('no_workers_text')} command="coterie worker --allow-exec" />`}

@@ -140,6 +140,24 @@ describe('a worker whose loop is blocked', () => {
   });
 });
 
+describe('before there is a worker', () => {
+  const world = useWorld({ work: false });
+
+  test('Live waits for one, shows it, stays with it when another one comes, and goes on to that one when it ends', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/live');
+      await page.getByText('No worker is alive').waitFor();
+      const first = await world.worker('idle', 'spare:1');
+      await page.locator('h1', { hasText: 'spare:1' }).waitFor();
+      await world.worker('idle', 'spare:2');
+      await page.getByRole('link', { name: 'spare:2' }).waitFor();
+      await page.locator('h1', { hasText: 'spare:1' }).waitFor();
+      first.kill('SIGTERM');
+      await page.locator('h1', { hasText: 'spare:2' }).waitFor();
+    });
+  });
+});
+
 describe('with accounts', () => {
   const world = useWorld({
     work: false, stuck: [['idle', 'spare:1']], accounts: makeAccount('vera', 'viewer', 'pw-of-vera') + makeAccount('olaf', 'operator', 'pw-of-olaf'),

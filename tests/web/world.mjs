@@ -93,13 +93,14 @@ export async function makeWorld({ kind = 'sqlite', work = true, calm = false, ma
       flags = [...flags, '--accounts', join(folder, 'accounts')];
     }
     if (work) await run(agent, [store.url, ...(calm ? ['--calm'] : []), '--many', String(many)], /^ready$/m);
+    const worker = async (how, name) => (await run(stuckAgent, [store.url, how, name], /^ready$/m)).child;
     const workers = [];
-    for (const [how, name] of stuck) workers.push((await run(stuckAgent, [store.url, how, name], /^ready$/m)).child);
+    for (const [how, name] of stuck) workers.push(await worker(how, name));
     const dashboard = async (...its) => {
       const shown = await run(bin, ['dashboard', '--broker', store.url, '--listen', '127.0.0.1:0', ...its], /http:\S+(?=\s)/);
       return { url: shown.said.replace(/\/$/, '') };
     };
-    return { ...await dashboard(...flags), stop, dashboard, broker: store.url, servers: store.children, workers };
+    return { ...await dashboard(...flags), stop, dashboard, broker: store.url, servers: store.children, worker, workers };
   } catch (error) {
     await stop();  // else what runs keeps this program, and who waits for it, for ever
     throw error;
