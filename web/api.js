@@ -51,10 +51,11 @@ export async function post(path, body = {}) {
 /**
  * Changes many jobs step by step, each from where the answer before ended, until all are done or `tell` says no.
  * `sum` is { most, matched, changed, after }: one that has ended early, by an error too, goes on with the same.
+ * `counted_at_ms` is of the answer that counted: jobs that came later are not meant.
  */
 export async function inSteps(path, body, sum, tell) {
   for (let goOn = true; goOn && sum.after && sum.matched < sum.most;) {
-    const step = await post(path, { ...body, most: sum.most - sum.matched, after: sum.after });
+    const step = await post(path, { ...body, most: sum.most - sum.matched, after: sum.after, counted_at_ms: sum.counted_at_ms });
     sum.matched += step.matched;
     sum.changed += step.changed;
     sum.after = step.next;
@@ -62,7 +63,7 @@ export async function inSteps(path, body, sum, tell) {
   }
   return sum;
 }
-export const stepsOf = (most) => ({ most, matched: 0, changed: 0, after: '0' });
+export const stepsOf = (most, counted_at_ms) => ({ most, counted_at_ms, matched: 0, changed: 0, after: '0' });
 
 // --- what changes -----------------------------------------------------------------------------------------------
 // A browser opens six connections to a server, over all its tabs, and a stream keeps one. So one visible tab holds

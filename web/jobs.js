@@ -86,9 +86,9 @@ function JobTable({ jobs, selected, select, now, may }) {
       <td class="number took">${took(job, now)}</td><td class="remark">${remark(job)}</td></tr>`)}</tbody></table></${Scroll}>`;
 }
 
-function bulkText(action, filter, counted, more) {
+function bulkText(action, filter, counted, more, at) {
   const count = more ? t('at_least', { count: number(counted) }) : number(counted);
-  return { title: t('bulk_' + action, { count }), text: t('bulk_text', { filter: filter || t('everything') }) };
+  return { title: t('bulk_' + action, { count }), text: t('bulk_text', { filter: filter || t('everything'), count }) + (at ? t('not_later') : '') };
 }
 
 /** What is asked before many jobs are changed. It stands beside the list, which may be empty before all are. */
@@ -107,14 +107,15 @@ function useBulk(filter, done) {
   const byFilter = async (action) => {
     const mine = ++turn.current;
     try {
-      for (let count = 0, next = '0'; next;) {
+      for (let count = 0, next = '0', at; next;) {
         const part = await get('/count', { filter, after: next });
         if (mine !== turn.current) return;
         count += part.count;
         next = part.next;
-        const sum = stepsOf(count);
+        at ??= part.counted_at_ms;
+        const sum = stepsOf(count, at);
         setAsked({
-          ...bulkText(action, filter, count, next), counting: Boolean(next), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',
+          ...bulkText(action, filter, count, next, at), counting: Boolean(next), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',
           yes: async (tell) => finish(await inSteps('/' + action, { filter }, sum, tell)),
         });
       }

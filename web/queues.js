@@ -27,10 +27,11 @@ export function QueueTable({ overview, session, chosen }) {
     news(t('drained', { count: number(sum.changed), queue: queue.name }));
   };
   const ask = (action, queue) => {
-    const sum = stepsOf(waiting(queue));
+    const at = action === 'drain' ? overview.counted_at_ms : 0;
+    const sum = stepsOf(waiting(queue), at);
     setAsked({
       title: t(action + '_title', { queue: queue.name }), danger: action === 'drain',
-      text: t(action + '_text', { ready: number(queue.counts.ready), waiting: number(waiting(queue)) }),
+      text: t(action + '_text', { ready: number(queue.counts.ready), waiting: number(waiting(queue)) }) + (at ? t('not_later') : ''),
       yes: (tell) => (action === 'drain' ? drain(queue, sum, tell) : change(queue, 'pause')),
     });
   };

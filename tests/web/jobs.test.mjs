@@ -144,6 +144,32 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
+    test('each step says when its jobs were counted, and a dialog promises no more than that', async () => {
+      await withTab(world, {}, async (page) => {
+        const first = { count: 3, bounded: true, next: '7' };
+        const said = [];
+        let counted_at_ms = 1234;
+        await page.route('**/api/v1/count*', (route) => route.fulfill({
+          json: { ...(/after=0/.test(route.request().url()) ? first : { count: 2, bounded: false, next: null }), ...(counted_at_ms && { counted_at_ms: counted_at_ms++ }) },
+        }));
+        await page.route('**/api/v1/cancel', (route) => {
+          said.push(route.request().postDataJSON());
+          return route.fulfill({ json: { matched: 3, changed: 3, next: said.length === 1 ? '9' : null } });
+        });
+        await page.goto(world.url + '/jobs?filter=queue:archive%20state:ready');
+        const all = page.getByRole('button', { name: 'Cancel all that match' });
+        const dialog = page.getByRole('dialog', { name: 'Cancel 5 jobs?' });
+        await all.click();
+        await dialog.getByText('Jobs that match “queue:archive state:ready”, 5 at most. Those that were enqueued after they were counted are not touched.').waitFor();
+        await dialog.getByRole('button', { name: 'Go on' }).click();
+        await dialog.waitFor({ state: 'detached' });
+        assert.deepEqual(said.map((body) => [body.after, body.most, body.counted_at_ms]), [['0', 5, 1234], ['9', 2, 1234]]);
+        counted_at_ms = 0;  // of a server that does not say it
+        await all.click();
+        await dialog.getByText(/5 at most\.$/).waitFor();
+      });
+    });
+
     test('thousands are cancelled step by step; stopping keeps what was done, and says it', async () => {
       await withTab(world, {}, async (page) => {
         const filter = encodeURIComponent('queue:archive state:ready');
