@@ -4,7 +4,7 @@ import { html, render, useState, useEffect, useLayoutEffect, useCallback, useErr
 import { get, post, subscribe, start } from './api.js';
 import { t, currentLanguage, setLanguage } from './text.js';
 import { onRoute } from './route.js';
-import { Head, Empty, Problem, News, Link } from './ui.js';
+import { Head, Empty, Problem, News, Link, setBroker } from './ui.js';
 import { useKeys, Keys } from './keys.js';
 import { Overview } from './overview.js';
 import { Queues } from './queues.js';
@@ -136,6 +136,7 @@ function App() {
   const [, redraw] = useState(0);
   const theme = { ...useTheme(), redraw: () => redraw((n) => n + 1) };
   const load = () => get('/session').then((value) => {
+    setBroker(value.broker);
     setSession(value);
     setError(null);
   }, setError);

@@ -186,11 +186,11 @@ export function Jobs({ parameters, path, session }) {
     <${FilterBar} filter=${typed} use=${use} fixed=${fixed} />
     <${Awaited} ...${loaded} />
     ${value && !error && (none && plain && !after
-      ? fixed ? html`<${Empty} title=${t('no_dead')} text=${t('no_dead_text')} command="coterie retry --state dead" />`
+      ? fixed ? html`<${Empty} title=${t('no_dead')} text=${t('no_dead_text')} />`
         : html`<${Empty} title=${t('no_jobs')} text=${t('no_jobs_text')} command="coterie enqueue --exec 'date; sleep 1; date'" />`
       : html`<section class="card list">
           ${may && html`<${Bulk} filter=${filter} selected=${selected} session=${session} jobs=${value.jobs} bulk=${bulk} />`}
-          ${none ? html`<p class="quiet soon">${t('no_match')}</p>`
+          ${none ? html`<p class="quiet soon">${t('no_match')} ${t('widen')}</p>`
             : html`<${JobTable} jobs=${value.jobs} selected=${selected} select=${setSelected} now=${now} may=${may} />`}
           ${value.bounded && html`<p class="quiet bounded">${t('bounded', { scanned: number(value.scanned) })}</p>`}
           <nav class="pages" aria-label=${t('jobs')}>${after && html`<button onClick=${() => use(typed)}>${t('first')}</button>`}

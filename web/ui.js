@@ -39,8 +39,14 @@ export function Head({ title, children }) {
   return html`<header class="head"><h1 tabindex="-1">${title}</h1><div class="tools">${children}</div></header>`;
 }
 
+let option = '';
+/** What a command needs to find the same jobs. */
+export function setBroker(url) {
+  option = url === 'sqlite://coterie.db' ? '' : ` --broker ${/^[\w:/.@-]+$/.test(url) ? url : `'${url.replace(/'/g, "'\\''")}'`}`;
+}
+
 export function Empty({ title, text, command }) {
-  return html`<div class="empty"><h2>${title}</h2>${text && html`<p>${text}</p>`}${command && html`<${Command} text=${command} />`}</div>`;
+  return html`<div class="empty"><h2>${title}</h2>${text && html`<p>${text}</p>`}${command && html`<${Command} text=${command + option} />`}</div>`;
 }
 
 export function Command({ text }) {

@@ -102,6 +102,7 @@ export const words = {
   go_on: ['Go on', '继续'],
   back: ['Back', '返回'],
   no_match: ['No job matches.', '没有匹配的任务。'],
+  widen: ['All terms must hold: take one away to find more.', '各条件须同时成立：去掉一个可找到更多。'],
   no_jobs: ['No jobs yet', '还没有任务'],
   no_jobs_text: ['Put one into the queue:', '放入一个任务：'],
   no_dead: ['No job has failed for good', '没有彻底失败的任务'],

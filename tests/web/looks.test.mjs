@@ -2,7 +2,10 @@
 // is silent, a broker that is away. Accessible in both themes, on a phone and on a desk.
 import test, { before, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { makeAccount, ask, visit, drawn, settled, wholeInEveryLook } from './world.mjs';
+import { execFileSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import { bin, makeAccount, ask, visit, drawn, settled, wholeInEveryLook } from './world.mjs';
 import { withTab, useWorld, logIn } from './suite.mjs';
 
 describe('before there is anything', () => {
@@ -10,11 +13,25 @@ describe('before there is anything', () => {
 
   test('empty pages teach the command to type', async () => {
     await withTab(world, { bypassCSP: true }, async (page) => {
-      for (const [path, command] of [['/', 'coterie enqueue'], ['/queues', 'coterie enqueue --queue'], ['/jobs', 'coterie enqueue'], ['/dead', 'coterie retry'], ['/workers', 'coterie worker'], ['/live', 'coterie worker']]) {
+      for (const [path, command] of [['/', 'coterie enqueue'], ['/queues', 'coterie enqueue --queue'], ['/jobs', 'coterie enqueue'], ['/workers', 'coterie worker'], ['/live', 'coterie worker']]) {
         await page.goto(world.url + path);
         await page.locator('.command code', { hasText: command }).waitFor();
         await wholeInEveryLook(page, `empty ${path}`);
       }
+      await page.goto(world.url + '/dead');
+      await page.getByText('No job has failed for good').waitFor();  // so there is nothing to type
+      assert.equal(await page.locator('.command').count(), 0);
+      await wholeInEveryLook(page, 'empty /dead');
+    });
+  });
+
+  test('the command that is taught puts a job where this page looks', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/queues');
+      const command = await page.locator('.command code').textContent();
+      execFileSync('sh', ['-c', command], { cwd: tmpdir(), env: { ...process.env, PATH: `${dirname(bin)}:${process.env.PATH}`, COTERIE_BROKER: '' } });
+      await page.locator('table.queues').getByRole('link', { name: 'mail', exact: true }).waitFor();
+      assert.equal((await ask(world, '/overview')).counts.ready, 1);
     });
   });
 });
