@@ -103,7 +103,7 @@ export function Chart({ title, unit, range, points, step, series, axis = short }
       <button class="small" aria-pressed=${table} onClick=${() => setTable(!table)}>${t(table ? 'chart' : 'table')}</button>
       <ul class="legend">${series.map((line) => html`<li key=${line.column}><i data-colour=${line.colour}></i>${line.name}
         <b>${shown ? line.text(shown[line.column]) : '–'}</b></li>`)}</ul></header>
-    ${points.length < 2 ? html`<p class="quiet soon">${t('no_points')}</p>` : table
+    ${points.length < 2 ? html`<p class="quiet soon">${step && t('no_points', { step: duration(step) })}</p>` : table
       ? html`<${Scroll} class="scroll short" label=${title}><table><thead><tr><th>${t('time')}</th>
           ${series.map((line) => html`<th class="number" key=${line.column}>${line.name}</th>`)}</tr></thead>
           <tbody>${points.slice().reverse().map(row)}</tbody></table></${Scroll}>`

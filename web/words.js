@@ -38,7 +38,7 @@ export const words = {
   chart: ['Chart', '图表'],
   time: ['Time', '时间'],
   range: ['Range', '范围'],
-  no_points: ['The first points come in some seconds.', '几秒后出现第一批数据点。'],
+  no_points: ['One point comes each {step}; a line needs two.', '每 {step} 一个数据点，两点成线。'],
   chart_label: ['{title}, {range}: {values}', '{title}，{range}：{values}'],
   ready: ['ready', '就绪'],
   scheduled: ['scheduled', '已计划'],

@@ -267,6 +267,13 @@ describe('in use', () => {
     });
   });
 
+  test('a chart that has no line yet says when it will', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/?range=30d');
+      await page.getByText(/^One point comes each [1-9]h 00m; a line needs two\.$/).first().waitFor();
+    });
+  });
+
   test('a chart is a table as well, and names the states that it puts together', async () => {
     await withTab(world, {}, async (page) => {
       await page.goto(world.url + '/');
