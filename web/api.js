@@ -136,8 +136,9 @@ async function poll() {
     setStatus('polling');
     tell('overview', overview);
     tell('jobs', { changes: Date.now() });
-  } catch {
+  } catch (error) {
     setStatus('away');
+    tell('trouble', error);
   }
 }
 

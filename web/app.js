@@ -2,7 +2,7 @@
 // The frame: who is there, which page, live or not.
 import { html, render, useState, useEffect, useLayoutEffect, useCallback, useErrorBoundary } from './standalone.module.js';
 import { get, post, subscribe, start } from './api.js';
-import { t, currentLanguage, setLanguage } from './text.js';
+import { t, errorText, clock, currentLanguage, setLanguage } from './text.js';
 import { onRoute } from './route.js';
 import { Head, Empty, Problem, News, Link, setBroker } from './ui.js';
 import { useKeys, Keys } from './keys.js';
@@ -94,13 +94,14 @@ function Frame({ session, theme }) {
   const url = useRoute();
   const [overview, setOverview] = useState(null);
   const [status, setStatus] = useState('connecting');
+  const [trouble, setTrouble] = useState(null);
   const [keys, setKeys] = useState(false);
   const help = useCallback(() => setKeys(true), []);
   useKeys({ help, theme: theme.next });
   useEffect(() => {
     start();
     get('/overview').then((value) => value.at_ms && setOverview(value), () => {});
-    const ends = [subscribe('overview', setOverview), subscribe('status', setStatus)];
+    const ends = [subscribe('overview', setOverview), subscribe('status', setStatus), subscribe('trouble', setTrouble)];
     return () => ends.forEach((end) => end());
   }, []);
   useEffect(() => {
@@ -126,7 +127,8 @@ function Frame({ session, theme }) {
         <button class="plain" onClick=${language} lang=${currentLanguage() === 'en' ? 'zh-CN' : 'en'}>${t('language')}</button>
         <button class="plain" onClick=${help}>${t('keyboard')} <kbd>?</kbd></button>
         ${session.can_log_out && html`<button class="plain" onClick=${logOut}>${t('log_out', { name: session.name })}</button>`}</div></nav>
-    <main id="content"><${Page} key=${url.pathname} url=${url} overview=${overview} session=${session} /></main></div>
+    <main id="content">${status === 'away' && trouble && html`<p class="problem" role="status">${trouble.code === 'broker_unavailable' ? t('broker_away') : errorText(trouble)}
+      ${overview && ' ' + t('as_of', { time: clock(overview.at_ms).slice(11, 19) })}</p>`}<${Page} key=${url.pathname} url=${url} overview=${overview} session=${session} /></main></div>
     <${News} />${keys && html`<${Keys} close=${() => setKeys(false)} />`}`;
 }
 

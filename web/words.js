@@ -18,6 +18,8 @@ export const words = {
   connecting: ['Connecting…', '连接中…'],
   polling: ['Every 5 s', '每 5 秒'],
   away: ['No connection', '无连接'],
+  broker_away: ['The broker is away.', '代理不在线。'],
+  as_of: ['Numbers are as of {time}.', '数据截至 {time}。'],
   live_help: ['What you see changes as it happens', '页面随变化实时更新'],
   read_only: ['Read only', '只读'],
   waiting: ['Waiting', '等待'],

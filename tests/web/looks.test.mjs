@@ -130,6 +130,10 @@ describe('where not all is well', () => {
       for (const path of pages) {
         await visit(page, path);
         if (path !== '/' && path !== '/queues') await page.getByRole('alert').waitFor();
+        for (const width of [390, 1280]) {
+          await page.setViewportSize({ width, height: 860 });
+          await page.getByText(/^The broker is away\.\s+Numbers are as of \d\d:\d\d:\d\d\.$/).waitFor();
+        }
         await wholeInEveryLook(page, `away at ${path}`);
       }
       assert.deepEqual(problems.splice(0).filter((problem) => !/status of 503/.test(problem)), []);  // the browser tells of each
