@@ -3,7 +3,7 @@
 import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
 import { get, post, subscribe, inSteps, stepsOf } from './api.js';
 import { t, errorText, number, numbers, duration } from './text.js';
-import { Head, Empty, Awaited, Scroll, State, Ago, Link, Confirm, states, mayChange, useNow, useLoad, news } from './ui.js';
+import { Head, Empty, Awaited, Scroll, State, Ago, Link, Confirm, states, mayChange, useEvery, useNow, useLoad, news } from './ui.js';
 import { go } from './route.js';
 
 function firstLine(text) {
@@ -158,6 +158,8 @@ export function Jobs({ parameters, path, session }) {
   const loaded = useLoad(() => get('/jobs', { filter, order, after, limit: 50 }), [filter, order, after]);
   const { value, error, again } = loaded;
   const now = useNow();
+  // Progress changes no count that the stream could tell of.
+  useEvery(value && value.jobs.some((job) => job.state === 'leased') && 5000, again);
   const busy = useRef(false);
   useEffect(() => subscribe('jobs', () => {
     if (busy.current) return;  // at most one look in a second and a half, however much changes

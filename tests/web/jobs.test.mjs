@@ -86,6 +86,17 @@ for (const kind of ['sqlite', 'redis']) {
       });
     });
 
+    test('so it does in a list, where nothing else changes', async () => {
+      await withTab(world, {}, async (page) => {
+        await page.route('**/api/v1/events*', () => {});
+        await page.route('**/api/v1/overview', (route) => route.fulfill({ status: 429, json: {} }));
+        await page.goto(world.url + '/jobs?filter=state:leased%20name:count');
+        await page.locator('.remark', { hasText: /step \d/ }).waitFor();
+        const before = await page.textContent('td.remark');
+        await page.waitForFunction((text) => document.querySelector('td.remark').textContent !== text, before);
+      });
+    });
+
     test('a job is cloned with arguments that are edited, to the letter', async () => {
       await withTab(world, {}, async (page) => {
         const [job] = (await ask(world, '/jobs?filter=queue:mail&limit=1')).jobs;
