@@ -1,6 +1,6 @@
 // @ts-check
 // The frame: who is there, which page, live or not.
-import { html, render, useState, useEffect, useLayoutEffect, useCallback, useErrorBoundary } from './standalone.module.js';
+import { html, render, useState, useEffect, useLayoutEffect, useRef, useCallback, useErrorBoundary } from './standalone.module.js';
 import { get, post, subscribe, start } from './api.js';
 import { t, errorText, clock, currentLanguage, setLanguage } from './text.js';
 import { onRoute } from './route.js';
@@ -107,6 +107,11 @@ function Frame({ session, theme }) {
   useEffect(() => {
     document.title = titleOf(url.pathname) + ' · Coterie';
   }, [url.pathname, currentLanguage()]);
+  const before = useRef(url.pathname);
+  useLayoutEffect(() => {
+    if (before.current !== url.pathname) document.querySelector('h1').focus({ preventScroll: true });
+    before.current = url.pathname;
+  }, [url.pathname]);
   const current = (to) => url.pathname === to || (to === '/jobs' && url.pathname.startsWith('/jobs/'));
   const dead = overview ? overview.counts.dead : 0;
   const logOut = async () => {

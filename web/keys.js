@@ -1,11 +1,13 @@
 // @ts-check
 // The keyboard: everything can be reached without a mouse, and what is used often by one key.
-import { html, useLayoutEffect } from './standalone.module.js';
+import { html, useState, useLayoutEffect } from './standalone.module.js';
 import { t } from './text.js';
 import { go } from './route.js';
 import { Dialog } from './ui.js';
 
 const pages = { o: '/', q: '/queues', j: '/jobs', d: '/dead', w: '/workers', l: '/live' };
+
+let letters = localStorage.getItem('coterie-keys') !== 'off';
 
 function rows() {
   return [...document.querySelectorAll('tr[data-row]')];
@@ -30,6 +32,7 @@ export function useKeys({ help, theme }) {
         if (event.key === 'Escape') target.blur();
         return;
       }
+      if (!letters) return;
       const key = event.key;
       if (going && pages[key]) {
         event.preventDefault();
@@ -59,11 +62,17 @@ export function useKeys({ help, theme }) {
 }
 
 export function Keys({ close }) {
+  const [on, setOn] = useState(letters);
+  const turn = () => {
+    setOn(letters = !on);
+    localStorage.setItem('coterie-keys', on ? 'off' : 'on');
+  };
   const list = [
     ['g o · g q · g j · g d · g w · g l', 'key_go'], ['/', 'key_filter'], ['j · k', 'key_move'], ['Enter', 'key_open'], ['x', 'key_select'],
     ['r', 'key_retry'], ['c', 'key_cancel'], ['n', 'key_clone'], ['t', 'key_theme'], ['?', 'key_help'], ['Esc', 'key_close'],
   ];
   return html`<${Dialog} title=${t('keys_title')} close=${close}><dl class="keys">
     ${list.map(([key, what]) => html`<div key=${key}><dt>${key.split(' · ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${t(what)}</dd></div>`)}</dl>
-    <div class="buttons"><button class="primary" onClick=${close}>${t('back')}</button></div></${Dialog}>`;
+    <label><input type="checkbox" checked=${on} onChange=${turn} /> ${t('keys_on')}</label>
+    <div class="buttons"><button class="primary" autofocus onClick=${close}>${t('back')}</button></div></${Dialog}>`;
 }

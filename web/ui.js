@@ -144,8 +144,8 @@ export function Confirm({ title, text, yes, danger, word, counting, close }) {
     ${sum && html`<progress max=${sum.most} value=${sum.matched} aria-label=${t('progress')}></progress><p role="status">${t('so_far', numbers(sum))}</p>`}
     ${word && html`<label>${t('purge_type', { word })}<input value=${typed} autocomplete="off" onInput=${(e) => setTyped(e.target.value)} /></label>`}
     ${error && html`<${Problem} error=${error} />`}
-    <div class="buttons"><button type="button" onClick=${leave}>${t(busy && sum ? 'stop' : 'back')}</button>
-    <button class=${danger ? 'danger' : 'primary'} disabled=${busy || counting || (word && typed !== word)} autofocus=${!word}>${t('go_on')}</button></div>
+    <div class="buttons"><button type="button" onClick=${leave} autofocus=${danger && !word}>${t(busy && sum ? 'stop' : 'back')}</button>
+    <button class=${danger ? 'danger' : 'primary'} disabled=${busy || counting || (word && typed !== word)} autofocus=${!danger && !word}>${t('go_on')}</button></div>
   </form></${Dialog}>`;
 }
 

@@ -163,6 +163,7 @@ export const words = {
   user: ['Name', '用户名'],
   log_in_text: ['This dashboard has accounts.', '此面板需要账户。'],
   keys_title: ['Keyboard', '键盘'],
+  keys_on: ['Single letters are keys', '使用单字母快捷键'],
   key_go: ['go to Overview, Queues, Jobs, Dead, Workers, Live', '概览、队列、任务、失败、工作进程、现场'],
   key_filter: ['filter', '过滤'],
   key_move: ['next, previous row', '下一行、上一行'],

@@ -40,6 +40,44 @@ export function keys(world) {
     });
   });
 
+  test('the focus goes along: to the title of a page, and in a dialog to what does no harm', async () => {
+    await withTab(world, {}, async (page) => {
+      const at = (words) => page.waitForFunction((text) => document.activeElement?.textContent.trim() === text, words);
+      await page.goto(world.url + '/');
+      await page.getByRole('link', { name: 'Queues' }).click();
+      await at('Queues');
+      assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1');
+      await page.getByRole('button', { name: 'Drain' }).first().click();
+      await at('Back');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Pause' }).first().click();
+      await at('Go on');
+    });
+  });
+
+  test('single letters are keys until somebody turns them off', async () => {
+    await withTab(world, {}, async (page) => {
+      await page.goto(world.url + '/');
+      await settled(page);
+      await page.keyboard.press('?');
+      await page.getByLabel('Single letters are keys').uncheck();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.keyboard.press('?');
+      assert.equal(await page.getByRole('dialog').count(), 0);
+      await page.reload();
+      await settled(page);
+      await page.keyboard.press('?');
+      await page.getByRole('button', { name: 'Keyboard' }).click();
+      await page.getByLabel('Single letters are keys').check();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
+    });
+  });
+
   test('work is done by keys alone', async () => {
     await withTab(world, {}, async (page) => {
       const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
