@@ -54,8 +54,15 @@ export function rate(value) {
   return value === 0 ? '0' : value < 10 ? value.toFixed(1) : number(Math.round(value));
 }
 
-/** 12 ms, 1.5 s, 3m 20s, 2h 05m, 4d 3h: as the command writes it. */
+const units = { ms: '毫秒', s: '秒', m: '分', h: '小时', d: '天' };
+
+/** 12 ms, 1.5 s, 3m 20s, 2h 05m, 4d 3h: as the command writes it; or 3分20秒. */
 export function duration(ms) {
+  const text = english(ms);
+  return language === 'zh' ? text.replace(/ 0?0[smh]$/, '').replace(/ ?([a-z]+) ?/g, (_, unit) => units[unit]) : text;
+}
+
+function english(ms) {
   const two = (value) => String(value).padStart(2, '0');
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 10000) return `${(ms / 1000).toFixed(1)} s`;

@@ -3,7 +3,7 @@
 import { html, useState, useEffect, useLayoutEffect, useRef } from './standalone.module.js';
 import { t, errorName, numbers, stateName, ago, clock } from './text.js';
 
-export const states = ['ready', 'leased', 'scheduled', 'blocked', 'done', 'dead', 'cancelled', 'expired'];
+export const states = ['ready', 'leased', 'scheduled', 'blocked', 'throttled', 'done', 'dead', 'cancelled', 'expired'];
 export const mayChange = (session) => session.role !== 'viewer' && !session.read_only;
 
 /** Again and again while somebody looks; not at all where `ms` is none. */

@@ -338,6 +338,18 @@ describe('in use', () => {
     });
   });
 
+  test('pages are accessible in Chinese, too', async () => {
+    await withTab(world, { bypassCSP: true }, async (page) => {
+      await page.goto(world.url + '/');
+      await page.getByRole('button', { name: '中文' }).click();
+      for (const path of paths) {
+        await page.goto(world.url + path);
+        await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#app').textContent.includes('加载中'));
+        await whole(page, path + ' in Chinese');
+      }
+    });
+  });
+
   test('what went wrong is explained, and in Chinese at least its kind', async () => {
     await withTab(world, {}, async (page, _, problems) => {
       const said = page.getByRole('alert');

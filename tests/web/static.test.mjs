@@ -29,11 +29,21 @@ test('one job is not "1 jobs"', async () => {
   assert.match(t('pause_text', { ready: '1' }), /: 1 waits now\./);
 });
 
+test('a duration is written in the language of its reader', async () => {
+  const { duration, ago, setLanguage } = await import(join(web, 'text.js'));
+  const all = [12, 1500, 20000, 200000, 7500000, 3600000, 356400000];
+  setLanguage('zh');
+  assert.deepEqual(all.map(duration), ['12毫秒', '1.5秒', '20秒', '3分20秒', '2小时05分', '1小时', '4天3小时']);
+  assert.equal(ago(0, 200000), '3分20秒前');
+  setLanguage('en');
+  assert.deepEqual(all.map(duration), ['12 ms', '1.5 s', '20 s', '3m 20s', '2h 05m', '1h 00m', '4d 3h']);
+});
+
 test('every word that is asked for is there, and none is there in vain', () => {
   const all = sources.filter((name) => name !== 'words.js').map((name) => readFileSync(join(web, name), 'utf8')).join('\n');
   for (const [, key] of all.matchAll(/\bt\('(\w+)'[),]/g)) assert.ok(key in words, `t('${key}')`);
   // Some are put together: t('bulk_' + action), t(action + '_title'); and a state is what the API says.
-  const made = /^throttled$|^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$/;
+  const made = /^bulk_(retry|cancel|purge)$|^(retry|cancel)_(title|text)$|^(newest|oldest)_first$|^(pause|drain)_(title|text)$|^worker_(alive|lost|ended|unknown)$|^outcome_\w+$/;
   for (const key of Object.keys(words)) assert.ok(made.test(key) || new RegExp(`['"]${key}['"]`).test(all), `${key} is never used`);
 });
 
