@@ -27,7 +27,8 @@ local function tell_some(key, left, what)
   sleepers = sleepers or call('ZCARD', P .. 'A')
   if left > 0 and sleepers > 0 then drop_old(key) end
   while left > 0 and tells > 0 and deaf > 0 and sleepers > 0 do
-    local incarnation = call(deaf > 4 * UNITS and 'ZPOPMIN' or 'ZPOPMAX', key)[1]
+    local popped = deaf > 4 * UNITS and call('ZPOPMIN', key) or call('ZPOPMAX', key)
+    local incarnation = popped[1]
     if not incarnation then break end
     local sleeps = key == P .. 'A' or call('ZREM', P .. 'A', incarnation) == 1
     if sleeps then sleepers = sleepers - 1 end
