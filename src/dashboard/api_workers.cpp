@@ -22,8 +22,9 @@ std::string row_of(const queue::WorkerInfo& worker, const JobsByWorker& jobs) {
   JsonArray queues;
   for (const std::string& queue : report.queues) queues.raw(json_string(queue));
   JsonArray rows;
+  // Also of one that is lost: they are its jobs until their lease has run out.
   const auto held = jobs.find(report.worker.name);
-  if (held != jobs.end() && worker.state == queue::WorkerState::alive)
+  if (held != jobs.end())
     for (const queue::JobInfo* const job : held->second) rows.raw(job_row(*job));
   JsonObject object;
   object.add("id", report.worker.incarnation.str()).add("name", report.worker.name);
@@ -63,9 +64,10 @@ Task<http::Response> Service::workers(Call) {
   JobsByWorker jobs;
   for (const queue::JobInfo& job : shown) jobs[job.worker].push_back(&job);
   JsonArray rows;
+  // What is held under a name stands once: with the one that lives, for these come first.
   for (const queue::WorkerInfo& worker : fleet.workers) {
     rows.raw(row_of(worker, jobs));
-    if (worker.state == queue::WorkerState::alive) jobs.erase(worker.report.worker.name);
+    jobs.erase(worker.report.worker.name);
   }
   for (const auto& [name, held] : jobs) rows.raw(row_of(name, held));
   co_return json_response(

@@ -91,6 +91,27 @@ TEST(Workers, OneThatIsKnownByItsJobsAloneIsToldAsSuch) {
   });
 }
 
+TEST(Workers, OneThatIsGoneIsToldOnceWithTheJobsThatItStillHolds) {
+  in_a_world([](World& world) -> Task<void> {
+    const std::string id = co_await world.add("x");
+    (void)co_await world.take("killed");
+    WorkerReport report = report_of("killed");
+    report.worker = world.taker.worker;
+    co_await world.broker->announce(report);
+    for (const std::string state : {"alive", "ended"}) {
+      if (state == "ended") {
+        report.ends = true;
+        co_await world.broker->announce(report);
+      }
+      const std::string text = co_await world.text("GET", "/api/v1/workers");
+      EXPECT_THAT(text, HasSubstr(R"("name":"killed","state":")" + state + '"'));
+      EXPECT_THAT(text, HasSubstr(id));
+      EXPECT_THAT(text, Not(HasSubstr("unknown")));
+      EXPECT_EQ(text.find(id), text.rfind(id)) << text;
+    }
+  });
+}
+
 TEST(Workers, TheTasksOfAWorkerAreWhatItAnswers) {
   in_a_world([](World& world) -> Task<void> {
     const WorkerReport report = report_of("here");
