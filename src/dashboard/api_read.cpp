@@ -73,7 +73,7 @@ Task<http::Response> Service::history(Call call) {
     throw ApiError(ErrorCode::no_history, "there is no queue '" + std::string(queue) +
                                               "', or no history is kept of it: one is of " +
                                               std::to_string(Monitor::most_queues) + " queues");
-  std::optional<std::string> points = history->json(range.empty() ? "5m" : range);
+  std::optional<std::string> points = history->json(range.empty() ? "5m" : range, wall_clock());
   if (!points) throw ApiError(ErrorCode::bad_parameter, "range is 5m, 1h, 24h or 30d");
   co_return json_response(*std::move(points));
 }

@@ -206,11 +206,14 @@ std::string History::json(const Point& point) {
   return text.append(",").append(std::to_string(point.dead)).append("]");
 }
 
-std::optional<std::string> History::json(std::string_view name) const {
+std::optional<std::string> History::json(std::string_view name, queue::UnixMillis now) const {
   for (std::size_t range = 0; range < ranges.size(); ++range) {
     if (name != ranges[range].name) continue;
+    const queue::UnixMillis since =
+        now - ranges[range].step_ms * static_cast<std::int64_t>(ranges[range].points);
     JsonArray points;
-    for (const Point& point : rings_[range].points) points.raw(json(point));
+    for (const Point& point : rings_[range].points)
+      if (point.at >= since) points.raw(json(point));
     return JsonObject()
         .add("range", name)
         .add("step_ms", ranges[range].step_ms)

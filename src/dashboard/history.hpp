@@ -54,8 +54,10 @@ class History {
 
   /// In the order of time, as often as one likes.
   void add(const Look& look);
-  /// {"range":…,"step_ms":…,"points":[[…],…]}; nothing for a range that is none.
-  [[nodiscard]] std::optional<std::string> json(std::string_view range) const;
+  /// {"range":…,"step_ms":…,"points":[[…],…]}, of the points that the range holds at `now`: where nobody
+  /// looked for long, the older ones are kept until newer ones take their place. Nothing for a range that is
+  /// none.
+  [[nodiscard]] std::optional<std::string> json(std::string_view range, queue::UnixMillis now) const;
   [[nodiscard]] const Point& newest() const noexcept { return newest_; }
   /// When the newest point of a range is; 0: there is none.
   [[nodiscard]] queue::UnixMillis last(std::size_t range) const noexcept {

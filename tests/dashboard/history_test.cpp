@@ -55,12 +55,13 @@ TEST(History, TheDeadAreCountedAndAPointOfBeforeThatHasNone) {
   };
   history.add(at(1'000'000));
   history.add(at(1'002'000));
-  EXPECT_THAT(history.json("5m").value(), HasSubstr(",null,6]"));
-  EXPECT_THAT(history.json("5m").value(), HasSubstr(R"("run_p99_ms","dead"])"));
+  EXPECT_THAT(history.json("5m", 1'002'000).value(), HasSubstr(",null,6]"));
+  EXPECT_THAT(history.json("5m", 1'002'000).value(), HasSubstr(R"("run_p99_ms","dead"])"));
   History other;
   other.load(0, "900000,1,2,3,4,5,6,-1,-1,-1,-1,-1,-1\n" + history.save(0));  // as older versions wrote it
-  EXPECT_THAT(other.json("5m").value(), HasSubstr("[900000,1,2,3,4,5,6,null,null,null,null,null,null,0],"));
-  EXPECT_THAT(other.json("5m").value(), HasSubstr(",null,6]"));
+  EXPECT_THAT(other.json("5m", 1'002'000).value(),
+              HasSubstr("[900000,1,2,3,4,5,6,null,null,null,null,null,null,0],"));
+  EXPECT_THAT(other.json("5m", 1'002'000).value(), HasSubstr(",null,6]"));
 }
 
 TEST(History, EachRangeHasItsStepAndNoMorePointsThanItSays) {
@@ -76,8 +77,8 @@ TEST(History, EachRangeHasItsStepAndNoMorePointsThanItSays) {
                 static_cast<double>(std::min(steps, History::ranges[range].points)), 2);
     EXPECT_THAT(text, HasSubstr(",7,0,0,0,3,0,,,,,,,0\n"));
   }
-  EXPECT_TRUE(history.json("1h"));
-  EXPECT_FALSE(history.json("1y"));
+  EXPECT_TRUE(history.json("1h", 0));
+  EXPECT_FALSE(history.json("1y", 0));
 }
 
 TEST(History, PercentilesAreOfWhatEndedAndRightWithinATenth) {
@@ -97,7 +98,7 @@ TEST(History, PercentilesAreOfWhatEndedAndRightWithinATenth) {
   near((*history.newest().run)[2], 99'000);
   history.add(seen(0, 100, 1'002'000));
   EXPECT_FALSE(history.newest().wait) << "nothing ended in that second";
-  EXPECT_THAT(*history.json("5m"), HasSubstr(",null,null,null,null,null,null,0]"));
+  EXPECT_THAT(*history.json("5m", 1'002'000), HasSubstr(",null,null,null,null,null,null,0]"));
 }
 
 // 900 jobs of 10 ms ended in one second, of which ten were seen; ten of 1 s in the others, all of them seen.
@@ -139,7 +140,31 @@ TEST(History, AllPointsOfARangeFitIntoANoteAndComeBack) {
     EXPECT_EQ(again.save(range), kept) << name;
     EXPECT_EQ(again.last(range), history.last(range) / step_ms * step_ms) << name;
     EXPECT_THAT(kept, testing::ContainsRegex("\n\\+1,123e6,988e5,988e5,988e6,"));
-    EXPECT_THAT(again.json(name).value(), HasSubstr(",123000000,98800000,98800000,988000000,"));
+    EXPECT_THAT(again.json(name, again.last(range)).value(),
+                HasSubstr(",123000000,98800000,98800000,988000000,"));
+  }
+}
+
+TEST(History, WhatIsOlderThanItsRangeIsNotShown) {
+  for (std::size_t range = 0; range < History::ranges.size(); ++range) {
+    const auto [name, step_ms, most] = History::ranges[range];
+    const std::int64_t length = step_ms * static_cast<std::int64_t>(most);
+    const queue::UnixMillis old = length;
+    const queue::UnixMillis young = 3 * length;
+    History history;
+    history.add(seen(1, 0, old - 1000));
+    history.add(seen(1, 0, old));
+    const auto shows = [&](queue::UnixMillis point, queue::UnixMillis now) {
+      return history.json(name, now)->find("[" + std::to_string(point) + ",") != std::string::npos;
+    };
+    EXPECT_TRUE(shows(old, old + length)) << name;
+    EXPECT_FALSE(shows(old, old + length + 1)) << name << ": also where no look came since";
+    history.add(seen(1, 0, young));
+    EXPECT_FALSE(shows(old, young)) << name;
+    EXPECT_TRUE(shows(young, young)) << name;
+    History again;
+    again.load(range, history.save(range));
+    EXPECT_EQ(again.json(name, young), history.json(name, young)) << name;
   }
 }
 
@@ -148,7 +173,7 @@ TEST(History, WhatIsKeptHasGapsWhereThereWereSome) {
       "600000,1,2,3,4,0.25,0,,,,,,,7\n+1,999,1e3,3,4,12.5,0,5,6,7,8,9,10,0\n+12,1,2,3,4,5,6,,,,,,,0\n";
   History history;
   history.load(2, kept);
-  EXPECT_THAT(history.json("24h").value(),
+  EXPECT_THAT(history.json("24h", 4'500'000).value(),
               HasSubstr(R"("points":[[600000,1,2,3,4,0.25,0,null,null,null,null,null,null,7],)"
                         "[900000,999,1000,3,4,12.5,0,5,6,7,8,9,10,0],[4500000,1,2,3,4,5,6,"));
   EXPECT_EQ(
