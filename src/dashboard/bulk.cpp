@@ -84,8 +84,9 @@ Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter,
 
 Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most, Step* step) {
   const Pace pace;
+  // What is ready once more at the end: a job that became so meanwhile was seen in neither state.
   for (const JobState state :
-       {JobState::ready, JobState::scheduled, JobState::blocked, JobState::throttled}) {
+       {JobState::ready, JobState::scheduled, JobState::blocked, JobState::throttled, JobState::ready}) {
     queue::JobFilter waiting;
     waiting.state = state;
     waiting.queue = queue;

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "coterie/sleep.hpp"
 #include "coterie/testing/virtual_loop.hpp"
 #include "dashboard/service_support.hpp"
@@ -141,6 +143,32 @@ TEST(DashboardBulk, WhatWasDoneBeforeTheBrokerWentAwayIsWrittenDown) {
   coterie::testing::VirtualLoop loop;
   loop.run(cut_short(&audit));
   EXPECT_THAT(audit, ElementsAre(AllOf(HasSubstr(R"("action":"cancel")"), HasSubstr("\"count\":200"))));
+}
+
+/// Its jobs become ready behind the first look at what is.
+class DueLater final : public tests::ForwardingBroker {
+ public:
+  DueLater() : ForwardingBroker(queue::open_broker("memory://")) {}
+  Task<queue::JobPage> list(queue::JobFilter filter) override {
+    if (std::exchange(first_, false)) return none();
+    return ForwardingBroker::list(std::move(filter));
+  }
+
+ private:
+  static Task<queue::JobPage> none() { co_return queue::JobPage(); }
+  bool first_ = true;
+};
+
+Task<void> drained_of_what_became_due() {
+  const auto broker = std::make_shared<DueLater>();
+  co_await fill(broker, 3, "mail");
+  dashboard::Step step;
+  Task<void> work = dashboard::drain(broker, "mail", 3, &step);
+  co_await std::move(work);
+  EXPECT_EQ(step.changed, 3U);
+}
+TEST(DashboardBulk, DrainingFindsWhatBecameReadyOnTheWay) {
+  run(drained_of_what_became_due());
 }
 
 Task<void> changed_by_ids() {
