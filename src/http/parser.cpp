@@ -66,6 +66,9 @@ std::size_t Parser::feed(std::string_view bytes) {
 bool Parser::started() const noexcept {
   return state_->started;
 }
+bool Parser::has_header() const noexcept {
+  return state_->error == 0 && state_->parser.is_header_done();
+}
 bool Parser::done() const noexcept {
   return state_->error == 0 && state_->parser.is_done();
 }

@@ -20,6 +20,8 @@ class Parser {
   /// After an error it takes no more.
   std::size_t feed(std::string_view bytes);
   [[nodiscard]] bool started() const noexcept;
+  /// All fields are there, if not the body.
+  [[nodiscard]] bool has_header() const noexcept;
   [[nodiscard]] bool done() const noexcept;
   /// The client waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool wants_continue() const;

@@ -55,7 +55,7 @@ struct Shared {
   Handler handler;
   ServerOptions options;
   std::size_t connections = 0;
-  LinkedList<Connection> waiting;  ///< for a request to begin, those that have waited longest first
+  LinkedList<Connection> waiting;  ///< for the header of a request, those that have waited longest first
 };
 
 class Connection : public ListNode {
@@ -101,7 +101,7 @@ class Connection : public ListNode {
  private:
   [[nodiscard]] const ServerLimits& limits() const noexcept { return shared_.options.limits; }
 
-  /// So that whoever says nothing keeps nobody out who has something to ask.
+  /// So that whoever says nothing, or never comes to an end, keeps nobody out who has something to ask.
   void make_room() {
     const std::size_t kept_free = std::max<std::size_t>(1, limits().connections / 8);
     if (shared_.connections + kept_free <= limits().connections) return;
@@ -115,14 +115,14 @@ class Connection : public ListNode {
     for (;;) {
       const bool idle = !parser.started();
       buffer_.erase(0, parser.feed(buffer_));
-      if (parser.started()) unlink();
+      if (parser.has_header() || parser.error() != 0) unlink();
       if (parser.done() || parser.error() != 0) co_return true;
       if (idle && parser.started()) deadline = EventLoop::current().now() + limits().request_time;
       if (!told && parser.wants_continue()) {
         told = true;
         co_await writer_.write("HTTP/1.1 100 Continue\r\n\r\n");
       }
-      if (!parser.started() && !linked()) shared_.waiting.push_back(*this);
+      if (!parser.has_header() && !linked()) shared_.waiting.push_back(*this);
       Task<std::string> more = read_some(deadline);
       const Outcome<std::string> end = co_await outcome(std::move(more));
       if (end.cancelled()) (void)end.get();

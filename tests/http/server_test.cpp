@@ -106,10 +106,11 @@ TEST(HttpServer, WhoAsksNothingIsClosed) {
   EXPECT_EQ(ask("", options), "");
 }
 
-Task<void> silent_ones() {
+/// Connections that say `what` and no more.
+Task<void> kept_out_by(std::string what) {
   http::ServerOptions options;
   options.limits.connections = 4;
-  options.limits.idle_time = std::chrono::hours(1);
+  options.limits.idle_time = options.limits.request_time = std::chrono::hours(1);
   Task<Running> starting = start(echo, options);
   Running server = co_await std::move(starting);
   std::vector<io::Stream> silent;
@@ -117,17 +118,23 @@ Task<void> silent_ones() {
   for (int i = 0; i < 20; ++i) {
     Task<io::Stream> connecting = io::connect_tcp("127.0.0.1", server.port);
     silent.push_back(co_await std::move(connecting));
+    Task<void> beginning = silent.back().write(what);
+    co_await std::move(beginning);
     Task<std::string> saying = say(server.port, get("/" + std::to_string(i)));
     came = co_await std::move(saying);
     EXPECT_THAT(came, EndsWith("GET /" + std::to_string(i) + " []"));
   }
   Task<std::string> reading = silent.front().read_to_end();
   came = co_await std::move(reading);
-  EXPECT_EQ(came, "") << "the one that was silent for the longest is closed";
+  EXPECT_EQ(came, "") << "the one that has waited for the longest is closed";
   co_await server.stop();
 }
 TEST(HttpServer, WhoeverSaysNothingKeepsNobodyOut) {
-  run(silent_ones());
+  run(kept_out_by(""));
+}
+TEST(HttpServer, WhoeverSaysHalfOfARequestKeepsNobodyOut) {
+  run(kept_out_by("G"));
+  run(kept_out_by("GET / HTTP/1.1\r\nHost: x\r\n"));
 }
 
 Task<http::Response> fails(http::Request) {
