@@ -78,7 +78,10 @@ foreach(file IN LISTS files)
     # 3.2 kB of all, gzipped. What a template begins its lines with is no text: htm leaves it out.
     set(shorter "/^[[:space:]]*\\/\\/.*$/d; /^[[:space:]]*\\/\\*.*\\*\\/$/d; /^[[:space:]]*\\/\\*\\*/,/\\*\\/$/d; s/^[[:space:]]+//; /^$/d")
     if(extension STREQUAL ".css")
-      string(APPEND shorter "; s/([:;{}]) /\\1/g; s/ ([{}])/\\1/g")
+      string(APPEND shorter "; s/([:;{}]) /\\1/g; s/ ([{}])/\\1/g; s/;}/}/g; s/, /,/g; H; $!d; x; s/\\n//g")
+    else()
+      # A line of words.js.
+      string(APPEND shorter "; /^\\w+: \\[/{s/: /:/; s/', '/','/g}")
     endif()
     execute_process(COMMAND sed -E "${shorter}" "${file}" OUTPUT_FILE "${copy}" RESULT_VARIABLE status)
     if(NOT status EQUAL 0)

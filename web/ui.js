@@ -42,7 +42,7 @@ export function Head({ title, children }) {
 let option = '';
 /** What a command needs to find the same jobs. */
 export function setBroker(url) {
-  option = url === 'sqlite://coterie.db' ? '' : ` --broker ${/^[\w:/.@-]+$/.test(url) ? url : `'${url.replace(/'/g, "'\\''")}'`}`;
+  option = url === 'sqlite://coterie.db' ? '' : ` --broker '${url.replace(/'/g, "'\\''")}'`;
 }
 
 export function Empty({ title, text, command }) {
