@@ -210,6 +210,7 @@ describe('in use', () => {
 
   test('the age of the oldest job that waits is a line over time, of all queues and of each, and a table by keys', async () => {
     await withTab(world, { timezoneId: 'UTC' }, async (page) => {
+      await eventually(async () => (await ask(world, '/history?range=5m')).points.length > 1);  // else all come by the stream
       for (const path of ['/', '/queues?queue=mail']) {  // nobody takes from mail: its oldest grows older
         await page.goto(world.url + path);
         const card = page.locator('.chart', { hasText: 'Longest wait' });
