@@ -4,6 +4,7 @@
 
 #include "coterie/queue/worker.hpp"
 #include "dashboard/service_support.hpp"
+#include "tests/support/forwarding_broker.hpp"
 
 namespace coterie::dashboard_test {
 namespace {
@@ -156,6 +157,42 @@ Task<void> headers() {
 }
 TEST(DashboardRedaction, HeadersAreHiddenByNameToo) {
   run(headers());
+}
+
+Task<void> errors_with_a_header() {
+  World world;
+  queue::JobSpec spec("send");
+  spec.headers = {{"Authorization", "Bearer abc123"}};
+  const queue::JobId id = co_await world.client.enqueue(spec);
+  co_await world.fail_next("old", queue::JobError("exception", "Bearer abc123, so abc123, was refused"));
+  const std::vector<std::string> targets{"/api/v1/jobs", "/api/v1/jobs/" + id.str()};
+  for (const std::string& target : targets) {
+    const std::string text = co_await world.text("GET", target);
+    EXPECT_THAT(text, AllOf(HasSubstr("[redacted], so [redacted], was refused"), Not(HasSubstr("abc123"))))
+        << target;
+  }
+}
+TEST(DashboardRedaction, AnErrorThatRepeatsAHeaderIsShownWithoutIt) {
+  run(errors_with_a_header());
+}
+
+/// Each job is forgotten between being listed and being asked for.
+class Forgetful final : public tests::ForwardingBroker {
+ public:
+  Forgetful() : ForwardingBroker(queue::open_broker("memory://")) {}
+  Task<std::vector<std::optional<queue::JobInfo>>> get(std::vector<queue::JobId> ids, bool) override {
+    co_return std::vector<std::optional<queue::JobInfo>>(ids.size());
+  }
+};
+Task<void> forgotten() {
+  World world({}, std::make_shared<Forgetful>());
+  (void)co_await world.add("pay", R"({"password":"hunter22"})");
+  co_await world.fail_next("old", queue::JobError("exception", "hunter22 was refused"));
+  const std::string text = co_await world.text("GET", "/api/v1/jobs");
+  EXPECT_THAT(text, AllOf(HasSubstr(R"("message":"[redacted]")"), Not(HasSubstr("hunter22"))));
+}
+TEST(DashboardRedaction, AnErrorWhoseJobIsForgottenMeanwhileIsNotShown) {
+  run(forgotten());
 }
 
 /// What a worker declares is known to a dashboard that was never told, and stays known.
