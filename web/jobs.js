@@ -112,7 +112,7 @@ function useBulk(filter, done) {
         if (mine !== turn.current) return;
         count += part.count;
         next = part.next;
-        at ??= part.counted_at_ms;
+        if (action !== 'purge') at ??= part.counted_at_ms;
         const sum = stepsOf(count, at);
         setAsked({
           ...bulkText(action, filter, count, next, at), counting: Boolean(next), danger: action !== 'retry', word: action === 'purge' ? 'purge' : '',

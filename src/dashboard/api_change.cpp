@@ -67,6 +67,7 @@ queue::JobSpec copy_of(const queue::JobInfo& job, std::optional<queue::JobExport
   spec.payload = job.payload;
   spec.priority = job.priority;
   spec.max_attempts = job.max_attempts;
+  spec.headers = job.headers;
   spec.run_at = spec.expires_at = 0;
   spec.after.clear();
   return spec;
@@ -187,8 +188,11 @@ Task<http::Response> Service::bulk(Call call, Change what) {
                    "say with most how many there were when you looked: GET /api/v1/count");
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(*body.filter, redaction);
+  Counted counted;
+  counted.most = *body.most;
+  counted.until = body.counted_at_ms;
   Step step;
-  Task<void> work = change_matching(broker_, std::move(filter), what, read_after(body), *body.most, &step);
+  Task<void> work = change_matching(broker_, std::move(filter), what, read_after(body), counted, &step);
   Reply done =
       finish(std::move(work), &step, call.caller, Deed(std::string(to_string(what)), "filter", *body.filter));
   co_return co_await std::move(done);

@@ -4,6 +4,7 @@
 
 #include "coterie/queue/metrics.hpp"
 #include "src/core/json_writer.hpp"
+#include "src/dashboard/bulk.hpp"
 #include "src/dashboard/openapi.hpp"
 #include "src/dashboard/search.hpp"
 #include "src/dashboard/service.hpp"
@@ -101,10 +102,13 @@ Task<http::Response> Service::jobs(Call call) {
 Task<http::Response> Service::count_jobs(Call call) {
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(call.request.parameter("filter"), redaction);
+  // Before they are counted: what comes meanwhile may be counted and is not meant, never the other way round.
+  Task<queue::UnixMillis> looking = newest_at(broker_);
+  const queue::UnixMillis counted_at = co_await std::move(looking);
   Task<Count> counting = count(broker_, std::move(filter), number(call.request, "after", 0, 0, INT64_MAX));
   const Count total = co_await std::move(counting);
   JsonObject object;
-  object.add("count", total.jobs).add("bounded", total.next != 0);
+  object.add("count", total.jobs).add("bounded", total.next != 0).add("counted_at_ms", counted_at);
   add_cursor(object, total.next);
   co_return json_response(object.str());
 }

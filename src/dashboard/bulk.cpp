@@ -36,10 +36,27 @@ bool fits(const queue::JobInfo& job, Change what) {
   return is_final(job.state) && job.state != JobState::done;
 }
 
+bool came_later(const queue::JobInfo& job, const Counted& counted) {
+  return counted.until && job.created_at > *counted.until;
+}
+
+/// Each shard has a newest one of its own, and there are fewer shards.
+constexpr std::uint32_t newest_looked_at = 100;
+
 }  // namespace
 
 std::string_view to_string(Change what) noexcept {
   return what == Change::cancel ? "cancel" : "retry";
+}
+
+Task<queue::UnixMillis> newest_at(std::shared_ptr<queue::Broker> broker) {
+  queue::JobFilter all;
+  all.newest_first = true;
+  all.limit = newest_looked_at;
+  const queue::JobPage page = co_await broker->list(all);
+  queue::UnixMillis newest = 0;
+  for (const queue::JobInfo& job : page.jobs) newest = std::max(newest, job.created_at);
+  co_return newest;
 }
 
 Task<void> change_ids(std::shared_ptr<queue::Broker> broker, std::vector<queue::JobId> ids, Change what,
@@ -58,7 +75,8 @@ Task<void> change_ids(std::shared_ptr<queue::Broker> broker, std::vector<queue::
 }
 
 Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, Change what,
-                           std::uint64_t after, std::uint64_t most, Step* step) {
+                           std::uint64_t after, Counted counted, Step* step) {
+  const std::uint64_t most = counted.most;
   const Pace pace;
   Part part;
   part.after = after;
@@ -68,7 +86,8 @@ Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter,
     const Found found = co_await std::move(searching);
     std::vector<queue::JobId> ids;
     for (const queue::JobInfo& job : found.jobs)
-      if (fits(job, what) && step->matched + ids.size() < most) ids.push_back(job.id);
+      if (fits(job, what) && !came_later(job, counted) && step->matched + ids.size() < most)
+        ids.push_back(job.id);
     if (!ids.empty()) {
       Task<void> changing = change_ids(broker, std::move(ids), what, step);
       co_await std::move(changing);

@@ -33,9 +33,18 @@ struct Step {
 /// These, whatever they are.
 [[nodiscard]] Task<void> change_ids(std::shared_ptr<queue::Broker> broker, std::vector<queue::JobId> ids,
                                     Change what, Step* step);
-/// Those that match behind the cursor `after`, the oldest first, `most` of them at most.
+/// What was shown to who asks for a change: no more than these are meant.
+struct Counted {
+  std::uint64_t most = 0;                  ///< how many they were
+  std::optional<queue::UnixMillis> until;  ///< when the newest job was enqueued, matching or not
+  Counted() = default;
+};
+
+/// By the broker's own clock: when the last of its jobs was enqueued that there are now.
+[[nodiscard]] Task<queue::UnixMillis> newest_at(std::shared_ptr<queue::Broker> broker);
+/// Those that match behind the cursor `after`, the oldest first, as far as they were counted.
 [[nodiscard]] Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, Change what,
-                                         std::uint64_t after, std::uint64_t most, Step* step);
+                                         std::uint64_t after, Counted counted, Step* step);
 /// Cancels what waits in the queue. What it has done waits no more: its `next` is the start.
 [[nodiscard]] Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most,
                                Step* step);

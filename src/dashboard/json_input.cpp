@@ -10,7 +10,7 @@
 
 namespace coterie::dashboard {
 
-BOOST_DESCRIBE_STRUCT(ActionBody, (), (ids, filter, most, after, name, password, args))
+BOOST_DESCRIBE_STRUCT(ActionBody, (), (ids, filter, most, counted_at_ms, after, name, password, args))
 
 namespace {
 
@@ -86,8 +86,8 @@ void require_json(std::string_view text) {
 ActionBody read_action(std::string_view body) {
   const queue::detail::JsonDocument document(body);
   const queue::detail::JsonPath top;
-  constexpr std::array<std::string_view, 7> known{"ids",  "filter",   "most", "after",
-                                                  "name", "password", "args"};
+  constexpr std::array<std::string_view, 8> known{"ids",   "filter", "most",     "counted_at_ms",
+                                                  "after", "name",   "password", "args"};
   for (const auto& [key, item] : queue::detail::json_object(document.root(), top)) {
     const std::string_view name(key.data(), key.size());
     if (std::find(known.begin(), known.end(), name) == known.end())

@@ -21,7 +21,8 @@ struct ActionBody {
   std::optional<std::vector<std::string>> ids;
   std::optional<std::string> filter;
   std::optional<std::uint64_t> most;
-  std::optional<std::string> after;  ///< a cursor
+  std::optional<std::int64_t> counted_at_ms;  ///< as the answer to the count has it
+  std::optional<std::string> after;           ///< a cursor
   std::optional<std::string> name;
   std::optional<std::string> password;
   std::optional<std::string> args;  ///< JSON text, as it shall be enqueued

@@ -188,14 +188,14 @@ Task<void> many() {
   for (int i = 0; i < 5; ++i) (void)co_await world.add("old");
   (void)co_await world.add("other");
   const std::string counted = co_await world.text("GET", "/api/v1/count?filter=name:old");
-  EXPECT_EQ(counted, R"(200 {"count":5,"bounded":false,"next":null})");
+  EXPECT_THAT(counted, HasSubstr(R"("count":5,"bounded":false)"));
   (void)co_await world.add("old");  // came after it was counted
   const std::string blind = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old"})");
   EXPECT_THAT(blind, StartsWith("400 "));
   const std::string sum = co_await world.text("POST", "/api/v1/cancel", R"({"filter":"name:old","most":5})");
   EXPECT_EQ(sum, R"(200 {"matched":5,"changed":5,"next":null})");
   const std::string left = co_await world.text("GET", "/api/v1/count?filter=state:ready");
-  EXPECT_EQ(left, R"(200 {"count":2,"bounded":false,"next":null})");
+  EXPECT_THAT(left, HasSubstr(R"("count":2,"bounded":false)"));
   EXPECT_THAT(world.audit.back(), AllOf(HasSubstr(R"("filter":"name:old")"), HasSubstr("\"count\":5")));
 }
 TEST(DashboardApi, AFilterChangesNoMoreThanWasCounted) {

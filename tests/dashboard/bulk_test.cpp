@@ -45,6 +45,14 @@ std::string next_of(const std::string& answer) {
   return answer.substr(at + key.size(), answer.find('"', at + key.size()) - at - key.size());
 }
 
+/// What stands behind a member of that name.
+std::string member(const std::string& line, const std::string& name) {
+  const std::string key = "\"" + name + "\":\"";
+  const std::size_t at = line.find(key);
+  if (at == std::string::npos) return "";
+  return line.substr(at + key.size(), line.find('"', at + key.size()) - at - key.size());
+}
+
 Task<void> in_steps() {
   World world;
   co_await fill(world.broker, many);
@@ -90,7 +98,8 @@ Task<void> counted_in_parts() {
   const std::string page = co_await world.text("GET", "/api/v1/jobs?limit=10&order=oldest&filter=name:send");
   const std::string rest =
       co_await world.text("GET", "/api/v1/count?filter=name:send&after=" + next_of(page));
-  EXPECT_EQ(rest, R"(200 {"count":15,"bounded":false,"next":null})");
+  EXPECT_THAT(rest, StartsWith("200 {\"count\":15,\"bounded\":false,"));
+  EXPECT_THAT(rest, HasSubstr("\"next\":null"));
 }
 TEST(DashboardBulk, ANumberIsCountedOnFromWhereItWasCutShort) {
   run(counted_in_parts());
@@ -116,8 +125,10 @@ Task<void> slowly() {
   const auto broker = std::make_shared<Slow>(0);
   co_await fill(broker, 1000);
   dashboard::Step step;
+  dashboard::Counted counted;
+  counted.most = 1000;
   Task<void> work = dashboard::change_matching(broker, dashboard::Filter::parse("name:send"),
-                                               dashboard::Change::cancel, 0, 1000, &step);
+                                               dashboard::Change::cancel, 0, counted, &step);
   co_await std::move(work);
   EXPECT_EQ(step.matched, 600U);
   EXPECT_TRUE(step.next);
@@ -143,6 +154,53 @@ TEST(DashboardBulk, WhatWasDoneBeforeTheBrokerWentAwayIsWrittenDown) {
   coterie::testing::VirtualLoop loop;
   loop.run(cut_short(&audit));
   EXPECT_THAT(audit, ElementsAre(AllOf(HasSubstr(R"("action":"cancel")"), HasSubstr("\"count\":200"))));
+}
+
+/// A number of an answer.
+std::int64_t number_in(const std::string& answer, const std::string& name) {
+  const std::string key = "\"" + name + "\":";
+  return std::stoll(answer.substr(answer.find(key) + key.size()));
+}
+
+/// Three are counted, two of them go, and two others come: one is cancelled.
+Task<void> others_come() {
+  World world;
+  co_await fill(world.broker, 3, "mail");
+  const std::string count = co_await world.text("GET", "/api/v1/count?filter=queue:mail");
+  EXPECT_THAT(count, StartsWith("200 {\"count\":3,"));
+  const queue::UnixMillis at = number_in(count, "counted_at_ms");
+  const std::string two = R"({"filter":"queue:mail","most":2})";
+  const std::string went = co_await world.text("POST", "/api/v1/cancel", two);
+  EXPECT_THAT(went, HasSubstr("\"changed\":2"));
+  for (queue::UnixMillis newest = at; newest <= at;) {
+    co_await fill(world.broker, 1, "other");
+    newest = co_await dashboard::newest_at(world.broker);
+  }
+  co_await fill(world.broker, 2, "mail");
+  const std::string rest = R"({"filter":"queue:mail","most":3,"counted_at_ms":)" + std::to_string(at) + "}";
+  const std::string done = co_await world.text("POST", "/api/v1/cancel", rest);
+  EXPECT_EQ(done, R"(200 {"matched":1,"changed":1,"next":null})");
+  const std::string left = co_await world.text("GET", "/api/v1/count?filter=queue:mail%20state:ready");
+  EXPECT_THAT(left, StartsWith("200 {\"count\":2,"));
+}
+TEST(DashboardBulk, WhatWasEnqueuedAfterTheCountIsNotTouched) {
+  run(others_come());
+}
+
+Task<void> cloned_when_it_had_ended() {
+  World world;
+  queue::JobSpec spec("send", "1");
+  spec.headers = {{"tenant", "acme"}};
+  Task<queue::JobId> adding = world.client.enqueue(std::move(spec));
+  const queue::JobId id = co_await std::move(adding);
+  std::vector<queue::JobId> ids{id};
+  (void)co_await world.broker->cancel(std::move(ids));
+  const std::string copy = co_await world.text("POST", "/api/v1/jobs/" + id.str() + "/clone", "{}");
+  const std::string shown = co_await world.text("GET", "/api/v1/jobs/" + member(copy, "id"));
+  EXPECT_THAT(shown, HasSubstr(R"("tenant":"acme")"));
+}
+TEST(DashboardBulk, ACloneOfWhatHasEndedKeepsItsHeaders) {
+  run(cloned_when_it_had_ended());
 }
 
 /// Its jobs become ready behind the first look at what is.
@@ -183,14 +241,6 @@ Task<void> changed_by_ids() {
 }
 TEST(DashboardBulk, TheAuditNamesEachJobThatWasChosen) {
   run(changed_by_ids());
-}
-
-/// What stands behind a member of that name.
-std::string member(const std::string& line, const std::string& name) {
-  const std::string key = "\"" + name + "\":\"";
-  const std::size_t at = line.find(key);
-  if (at == std::string::npos) return "";
-  return line.substr(at + key.size(), line.find('"', at + key.size()) - at - key.size());
 }
 
 std::string listed(const std::vector<std::string>& ids, const std::string& between) {

@@ -80,14 +80,14 @@ Task<void> searching() {
   }
   for (const std::string filter : {"args:hunter22", "hunter22", "args:hunt", "987654", "error:hunter22"}) {
     const std::string text = co_await world.text("GET", "/api/v1/count?filter=" + filter);
-    EXPECT_EQ(text, R"(200 {"count":0,"bounded":false,"next":null})") << filter;
+    EXPECT_THAT(text, StartsWith(R"(200 {"count":0,"bounded":false)")) << filter;
     const std::string bulk =
         co_await world.text("POST", "/api/v1/cancel", "{\"filter\":\"" + filter + "\",\"most\":9}");
     EXPECT_EQ(bulk, R"(200 {"matched":0,"changed":0,"next":null})") << filter;
   }
   for (const std::string filter : {"args.user:ann", "ann", "args:ann"}) {
     const std::string text = co_await world.text("GET", "/api/v1/count?filter=" + filter);
-    EXPECT_EQ(text, R"(200 {"count":1,"bounded":false,"next":null})") << filter;
+    EXPECT_THAT(text, StartsWith(R"(200 {"count":1,"bounded":false)")) << filter;
   }
 }
 TEST(DashboardRedaction, AHiddenValueIsFoundByNoSearch) {
@@ -105,9 +105,9 @@ Task<void> older_errors() {
     EXPECT_THAT(text, AllOf(HasSubstr("[redacted] was refused"), Not(HasSubstr("hunter22")))) << target;
   }
   const std::string found = co_await world.text("GET", "/api/v1/count?filter=error:hunter22");
-  EXPECT_EQ(found, R"(200 {"count":0,"bounded":false,"next":null})");
+  EXPECT_THAT(found, StartsWith(R"(200 {"count":0,"bounded":false)"));
   const std::string other = co_await world.text("GET", "/api/v1/count?filter=error:refused");
-  EXPECT_EQ(other, R"(200 {"count":1,"bounded":false,"next":null})");
+  EXPECT_THAT(other, HasSubstr(R"("count":1,"bounded":false)"));
 }
 TEST(DashboardRedaction, AnErrorThatRepeatsAnArgumentIsShownWithoutIt) {
   run(older_errors());
