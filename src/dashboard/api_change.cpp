@@ -75,6 +75,33 @@ queue::JobSpec copy_of(const queue::JobInfo& job, std::optional<queue::JobExport
 
 }  // namespace
 
+/// The line of one change: where no answer comes it says so, for the change may be made.
+class Service::Written {
+ public:
+  Written(const Service& service, Caller caller, Deed deed)
+      : service_(service), caller_(std::move(caller)), deed_(std::move(deed)) {}
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+  ~Written() {
+    if (done_) return;
+    deed_.unknown = true;
+    try {
+      service_.audit(caller_, deed_, 0);
+    } catch (const std::exception&) {  // what ends the request is on its way already
+    }
+  }
+  void done(std::uint64_t count) {
+    done_ = true;
+    service_.audit(caller_, deed_, count);
+  }
+
+ private:
+  const Service& service_;
+  const Caller caller_;
+  Deed deed_;
+  bool done_ = false;
+};
+
 /// {} or {"args":"…"}: JSON text in place of the old one.
 Task<http::Response> Service::clone(Call call) {
   const queue::JobId id = read_id(call.parts.at(0));
@@ -101,14 +128,16 @@ Task<http::Response> Service::clone(Call call) {
   const std::string copy = spec.id.str();
   std::vector<queue::JobSpec> specs;
   specs.push_back(std::move(spec));
+  Written written(*this, call.caller, Deed("clone", id.str() + " as " + copy));
   co_await broker_->enqueue(std::move(specs));
-  audit(call.caller, Deed("clone", id.str() + " as " + copy), 1);
+  written.done(1);
   co_return json_response(JsonObject().add("id", copy).str());
 }
 
 /// Writes down what was done, also where the broker went away on the way, and answers with it.
 Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller caller, Deed deed) {
   const Outcome<void> end = co_await outcome(std::move(work));
+  deed.unknown = !end.has_value();
   audit(caller, deed, step->changed);
   end.get();
   co_return step_response(*step);
@@ -149,8 +178,9 @@ Task<http::Response> Service::drain_queue(Call call) {
 Task<http::Response> Service::retry_one(Call call) {
   const queue::JobId id = read_id(call.parts.at(0));
   std::vector<queue::JobId> ids{id};
+  Written written(*this, call.caller, Deed("retry", id.str()));
   const std::vector<bool> retried = co_await broker_->retry(std::move(ids));
-  audit(call.caller, Deed("retry", id.str()), retried.at(0) ? 1 : 0);
+  written.done(retried.at(0) ? 1 : 0);
   if (!retried.at(0))
     throw ApiError(ErrorCode::not_retried,
                    "only dead, cancelled and expired jobs that are still known can be retried");
@@ -160,10 +190,11 @@ Task<http::Response> Service::retry_one(Call call) {
 Task<http::Response> Service::cancel_one(Call call) {
   const queue::JobId id = read_id(call.parts.at(0));
   std::vector<queue::JobId> ids{id};
+  Written written(*this, call.caller, Deed("cancel", id.str()));
   const std::vector<CancelResult> results = co_await broker_->cancel(std::move(ids));
   const CancelResult result = results.at(0);
   const bool changed = result == CancelResult::cancelled || result == CancelResult::requested;
-  audit(call.caller, Deed("cancel", id.str()), changed ? 1 : 0);
+  written.done(changed ? 1 : 0);
   if (result == CancelResult::unknown) throw ApiError(ErrorCode::no_such_job, "no job " + id.str());
   if (!changed) throw ApiError(ErrorCode::not_cancelled, "too late: it has ended");
   co_return json_response(JsonObject().add("id", id.str()).add("result", to_string(result)).str());
@@ -216,11 +247,12 @@ Task<http::Response> Service::purge(Call call) {
 
 Task<http::Response> Service::set_paused(Call call, bool paused) {
   const std::string queue = call.parts.at(0);
+  Written written(*this, call.caller, Deed(paused ? "pause" : "resume", queue));
   if (paused)
     co_await broker_->pause(queue);
   else
     co_await broker_->resume(queue);
-  audit(call.caller, Deed(paused ? "pause" : "resume", queue), 1);
+  written.done(1);
   co_return json_response(JsonObject().add("queue", queue).add("paused", paused).str());
 }
 

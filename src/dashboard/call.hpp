@@ -27,6 +27,8 @@ struct Deed {
   std::string target;   ///< ids, a queue, an address, or "filter"
   std::string filter;   ///< that chose the jobs; empty: none did
   std::string request;  ///< what lines of one request have in common; empty: it has this line alone
+  /// The broker's answer was lost: more may be done than the line counts.
+  bool unknown = false;
 };
 
 /// One request on its way to what answers it.

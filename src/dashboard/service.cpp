@@ -149,6 +149,7 @@ void Service::audit(const Caller& caller, const Deed& deed, std::uint64_t count)
   line.add("at_ms", wall_clock()).add("who", caller.name).add("role", to_string(caller.role));
   line.add("action", deed.action).add("target", deed.target).add("filter", deed.filter).add("count", count);
   if (!deed.request.empty()) line.add("request", deed.request);
+  if (deed.unknown) line.add("outcome", "unknown");
   options_.audit(line.str());
 }
 

@@ -70,6 +70,7 @@ class Service {
   Reply purge(Call call);
   Reply change_each(Caller caller, std::vector<queue::JobId> ids, Change what);
   Reply finish(Task<void> work, const Step* step, Caller caller, Deed deed);
+  class Written;
   Reply set_paused(Call call, bool paused);
   // api_session.cpp
   Reply session(Call call);

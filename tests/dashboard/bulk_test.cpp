@@ -187,6 +187,37 @@ TEST(DashboardBulk, WhatWasEnqueuedAfterTheCountIsNotTouched) {
   run(others_come());
 }
 
+/// It does what it is told, and its answer is lost.
+class Mute final : public tests::ForwardingBroker {
+ public:
+  Mute() : ForwardingBroker(queue::open_broker("memory://")) {}
+  Task<std::vector<queue::CancelResult>> cancel(std::vector<queue::JobId> ids) override {
+    Task<std::vector<queue::CancelResult>> cancelling = ForwardingBroker::cancel(std::move(ids));
+    (void)co_await std::move(cancelling);
+    throw queue::BrokerUnavailable("its answer was lost");
+  }
+};
+
+Task<void> unheard(std::vector<std::string>* audit) {
+  const auto broker = std::make_shared<Mute>();
+  co_await fill(broker, 1);
+  const queue::JobPage page = co_await broker->list({});
+  dashboard::DashboardOptions options;
+  options.audit = [audit](std::string_view line) { audit->emplace_back(line); };
+  dashboard::Service service(broker, options);
+  Task<http::Response> asking =
+      service.answer(request("POST", "/api/v1/jobs/" + page.jobs.at(0).id.str() + "/cancel", "{}"));
+  const http::Response response = co_await std::move(asking);
+  EXPECT_EQ(response.status, 503);
+}
+TEST(DashboardBulk, AChangeWhoseAnswerIsLostIsWrittenDown) {
+  std::vector<std::string> audit;
+  coterie::testing::VirtualLoop loop;
+  loop.run(unheard(&audit));
+  EXPECT_THAT(audit,
+              ElementsAre(AllOf(HasSubstr(R"("action":"cancel")"), HasSubstr(R"("outcome":"unknown")"))));
+}
+
 Task<void> cloned_when_it_had_ended() {
   World world;
   queue::JobSpec spec("send", "1");
