@@ -117,11 +117,13 @@ Task<void> finish(queue::Broker& broker) {
     request.failed.clear();
     if (reply.leases.empty()) co_return;
     for (const queue::Lease& lease : reply.leases) {
-      if (failed < few && ++failed > 0)
+      if (failed < few) {
+        ++failed;
         request.failed.emplace_back(lease.ref, queue::FailKind::dead,
                                     queue::JobError("exception", "declined"));
-      else
+      } else {
         request.done.emplace_back(lease.ref, "{}");
+      }
     }
   }
 }
@@ -267,6 +269,7 @@ void requests(Served& served, const std::string& target) {
   const double before = served.cpu();
   const Clock::time_point start = Clock::now();
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
       const int fd = served.connect();
@@ -303,6 +306,7 @@ void streams(Served& served, const std::shared_ptr<queue::Broker>& broker) {
   std::atomic<bool> over{false};
   std::atomic<std::uint64_t> bytes{0};
   std::vector<std::thread> threads;
+  threads.reserve(pages);
   for (int i = 0; i < pages; ++i)
     threads.emplace_back([&] {
       const int fd = served.connect();

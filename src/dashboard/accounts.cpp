@@ -135,7 +135,9 @@ Accounts Accounts::parse(std::string_view text) {
     words >> role_name >> secret;
     const std::string where = "line " + std::to_string(number) + " of the accounts: ";
     const std::optional<Role> role = parse_role(role_name);
-    if (!role) throw BadOptions(where + "'" + role_name + "' is no role: viewer, operator or admin");
+    if (!role)
+      throw BadOptions(
+          std::string(where).append("'").append(role_name).append("' is no role: viewer, operator or admin"));
     Account account;
     account.caller = Caller(name, *role);
     account.token = secret.starts_with("sha256:");

@@ -120,6 +120,7 @@ Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::
       const queue::JobPage page = co_await broker->list(waiting);
       waiting.after = page.next;
       std::vector<queue::JobId> ids;
+      ids.reserve(page.jobs.size());
       for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
       if (ids.empty()) continue;
       Task<void> changing = change_ids(broker, std::move(ids), Change::cancel, step);

@@ -179,9 +179,9 @@ class Connection : public ListNode {
         "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason(response.status));
     text += "\r\nDate: " + date();
     for (const auto& [name, value] : response.headers.fields())
-      if (one_line(name) && one_line(value)) text += "\r\n" + name + ": " + value;
+      if (one_line(name) && one_line(value)) text.append("\r\n").append(name).append(": ").append(value);
     for (const auto& [name, value] : shared_.options.headers.fields())
-      if (!response.headers.has(name)) text += "\r\n" + name + ": " + value;
+      if (!response.headers.has(name)) text.append("\r\n").append(name).append(": ").append(value);
     const bool bodiless = response.status == 204 || response.status == 304;
     if (!how.endless && !bodiless) text += "\r\nContent-Length: " + std::to_string(response.body.size());
     text += how.keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";

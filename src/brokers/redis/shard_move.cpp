@@ -117,6 +117,7 @@ Task<std::vector<queue::Withdrawn>> Shard::withdraw(std::vector<queue::JobId> id
   std::iota(places.begin(), places.end(), std::size_t{0});
   while (!places.empty()) {
     std::vector<queue::JobId> asked;
+    asked.reserve(places.size());
     for (const std::size_t place : places) asked.push_back(ids[place]);
     std::vector<Command> commands = for_ids(Script::withdraw, asked);
     const std::vector<Reply> replies = co_await run(std::move(commands));

@@ -95,6 +95,7 @@ Task<std::vector<Reply>> Shard::describe(std::vector<queue::JobId> ids, bool att
   std::iota(places.begin(), places.end(), std::size_t{0});
   while (!places.empty()) {
     std::vector<queue::JobId> asked;
+    asked.reserve(places.size());
     for (const std::size_t place : places) asked.push_back(ids[place]);
     std::vector<Command> commands = for_ids(Script::get, asked);
     for (Command& command : commands) command.arg(attempts ? "1" : "");
