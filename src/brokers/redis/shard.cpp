@@ -125,4 +125,12 @@ std::vector<Command> Shard::for_ids(Script script, const std::vector<queue::JobI
   return commands;
 }
 
+std::vector<Command> Shard::for_ids(Script script, const std::vector<queue::JobId>& ids,
+                                    const std::vector<std::size_t>& places) const {
+  std::vector<queue::JobId> asked;
+  asked.reserve(places.size());
+  for (const std::size_t place : places) asked.push_back(ids[place]);
+  return for_ids(script, asked);
+}
+
 }  // namespace coterie::brokers::redis

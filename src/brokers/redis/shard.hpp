@@ -183,6 +183,9 @@ class Shard {
   Task<Reply> run(Command command);
   void learn(queue::UnixMillis now, queue::UnixMillis steps);
   [[nodiscard]] std::vector<Command> for_ids(Script script, const std::vector<queue::JobId>& ids) const;
+  /// Of these, for those at the places: what had no answer is asked for again.
+  [[nodiscard]] std::vector<Command> for_ids(Script script, const std::vector<queue::JobId>& ids,
+                                             const std::vector<std::size_t>& places) const;
 
   // shard_enqueue.cpp
   Task<void> check_dependencies(const std::vector<queue::JobSpec>& jobs);

@@ -116,10 +116,7 @@ Task<std::vector<queue::Withdrawn>> Shard::withdraw(std::vector<queue::JobId> id
   std::vector<std::size_t> places(ids.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   while (!places.empty()) {
-    std::vector<queue::JobId> asked;
-    asked.reserve(places.size());
-    for (const std::size_t place : places) asked.push_back(ids[place]);
-    std::vector<Command> commands = for_ids(Script::withdraw, asked);
+    std::vector<Command> commands = for_ids(Script::withdraw, ids, places);
     const std::vector<Reply> replies = co_await run(std::move(commands));
     std::vector<std::size_t> again;
     std::size_t at = 0;

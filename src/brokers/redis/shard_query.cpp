@@ -94,10 +94,7 @@ Task<std::vector<Reply>> Shard::describe(std::vector<queue::JobId> ids, bool att
   std::vector<std::size_t> places(ids.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   while (!places.empty()) {
-    std::vector<queue::JobId> asked;
-    asked.reserve(places.size());
-    for (const std::size_t place : places) asked.push_back(ids[place]);
-    std::vector<Command> commands = for_ids(Script::get, asked);
+    std::vector<Command> commands = for_ids(Script::get, ids, places);
     for (Command& command : commands) command.arg(attempts ? "1" : "");
     std::vector<Reply> replies = co_await run(std::move(commands));
     std::vector<std::size_t> rest;
