@@ -30,6 +30,12 @@ Task<std::string> stored(World& world, std::string id) {
   co_return jobs.at(0)->spec.payload;
 }
 
+Task<std::string> downloaded(World& world, std::string id) {
+  Task<http::Response> asking = world.ask(request("GET", "/api/v1/jobs/" + id + "/args"));
+  http::Response whole = co_await std::move(asking);
+  co_return std::move(whole.body);
+}
+
 std::string id_in(const std::string& answer) {
   const value parsed = queue::from_json<value>(answer.substr(4));
   return std::string(parsed.at("id").as_string());
@@ -64,9 +70,8 @@ Task<void> unchanged() {
     const std::string id = co_await world.add("send", text);
     const std::string shown = co_await args_of(world, id);
     EXPECT_EQ(shown, text);
-    Task<http::Response> asking = world.ask(request("GET", "/api/v1/jobs/" + id + "/args"));
-    const http::Response whole = co_await std::move(asking);
-    EXPECT_EQ(whole.body, text);
+    const std::string whole = co_await downloaded(world, id);
+    EXPECT_EQ(whole, text);
     const std::string cloned = co_await world.text("POST", "/api/v1/jobs/" + id + "/clone", "{}");
     EXPECT_THAT(cloned, StartsWith("200 ")) << text.substr(0, 100);
     const std::string copy = co_await stored(world, id_in(cloned));
@@ -102,9 +107,8 @@ Task<void> not_text() {
   const std::string id = co_await world.add("send", bytes);
   const std::string shown = co_await args_of(world, id);
   EXPECT_EQ(shown, "{\"name\":\"\uFFFD\uFFFD\",\"n\":9223372036854775808}") << "JSON has no other bytes";
-  Task<http::Response> asking = world.ask(request("GET", "/api/v1/jobs/" + id + "/args"));
-  const http::Response whole = co_await std::move(asking);
-  EXPECT_EQ(whole.body, bytes);
+  const std::string whole = co_await downloaded(world, id);
+  EXPECT_EQ(whole, bytes);
   const std::string found = co_await world.text("GET", "/api/v1/count?filter=args.n:9223372036854775808");
   EXPECT_THAT(found, StartsWith("200 "));
 }
@@ -120,9 +124,8 @@ Task<void> beside_what_is_hidden() {
   const std::string hidden = R"({"password":"[redacted]")" + rest;
   const std::string shown = co_await args_of(world, id);
   EXPECT_EQ(shown, hidden);
-  Task<http::Response> asking = world.ask(request("GET", "/api/v1/jobs/" + id + "/args"));
-  const http::Response whole = co_await std::move(asking);
-  EXPECT_EQ(whole.body, hidden);
+  const std::string whole = co_await downloaded(world, id);
+  EXPECT_EQ(whole, hidden);
 }
 TEST(DashboardExact, WhatIsNotHiddenStaysAsItIs) {
   run(beside_what_is_hidden());
