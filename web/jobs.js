@@ -162,7 +162,8 @@ export function Jobs({ parameters, path, session }) {
   useEvery(value && value.jobs.some((job) => job.state === 'leased') && 5000, again);
   const busy = useRef(false);
   useEffect(() => subscribe('jobs', () => {
-    if (busy.current) return;  // at most one look in a second and a half, however much changes
+    // At most one look in a second and a half, however much changes.
+    if (busy.current) return;
     busy.current = true;
     setTimeout(() => {
       busy.current = false;

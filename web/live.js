@@ -47,7 +47,8 @@ function waits(task) {
   const wait = task.waits_for;
   if (!wait) return task.running ? t('is_running') : task.ready ? t('is_ready') : '';
   const by = awaited(task).slice(0, 3).map((id) => '#' + id).join(' ');
-  const its = wait.name || wait.endpoint;  // of a lock or the like; of a connection
+  // Of a lock or the like; of a connection.
+  const its = wait.name || wait.endpoint;
   return t('waits_for_what', { what: waitName(wait.what) }) + (its ? ` “${its}”` : '') + (wait.held_by > 0 ? ` ${t('held_by')} ${by}` : by && ' ' + by);
 }
 

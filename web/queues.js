@@ -1,6 +1,6 @@
 // @ts-check
 import { html, useState } from './standalone.module.js';
-import { post, inSteps, stepsOf } from './api.js';
+import { get, post, inSteps, stepsOf } from './api.js';
 import { t, errorText, number, duration, stateName } from './text.js';
 import { Head, Empty, Scroll, Link, Confirm, states, mayChange, useNow, news } from './ui.js';
 import { Charts, useRange } from './history.js';
@@ -11,7 +11,7 @@ export function word(text) {
 }
 
 export function jobsLink(queue, state) {
-  return '/jobs?filter=' + encodeURIComponent(`queue:${word(queue)}` + (state ? ` state:${state}` : ''));
+  return '/jobs?filter=' + encodeURIComponent('queue:' + word(queue) + (state ? ` state:${state}` : ''));
 }
 
 export function QueueTable({ overview, session, chosen }) {
@@ -26,8 +26,8 @@ export function QueueTable({ overview, session, chosen }) {
     await inSteps(`/queues/${encodeURIComponent(queue.name)}/drain`, {}, sum, tell);
     news(t('drained', { count: number(sum.changed), queue: queue.name }));
   };
-  const ask = (action, queue) => {
-    const at = action === 'drain' ? overview.counted_at_ms : 0;
+  const ask = async (action, queue) => {
+    const at = action === 'drain' && (await get('/count', { filter: 'queue:' + word(queue.name) })).counted_at_ms;
     const sum = stepsOf(waiting(queue), at);
     setAsked({
       title: t(action + '_title', { queue: queue.name }), danger: action === 'drain',
@@ -49,7 +49,7 @@ export function QueueTable({ overview, session, chosen }) {
         aria-label=${t('history') + ' ' + queue.name}>${t('history')}</${Link}>${may && html` ${queue.paused
         ? html`<button class="small" onClick=${() => change(queue, 'resume').catch((e) => news(errorText(e)))}>${t('resume')}</button>`
         : html`<button class="small" onClick=${() => ask('pause', queue)}>${t('pause')}</button>`}
-        ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue)}>${t('drain')}</button>`}`}</td>
+        ${waiting(queue) > 0 && html` <button class="small" onClick=${() => ask('drain', queue).catch((e) => news(errorText(e)))}>${t('drain')}</button>`}`}</td>
     </tr>`)}</tbody></table></${Scroll}>
     ${overview.queues_left_out > 0 && html`<p class="quiet">${t('queues_left_out', { count: number(overview.queues_left_out) })}</p>`}
     ${asked && html`<${Confirm} ...${asked} close=${() => setAsked(null)} />`}`;

@@ -91,7 +91,7 @@ export const words = {
   bulk_cancel: ['Cancel {count} {count|job|jobs}?', '取消 {count} 个任务？'],
   bulk_purge: ['Forget {count} {count|job|jobs} for good?', '永久清除 {count} 个任务？'],
   bulk_text: ['Jobs that match “{filter}”, {count} at most.', '匹配“{filter}”的任务，最多 {count} 个。'],
-  not_later: [' Those that were enqueued after they were counted are not touched.', '计数之后加入的不受影响。'],
+  not_later: [' What came after the count is not touched.', '计数之后加入的不受影响。'],
   bulk_selected: ['The {count|job|jobs} that you have selected.', '所选的任务。'],
   at_least: ['at least {count}', '至少 {count}'],
   everything: ['everything', '全部'],

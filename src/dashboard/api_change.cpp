@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "coterie/await_outcome.hpp"
 #include "src/core/json_writer.hpp"
 #include "src/dashboard/bulk.hpp"
 #include "src/dashboard/json_input.hpp"
@@ -33,6 +32,13 @@ std::uint64_t read_after(const ActionBody& body) {
   if (error != std::errc() || read != end)
     throw ApiError(ErrorCode::bad_request, "after is what the answer before has as next");
   return after;
+}
+
+Counted counted_by(const ActionBody& body) {
+  Counted counted;
+  counted.most = body.most.value_or(0);
+  counted.until = body.counted_at_ms;
+  return counted;
 }
 
 http::Response step_response(const Step& step) {
@@ -75,18 +81,20 @@ queue::JobSpec copy_of(const queue::JobInfo& job, std::optional<queue::JobExport
 
 }  // namespace
 
-/// The line of one change: where no answer comes it says so, for the change may be made.
+/// The audit log's line of a change, whatever becomes of it: where no answer comes it says so, and counts
+/// what is known to be changed.
 class Service::Written {
  public:
-  Written(const Service& service, Caller caller, Deed deed)
-      : service_(service), caller_(std::move(caller)), deed_(std::move(deed)) {}
+  /// `so_far`: counted while the change goes on; null: it is one, and either made or not.
+  Written(const Service& service, Caller caller, Deed deed, const std::uint64_t* so_far = nullptr)
+      : service_(service), caller_(std::move(caller)), deed_(std::move(deed)), so_far_(so_far) {}
   Written(const Written&) = delete;
   Written& operator=(const Written&) = delete;
   ~Written() {
     if (done_) return;
     deed_.unknown = true;
     try {
-      service_.audit(caller_, deed_, 0);
+      service_.audit(caller_, deed_, so_far_ == nullptr ? 0 : *so_far_);
     } catch (const std::exception&) {  // what ends the request is on its way already
     }
   }
@@ -99,6 +107,7 @@ class Service::Written {
   const Service& service_;
   const Caller caller_;
   Deed deed_;
+  const std::uint64_t* const so_far_;
   bool done_ = false;
 };
 
@@ -136,10 +145,9 @@ Task<http::Response> Service::clone(Call call) {
 
 /// Writes down what was done, also where the broker went away on the way, and answers with it.
 Task<http::Response> Service::finish(Task<void> work, const Step* step, Caller caller, Deed deed) {
-  const Outcome<void> end = co_await outcome(std::move(work));
-  deed.unknown = !end.has_value();
-  audit(caller, deed, step->changed);
-  end.get();
+  Written written(*this, std::move(caller), std::move(deed), &step->changed);
+  co_await std::move(work);
+  written.done(step->changed);
   co_return step_response(*step);
 }
 
@@ -170,7 +178,7 @@ Task<http::Response> Service::drain_queue(Call call) {
   if (!body.most) throw ApiError(ErrorCode::bad_request, "say with most how many waited when you looked");
   (void)read_after(body);
   Step step;
-  Task<void> work = drain(broker_, queue, *body.most, &step);
+  Task<void> work = drain(broker_, queue, counted_by(body), &step);
   Reply done = finish(std::move(work), &step, call.caller, Deed("drain", queue));
   co_return co_await std::move(done);
 }
@@ -219,11 +227,9 @@ Task<http::Response> Service::bulk(Call call, Change what) {
                    "say with most how many there were when you looked: GET /api/v1/count");
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(*body.filter, redaction);
-  Counted counted;
-  counted.most = *body.most;
-  counted.until = body.counted_at_ms;
   Step step;
-  Task<void> work = change_matching(broker_, std::move(filter), what, read_after(body), counted, &step);
+  Task<void> work =
+      change_matching(broker_, std::move(filter), what, read_after(body), counted_by(body), &step);
   Reply done =
       finish(std::move(work), &step, call.caller, Deed(std::string(to_string(what)), "filter", *body.filter));
   co_return co_await std::move(done);

@@ -102,13 +102,18 @@ Task<http::Response> Service::jobs(Call call) {
 Task<http::Response> Service::count_jobs(Call call) {
   const std::shared_ptr<const queue::Redaction> redaction = co_await redactions_.now();
   Filter filter = Filter::parse(call.request.parameter("filter"), redaction);
+  const std::uint64_t after = number(call.request, "after", 0, 0, INT64_MAX);
   // Before they are counted: what comes meanwhile may be counted and is not meant, never the other way round.
-  Task<queue::UnixMillis> looking = newest_at(broker_);
-  const queue::UnixMillis counted_at = co_await std::move(looking);
-  Task<Count> counting = count(broker_, std::move(filter), number(call.request, "after", 0, 0, INT64_MAX));
+  std::optional<queue::UnixMillis> counted_at;
+  if (after == 0) {
+    Task<queue::UnixMillis> looking = newest_at(broker_);
+    counted_at = co_await std::move(looking);
+  }
+  Task<Count> counting = count(broker_, std::move(filter), after);
   const Count total = co_await std::move(counting);
   JsonObject object;
-  object.add("count", total.jobs).add("bounded", total.next != 0).add("counted_at_ms", counted_at);
+  object.add("count", total.jobs).add("bounded", total.next != 0);
+  if (counted_at) object.add("counted_at_ms", *counted_at);
   add_cursor(object, total.next);
   co_return json_response(object.str());
 }

@@ -101,7 +101,8 @@ Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter,
   }
 }
 
-Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most, Step* step) {
+Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, Counted counted, Step* step) {
+  const std::uint64_t most = counted.most;
   const Pace pace;
   // What is ready once more at the end: a job that became so meanwhile was seen in neither state.
   for (const JobState state :
@@ -121,7 +122,10 @@ Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::
       waiting.after = page.next;
       std::vector<queue::JobId> ids;
       ids.reserve(page.jobs.size());
-      for (const queue::JobInfo& job : page.jobs) ids.push_back(job.id);
+      for (const queue::JobInfo& job : page.jobs)
+        if (!came_later(job, counted)) ids.push_back(job.id);
+      // Pages are in the order in which jobs came: what is behind such a one came later too.
+      if (ids.empty() && !page.jobs.empty()) break;
       if (ids.empty()) continue;
       Task<void> changing = change_ids(broker, std::move(ids), Change::cancel, step);
       co_await std::move(changing);

@@ -45,8 +45,9 @@ struct Counted {
 /// Those that match behind the cursor `after`, the oldest first, as far as they were counted.
 [[nodiscard]] Task<void> change_matching(std::shared_ptr<queue::Broker> broker, Filter filter, Change what,
                                          std::uint64_t after, Counted counted, Step* step);
-/// Cancels what waits in the queue. What it has done waits no more: its `next` is the start.
-[[nodiscard]] Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, std::uint64_t most,
+/// Cancels what waits in the queue, as far as it was counted. What it has done waits no more: its `next` is
+/// the start.
+[[nodiscard]] Task<void> drain(std::shared_ptr<queue::Broker> broker, std::string queue, Counted counted,
                                Step* step);
 /// Forgets jobs that have ended; its `next` is the start, too.
 [[nodiscard]] Task<void> forget(std::shared_ptr<queue::Broker> broker, queue::JobFilter jobs,

@@ -171,7 +171,7 @@ for (const kind of ['sqlite', 'redis']) {
         const all = page.getByRole('button', { name: 'Cancel all that match' });
         const dialog = page.getByRole('dialog', { name: 'Cancel 5 jobs?' });
         await all.click();
-        await dialog.getByText('Jobs that match “queue:archive state:ready”, 5 at most. Those that were enqueued after they were counted are not touched.').waitFor();
+        await dialog.getByText('Jobs that match “queue:archive state:ready”, 5 at most. What came after the count is not touched.').waitFor();
         await dialog.getByRole('button', { name: 'Go on' }).click();
         await dialog.waitFor({ state: 'detached' });
         assert.deepEqual(said.map((body) => [body.after, body.most, body.counted_at_ms]), [['0', 5, 1234], ['9', 2, 1234]]);
