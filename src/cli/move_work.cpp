@@ -21,6 +21,17 @@ constexpr std::size_t batch_bytes = std::size_t{8} << 20;
 constexpr int passes = 20;
 constexpr queue::Milliseconds look_again{1000};
 
+/// Of the move from `first` to here, where one from here to `there` was asked for.
+std::string not_ended(const MovePlace& first, const MovePlace& there, const std::string& here) {
+  const std::string from = shell_word(first.url);
+  const std::string to = shell_word(here);
+  return "a move from " + first.url + told_apart(first, there) + " to " + here +
+         " has not ended, and what it has sent may be in both: moved on from there, it may run twice; " +
+         "end that first" + (first.elsewhere().empty() ? "" : ", on that host") + ": coterie move --from " +
+         from + " --to " + to + ", or take it back: coterie move --from " + to + " --to " + from +
+         "; if neither can be, say --accept-reruns";
+}
+
 }  // namespace
 
 std::uint64_t MoveReport::jobs() const {
@@ -105,16 +116,8 @@ Task<void> MoveWork::begin() {
 /// Where a move to the source has not ended, nothing is moved on from there, but back: empty.
 Task<std::string> MoveWork::why_not_on() {
   const std::vector<MovePlace> sources = co_await move_sources(*from_);
-  for (const MovePlace& first : sources) {
-    if (first.is(there_)) continue;
-    const std::string there = shell_word(first.url);
-    const std::string here = shell_word(from_->url());
-    co_return "a move from " + first.url + told_apart(first, there_) + " to " + from_->url() +
-        " has not ended, and what it has sent may be in both: moved on from there, it may run twice; " +
-        "end that first" + (first.elsewhere().empty() ? "" : ", on that host") + ": coterie move --from " +
-        there + " --to " + here + ", or take it back: coterie move --from " + here + " --to " + there +
-        "; if neither can be, say --accept-reruns";
-  }
+  for (const MovePlace& first : sources)
+    if (!first.is(there_)) co_return not_ended(first, there_, from_->url());
   co_return "";
 }
 
