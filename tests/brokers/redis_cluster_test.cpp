@@ -136,7 +136,7 @@ TEST(RedisCluster, WhileASlotIsBeingMovedNoScriptWritesAnything) {
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
     const std::shared_ptr<Broker> patient = open_broker(cluster.url("shards=1"));
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=100"));
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=500"));
     const std::vector<JobSpec> early = some_jobs(100);
     const std::vector<JobSpec> late = some_jobs(1);
     (void)co_await broker->enqueue(early);
@@ -185,7 +185,7 @@ TEST(RedisCluster, AFailoverInTheMiddleOfAMoveLosesNoJobThatHasGoneAlready) {
   std::multiset<JobId> runs;
   const auto body = [&]() -> Task<void> {
     const std::shared_ptr<Broker> broker =
-        open_broker(cluster.url("shards=1&command_timeout_ms=100&connect_timeout_ms=3000"));
+        open_broker(cluster.url("shards=1&command_timeout_ms=1000&connect_timeout_ms=3000"));
     const std::uint16_t slot = slot_in_use();
     const std::size_t from = cluster.owner(slot);
     const std::size_t to = (from + 1) % 3;
@@ -271,7 +271,7 @@ TEST(RedisCluster, AFailoverThatAnAdministratorAsksForLosesNothing) {
 TEST(RedisCluster, OneThatIsDownSaysSo) {
   RedisCluster cluster(3, 0, {"--cluster-node-timeout", "500"});
   const auto body = [&]() -> Task<void> {
-    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=100"));
+    const std::shared_ptr<Broker> broker = open_broker(cluster.url("shards=1&command_timeout_ms=500"));
     const std::size_t other = (cluster.owner(slot_in_use()) + 1) % 3;
     (void)co_await broker->enqueue(some_jobs(1));
     cluster.node(other).kill();
