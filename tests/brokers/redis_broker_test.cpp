@@ -7,6 +7,7 @@
 
 #include "src/brokers/redis/connection.hpp"
 #include "src/brokers/redis/handshake.hpp"
+#include "src/brokers/redis/record.hpp"
 #include "tests/brokers/broker_suite.hpp"
 #include "tests/brokers/redis_fixture.hpp"
 
@@ -137,7 +138,7 @@ TEST_F(RedisBrokerTest, ADamagedAttemptHidesNeitherTheOthersNorOtherJobs) {
   specs[0].attempts.resize(4);
   for (Attempt& attempt : specs[0].attempts) attempt.error = JobError("exit", "no");
   enqueue(*broker, specs);
-  const std::string key = administer("KEYS {coterie:0}x*").at(0).string();
+  const std::string key = "{coterie:0}x" + std::string(coterie::brokers::redis::bytes_of(specs[0].id));
   coterie::brokers::redis::Command spoil("HSET");
   spoil.arg(key).arg("a0").arg("").arg("a1").arg("short").arg("a2").arg(std::string(15, '\1') + "w");
   broker_suite::administer(server_.url(), std::move(spoil));
